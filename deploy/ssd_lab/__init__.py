@@ -1,0 +1,1 @@
+"""Running studies: `ssd-train`, presets, the run directory and its records."""

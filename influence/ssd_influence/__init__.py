@@ -1,0 +1,1 @@
+"""Networks, models of other agents, counterfactuals, divergences and measures. No processes."""
