@@ -1,1 +1,1 @@
-"""Every message, its bytes and its checks; the sockets; run files. The only package that knows ZeroMQ."""
+"""Messages, their bytes and checks; sockets; run files. The only package that knows ZeroMQ."""

@@ -1,1 +1,1 @@
-"""The environment server (`ssd-env`): the world and its referee. It knows rules and who acted, no weights."""
+"""The environment server (`ssd-env`): world and referee. It knows rules, and no weights."""

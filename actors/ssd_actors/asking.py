@@ -1,0 +1,50 @@
+"""Who waits, asks again: when nothing was heard for a while, it is time to repeat the question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from ssd_wire.codec import Frame
+
+SILENCE = 1.0  # seconds without a word after which a question is repeated
+
+
+class Line(Protocol):
+    """A line to one server: ZeroMQ in production, lists in tests."""
+
+    dropped: int
+
+    def send(self, frames: Sequence[Frame]) -> bool:
+        """Send without waiting; false when that was not possible."""
+
+    def receive(self) -> Iterable[list[bytes]]:
+        """All that has arrived."""
+
+
+class Silence:
+    """How long a server has been silent.
+
+    Args:
+        now: A clock in seconds.
+
+    Attributes:
+        repeats: Times a question was due again.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._since = -SILENCE  # the first question is due at once
+        self.repeats = -1
+
+    def heard(self) -> None:
+        """The server said something."""
+        self._since = self._now()
+
+    def is_long(self) -> bool:
+        """Whether to ask again now; if so, the silence is counted anew."""
+        if self._now() - self._since < SILENCE:
+            return False
+        self._since = self._now()
+        self.repeats += 1
+        return True

@@ -1,0 +1,129 @@
+"""One lane as an agent lives it: its memory, its open segment, and what is not yet reckoned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd_actors.draft import Draft, SegmentShape
+from ssd_actors.mind import Mind, Moment, Reckoning
+from ssd_wire.messages import Timestep
+from ssd_wire.weights import Weights
+
+
+@dataclass(frozen=True, eq=False)
+class _Debt:
+    """Influence still to be written into a draft, once the others' next actions are known."""
+
+    draft: Draft
+    step: int
+    reckoning: Reckoning
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A segment of which everything is known; it only wants a number."""
+
+    draft: Draft
+    last_actions: NDArray[np.uint8]
+
+
+class Lane:
+    """What agent k knows of one lane of games.
+
+    Args:
+        number: Which lane.
+        mind: This lane's own: an open segment keeps the weights it began with.
+        shape: Of its segments.
+
+    Attributes:
+        tick: The last one answered, −1 for none.
+        world: The world incarnation it is in, 0 for none.
+        discarded: Segments given up because the world started anew.
+    """
+
+    def __init__(self, number: int, mind: Mind, shape: SegmentShape) -> None:
+        self.number = number
+        self.mind = mind
+        self.shape = shape
+        self.discarded = 0
+        self.enter(world=0)
+
+    def enter(self, world: int) -> None:
+        """Begin in a world, remembering nothing; an open segment of another world is given up."""
+        unfinished = (getattr(self, "_open", None), getattr(self, "_closed", None))
+        self.discarded += sum(draft is not None for draft in unfinished)
+        self.world = world
+        self.tick = -1
+        self._memory = self.mind.fresh_state(self.shape.games)
+        self._open: Draft | None = None
+        self._closed: Draft | None = None
+        self._moment: Moment | None = None
+        self._debt: _Debt | None = None
+
+    @property
+    def wants_segment(self) -> bool:
+        """Whether the next step will be the first of a new segment."""
+        return self._open is None or self._open.is_full
+
+    def reckon(self, seen: Timestep) -> Finished | None:
+        """Settle what the timestep t + 1 tells about the steps before it.
+
+        Everyone moved at the same instant, so what step t was worth, in reward and in influence,
+        can be written down only now that t + 1 is here; and with a_{t} here, so is the influence
+        of t − 1 by PMI, and the end of a segment whose last step was t − 1.
+
+        Returns:
+            The segment that this completes, if it does.
+        """
+        if self._debt is not None:
+            self._pay(self._debt, seen.actions)
+            self._debt = None
+        finished = None
+        if self._closed is not None:
+            finished = Finished(self._closed, seen.actions)
+            self._closed = None
+        if self._open is not None and self._moment is not None:
+            self._open.reward[self._open.steps - 1] = seen.reward
+            self._reckon_influence(self._open, self._moment, seen)
+        return finished
+
+    def begin_segment(self, seen: Timestep, weights: Weights) -> None:
+        """Close the full segment with its last view, and begin the next with the newest weights."""
+        if self._open is not None:
+            self._open.see(seen)
+            self._closed = self._open
+        if (self.mind.learner, self.mind.version) != (weights.learner, weights.version):
+            self.mind.take(weights)
+        state = self.mind.network.join_state(self._memory).numpy()
+        self._open = Draft(self.shape, self.mind.learner, self.mind.version, state)
+
+    def act(self, seen: Timestep) -> NDArray[np.uint8]:
+        """Decide what to do in every game at this timestep, and remember it: [B] actions."""
+        if self._open is None:
+            raise ValueError("no segment is open: begin one first")
+        decision = self.mind.decide(seen, self._memory.policy)
+        self._memory = self._memory._replace(policy=decision.state)
+        self._moment = decision.moment
+        self._open.see(seen)
+        self._open.act(decision.log_prob)
+        self.tick = seen.tick
+        return decision.action
+
+    def _reckon_influence(self, draft: Draft, moment: Moment, seen: Timestep) -> None:
+        if self._memory.moa is None:
+            return
+        state, reckoning = self.mind.recall(moment, seen, self._memory.moa)
+        self._memory = self._memory._replace(moa=state)
+        if reckoning is None:
+            return
+        debt = _Debt(draft, draft.steps - 1, reckoning)
+        if self.mind.experiment.divergence == "pmi":
+            self._debt = debt
+        else:
+            self._pay(debt, None)
+
+    def _pay(self, debt: _Debt, next_actions: NDArray[np.uint8] | None) -> None:
+        debt.draft.influence[debt.step] = self.mind.influence(debt.reckoning, next_actions)

@@ -1,0 +1,166 @@
+"""The actor's end of the line to its learner: segments out, acknowledgements and weights in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from ssd_actors.asking import Line, Silence
+from ssd_actors.draft import Draft
+from ssd_actors.lane import Finished
+from ssd_actors.outbox import Outbox
+from ssd_wire.codec import Sizes, decode, encode
+from ssd_wire.errors import ProtocolError, RefusedError
+from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
+from ssd_wire.weights import Shapes, Weights, decode_weights
+
+
+class News(Protocol):
+    """Where weights are published: ZeroMQ in production, a list in tests."""
+
+    def newest(self) -> bytes | None:
+        """The newest frame since the last call, if there is one."""
+
+
+class Teacher:
+    """Says Hello, sends segments until they are durable, and takes in newer weights.
+
+    Args:
+        line: To the learner.
+        news: Of its weights.
+        hello: Who we are.
+        outbox: Our segments.
+        sizes: Lengths of the run's axes.
+        shapes: Of the network's tensors, by name.
+        now: A clock in seconds.
+
+    Attributes:
+        weights: The newest heard of, None before the first Welcome.
+        protocol_errors: Messages that were none.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        news: News,
+        hello: Hello,
+        outbox: Outbox,
+        sizes: Sizes,
+        shapes: Shapes,
+        now: Callable[[], float],
+    ) -> None:
+        self.outbox = outbox
+        self.weights: Weights | None = None
+        self.protocol_errors = 0
+        self.silence = Silence(now)
+        self._line = line
+        self._news = news
+        self._hello = hello
+        self._sizes = sizes
+        self._shapes = shapes
+        self._newest = 0  # version of the weights, as last acknowledged
+        self._stale = Silence(now)  # since the weights were the newest
+        self._confused = False  # the learner did not know what to make of our last segment
+        self._log = logging.getLogger(__name__)
+
+    def has_room(self) -> bool:
+        """Whether a new segment may be begun."""
+        return self.weights is not None and self.outbox.has_room()
+
+    def push(self, finished: Finished, lane: int) -> None:
+        """Number a finished segment, keep it, and send it."""
+        draft: Draft = finished.draft
+        segment = draft.finish(self._hello.epoch, self.outbox.made + 1, lane, finished.last_actions)
+        self.outbox.add(encode(segment))
+        self._send_what_is_unsent()
+
+    def tend(self) -> None:
+        """Read what has come, send what is due, ask again after silence.
+
+        Raises:
+            RefusedError: when the learner will not have us.
+            ForgottenError: when it lost what it had called durable.
+        """
+        self._read_line()
+        self._read_news()
+        self._send_what_is_unsent()
+        if self.silence.is_long():
+            self._ask_again()
+        elif self._weights_are_stale() and self._stale.is_long():
+            self._line.send(encode(self._hello))
+
+    def say_bye(self) -> None:
+        """Ask the learner to make durable what it has: no more will come."""
+        self._line.send(encode(Bye(self._hello.epoch)))
+
+    def _read_line(self) -> None:
+        for frames in self._line.receive():
+            self.silence.heard()
+            try:
+                message = decode(frames, (Welcome, Ack, Refused), self._sizes)
+            except ProtocolError as fault:
+                self.protocol_errors += 1
+                self._log.warning("the learner sent what is no message: %s", fault)
+                continue
+            match message:
+                case Welcome():
+                    self._welcomed(message)
+                case Ack() if message.epoch == self._hello.epoch:
+                    self.outbox.acknowledged(message)
+                    self._newest = message.newest
+                case Refused():
+                    self._refused(message)
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        if welcome.epoch != self._hello.epoch:
+            return
+        self.outbox.welcomed(welcome, from_where_it_stands=self._confused)
+        self._confused = False
+        try:
+            self.weights = decode_weights(welcome.weights.tobytes(), self._shapes)
+        except ProtocolError as fault:
+            raise RefusedError(f"the learner's weights do not fit: {fault}") from fault
+        self._newest = self.weights.version
+
+    def _refused(self, refused: Refused) -> None:
+        if refused.fatal:
+            raise RefusedError(f"the learner refused this actor: {refused.reason}")
+        self._confused = True
+        self._line.send(encode(self._hello))
+
+    def _read_news(self) -> None:
+        frame = self._news.newest()
+        if frame is None or self.weights is None:
+            return
+        try:
+            heard = decode_weights(frame, self._shapes)
+        except ProtocolError as fault:
+            self.protocol_errors += 1
+            self._log.warning("weights that do not fit: %s", fault)
+            return
+        if heard.learner != self.weights.learner:  # somebody else by now, or still
+            self._line.send(encode(self._hello))
+        elif heard.version > self.weights.version:
+            self.weights = heard
+
+    def _weights_are_stale(self) -> bool:
+        if self.weights is None or self.weights.version >= self._newest:
+            self._stale.heard()
+            return False
+        return True
+
+    def _send_what_is_unsent(self) -> None:
+        if self.weights is None:  # not welcome yet
+            return
+        for kept in self.outbox.unsent():
+            if not self._line.send(kept.frames):
+                return
+            self.outbox.sent(kept)
+
+    def _ask_again(self) -> None:
+        oldest = self.outbox.oldest_unreceived()
+        if self.weights is None or (oldest is None and not self.outbox.is_settled):
+            self._line.send(encode(self._hello))
+        elif oldest is not None and self._line.send(oldest.frames):
+            self.outbox.sent(oldest)

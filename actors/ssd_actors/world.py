@@ -1,0 +1,94 @@
+"""The actor's end of the line to the world: its seat, and the timesteps that come to it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd_actors.asking import Line, Silence
+from ssd_wire.codec import Frame, Sizes, decode, encode
+from ssd_wire.errors import ProtocolError, RefusedError
+from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
+
+
+class World:
+    """Joins a world, passes on new timesteps, answers repeated ones with the stored act.
+
+    Args:
+        line: To the world.
+        join: Who asks for a seat.
+        sizes: Lengths of the run's axes, to check timesteps by.
+        now: A clock in seconds.
+
+    Attributes:
+        protocol_errors: Messages that were none.
+    """
+
+    def __init__(self, line: Line, join: Join, sizes: Sizes, now: Callable[[], float]) -> None:
+        self._line = line
+        self._join = encode(join)
+        self._sizes = sizes
+        self._world = 0  # the incarnation of the world we are seated in, 0 for none
+        self._answers: dict[int, tuple[int, list[Frame]]] = {}  # lane: last tick, and our act
+        self._log = logging.getLogger(__name__)
+        self.silence = Silence(now)
+        self.protocol_errors = 0
+
+    def timesteps(self) -> Iterator[Timestep]:
+        """All new timesteps that are there.
+
+        Raises:
+            RefusedError: when the world will not have us.
+        """
+        for frames in self._line.receive():
+            self.silence.heard()
+            try:
+                message = decode(frames, (Seat, Timestep, Refused), self._sizes)
+            except ProtocolError as fault:
+                self.protocol_errors += 1
+                self._log.warning("the world sent what is no message of this run: %s", fault)
+                continue
+            match message:
+                case Seat():
+                    self._sit_down(message)
+                case Refused():
+                    self._refused(message)
+                case Timestep() if self._is_new(message):
+                    yield message
+        if self.silence.is_long():
+            self._ask_again()
+
+    def act(self, seen: Timestep, action: NDArray[np.uint8]) -> None:
+        """Answer a timestep: [B] uint8 actions."""
+        frames = encode(Act(seen.world, seen.lane, seen.tick, action))
+        self._answers[seen.lane] = (seen.tick, frames)
+        self._line.send(frames)
+
+    def _sit_down(self, seat: Seat) -> None:
+        if seat.world != self._world:
+            self._log.info("seated in world %016x", seat.world)
+            self._world = seat.world
+            self._answers.clear()
+
+    def _refused(self, refused: Refused) -> None:
+        if refused.fatal:
+            raise RefusedError(f"the world refused this actor: {refused.reason}")
+        self._world = 0
+        self._line.send(self._join)
+
+    def _is_new(self, seen: Timestep) -> bool:
+        if seen.world != self._world:
+            return False
+        tick, act = self._answers.get(seen.lane, (-1, []))
+        if seen.tick == tick:  # our act was lost: no second draw, the same act again
+            self._line.send(act)
+        return seen.tick > tick
+
+    def _ask_again(self) -> None:
+        if not self._world:
+            self._line.send(self._join)
+        for _, act in self._answers.values():
+            self._line.send(act)

@@ -1,0 +1,156 @@
+"""Every message that crosses a process boundary, valid by construction.
+
+Axes: B games in a lane, N agents, T steps of a segment, W×W cells of a view, P colours, A actions,
+S floats of recurrent state. `PROTOCOL.md` beside this file describes the bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from ssd_wire.fields import Axes, check_fields
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """What all messages share: their fields are checked when they are made."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Join(Message):
+    """Actor to world: agent `agent` asks for its seat."""
+
+    agent: int
+    incarnation: int  # random per actor process
+    fingerprint: str
+
+
+@dataclass(frozen=True, eq=False)
+class Seat(Message):
+    """World to actor: the seat is yours; this is the world you are in."""
+
+    world: int  # the world's incarnation
+    agents: int
+    actions: int
+    lanes: int
+    games: int
+    horizon: int
+    view: int
+    palette: Annotated[Array, Axes("uint8", "P 3")]
+
+
+@dataclass(frozen=True, eq=False)
+class Timestep(Message):
+    """World to actor: what agent k sees in each of B games, and what everyone just did.
+
+    Where `first` is true, pixels and visible belong to the new episode, reward and actions to the
+    last step of the old one.
+    """
+
+    world: int
+    lane: int
+    tick: int
+    pixels: Annotated[Array, Axes("uint8", "B W W", below="P")]  # palette indices
+    first: Annotated[Array, Axes("bool", "B")]
+    reward: Annotated[Array, Axes("float32", "B")]  # agent k's own, for its last action
+    actions: Annotated[Array, Axes("uint8", "B N", below="A")]  # everyone's last
+    visible: Annotated[Array, Axes("bool", "B N")]  # whether k sees j in these pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Act(Message):
+    """Actor to world: agent k's answer to the timestep of this lane and tick."""
+
+    world: int
+    lane: int
+    tick: int
+    action: Annotated[Array, Axes("uint8", "B", below="A")]
+
+
+@dataclass(frozen=True, eq=False)
+class Hello(Message):
+    """Actor to learner: I am agent k of this arena, and number my segments in this epoch."""
+
+    agent: int
+    arena: int
+    epoch: int  # random per actor process
+    fingerprint: str
+
+
+@dataclass(frozen=True, eq=False)
+class Welcome(Message):
+    """Learner to actor: how far it has come with this epoch, and the current weights."""
+
+    epoch: int
+    learner: int  # the learner's incarnation
+    received: int  # segments 1 … received of this epoch have arrived
+    trained: int
+    durable: int
+    window: int  # segments per lane an actor may be ahead of `trained`
+    complete: bool
+    weights: Annotated[Array, Axes("uint8", "bytes")]  # one Weights frame
+
+
+@dataclass(frozen=True, eq=False)
+class Segment(Message):
+    """Actor to learner: T steps of B games, with all that is needed to learn from them.
+
+    Index t of an axis T+1 or T+2 counts from the segment's first step, but for `actions`, which
+    begins one step earlier: ``actions[t]`` is what everyone did at step t − 1.
+    """
+
+    epoch: int
+    seq: int  # 1, 2, … over all lanes of an epoch
+    lane: int
+    learner: int  # incarnation of the learner whose weights acted
+    version: int  # version of the weights that acted
+    pixels: Annotated[Array, Axes("uint8", "T+1 B W W", below="P")]
+    first: Annotated[Array, Axes("bool", "T+1 B")]
+    visible: Annotated[Array, Axes("bool", "T+1 B N")]
+    actions: Annotated[Array, Axes("uint8", "T+2 B N", below="A")]
+    log_prob: Annotated[Array, Axes("float32", "T B")]  # of k's action, when it acted
+    reward: Annotated[Array, Axes("float32", "T B")]  # e_t, the environment's for a_t
+    influence: Annotated[Array, Axes("float32", "T B")]  # c_t in nats, unweighted
+    state: Annotated[Array, Axes("float32", "B S")]  # recurrent state before step 0
+
+
+@dataclass(frozen=True, eq=False)
+class Ack(Message):
+    """Learner to actor: what has become of this epoch's segments."""
+
+    epoch: int
+    learner: int
+    received: int
+    trained: int
+    durable: int
+    newest: int  # newest version of the weights
+    complete: bool  # the learner's budget is met: it acknowledges, and trains no more
+
+
+@dataclass(frozen=True, eq=False)
+class Refused(Message):
+    """Both ways: why the last message was not taken. Not fatal means: introduce yourself again."""
+
+    reason: str
+    fatal: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Bye(Message):
+    """Actor to learner: no more segments will come. Make what you have durable, and say so."""
+
+    epoch: int
+
+
+MESSAGES: dict[str, type[Message]] = {
+    kind.__name__.lower(): kind
+    for kind in (Join, Seat, Timestep, Act, Hello, Welcome, Segment, Ack, Refused, Bye)
+}

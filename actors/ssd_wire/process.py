@@ -1,0 +1,120 @@
+"""What every process of a run does alike: options, log, metrics, its entry in the run directory."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.registry import Collector
+
+from ssd_wire.errors import EndpointError, RefusedError, RunFileError
+
+# Exit codes beside 0 and 1. A launcher restarts what died, but not what can only fail again.
+CONFIGURATION_ERROR = 78  # unusable flags, run file, checkpoint, or another run's peer
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+_OPTIONS = (
+    click.option(
+        "--run",
+        "run_file",
+        required=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The run file (TOML).",
+    ),
+    click.option(
+        "--run-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Where to leave records of this process; none are left without it.",
+    ),
+    click.option(
+        "--metrics",
+        default="127.0.0.1:0",
+        show_default=True,
+        help="Address and port that serve Prometheus metrics; port 0 takes a free one.",
+    ),
+    click.option(
+        "--lifeline",
+        type=int,
+        help="File descriptor of a pipe; this process stops when its other end closes.",
+    ),
+)
+
+
+def process_options(command: Command) -> Command:
+    """Give a click command the options that all processes share."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def reports_errors(command: Command) -> Command:
+    """Turn what a user or a peer got wrong into one clear line and an exit code of its own."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except (RunFileError, EndpointError, RefusedError) as fault:
+            click.echo(f"error: {fault}", err=True)
+            sys.exit(CONFIGURATION_ERROR)
+
+    return run  # type: ignore[return-value]  # functools.wraps keeps the signature, not the type
+
+
+def log_as(role: str) -> logging.Logger:
+    """Log to standard error, each line with its time and this process's role."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format=f"%(asctime)s {role} %(levelname)s %(message)s",
+        force=True,
+    )
+    return logging.getLogger(role)
+
+
+def serve_metrics(collector: Collector, address: str) -> str:
+    """Serve a collector's metrics over HTTP from a thread of its own.
+
+    Args:
+        collector: Reads the metrics from the process's state when asked.
+        address: ``host:port``; port 0 takes a free one.
+
+    Returns:
+        The ``host:port`` really served.
+
+    Raises:
+        EndpointError: when the address is unusable.
+    """
+    host, _, port = address.rpartition(":")
+    registry = CollectorRegistry()
+    registry.register(collector)
+    try:
+        server, _ = start_http_server(int(port), host, registry)
+    except (OSError, ValueError, OverflowError) as fault:
+        raise EndpointError(f"metrics address {address!r}: {fault}") from fault
+    return f"{host}:{server.server_port}"
+
+
+def announce(run_dir: Path | None, role: str, addresses: Mapping[str, str]) -> None:
+    """Leave `processes/<role>.json` in the run directory: this process is up, and where it is."""
+    if run_dir is None:
+        return
+    entry = {"role": role, "pid": os.getpid(), **addresses}
+    write_whole(run_dir / "processes" / f"{role}.json", json.dumps(entry, indent=1) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees all of it or the one before, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text)
+    draft.replace(path)

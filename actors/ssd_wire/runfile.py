@@ -1,0 +1,117 @@
+"""Run files: TOML sections, each validated by the package that owns it, and their fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssd_wire.codec import PROTOCOL_VERSION
+from ssd_wire.errors import RunFileError
+
+Sections = Mapping[str, Mapping[str, Any]]
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+class RunSettings(BaseModel):
+    """The run file's [run]: what all processes of a run must agree on, whatever they do.
+
+    Args:
+        seed: Seed of the games, the first weights and the actors' draws.
+        lanes: Groups of games per arena that move independently, so that minds think on one while
+            the world steps another.
+        games: Games per lane, B.
+        segment: Steps per segment, T.
+        window: Segments per lane that an actor may be ahead of what was trained.
+        retained: Segments that an actor keeps until they are durable; then it waits.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    lanes: int = Field(default=2, ge=1, le=64)
+    games: int = Field(default=16, ge=1, le=4096)
+    segment: int = Field(default=50, ge=1, le=1000)
+    window: int = Field(default=2, ge=1, le=100)
+    retained: int = Field(default=256, ge=1, le=100_000)
+
+
+def load_run_file(path: Path) -> Sections:
+    """The sections of a run file, not yet validated.
+
+    Raises:
+        RunFileError: when it cannot be read, is no TOML, or has keys outside any section.
+    """
+    try:
+        sections = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError) as fault:
+        raise RunFileError(f"{path}: cannot be read: {fault}") from fault
+    except tomllib.TOMLDecodeError as fault:
+        raise RunFileError(f"{path}: is not TOML: {fault}") from fault
+    for name, section in sections.items():
+        if not isinstance(section, dict):
+            raise RunFileError(f"{path}: wanted [sections] only, found the key {name!r} outside")
+    return sections
+
+
+def override(sections: Sections, assignments: Iterable[str]) -> Sections:
+    """The sections with ``section.key=value`` assignments applied, in order.
+
+    A value is read as TOML; what is no TOML is taken as text, so quotes are not needed.
+
+    Raises:
+        RunFileError: when an assignment has another form.
+    """
+    changed = {name: dict(section) for name, section in sections.items()}
+    for assignment in assignments:
+        target, equals, text = assignment.partition("=")
+        section, dot, key = target.strip().partition(".")
+        if not (equals and dot and section and key):
+            raise RunFileError(f"wanted section.key=value, found {assignment!r}")
+        changed.setdefault(section, {})[key] = _value(text.strip())
+    return changed
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def section(sections: Sections, name: str, settings: type[Settings]) -> Settings:
+    """One section, validated by the model that owns it; defaults where it is absent.
+
+    Raises:
+        RunFileError: naming the section, the key, what was wanted and what was found.
+    """
+    try:
+        return settings.model_validate(dict(sections.get(name, {})))
+    except ValidationError as fault:
+        lines = [
+            f"[{name}] {'.'.join(map(str, error['loc'])) or 'as a whole'}: {error['msg']}, "
+            f"found {error['input']!r:.200}"
+            for error in fault.errors()
+        ]
+        raise RunFileError("\n".join(lines)) from fault
+
+
+def fingerprint(run: RunSettings, *others: BaseModel) -> str:
+    """What processes hold against each other in every handshake: equal within one run only.
+
+    Args:
+        run: The run's own section.
+        others: All other sections that processes must agree on, in one order everywhere: game,
+            experiment, network.
+
+    Returns:
+        16 hexadecimal digits over every value, defaults included, and the protocol's version.
+    """
+    content = [PROTOCOL_VERSION, *(settings.model_dump(mode="json") for settings in (run, *others))]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

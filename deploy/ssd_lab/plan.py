@@ -1,0 +1,110 @@
+"""What a run is to be: all sections of its run file, each validated by the package that owns it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict
+
+from ssd_envs.spec import GameSettings
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_learner.settings import LearningSettings
+from ssd_wire.errors import RunFileError
+from ssd_wire.runfile import RunSettings, Sections, override, section
+
+
+class PresetSettings(BaseModel):
+    """The run file's [preset]: what the run is called, for those who read it. No process does.
+
+    Args:
+        name: Of the preset, or of the file, that the run began with.
+        about: One line on what it is.
+        paper: Where in the paper its numbers stand.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    about: str = ""
+    paper: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A valid run file."""
+
+    preset: PresetSettings
+    run: RunSettings
+    game: GameSettings
+    experiment: ExperimentSettings
+    network: NetworkSettings
+    learning: LearningSettings
+
+    @property
+    def segment_steps(self) -> int:
+        """Own-steps in one segment: T steps of the B games of a lane."""
+        return self.run.segment * self.run.games
+
+    def sections(self) -> dict[str, dict[str, Any]]:
+        """Every value of every section, defaults included; only what is None is left out."""
+        return {name: getattr(self, name).model_dump(exclude_none=True) for name in MODELS}
+
+    def toml(self) -> str:
+        """The run file as text, which `load_run_file` reads back."""
+        return tomli_w.dumps(self.sections(), multiline_strings=True)
+
+
+MODELS: dict[str, type[BaseModel]] = {
+    "preset": PresetSettings,
+    "run": RunSettings,
+    "game": GameSettings,
+    "experiment": ExperimentSettings,
+    "network": NetworkSettings,
+    "learning": LearningSettings,
+}
+
+
+def validate(sections: Sections) -> Plan:
+    """The plan that these sections describe; keys they do not set take their defaults.
+
+    Raises:
+        RunFileError: naming an unknown section, or the key and what was wanted there.
+    """
+    if unknown := sorted(set(sections) - set(MODELS)):
+        named = ", ".join(f"[{name}]" for name in unknown)
+        raise RunFileError(f"unknown section {named}: wanted only {', '.join(MODELS)}")
+    return Plan(**{name: section(sections, name, model) for name, model in MODELS.items()})
+
+
+def check_agrees(kept: Plan, stated: Sections, assignments: Iterable[str]) -> None:
+    """Refuse to resume a run with anything but what it began with.
+
+    Args:
+        kept: The run's own plan.
+        stated: Sections of the preset given with it, or none.
+        assignments: What was given beside it, as ``section.key=value``.
+
+    Raises:
+        RunFileError: naming every key that was given and differs.
+    """
+    lines = [
+        f"[{name}] {key}: wanted {kept.sections().get(name, {}).get(key)!r}, found {value!r}"
+        for name, keys in override(stated, assignments).items()
+        if name != "preset"
+        for key, value in keys.items()
+        if not _agrees(kept, name, key, value)
+    ]
+    if lines:
+        raise RunFileError("\n".join(["a resumed run keeps its own run file:", *lines]))
+
+
+def _agrees(kept: Plan, name: str, key: str, value: object) -> bool:
+    ours = kept.sections()
+    try:
+        theirs = validate({**ours, name: {**ours.get(name, {}), key: value}})
+    except RunFileError:
+        return False
+    return theirs == kept

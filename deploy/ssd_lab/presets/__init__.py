@@ -1,0 +1,47 @@
+"""Experiments by name: each a TOML file in this folder, with numbers from the paper's tables."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import resources
+from pathlib import Path
+
+from ssd_wire.errors import RunFileError
+from ssd_wire.runfile import Sections, load_run_file
+
+SUFFIX = ".toml"
+
+
+def preset_names() -> tuple[str, ...]:
+    """All presets that come with this package, in alphabetical order."""
+    return tuple(sorted(path.stem for path in _folder().glob(f"*{SUFFIX}")))
+
+
+def load_preset(preset: str) -> Sections:
+    """The sections of a preset, not yet validated; its name stands in [preset].
+
+    Args:
+        preset: A name from `preset_names`, or the path of an own TOML file.
+
+    Raises:
+        RunFileError: when there is no such preset, or the file cannot be read.
+    """
+    is_path = preset.endswith(SUFFIX) or "/" in preset
+    path = Path(preset) if is_path else _folder() / f"{preset}{SUFFIX}"
+    if not is_path and preset not in preset_names():
+        raise RunFileError(_unknown(preset))
+    sections = dict(load_run_file(path))
+    sections["preset"] = {"name": path.stem, **sections.get("preset", {})}
+    return sections
+
+
+def _folder() -> Path:
+    folder = resources.files(__name__)
+    assert isinstance(folder, Path), "presets are files beside this one"  # noqa: S101 - never zipped
+    return folder
+
+
+def _unknown(preset: str) -> str:
+    near = difflib.get_close_matches(preset, preset_names(), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"wanted {', '.join(preset_names())}"
+    return f"no preset is called {preset!r}: {hint} (or the path of an own .toml file)"

@@ -1,0 +1,162 @@
+"""How far a run is, and how it goes: one picture of what all processes say of themselves."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ssd_lab.episodes import Outcome
+from ssd_lab.scrape import Metrics
+
+SPEED_WINDOW = 10.0  # seconds over which the present speed is taken
+MEASURES = (
+    "influence_nats",
+    "moa_loss_nats",
+    "moa_marginal_entropy_nats",
+    "policy_entropy_nats",
+    "policy_lag_updates",
+    "policy_loss",
+    "value_loss",
+    "gradient_norm",
+    "reward",
+    "learning_rate",
+    "beta",
+)
+
+
+@dataclass(frozen=True)
+class AgentProgress:
+    """One learner.
+
+    Attributes:
+        own_steps: Agent-steps of this agent trained on.
+        updates: Of its weights.
+        complete: Whether it has met its budget.
+        episode_return: Mean over the last full episodes, None before there are any.
+        measures: `MEASURES` of its last update; None where it has not said.
+    """
+
+    own_steps: int = 0
+    updates: int = 0
+    complete: bool = False
+    episode_return: float | None = None
+    measures: Mapping[str, float | None] = dict.fromkeys(MEASURES)  # noqa: RUF009 - never written
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The whole run at one moment.
+
+    Attributes:
+        elapsed: Seconds since this launch began.
+        agents: In the order of their numbers.
+        outcome: Of the last full episodes.
+        episodes: That ended so far, short ones included.
+        speed: Agent-steps trained per second just now, None at the start.
+        waiting: Seconds that actors have spent waiting, all together, by what they waited for.
+        restarts: Role → how often it was started again.
+    """
+
+    elapsed: float
+    agents: tuple[AgentProgress, ...]
+    outcome: Outcome
+    episodes: int
+    speed: float | None
+    waiting: Mapping[str, float]
+    restarts: Mapping[str, int]
+
+    @property
+    def agent_steps(self) -> int:
+        """Of all agents together: those trained on, which is what ``--steps`` counts."""
+        return sum(agent.own_steps for agent in self.agents)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every learner has met its budget."""
+        return all(agent.complete for agent in self.agents)
+
+    def mean(self, measure: str) -> float | None:
+        """A measure's mean over the agents that have one."""
+        numbers = [n for agent in self.agents if (n := agent.measures[measure]) is not None]
+        return sum(numbers) / len(numbers) if numbers else None
+
+
+def agents_of(
+    heard: Mapping[str, Metrics], count: int, outcome: Outcome
+) -> tuple[AgentProgress, ...]:
+    """Every learner's progress, from what it said last."""
+    returns = outcome.returns or (None,) * count
+    return tuple(
+        _agent(heard.get(f"learner-{agent}", {}), returns[agent]) for agent in range(count)
+    )
+
+
+def _agent(metrics: Metrics, episode_return: float | None) -> AgentProgress:
+    updates = int(metrics.get("ssd_learner_updates_total", 0))
+    return AgentProgress(
+        own_steps=int(metrics.get("ssd_learner_own_steps_total", 0)),
+        updates=updates,
+        complete=metrics.get("ssd_learner_complete", 0) == 1,
+        episode_return=episode_return,
+        measures={
+            name: metrics.get(f"ssd_learner_{name}") if updates else None for name in MEASURES
+        },
+    )
+
+
+def waiting_of(heard: Mapping[str, Metrics]) -> dict[str, float]:
+    """Seconds that actors have waited for the world and for their learners, all together."""
+    return {
+        reason: sum(
+            metrics.get(f"ssd_actor_waiting_seconds_total{{for={reason}}}", 0.0)
+            for role, metrics in heard.items()
+            if role.startswith("actor-")
+        )
+        for reason in ("world", "learner")
+    }
+
+
+class Speed:
+    """Agent-steps per second: just now, and over the steady part of the run.
+
+    The steady part begins when every learner has made an update in this launch, and ends when the
+    first of them has met its budget: starting up and running out are no measure of speed.
+
+    Args:
+        updates_before: Each learner's updates when this launch began.
+    """
+
+    def __init__(self, updates_before: Sequence[int]) -> None:
+        self._before = updates_before
+        self._recent: deque[tuple[float, int]] = deque()
+        self._first: tuple[float, int] | None = None
+        self._last: tuple[float, int] | None = None
+
+    def note(self, now: float, agents: Sequence[AgentProgress]) -> float | None:
+        """Take in where the learners are; tells the present speed.
+
+        Args:
+            now: Seconds that only grow.
+            agents: All learners.
+        """
+        here = (now, sum(agent.own_steps for agent in agents))
+        self._recent.append(here)
+        while here[0] - self._recent[0][0] > SPEED_WINDOW:
+            self._recent.popleft()
+        started = all(a.updates > was for a, was in zip(agents, self._before, strict=True))
+        if started and not any(agent.complete for agent in agents):
+            self._first = self._first or here
+            self._last = here
+        return _slope(self._recent[0], here)
+
+    @property
+    def steady(self) -> float | None:
+        """Agent-steps per second over the steady part; None when there was none."""
+        return _slope(self._first, self._last)
+
+
+def _slope(begin: tuple[float, int] | None, end: tuple[float, int] | None) -> float | None:
+    if begin is None or end is None or end[0] <= begin[0]:
+        return None
+    return max(0.0, (end[1] - begin[1]) / (end[0] - begin[0]))

@@ -1,0 +1,145 @@
+"""The run directory: where everything of a run lies, and who may write there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import click
+
+from ssd_lab.plan import Plan, validate
+from ssd_wire.endpoints import hold
+from ssd_wire.errors import EndpointError, RunFileError
+from ssd_wire.process import write_whole
+from ssd_wire.runfile import load_run_file
+
+LAUNCHER_LOCK = ".launcher.lock"
+PROCESSES_LOCK = ".processes.lock"
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """Paths in one run directory, held by this launcher.
+
+    Attributes:
+        root: The directory.
+        launcher_lock: Keeps a second launcher out for as long as this process lives.
+        processes_lock: Inherited by every child. So it stays held until the last of them is gone,
+            even when the launcher was killed.
+    """
+
+    root: Path
+    launcher_lock: IO[bytes]
+    processes_lock: IO[bytes]
+
+    @property
+    def run_file(self) -> Path:
+        return self.root / "run.toml"
+
+    @property
+    def processes(self) -> Path:
+        return self.root / "processes"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def episodes(self) -> Path:
+        return self.root / "episodes"
+
+    @property
+    def ledgers(self) -> Path:
+        return self.root / "ledgers"
+
+    @property
+    def history(self) -> Path:
+        return self.root / "history.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.root / "tensorboard"
+
+    @property
+    def summary(self) -> Path:
+        return self.root / "summary.json"
+
+
+def begin(root: Path, plan: Plan) -> RunDir:
+    """Make a new run's directory, with its run file.
+
+    Raises:
+        click.UsageError: when there is something in it already.
+        EndpointError: when another launcher is at work there.
+    """
+    ours = (LAUNCHER_LOCK, PROCESSES_LOCK)
+    if root.exists() and (not root.is_dir() or any(p.name not in ours for p in root.iterdir())):
+        raise click.UsageError(
+            f"run directory {root} exists already: go on with it by --resume, or name another"
+        )
+    run_dir = _held(root)
+    for folder in (run_dir.processes, run_dir.logs, run_dir.episodes, run_dir.ledgers):
+        folder.mkdir()
+    write_whole(run_dir.run_file, plan.toml())
+    return run_dir
+
+
+def go_on(root: Path, patience: float, say: Callable[[str], None]) -> tuple[RunDir, Plan]:
+    """Take up an earlier run's directory, and read what it is.
+
+    A killed launcher's processes take a moment to end. Until then they hold their checkpoints.
+
+    Args:
+        root: The directory.
+        patience: Seconds to wait for an earlier launch's processes.
+        say: Tells whoever waits why.
+
+    Raises:
+        RunFileError: when it holds no valid run file.
+        EndpointError: when another launcher is at work there, or its processes do not end.
+    """
+    if not (root / "run.toml").is_file():
+        raise RunFileError(f"{root} is no run directory: it has no run.toml")
+    deadline = time.monotonic() + patience
+    told = False
+    while True:
+        try:
+            run_dir = _held(root)
+            break
+        except StillRunningError as fault:
+            if time.monotonic() > deadline:
+                raise
+            if not told:
+                say(f"waiting for it: {fault}")
+            told = True
+        time.sleep(0.2)
+    for entry in run_dir.processes.glob("*.json"):
+        entry.unlink()  # of processes that are gone; others may have their ports by now
+    return run_dir, validate(load_run_file(run_dir.run_file))
+
+
+class StillRunningError(EndpointError):
+    """Processes that an earlier launcher started are not gone yet."""
+
+
+def _held(root: Path) -> RunDir:
+    launcher = hold(root / LAUNCHER_LOCK, f"run directory {root}")
+    try:
+        processes = hold(root / PROCESSES_LOCK, f"run directory {root}")
+    except EndpointError as fault:
+        launcher.close()
+        raise StillRunningError(
+            f"processes of an earlier launch still run in {root}, see {root / 'processes'}"
+        ) from fault
+    return RunDir(root, launcher, processes)

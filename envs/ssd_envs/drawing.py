@@ -1,0 +1,181 @@
+"""Games as text: read a state as a drawing, set a state from a drawing.
+
+The symbols are those of maps, with these changes: `,` is an apple cell without its apple (`o` has
+it), `w` and `~` are river with waste and without, spawn cells are floor (`.`), and an agent is an
+arrow along its heading: `^ > v <`. A last line numbers the arrows in reading order and, where it
+matters, tells what they stand on. Here number 1 is on the left and stands on waste:
+
+    #######
+    #>.o,<#
+    #######
+    agents: 1w 0
+
+Without that line, agents are numbered in reading order and stand on bare ground.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ssd_envs.batch import GameBatch
+from ssd_envs.maps import refusal, rows_of
+from ssd_envs.palette import APPLE, CLEANING_BEAM, EMPTY, FINING_BEAM, RIVER, WALL, WASTE
+from ssd_envs.spec import GameSettings
+
+_ARROWS = "^>v<"
+_FOOTER = "agents:"
+_BEAMS = {FINING_BEAM: "!", CLEANING_BEAM: ":"}
+_BARE = {"#": "#", ".": ".", "+": ".", "o": ",", "~": "~", "w": "~", "=": "="}  # by map symbol
+_LADEN = {"o": "o", "~": "w", "w": "w"}
+_CONTENTS = {
+    "#": WALL,
+    ".": EMPTY,
+    ",": EMPTY,
+    "o": APPLE,
+    "~": RIVER,
+    "=": RIVER,
+    "w": WASTE,
+}
+
+
+def draw(batch: GameBatch, game: int = 0, *, beams: bool = False) -> str:
+    """A game's board, agents and headings as a drawing that `stage` reads back.
+
+    Args:
+        batch: where the game is.
+        game: which one.
+        beams: draw the last step's beams over everything, as `!` (fining) and `:` (cleaning);
+            such a drawing is to be looked at and cannot be read back.
+    """
+    state = batch.state(np.array([game]))
+    rows = [
+        [_symbol(mark, content) for mark, content in zip(marks, contents, strict=True)]
+        for marks, contents in zip(batch.spec.map.rows, state.cells[0].tolist(), strict=True)
+    ]
+    agents = []
+    for number in np.lexsort(state.places[0].T[::-1]):  # in reading order
+        row, column = state.places[0, number]
+        agents.append(f"{number}{'w' if rows[row][column] == 'w' else ''}")
+        rows[row][column] = _ARROWS[state.headings[0, number]]
+    if beams:
+        for row, column in np.argwhere(state.beams[0]):
+            rows[row][column] = _BEAMS[state.beams[0, row, column]]
+    return "\n".join([*map("".join, rows), " ".join([_FOOTER, *agents])])
+
+
+def stage(batch: GameBatch, drawing: str, game: int = 0) -> None:
+    """Set a game's board, agents and headings as drawn. Clock, luck and accounts stay.
+
+    Raises:
+        ValueError: if the drawing does not fit the batch's map or number of agents; it shows row
+            and column.
+    """
+    drawn = _read(drawing)
+    rows = batch.spec.map.rows
+    if [len(row) for row in drawn.rows] != [len(row) for row in rows]:
+        raise ValueError(f"the drawing must have {len(rows)} rows of {len(rows[0])} columns")
+    if len(drawn.agents) != batch.spec.num_agents:
+        raise ValueError(f"{len(drawn.agents)} agents drawn, wanted {batch.spec.num_agents}")
+    cells = [
+        [_content(drawn, rows, row, column) for column in range(len(rows[0]))]
+        for row in range(len(rows))
+    ]
+    state = batch.state(np.array([game]))
+    staged = replace(
+        state,
+        cells=np.array([cells], np.uint8),
+        beams=np.zeros_like(state.beams),
+        places=np.array([[(agent.row, agent.column) for agent in drawn.agents]], np.int64),
+        headings=np.array([[agent.heading for agent in drawn.agents]], np.int64),
+    )
+    batch.restore(staged, np.array([game]))
+
+
+def scene(name: str, drawing: str, games: int = 1, **settings: Any) -> GameBatch:
+    """A batch whose map is this drawing's, and whose games all stand as drawn.
+
+    Game b is seeded with b. Every cell drawn as floor is a spawn cell of the map.
+
+    Args:
+        name: the game.
+        drawing: as for `stage`.
+        games: how many.
+        settings: further fields of `GameSettings`.
+
+    Raises:
+        ValueError: if the drawing or the settings are refused.
+    """
+    drawn = _read(drawing)
+    bare = str.maketrans({",": "o", ".": "+", **dict.fromkeys(_ARROWS, "+")})
+    map_rows = [list(row.translate(bare)) for row in drawn.rows]
+    for agent in drawn.agents:
+        if agent.ground is not None:
+            map_rows[agent.row][agent.column] = agent.ground.translate(bare)
+    game_map = "\n".join(map("".join, map_rows))
+    batch = GameBatch(
+        GameSettings.model_validate(
+            {"name": name, "agents": len(drawn.agents), "map": game_map, **settings}
+        ),
+        games,
+    )
+    batch.reset(np.arange(games, dtype=np.uint64))
+    for game in range(games):
+        stage(batch, drawing, game)
+    return batch
+
+
+@dataclass(frozen=True)
+class _Agent:
+    number: int
+    row: int
+    column: int
+    heading: int
+    ground: str | None  # the symbol of what it stands on, where the drawing says so
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    rows: tuple[str, ...]
+    agents: tuple[_Agent, ...]  # by number
+
+
+def _read(drawing: str) -> _Drawn:
+    rows = rows_of(drawing)
+    footer = ""
+    if rows and rows[-1].startswith(_FOOTER):
+        *above, footer = rows
+        rows = tuple(above)
+    arrows = [
+        (row, column, _ARROWS.index(symbol))
+        for row, line in enumerate(rows)
+        for column, symbol in enumerate(line)
+        if symbol in _ARROWS
+    ]
+    labels = re.findall(r"(\d+)(\D?)(?:\s|$)", footer) or [(str(k), "") for k in range(len(arrows))]
+    numbers = [int(number) for number, _ in labels]
+    if sorted(numbers) != list(range(len(arrows))):
+        raise ValueError(f"{len(arrows)} arrows are drawn, numbered {numbers}")
+    agents = [
+        _Agent(number, row, column, heading, ground.strip() or None)
+        for (row, column, heading), number, (_, ground) in zip(arrows, numbers, labels, strict=True)
+    ]
+    return _Drawn(rows, tuple(sorted(agents, key=lambda agent: agent.number)))
+
+
+def _symbol(mark: str, content: int) -> str:
+    return _LADEN[mark] if content in (APPLE, WASTE) else _BARE[mark]
+
+
+def _content(drawn: _Drawn, rows: tuple[str, ...], row: int, column: int) -> int:
+    mark, symbol = rows[row][column], drawn.rows[row][column]
+    for agent in drawn.agents:
+        if (agent.row, agent.column) == (row, column):
+            symbol = agent.ground or _BARE[mark]
+    if symbol not in (_BARE[mark], _LADEN.get(mark)):
+        wrong = f"{symbol!r} drawn where the map has {mark!r}"
+        raise refusal(drawn.rows[row], row, column, wrong)
+    return _CONTENTS[symbol]

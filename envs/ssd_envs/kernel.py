@@ -1,0 +1,30 @@
+"""How every kernel is compiled: once, without the GIL, and kept on disk for the next process.
+
+Numba looks for a kernel's stored code by the state of the file that the kernel is written in, and
+does not see changes in other files. So a kernel and the functions it calls share a file; only
+`ssd_envs.chance` is called from elsewhere, and after a change there the caches must be removed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+
+def kernel(function: Kernel) -> Kernel:
+    """Compile a function with numba at its first call."""
+    try:
+        return cast(Kernel, njit(cache=True, nogil=True)(function))
+    except RuntimeError as error:  # neither the package nor the user's cache can be written to
+        warnings.warn(
+            f"kernels are compiled anew in each process ({error}); "
+            "set NUMBA_CACHE_DIR to a directory that can be written to",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return cast(Kernel, njit(nogil=True)(function))

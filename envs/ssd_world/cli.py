@@ -1,0 +1,137 @@
+"""`ssd-env`: the command line of the environment server."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+import numpy as np
+
+from ssd_envs.batch import GameBatch
+from ssd_envs.spec import GameSettings, game_spec
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_wire.links import Router, Waiting
+from ssd_wire.messages import Seat
+from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
+from ssd_wire.runfile import RunSettings, fingerprint, load_run_file, section
+from ssd_wire.stop import Stop
+from ssd_world.episodes import Arena, EpisodeLog
+from ssd_world.games import LaneGames
+from ssd_world.lane import Lane
+from ssd_world.metrics import WorldMetrics
+from ssd_world.referee import Referee
+from ssd_world.server import Door, World
+
+ANY_INCARNATION = 2**62  # random numbers are drawn below it
+
+
+@click.command()
+@process_options
+@click.option("--arena", required=True, type=click.IntRange(0, 2**31), help="This arena's number.")
+@click.option("--bind", "endpoint", required=True, help="Where actors join, ipc:// or tcp://.")
+@click.option(
+    "--incarnation",
+    type=click.IntRange(0, 2**63 - 1),
+    help="What sets this server's episodes apart from those of earlier ones; random by default.",
+)
+@reports_errors
+def main(
+    run_file: Path,
+    run_dir: Path | None,
+    metrics: str,
+    lifeline: int | None,
+    arena: int,
+    endpoint: str,
+    incarnation: int | None,
+) -> None:
+    """Play the games of one arena, and referee between its actors."""
+    stop = Stop(lifeline)
+    role = f"env-{arena}"
+    log = log_as(role)
+    run, game, run_fingerprint = load_settings(run_file)
+    if incarnation is None:
+        incarnation = secrets.randbelow(ANY_INCARNATION)
+
+    door = Router(endpoint)
+    place = Arena(run.seed, arena, incarnation)
+    record = run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None
+    world = make_world(door, run, game, run_fingerprint, place, record)
+    address = serve_metrics(WorldMetrics(world), metrics)
+    announce(run_dir, role, {"metrics": address, "world": door.endpoint})
+    log.info("%d lanes of %d games of %s at %s", run.lanes, run.games, game.name, door.endpoint)
+
+    world.serve(stop, Waiting(stop, [door]))
+    log.info("stops after %d ticks", sum(lane.tick for lane in world.games))
+    world.episodes.close()
+    door.close()
+
+
+def load_settings(run_file: Path) -> tuple[RunSettings, GameSettings, str]:
+    """What this process needs of the run file, and the fingerprint of all that must agree.
+
+    Raises:
+        RunFileError: when the file or one of these sections is unusable.
+    """
+    sections = load_run_file(run_file)
+    run = section(sections, "run", RunSettings)
+    game = section(sections, "game", GameSettings)
+    experiment = section(sections, "experiment", ExperimentSettings)
+    network = section(sections, "network", NetworkSettings)
+    return run, game, fingerprint(run, game, experiment, network)
+
+
+def make_world(
+    door: Door,
+    run: RunSettings,
+    game: GameSettings,
+    run_fingerprint: str,
+    arena: Arena,
+    record: Path | None,
+) -> World:
+    """A world at its first tick, with its kernels compiled and nobody in it yet.
+
+    Args:
+        door: To the actors.
+        run: The run's settings.
+        game: The game's.
+        run_fingerprint: What actors must show to be let in.
+        arena: What the episodes' seeds follow from.
+        record: The file of ended episodes, or None.
+    """
+    compile_kernels(game)
+    incarnation = secrets.randbelow(ANY_INCARNATION)
+    games = [
+        LaneGames(GameBatch(game, run.games), lane, arena, incarnation, run.segment)
+        for lane in range(run.lanes)
+    ]
+    lanes = [Lane(one.timesteps(), run.games) for one in games]
+    referee = Referee(seat_of(run, game, incarnation), run_fingerprint, lanes)
+    return World(door, referee, games, EpisodeLog(record, arena, incarnation))
+
+
+def seat_of(run: RunSettings, game: GameSettings, incarnation: int) -> Seat:
+    """What the world tells of itself to whoever takes a seat in it."""
+    spec = game_spec(game)
+    return Seat(
+        world=incarnation,
+        agents=spec.num_agents,
+        actions=spec.num_actions,
+        lanes=run.lanes,
+        games=run.games,
+        horizon=spec.horizon,
+        view=spec.view,
+        palette=spec.palette,
+    )
+
+
+def compile_kernels(game: GameSettings) -> None:
+    """Have every kernel ready before actors wait for one: load it, or compile it once."""
+    batch = GameBatch(game, 1)
+    batch.reset(np.zeros(1, np.uint64))
+    batch.step(np.zeros((1, game.agents), np.uint8))
+    batch.observe()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The environment server's loop. Start here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+from ssd_wire.codec import Sizes, decode
+from ssd_wire.errors import ProtocolError
+from ssd_wire.messages import Act, Join, Message, Refused
+from ssd_world.episodes import EpisodeLog
+from ssd_world.games import LaneGames
+from ssd_world.referee import Referee, Sends
+
+HEARD_AT_ONCE = 256  # messages; then time passes for everyone else, whoever floods us
+
+
+class Door(Protocol):
+    """Where actors come and go: a ZeroMQ router, or lists in tests."""
+
+    dropped: int
+
+    def send(self, peer: bytes, message: Message) -> bool:
+        """Send a copy without waiting; false when it was dropped."""
+
+    def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
+        """All that has arrived: the peer's identity and its frames."""
+
+
+class Stopping(Protocol):
+    """Whether we were asked to stop."""
+
+    requested: bool
+
+
+class Wait(Protocol):
+    """Sleeps until there is something to do."""
+
+    def wait(self, seconds: float) -> None:
+        """Return when something arrived, when asked to stop, or after this long."""
+
+
+@dataclass
+class World:
+    """All that the loop touches.
+
+    Args:
+        door: To the actors.
+        referee: Decides who is told what.
+        games: Per lane, in the order of the referee's.
+        episodes: Where ended episodes are written down.
+        clock: Tells the time in seconds, from any beginning.
+    """
+
+    door: Door
+    referee: Referee
+    games: Sequence[LaneGames]
+    episodes: EpisodeLog
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        seat = self.referee.seat
+        self._sizes: Sizes = {"A": seat.actions, "B": seat.games, "N": seat.agents}
+
+    def serve(self, stop: Stopping, idle: Wait) -> None:
+        """Let the actors play until asked to stop. Start reading here."""
+        while not stop.requested:
+            for peer, frames in islice(self.door.receive(), HEARD_AT_ONCE):
+                self._send(self._hear(peer, frames))
+                for lane, games in zip(self.referee.lanes, self.games, strict=True):
+                    if lane.full:
+                        self.episodes.write(games.step(lane.actions))
+                        self._send(self.referee.turn(lane, games.timesteps(), self.clock()))
+
+            # Whatever was lost on the way, or went to an actor that is no more, goes out again.
+            self._send(self.referee.reoffers(self.clock()))
+            idle.wait(self.referee.patience(self.clock()))
+
+    def _hear(self, peer: bytes, frames: list[bytes]) -> Sends:
+        try:
+            return self.referee.hear(peer, decode(frames, (Act, Join, Refused), self._sizes))
+        except ProtocolError as fault:
+            return self.referee.refuse_nonsense(peer, fault)
+
+    def _send(self, sends: Iterable[tuple[bytes, Message]]) -> None:
+        for peer, message in sends:
+            self.door.send(peer, message)

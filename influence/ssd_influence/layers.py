@@ -1,0 +1,125 @@
+"""The parts that policy and MOA are both made of: dense layers, one-hot actions, the LSTM.
+
+Weights start as follows, drawn from torch's global generator. Convolution and dense layers:
+orthogonal, gain √2 before a ReLU, biases 0. LSTM: PyTorch's uniform ±1/√cells, with a forget
+bias of 1. Heads: orthogonal with gain 0.01 for logits (every policy and prediction starts near
+uniform) and 1 for the value.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+RELU_GAIN = math.sqrt(2)
+LOGITS_GAIN = 0.01
+
+
+class LstmState(NamedTuple):
+    """Recurrent state of one LSTM in B games: output h and cell c, each [B, cells] float."""
+
+    h: Tensor
+    c: Tensor
+
+    def reset(self, first_t: Tensor) -> "LstmState":
+        """The state with zeros in the games where `first_t`, [B] bool, says an episode starts."""
+        starts = first_t.unsqueeze(-1)
+        return LstmState(self.h.masked_fill(starts, 0), self.c.masked_fill(starts, 0))
+
+
+def dense(inputs: int, outputs: int, gain: float) -> nn.Linear:
+    """A linear layer with orthogonal weights of this gain, and zero biases."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.orthogonal_(layer.weight, gain)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def one_hot(actions: Tensor, num_actions: int) -> Tensor:
+    """Actions as bools, one for each agent and action: [..., J] integer → [..., J, A] bool."""
+    each = torch.arange(num_actions, dtype=actions.dtype, device=actions.device)
+    return actions.unsqueeze(-1) == each
+
+
+class Torso(nn.Module):
+    """Two dense layers with ReLU."""
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = dense(inputs, hidden, RELU_GAIN)
+        self.fc2 = dense(hidden, hidden, RELU_GAIN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., inputs] → [..., hidden]."""
+        return torch.relu_(self.fc2(torch.relu_(self.fc1(x))))
+
+
+class Lstm(nn.LSTM):
+    """An LSTM of one layer that can also take single steps, and start episodes in mid-sequence."""
+
+    weight_ih_l0: nn.Parameter
+    weight_hh_l0: nn.Parameter
+    bias_ih_l0: nn.Parameter
+    bias_hh_l0: nn.Parameter
+
+    def __init__(self, inputs: int, cells: int) -> None:
+        super().__init__(inputs, cells)
+        with torch.no_grad():
+            self.bias_ih_l0.zero_()
+            self.bias_hh_l0.zero_()
+            self.bias_ih_l0[cells : 2 * cells] = 1
+
+    def step(self, inputs_t: Tensor, state: LstmState) -> LstmState:
+        """One step: inputs [B, inputs] and the state before it, to the state after it."""
+        return LstmState(
+            *torch.lstm_cell(
+                inputs_t,
+                state,
+                self.weight_ih_l0,
+                self.weight_hh_l0,
+                self.bias_ih_l0,
+                self.bias_hh_l0,
+            )
+        )
+
+    def unroll(
+        self, inputs: Tensor, first: Tensor, starts: Sequence[int], state: LstmState
+    ) -> Tensor:
+        """A whole sequence at once, cut only where an episode starts inside it.
+
+        Args:
+            inputs: [T, B, inputs] float.
+            first: [T, B] bool; there the state starts again from zero.
+            starts: ascending times above 0 at which any game starts an episode.
+            state: before the first step.
+
+        Returns:
+            [T, B, cells] the output h at each step.
+        """
+        stretches = []
+        for begin, end in pairwise((0, *starts, len(inputs))):
+            h, c = state.reset(first[begin])
+            outputs, (h, c) = self(inputs[begin:end], (h.unsqueeze(0), c.unsqueeze(0)))
+            state = LstmState(h.squeeze(0), c.squeeze(0))
+            stretches.append(outputs)
+        return torch.cat(stretches) if len(stretches) > 1 else stretches[0]
+
+
+def cell_(gates: Tensor, c: Tensor) -> LstmState:
+    """The pointwise half of an LSTM's step. Overwrites `gates`.
+
+    With tanh x = 2σ(2x) − 1, since torch's tanh costs five of its sigmoids on a CPU.
+
+    Args:
+        gates: [..., 4 · cells] W·x + U·h + b, in PyTorch's order i f g o.
+        c: [..., cells], or what broadcasts to it: the cell before the step.
+    """
+    gates.chunk(4, -1)[2].mul_(2)
+    i, f, g, o = gates.sigmoid_().chunk(4, -1)
+    g.mul_(2).sub_(1)
+    c = (f * c).addcmul_(i, g)
+    tanh_c = (2 * c).sigmoid_().mul_(2).sub_(1)
+    return LstmState(tanh_c.mul_(o), c)

@@ -1,0 +1,44 @@
+"""How a group of agents fared in an episode: how much it earned, and how evenly (§10.5.3)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Returns = Sequence[float] | npt.NDArray[np.floating]
+
+
+def collective_return(returns: Returns) -> float:
+    """The sum of what the agents earned in an episode: [N] returns."""
+    return float(np.sum(np.asarray(returns, dtype=np.float64)))
+
+
+def gini(returns: Returns) -> float | None:
+    """Inequality of the agents' returns, equation 9; 0 when all earn the same.
+
+        G = Σᵢ Σⱼ |eⁱ − eʲ| / (2 N Σᵢ eⁱ)
+
+    Args:
+        returns: [N] return of each agent in an episode.
+
+    Returns:
+        In [0, 1 − 1/N], or None where G means nothing: some return is negative, or their sum is
+        not above 0.
+    """
+    e = np.asarray(returns, dtype=np.float64)
+    if e.sum() <= 0 or e.min() < 0:
+        return None
+    differences = np.abs(e[:, None] - e[None, :]).sum()
+    return float(differences / (2 * len(e) * e.sum()))
+
+
+def equality(returns: Returns) -> float | None:
+    """1 − G of equation 9; None where `gini` is."""
+    inequality = gini(returns)
+    return None if inequality is None else 1 - inequality
+
+
+def collective_times_equality(returns: Returns) -> float | None:
+    """R · (1 − G), the measure of figure 16; None where `gini` is."""
+    evenness = equality(returns)
+    return None if evenness is None else collective_return(returns) * evenness

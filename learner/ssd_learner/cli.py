@@ -1,0 +1,154 @@
+"""`ssd-learner`: the learner of one agent, as a process."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import torch
+
+from ssd_envs.spec import GameSettings, game_spec
+from ssd_influence.network import AgentShape
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_learner.archive import Archive, restore
+from ssd_learner.checkpoint import CheckpointError
+from ssd_learner.intake import Counts, Intake
+from ssd_learner.learner import Learner
+from ssd_learner.metrics import LearnerMetrics
+from ssd_learner.settings import LearningSettings
+from ssd_learner.trainer import Trainer
+from ssd_wire.endpoints import hold
+from ssd_wire.errors import RunFileError
+from ssd_wire.links import Publisher, Router, Waiting
+from ssd_wire.messages import Message
+from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
+from ssd_wire.runfile import RunSettings, fingerprint, load_run_file, section
+from ssd_wire.stop import Stop
+
+
+class ZmqMail:
+    """Letters over ZeroMQ: segments and answers through a ROUTER, weights through a PUB."""
+
+    def __init__(self, stop: Stop, segments: str, weights: str) -> None:
+        self.router = Router(segments)
+        self.publisher = Publisher(weights)
+        self._stop = stop
+        self._waiting = Waiting(stop, [self.router])
+
+    def wait(self, seconds: float) -> bool:
+        """Return when letters are there or time is up; false when asked to stop."""
+        self._waiting.wait(seconds)
+        return not self._stop.requested
+
+    def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
+        """All letters that are there."""
+        return self.router.receive()
+
+    def send(self, peer: bytes, message: Message) -> bool:
+        """Send one, without waiting."""
+        return self.router.send(peer, message)
+
+    def publish(self, frame: bytes) -> None:
+        """Send one frame to everybody who listens."""
+        self.publisher.publish(frame)
+
+
+@click.command()
+@process_options
+@click.option("--agent", required=True, type=click.IntRange(0), help="Whom to train.")
+@click.option("--bind", required=True, help="Endpoint that receives segments.")
+@click.option("--weights", required=True, help="Endpoint that publishes weights.")
+@click.option(
+    "--checkpoints",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of this agent's checkpoints; goes on from the newest in it.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:INDEX.")
+@click.option("--own-steps", type=click.IntRange(1), help="Budget; trains for ever without.")
+@reports_errors
+def main(
+    run_file: Path,
+    run_dir: Path | None,
+    metrics: str,
+    lifeline: int | None,
+    agent: int,
+    bind: str,
+    weights: str,
+    checkpoints: Path,
+    device: str,
+    own_steps: int | None,
+) -> None:
+    """Train one agent from the segments of every arena."""
+    stop = Stop(lifeline)
+    role = f"learner-{agent}"
+    log = log_as(role)
+    torch.set_num_threads(1)
+    sections = load_run_file(run_file)
+    run = section(sections, "run", RunSettings)
+    game = section(sections, "game", GameSettings)
+    experiment = section(sections, "experiment", ExperimentSettings)
+    network = section(sections, "network", NetworkSettings)
+    learning = section(sections, "learning", LearningSettings)
+    spec = game_spec(game)
+    if agent >= spec.num_agents:
+        raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
+
+    shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+    trainer = Trainer(shape, network, experiment, learning, _device(device), run.seed)
+    mark = fingerprint(run, game, experiment, network)
+    held = hold(checkpoints / ".lock", f"checkpoint folder {checkpoints}")
+    try:
+        clocks = restore(checkpoints, trainer, mark)
+    except CheckpointError as fault:
+        raise RunFileError(str(fault)) from fault
+    intake = Intake(
+        agent,
+        learner=secrets.randbits(62),
+        fingerprint=mark,
+        retained=run.retained,
+        watermarks=clocks.watermarks if clocks else (),
+        counts=clocks.counts if clocks else Counts(),
+    )
+    ledger = run_dir / "ledgers" / f"{role}.json" if run_dir else None
+    archive = Archive(checkpoints, ledger, learning.checkpoint_seconds, learning.checkpoints_kept)
+    sizes = {
+        "T": run.segment,
+        "B": run.games,
+        "N": spec.num_agents,
+        "W": spec.view,
+        "P": len(spec.palette),
+        "A": spec.num_actions,
+        "S": trainer.network.state_size,
+    }
+    mail = ZmqMail(stop, bind, weights)
+    learner = Learner(mail, trainer, intake, archive, sizes, run.window, own_steps or math.inf)
+    addresses = {
+        "metrics": serve_metrics(LearnerMetrics(learner), metrics),
+        "segments": mail.router.endpoint,
+        "weights": mail.publisher.endpoint,
+    }
+    announce(run_dir, role, addresses)
+    log.info("at %d own-steps, version %d, %s", trainer.own_steps, trainer.version, addresses)
+    learner.live()
+    log.info("stopped at %d own-steps, version %d", trainer.own_steps, trainer.version)
+    held.close()
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError as fault:
+        raise RunFileError(f"--device: wanted cpu, cuda or cuda:INDEX, found {name!r}") from fault
+    if device.type not in ("cpu", "cuda"):
+        raise RunFileError(f"--device: wanted cpu, cuda or cuda:INDEX, found {name!r}")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise RunFileError(f"--device {name}: found {torch.cuda.device_count()} CUDA devices")
+    return device
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""The learner process: trains one agent from the segments of every arena. Start reading here."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple
+from typing import Protocol
+
+import numpy as np
+
+from ssd_learner.archive import Archive
+from ssd_learner.batch import collate
+from ssd_learner.intake import Epoch, Intake
+from ssd_learner.trainer import Report, Trainer
+from ssd_wire.codec import Sizes, decode
+from ssd_wire.errors import ProtocolError
+from ssd_wire.messages import Ack, Bye, Hello, Message, Refused, Segment, Welcome
+from ssd_wire.weights import Weights, encode_weights
+
+LONGEST_WAIT = 0.5  # seconds; a checkpoint is at most this late
+
+
+class Mail(Protocol):
+    """Letters from and to the actors: ZeroMQ in production, lists in tests."""
+
+    def wait(self, seconds: float) -> bool:
+        """Return when letters are there or time is up; false when asked to stop."""
+
+    def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
+        """All letters that are there: who sent them, and their frames."""
+
+    def send(self, peer: bytes, message: Message) -> bool:
+        """Send one, without waiting."""
+
+    def publish(self, frame: bytes) -> None:
+        """Send one frame to everybody who listens."""
+
+
+class Learner:
+    """One agent's learner, and all its state that metrics read.
+
+    Args:
+        mail: Letters from and to the actors.
+        trainer: The agent's network, optimizer and clocks.
+        intake: What became of all segments.
+        archive: Checkpoints.
+        sizes: Lengths of the run's axes, to check segments by.
+        window: Segments per lane that an actor may be ahead of what was trained.
+        budget: Own-steps at which the run is complete.
+    """
+
+    def __init__(
+        self,
+        mail: Mail,
+        trainer: Trainer,
+        intake: Intake,
+        archive: Archive,
+        sizes: Sizes,
+        window: int,
+        budget: float = math.inf,
+    ) -> None:
+        self.mail = mail
+        self.trainer = trainer
+        self.intake = intake
+        self.archive = archive
+        self.sizes = sizes
+        self.window = window
+        self.budget = budget
+        self.report = Report()
+        self.lag = 0.0
+        self.busy_seconds = 0.0
+        self.refusals = 0
+        self.protocol_errors = 0
+        self._told: dict[int, Ack] = {}
+        self._log = logging.getLogger(__name__)
+
+    def live(self) -> None:
+        """Train until asked to stop, then make everything durable and say so."""
+        self.finish_if_complete()
+        self.publish_weights()
+        while self.mail.wait(self.patience()):
+            self.read_mail()
+            self.train_what_has_arrived()
+            if self.archive.is_due(self.intake):
+                self.save()
+        self.read_mail()
+        while self.train_what_has_arrived():
+            pass
+        self.save()
+
+    def patience(self) -> float:
+        """How long a wait for letters may last, in seconds."""
+        if self.intake.waiting:
+            return 0.0
+        return min(LONGEST_WAIT, self.archive.seconds_left()) if self.intake.has_news else 1.0
+
+    def read_mail(self) -> None:
+        """Answer all letters that are there."""
+        for peer, frames in self.mail.receive():
+            self.mail.send(peer, self.answer(peer, frames))
+
+    def answer(self, peer: bytes, frames: list[bytes]) -> Message:
+        """What one letter is answered with."""
+        try:
+            message = decode(frames, (Hello, Segment, Bye), self.sizes)
+        except ProtocolError as fault:
+            self.protocol_errors += 1
+            self._log.warning("refused %r: %s", peer, fault)
+            return Refused(f"not a valid message of this run: {fault}"[:1000], fatal=True)
+        match message:
+            case Hello():
+                outcome = self.intake.hello(peer, message)
+            case Segment():
+                outcome = self.intake.segment(peer, message)
+            case Bye():
+                outcome = self.intake.bye(peer, message)
+            case _:  # pragma: no cover - decode returns no other
+                raise AssertionError(message)
+        if isinstance(outcome, Refused):
+            self.refusals += 1
+            self._log.info("refused %r: %s", peer, outcome.reason)
+            return outcome
+        return self.welcome(outcome) if isinstance(message, Hello) else self.ack(outcome)
+
+    def welcome(self, epoch: Epoch) -> Welcome:
+        """How far we have come with an epoch, and the current weights."""
+        self._log.info("welcome arena %d, epoch %016x", epoch.arena, epoch.number)
+        return Welcome(
+            epoch=epoch.number,
+            learner=self.intake.learner,
+            received=epoch.received,
+            trained=epoch.handled,
+            durable=epoch.durable,
+            window=self.window,
+            complete=self.intake.complete,
+            weights=np.frombuffer(self.weights_frame(), np.uint8),
+        )
+
+    def ack(self, epoch: Epoch) -> Ack:
+        """What has become of an epoch's segments."""
+        self._told[epoch.number] = self.intake.ack(epoch, self.trainer.version)
+        return self._told[epoch.number]
+
+    def acknowledge(self) -> None:
+        """Tell every actor for which something has changed since it last heard."""
+        for epoch in self.intake.epochs:
+            if epoch.peer is None or epoch.retired:
+                continue
+            told, news = self._told.get(epoch.number), self.ack(epoch)
+            if told is None or astuple(told) != astuple(news):
+                self.mail.send(epoch.peer, news)
+
+    def train_what_has_arrived(self) -> bool:
+        """One update from the oldest segments here, if there are any."""
+        segments = self.intake.take(self.trainer.learning.batch_segments)
+        if not segments:
+            return False
+        self.lag = self._policy_lag(segments)
+        began = time.monotonic()
+        self.report = self.trainer.learn(collate(segments, self.trainer.device))
+        self.busy_seconds += time.monotonic() - began
+        if not all(map(math.isfinite, astuple(self.report))):
+            raise ArithmeticError(f"update {self.trainer.version} is not finite: {self.report}")
+        self.finish_if_complete()
+        self.publish_weights()
+        self.acknowledge()
+        return True
+
+    def finish_if_complete(self) -> None:
+        """At the budget: train no more, and make the last weights durable."""
+        if self.trainer.own_steps >= self.budget and not self.intake.complete:
+            self._log.info("complete at %d own-steps", self.trainer.own_steps)
+            self.intake.finish()
+            self.save()
+
+    def save(self) -> None:
+        """Make all that was trained durable, and say so."""
+        self.archive.save(self.trainer, self.intake)
+        self.acknowledge()
+
+    def publish_weights(self) -> None:
+        """Send the current weights to all who listen."""
+        self.mail.publish(self.weights_frame())
+
+    def weights_frame(self) -> bytes:
+        """The current weights as one frame."""
+        weights = Weights(
+            learner=self.intake.learner,
+            version=self.trainer.version,
+            own_steps=self.trainer.own_steps,
+            tensors=self.trainer.tensors(),
+        )
+        return encode_weights(weights)
+
+    def _policy_lag(self, segments: Iterable[Segment]) -> float:
+        """Mean updates between the weights that acted and the newest, in this batch."""
+        return float(np.mean([self.trainer.version - one.version for one in segments]))

@@ -1,0 +1,65 @@
+"""What a learner tells Prometheus, read from its state when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ssd_learner.learner import Learner
+
+
+class LearnerMetrics(Collector):
+    """Reads one learner."""
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+
+    def collect(self) -> Iterable[Metric]:
+        """All metrics, now."""
+        for name, text, value in self._counters():
+            yield CounterMetricFamily(f"ssd_learner_{name}", text, value)
+        for name, text, value in self._gauges():
+            yield GaugeMetricFamily(f"ssd_learner_{name}", text, value)
+
+    def _counters(self) -> Iterable[tuple[str, str, float]]:
+        it, counts = self._learner, self._learner.intake.counts
+        return (
+            ("own_steps", "Agent-steps of this agent trained on.", it.trainer.own_steps),
+            ("updates", "Updates of the weights.", it.trainer.version),
+            ("segments_received", "Segments taken from actors.", counts.received),
+            ("segments_trained", "Segments trained.", counts.trained),
+            ("segments_surplus", "Segments that came after the budget was met.", counts.surplus),
+            ("segments_duplicate", "Segments that had been received before.", counts.duplicate),
+            ("refusals", "Messages refused for what they asked.", it.refusals),
+            ("protocol_errors", "Messages refused as invalid.", it.protocol_errors),
+            ("checkpoints", "Checkpoints written by this process.", it.archive.written),
+            ("busy_seconds", "Time spent in updates, in seconds.", it.busy_seconds),
+        )
+
+    def _gauges(self) -> Iterable[tuple[str, str, float]]:
+        it, report = self._learner, self._learner.report
+        return (
+            ("complete", "1 when the budget is met.", it.intake.complete),
+            (
+                "durable_own_steps",
+                "Own-steps in the last checkpoint.",
+                it.archive.durable_own_steps,
+            ),
+            ("policy_lag_updates", "Updates between acting and training, last batch.", it.lag),
+            ("learning_rate", "Learning rate of the last update.", report.learning_rate),
+            ("beta", "Weight of the influence reward in the last update.", report.beta),
+            ("policy_loss", "Policy loss of the last update.", report.policy_loss),
+            ("value_loss", "Value loss of the last update.", report.value_loss),
+            ("policy_entropy_nats", "Entropy of the policy, last batch.", report.entropy),
+            ("moa_loss_nats", "Cross-entropy of the others' next actions.", report.moa_loss),
+            (
+                "moa_marginal_entropy_nats",
+                "Entropy of the others' actions, over what the MOA's loss is taken over.",
+                report.moa_marginal_entropy,
+            ),
+            ("influence_nats", "Influence per own-step, last batch.", report.influence),
+            ("reward", "Environmental reward per own-step, last batch.", report.reward),
+            ("gradient_norm", "Norm of the last gradient, before its clip.", report.gradient_norm),
+        )

@@ -1,0 +1,51 @@
+"""The run file's [learning]: how one agent learns from its segments."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LearningSettings(BaseModel):
+    """Advantage actor-critic with V-trace. Clocks count own-steps: agent-steps of this agent.
+
+    The paper names γ-discounted A3C, the learning rates and the entropy weights; the optimizer, the
+    value coefficient, the clips and the batch are ours.
+
+    Args:
+        gamma: Discount per step.
+        optimizer: "adam" or "rmsprop".
+        lr_init: Learning rate at the start.
+        lr_end: Learning rate once annealed, and from then on.
+        lr_anneal: Own-steps over which it goes linearly from `lr_init` to `lr_end`.
+        entropy: Weight of the policy's entropy.
+        value_coefficient: Weight of the value loss.
+        gradient_clip: Largest norm of an update's gradient.
+        rho_clip: V-trace's ρ̄, the clip of the importance weights in its targets.
+        c_clip: V-trace's c̄, the clip of those in its traces.
+        batch_segments: Most segments in one update; it takes what has arrived, and waits for none.
+        checkpoint_seconds: Longest time between checkpoints while there is news.
+        checkpoints_kept: How many of the newest checkpoints stay on disk.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gamma: float = Field(default=0.99, ge=0, lt=1)
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    lr_init: float = Field(default=0.00126, gt=0)
+    lr_end: float = Field(default=0.000012, ge=0)
+    lr_anneal: float = Field(default=3e8, gt=0)
+    entropy: float = Field(default=0.00176, ge=0)
+    value_coefficient: float = Field(default=0.5, ge=0)
+    gradient_clip: float = Field(default=40.0, gt=0)
+    rho_clip: float = Field(default=1.0, gt=0)
+    c_clip: float = Field(default=1.0, gt=0)
+    batch_segments: int = Field(default=4, ge=1, le=1024)
+    checkpoint_seconds: float = Field(default=15.0, gt=0)
+    checkpoints_kept: int = Field(default=2, ge=1)
+
+    def learning_rate_at(self, own_steps: int) -> float:
+        """The learning rate of an update that starts after this many own-steps."""
+        progress = min(1.0, own_steps / self.lr_anneal)
+        return self.lr_init + (self.lr_end - self.lr_init) * progress

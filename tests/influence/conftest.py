@@ -1,0 +1,78 @@
+"""Small agents and segments whose axes all differ, so that no two pass for one another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ssd_influence.network import AgentNetwork, AgentShape
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+
+STEPS, GAMES, COLOURS, VIEW = 11, 5, 12, 9
+SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=17, moa_lstm=19)
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """T steps of B games, as a learner gets them."""
+
+    pixels: Tensor  # [T+1, B, V, V] uint8
+    first: Tensor  # [T+1, B] bool
+    visible: Tensor  # [T+1, B, N] bool
+    actions: Tensor  # [T+2, B, N] uint8
+    state: Tensor  # [B, S]
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(20)
+
+
+@pytest.fixture
+def make_shape() -> Callable[..., AgentShape]:
+    def make(agent: int = 1, num_agents: int = 4, num_actions: int = 7) -> AgentShape:
+        palette = np.random.default_rng(3).integers(0, 256, (COLOURS, 3)).astype(np.uint8)
+        return AgentShape(agent, num_agents, num_actions, VIEW, palette)
+
+    return make
+
+
+@pytest.fixture
+def make_network(make_shape: Callable[..., AgentShape]) -> Callable[..., AgentNetwork]:
+    """An agent with opinions: its heads are not near uniform, as those of a new one are."""
+
+    def make(shape: AgentShape | None = None, **experiment: object) -> AgentNetwork:
+        settings = ExperimentSettings.model_validate({"moa": "influence", **experiment})
+        network = AgentNetwork(shape or make_shape(), SIZES, settings)
+        with torch.no_grad():
+            network.policy.logits.weight.mul_(100)
+            if network.moa is not None:
+                network.moa.logits.weight.mul_(100)
+        return network
+
+    return make
+
+
+@pytest.fixture
+def make_segment() -> Callable[..., Segment]:
+    """Random views, actions and starting state; episodes start at 0, inside and at the end."""
+
+    def make(network: AgentNetwork, shape: AgentShape) -> Segment:
+        first = torch.zeros(STEPS + 1, GAMES, dtype=torch.bool)
+        first[0, 0] = first[4, 1] = first[4, 3] = first[7, 3] = True
+        first[STEPS - 1, 2] = first[STEPS, 4] = True
+        steps = (STEPS + 1, GAMES)
+        return Segment(
+            pixels=torch.randint(0, COLOURS, (*steps, VIEW, VIEW), dtype=torch.uint8),
+            first=first,
+            visible=torch.rand(*steps, shape.num_agents) < 0.5,
+            actions=torch.randint(
+                0, shape.num_actions, (STEPS + 2, GAMES, shape.num_agents), dtype=torch.uint8
+            ),
+            state=torch.randn(GAMES, network.state_size),
+        )
+
+    return make

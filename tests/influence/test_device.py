@@ -1,0 +1,87 @@
+"""No GPU here: torch's fake tensors know their device and shape, and have no numbers.
+
+So a tensor made on the wrong device raises, and so does all that would wait for a device to learn
+a number. Without autograd, which needs a torch that is built for CUDA.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+
+from ssd_influence.influence import clip_influence, influence_reward
+from ssd_influence.moa_loss import (
+    action_marginal_entropy,
+    moa_loss,
+    moa_targets,
+    moa_targets_mask,
+)
+from ssd_influence.network import AgentNetwork, AgentShape
+
+GPU = torch.device("cuda", 0)
+
+
+def there(tensor: Tensor) -> Tensor:
+    return tensor.to(GPU)
+
+
+@pytest.fixture
+def agent(make_network, make_shape, make_segment) -> Iterator[tuple[AgentNetwork, AgentShape, Any]]:
+    """An agent on the GPU, with its shape and a segment that is still on the host."""
+    network, shape = make_network(), make_shape()
+    segment = make_segment(network, shape)
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+        move(network)
+        yield network, shape, segment
+
+
+def move(network: AgentNetwork) -> None:
+    """What network.to(GPU) does where torch knows CUDA."""
+    for module in network.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            setattr(module, name, nn.Parameter(there(parameter)))
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, there(buffer))
+
+
+def test_a_number_on_the_gpu_cannot_be_asked_for():
+    with FakeTensorMode(), pytest.raises(DataDependentOutputException):
+        torch.ones(1, device=GPU).item()
+
+
+def test_an_agent_lives_on_a_gpu_without_waiting_for_it(agent):
+    network, shape, segment = agent
+    state = network.split_state(network.initial_state(5))
+    first, actions = there(segment.first[0]), there(segment.actions[0])
+    features = network.features(there(segment.pixels[0]))
+    step = network.policy_step(features.policy, actions, first, state.policy)
+    known = features.moa, actions, first, state.moa
+    told, rows = network.moa.step(*known), torch.arange(3, device=GPU)
+    imagined = network.moa.counterfactuals(*known, rows)
+    others = list(shape.others)
+    for divergence in ("kl", "jsd", "pmi"):
+        reward = influence_reward(
+            imagined.logits,
+            step.logits[rows],
+            actions[rows, shape.agent],
+            there(segment.visible[0])[rows][:, others],
+            divergence,
+            actions[rows][:, others],
+        )
+        assert clip_influence(reward, 10.0).device == GPU
+    joined = network.join_state(state._replace(policy=step.state, moa=imagined.state))
+    assert {t.device for t in (step.logits, step.value, told.logits, joined)} == {GPU}
+
+
+def test_an_agent_learns_on_a_gpu_without_waiting_for_it(agent):
+    network, shape, segment = agent
+    actions, first, visible = map(there, (segment.actions, segment.first, segment.visible))
+    unroll = network.unroll(there(segment.pixels), segment.first, actions, there(segment.state))
+    targets = moa_targets(actions, shape.others)
+    mask = moa_targets_mask(first, visible, shape.others, only_when_visible=True)
+    loss = moa_loss(unroll.moa_logits, targets, mask)
+    entropy = action_marginal_entropy(targets, mask, shape.num_actions)
+    assert {t.device for t in (*unroll, loss, entropy)} == {GPU}

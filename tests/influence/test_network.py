@@ -1,0 +1,224 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ssd_influence.layers import LstmState
+from ssd_influence.network import AgentNetwork, AgentShape, AgentState
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+
+CLOSE = {"rtol": 0, "atol": 1e-5}
+
+
+def lived(network, segment) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """Policy logits, values and MOA logits, as an agent got them one step at a time."""
+    policy_logits, values, moa_logits = [], [], []
+    state = network.split_state(segment.state)
+    with torch.inference_mode():
+        for t, pixels_t in enumerate(segment.pixels):
+            first_t, actions_tm1, actions_t = segment.first[t], *segment.actions[t : t + 2]
+            features_t = network.features(pixels_t)
+            step = network.policy_step(features_t.policy, actions_tm1, first_t, state.policy)
+            told = network.moa.step(features_t.moa, actions_t, first_t, state.moa)
+            state = AgentState(step.state, told.state)
+            policy_logits.append(step.logits)
+            values.append(step.value)
+            moa_logits.append(told.logits)
+    return policy_logits, values, moa_logits
+
+
+def test_what_the_learner_sees_is_what_the_agent_saw_through_episode_starts_anywhere(
+    make_network, make_shape, make_segment
+):
+    network = make_network()
+    segment = make_segment(network, make_shape())
+    unroll = network.unroll(segment.pixels, segment.first, segment.actions, segment.state)
+    policy_logits, values, moa_logits = lived(network, segment)
+    torch.testing.assert_close(unroll.policy_logits, torch.stack(policy_logits), **CLOSE)
+    torch.testing.assert_close(unroll.values, torch.stack(values), **CLOSE)
+    torch.testing.assert_close(unroll.moa_logits, torch.stack(moa_logits[:-1]), **CLOSE)
+    assert unroll.policy_logits.std() > 0.1  # else all would be close to all
+    assert unroll.moa_logits.std() > 0.1
+
+
+def test_an_episode_remembers_nothing_of_the_one_before(make_network, make_shape, make_segment):
+    network = make_network()
+    one, other = (make_segment(network, make_shape()) for _ in range(2))
+    start, game = 4, 1
+    for name, begins in (("pixels", start), ("actions", start + 1)):
+        getattr(other, name)[begins:, game] = getattr(one, name)[begins:, game]
+    a, b = (network.unroll(s.pixels, s.first, s.actions, s.state) for s in (one, other))
+    for before, after in ((a.policy_logits, b.policy_logits), (a.moa_logits, b.moa_logits)):
+        torch.testing.assert_close(before[start:, game], after[start:, game], **CLOSE)
+        assert not torch.allclose(before[start - 1, game], after[start - 1, game], atol=1e-3)
+
+
+def test_games_of_a_batch_do_not_touch_each_other(make_network, make_shape, make_segment):
+    network = make_network()
+    segment = make_segment(network, make_shape())
+    together = network.unroll(segment.pixels, segment.first, segment.actions, segment.state)
+    game = slice(3, 4)
+    alone = network.unroll(
+        segment.pixels[:, game],
+        segment.first[:, game],
+        segment.actions[:, game],
+        segment.state[game],
+    )
+    for one, all_ in zip(alone, together, strict=True):
+        torch.testing.assert_close(one, all_[:, game], **CLOSE)
+
+
+def policy_logits(network, actions_tm1: Tensor, first: bool) -> Tensor:
+    pixels = torch.zeros(1, 9, 9, dtype=torch.uint8)
+    state = network.split_state(torch.ones(1, network.state_size)).policy
+    features = network.features(pixels).policy
+    return network.policy_step(features, actions_tm1, torch.tensor([first]), state).logits
+
+
+@pytest.mark.parametrize("moa", ["off", "auxiliary", "influence"])
+def test_the_policy_sees_what_each_other_agent_did_last_whatever_models_them(make_network, moa):
+    network = make_network(moa=moa)
+    did = torch.tensor([[3, 0, 2, 6]])
+    for other in (0, 2, 3):
+        else_ = did.clone()
+        else_[0, other] = 5
+        seen, seen_else = (policy_logits(network, a, first=False) for a in (did, else_))
+        assert not torch.allclose(seen, seen_else, atol=1e-4)
+
+
+def test_the_policy_is_not_told_its_own_last_action(make_network):
+    network = make_network()
+    did, else_ = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[3, 5, 2, 6]])
+    assert torch.equal(*(policy_logits(network, a, first=False) for a in (did, else_)))
+
+
+def test_plain_a3c_sees_no_actions(make_network):
+    network = make_network(moa="off", visible_actions=False)
+    did, else_ = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[5, 0, 1, 1]])
+    assert torch.equal(*(policy_logits(network, a, first=False) for a in (did, else_)))
+
+
+@pytest.mark.parametrize("action", range(7))
+def test_when_an_episode_starts_nobody_has_acted_not_even_to_stay(make_network, action):
+    network = make_network()
+    at_start = policy_logits(network, torch.full((1, 4), action), first=True)
+    with torch.no_grad():
+        network.policy.lstm.weight_ih_l0[:, 13:] = 0  # the columns that actions enter by
+    assert torch.equal(at_start, policy_logits(network, torch.zeros(1, 4).long(), first=True))
+
+
+def test_views_are_coloured_by_the_palette_and_convolved(make_network, make_shape):
+    network, palette = make_network(), make_shape().palette
+    pixels = torch.randint(0, len(palette), (2, 3, 9, 9), dtype=torch.uint8)
+    rgb = torch.from_numpy(palette[pixels.numpy()].astype(np.float32) / 255)
+    seen = network.conv(rgb.flatten(0, 1).permute(0, 3, 1, 2)).relu().reshape(2, 3, -1)
+    features = network.features(pixels)
+    torch.testing.assert_close(features.policy, network.policy.torso(seen), **CLOSE)
+    torch.testing.assert_close(features.moa, network.moa.torso(seen), **CLOSE)
+
+
+def test_the_paper_s_network_has_the_paper_s_sizes(make_shape):
+    shape = dataclasses.replace(make_shape(0, num_agents=5, num_actions=9), view=15)
+    network = AgentNetwork(shape, NetworkSettings(), ExperimentSettings(moa="influence"))
+    sizes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    lstms = {
+        f"{part}.lstm.{name}": (512, columns) if columns else (512,)
+        for part, inputs in (("policy", 32 + 4 * 9), ("moa", 32 + 5 * 9))
+        for name, columns in (
+            ("weight_ih_l0", inputs),
+            ("weight_hh_l0", 128),
+            ("bias_ih_l0", 0),
+            ("bias_hh_l0", 0),
+        )
+    }
+    layers = {"conv": (6, 3, 3, 3), "policy.logits": (9, 128), "policy.value": (1, 128)} | {
+        "moa.logits": (4 * 9, 128)
+    }
+    for part in ("policy", "moa"):
+        layers |= {f"{part}.torso.fc1": (32, 6 * 13 * 13), f"{part}.torso.fc2": (32, 32)}
+    for name, weight in layers.items():
+        lstms |= {f"{name}.weight": weight, f"{name}.bias": weight[:1]}
+    assert sizes == lstms
+
+
+def test_without_a_moa_there_are_no_weights_or_memory_of_one(make_network):
+    network = make_network(moa="off")
+    assert not [name for name in network.state_dict() if name.startswith("moa")]
+    assert network.state_size == 2 * 17
+    assert network.split_state(network.initial_state(3)).moa is None
+    assert network.features(torch.zeros(3, 9, 9, dtype=torch.uint8)).moa is None
+
+
+def test_a_state_is_h_and_c_of_the_policy_then_of_the_moa(make_network):
+    network = make_network()
+    assert network.state_size == 2 * 17 + 2 * 19
+    flat = torch.randn(3, network.state_size)
+    state = network.split_state(flat)
+    assert torch.equal(state.policy.c, flat[:, 17:34])
+    assert torch.equal(state.moa.h, flat[:, 34:53])
+    assert torch.equal(network.join_state(state), flat)
+    assert torch.equal(network.initial_state(3), torch.zeros_like(flat))
+
+
+def test_a_reset_state_is_zero_where_an_episode_starts_and_only_there():
+    state = LstmState(torch.ones(3, 2), torch.ones(3, 2))
+    for part in state.reset(torch.tensor([False, True, False])):
+        assert part.tolist() == [[1, 1], [0, 0], [1, 1]]
+
+
+def test_a_new_agent_chooses_nearly_evenly_among_its_actions(make_shape):
+    network = AgentNetwork(make_shape(), NetworkSettings(), ExperimentSettings())
+    logits = policy_logits(network, torch.zeros(1, 4).long(), first=True)
+    assert logits.softmax(-1).max() < 1.05 / 7
+
+
+def test_others_are_numbers_in_order_beyond_ten(make_shape):
+    assert make_shape(agent=2, num_agents=12).others == (0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+
+
+@pytest.mark.parametrize("other", [1, 2, 9, 10, 11])
+def test_each_of_twelve_agents_is_told_apart(make_network, make_shape, other):
+    shape = make_shape(agent=0, num_agents=12)
+    network = make_network(shape)
+    column = 13 + shape.others.index(other) * 7 + 4  # where `other` doing 4 enters
+    did = torch.zeros(1, 12, dtype=torch.uint8)
+    did[0, other] = 4
+    before = policy_logits(network, did, first=False)
+    with torch.no_grad():
+        network.policy.lstm.weight_ih_l0[:, column] += 1
+    assert not torch.allclose(before, policy_logits(network, did, first=False), atol=1e-3)
+
+
+def test_where_episodes_start_is_asked_of_the_host(make_network, make_shape, make_segment):
+    network = make_network()
+    segment = make_segment(network, make_shape())
+    first = segment.first.to("meta")
+    with pytest.raises(ValueError, match="must be on the host, to be read, not on meta"):
+        network.unroll(segment.pixels, first, segment.actions, segment.state)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"agent": 4}, r"agent 4 is not one of 0 … 3"),
+        ({"agent": -1}, r"agent -1 is not one of 0 … 3"),
+        ({"num_actions": 0}, r"needs an action to take, not 0"),
+        ({"view": 2}, r"at least 3 pixels wide, not 2"),
+        ({"palette": np.zeros((4, 3))}, r"uint8 \[P, 3\], not float64 \[4, 3\]"),
+        ({"palette": np.zeros((4, 4), np.uint8)}, r"not uint8 \[4, 4\]"),
+    ],
+)
+def test_an_impossible_shape_is_refused(make_shape, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(make_shape(), **wrong)
+
+
+def test_one_who_is_alone_has_nobody_to_model(make_network, make_shape):
+    alone = make_shape(agent=0, num_agents=1)
+    with pytest.raises(ValueError, match="needs another agent"):
+        make_network(alone)
+    assert isinstance(alone, AgentShape)
+    network = make_network(alone, moa="off")
+    assert policy_logits(network, torch.zeros(1, 1).long(), first=False).shape == (1, 7)

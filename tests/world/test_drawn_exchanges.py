@@ -1,0 +1,145 @@
+"""Whatever is lost, doubled or late on the way, and whoever restarts: the games go on."""
+
+from collections import defaultdict
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ssd_wire.codec import encode
+from ssd_wire.messages import Act, Join, Refused, Seat
+
+FATES = st.sampled_from(["arrives"] * 6 + ["lost", "doubled", "late"])
+
+
+def scripted_action(agent, lane, tick):
+    """[B] what an agent does, whichever process plays it."""
+    return np.random.default_rng([agent, lane, tick]).integers(8, size=2).astype(np.uint8)
+
+
+class Actor:
+    """Answers each timestep once, and asks again when it has heard nothing for a second."""
+
+    def __init__(self, agent, incarnation, fingerprint):
+        self.agent, self.incarnation = agent, incarnation
+        self.join = Join(agent, incarnation, fingerprint)
+        self.told = defaultdict(list)  # by lane
+        self.acts = defaultdict(list)
+        self.seated = self.ended = False
+
+    @property
+    def peer(self):
+        return f"actor-{self.agent}-{self.incarnation}".encode()
+
+    def repeat(self):
+        if not self.seated:
+            return [self.join]
+        return [acts[-1] for acts in self.acts.values()]
+
+    def hear(self, message):
+        if isinstance(message, Refused):
+            self.ended |= message.fatal
+            return [] if message.fatal else [self.join]
+        if isinstance(message, Seat):
+            self.seated = True
+            return []
+        told, acts = self.told[message.lane], self.acts[message.lane]
+        if told and message.tick < told[-1].tick:
+            return []
+        if not told or message.tick > told[-1].tick:
+            assert not told or message.tick == told[-1].tick + 1
+            told.append(message)
+            action = scripted_action(self.agent, message.lane, message.tick)
+            acts.append(Act(message.world, message.lane, message.tick, action))
+        return [acts[-1]]
+
+
+class Post:
+    """Carries messages between a world and its actors, by drawn fates while there are any."""
+
+    def __init__(self, world, fates, restarts):
+        self.world, self.fates = world, list(fates)
+        self.restarts = list(restarts)
+        self.random = np.random.default_rng(1)
+        self.actors = {}
+        self.everyone = []
+        self.late = []
+        for agent in range(3):
+            self.start(agent)
+
+    def start(self, agent):
+        incarnation = len(self.everyone)
+        actor = Actor(agent, incarnation, self.world.referee.fingerprint)
+        self.actors[agent] = actor
+        self.everyone.append(actor)
+        self.give(actor, [actor.join])
+
+    def fate(self):
+        return self.fates.pop() if self.fates else "arrives"
+
+    def carry(self, item):
+        """The item as often as it arrives now."""
+        fate = self.fate()
+        if fate == "late":
+            self.late.append(item)
+        return [item] * {"arrives": 1, "doubled": 2}.get(fate, 0)
+
+    def give(self, actor, messages):
+        for message in messages:
+            frames = [bytes(frame) for frame in encode(message)]
+            self.world.door.arrived.extend(self.carry((actor.peer, frames)))
+
+    def round(self):
+        """Everyone hears what there is and answers; a second passes if nobody had anything."""
+        self.world.door.arrived.extend(self.late)
+        self.late = []
+        if self.restarts and self.restarts.pop():
+            self.start(int(self.random.integers(3)))
+        sent = self.world.serve()
+        if not sent and not self.late:
+            self.world.now += 1.0
+            for actor in self.actors.values():
+                self.give(actor, actor.repeat())
+        living = {actor.peer: actor for actor in self.actors.values()}
+        for peer, message in sent:
+            if peer in living and self.fate() in ("arrives", "late"):
+                self.give(living[peer], living[peer].hear(message))
+
+    def play(self, ticks):
+        """Go on until every lane has come so far and there are no fates left."""
+        lanes = self.world.referee.lanes
+        for _ in range(1000):
+            if min(lane.tick for lane in lanes) >= ticks and not (self.fates or self.restarts):
+                return self
+            self.round()
+        raise AssertionError([lane.tick for lane in lanes])
+
+    def told(self):
+        """Every timestep that any actor took, by agent, lane and tick."""
+        return {
+            (actor.agent, lane, step.tick): step
+            for actor in self.everyone
+            for lane, steps in actor.told.items()
+            for step in steps
+        }
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(FATES, max_size=300), st.lists(st.booleans(), max_size=12))
+def test_every_lane_goes_on_and_all_see_the_actions_that_were_taken(small_world, fates, restarts):
+    post = Post(small_world(), fates, restarts).play(20)
+    assert not any(actor.ended for actor in post.actors.values())
+    for (_, lane, tick), step in post.told().items():
+        for agent in range(3 if tick else 0):
+            assert (step.actions[:, agent] == scripted_action(agent, lane, tick - 1)).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(FATES, max_size=300), st.lists(st.booleans(), max_size=12))
+def test_nothing_but_the_actions_decides_what_happens_in_the_games(small_world, fates, restarts):
+    calm = Post(small_world(), [], []).play(20).told()
+    rough = Post(small_world(), fates, restarts).play(20).told()
+    for place in calm.keys() & rough.keys():
+        for array in ("pixels", "first", "reward", "visible"):
+            wanted, found = getattr(calm[place], array), getattr(rough[place], array)
+            assert (wanted == found).all(), (place, array)
