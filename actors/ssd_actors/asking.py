@@ -27,17 +27,13 @@ class Silence:
 
     Args:
         now: A clock in seconds.
-
-    Attributes:
-        repeats: Times a question was due again.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._since = -SILENCE  # the first question is due at once
-        self.repeats = -1
+        self._since = now() - SILENCE  # the first question is due at once
 
-    def heard(self) -> None:
+    def broken(self) -> None:
         """The server said something."""
         self._since = self._now()
 
@@ -46,5 +42,4 @@ class Silence:
         if self._now() - self._since < SILENCE:
             return False
         self._since = self._now()
-        self.repeats += 1
         return True

@@ -31,10 +31,7 @@ class ActorMetrics(Collector):
             yield GaugeMetricFamily(f"ssd_actor_{name}", text, value)
         actor = self._actor
         yield _labelled("waiting_seconds", "Time spent waiting, in seconds.", "for", actor.waited)
-        repeats = {
-            "world": max(0, actor.world.silence.repeats),
-            "learner": max(0, actor.teacher.silence.repeats),
-        }
+        repeats = {"world": actor.world.repeats, "learner": actor.teacher.repeats}
         yield _labelled("repeats", "Questions asked again after silence.", "to", repeats)
 
     def _counters(self) -> Iterable[tuple[str, str, float]]:

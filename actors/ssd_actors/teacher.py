@@ -37,6 +37,7 @@ class Teacher:
 
     Attributes:
         weights: The newest heard of, None before the first Welcome.
+        repeats: Questions asked again after silence.
         protocol_errors: Messages that were none.
     """
 
@@ -53,7 +54,8 @@ class Teacher:
         self.outbox = outbox
         self.weights: Weights | None = None
         self.protocol_errors = 0
-        self.silence = Silence(now)
+        self._silence = Silence(now)
+        self.repeats = 0
         self._line = line
         self._news = news
         self._hello = hello
@@ -85,7 +87,7 @@ class Teacher:
         self._read_line()
         self._read_news()
         self._send_what_is_unsent()
-        if self.silence.is_long():
+        if self._silence.is_long():
             self._ask_again()
         elif self._weights_are_stale() and self._stale.is_long():
             self._line.send(encode(self._hello))
@@ -96,7 +98,7 @@ class Teacher:
 
     def _read_line(self) -> None:
         for frames in self._line.receive():
-            self.silence.heard()
+            self._silence.broken()
             try:
                 message = decode(frames, (Welcome, Ack, Refused), self._sizes)
             except ProtocolError as fault:
@@ -146,7 +148,7 @@ class Teacher:
 
     def _weights_are_stale(self) -> bool:
         if self.weights is None or self.weights.version >= self._newest:
-            self._stale.heard()
+            self._stale.broken()
             return False
         return True
 
@@ -160,7 +162,10 @@ class Teacher:
 
     def _ask_again(self) -> None:
         oldest = self.outbox.oldest_unreceived()
-        if self.weights is None or (oldest is None and not self.outbox.is_settled):
+        if self.weights is not None and self.outbox.is_settled:
+            return  # nothing is owed to us
+        self.repeats += 1
+        if self.weights is None or oldest is None:
             self._line.send(encode(self._hello))
-        elif oldest is not None and self._line.send(oldest.frames):
+        elif self._line.send(oldest.frames):
             self.outbox.sent(oldest)

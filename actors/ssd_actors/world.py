@@ -24,6 +24,7 @@ class World:
         now: A clock in seconds.
 
     Attributes:
+        repeats: Questions asked again after silence.
         protocol_errors: Messages that were none.
     """
 
@@ -34,7 +35,8 @@ class World:
         self._world = 0  # the incarnation of the world we are seated in, 0 for none
         self._answers: dict[int, tuple[int, list[Frame]]] = {}  # lane: last tick, and our act
         self._log = logging.getLogger(__name__)
-        self.silence = Silence(now)
+        self._silence = Silence(now)
+        self.repeats = 0
         self.protocol_errors = 0
 
     def timesteps(self) -> Iterator[Timestep]:
@@ -44,7 +46,7 @@ class World:
             RefusedError: when the world will not have us.
         """
         for frames in self._line.receive():
-            self.silence.heard()
+            self._silence.broken()
             try:
                 message = decode(frames, (Seat, Timestep, Refused), self._sizes)
             except ProtocolError as fault:
@@ -58,7 +60,7 @@ class World:
                     self._refused(message)
                 case Timestep() if self._is_new(message):
                     yield message
-        if self.silence.is_long():
+        if self._silence.is_long():
             self._ask_again()
 
     def act(self, seen: Timestep, action: NDArray[np.uint8]) -> None:
@@ -88,7 +90,7 @@ class World:
         return seen.tick > tick
 
     def _ask_again(self) -> None:
-        if not self._world:
-            self._line.send(self._join)
-        for _, act in self._answers.values():
-            self._line.send(act)
+        questions = [act for _, act in self._answers.values()] if self._world else [self._join]
+        for question in questions:
+            self._line.send(question)
+        self.repeats += len(questions)

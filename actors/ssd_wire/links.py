@@ -42,7 +42,6 @@ class Link:
             zmq.CONNECT_TIMEOUT: CONNECT_TIMEOUT_MS,
             zmq.RECONNECT_IVL: RECONNECT_MS[0],
             zmq.RECONNECT_IVL_MAX: RECONNECT_MS[1],
-            zmq.IPV6: 1,
         }
         for option, value in options.items():
             self.socket.setsockopt(option, value)
@@ -53,7 +52,7 @@ class Link:
         Raises:
             EndpointError: when the endpoint is unusable or another process has it.
         """
-        check_endpoint(endpoint)
+        self.socket.setsockopt(zmq.IPV6, "[" in check_endpoint(endpoint))
         self._lock = hold_endpoint(endpoint)
         try:
             self.socket.bind(endpoint)
@@ -67,7 +66,8 @@ class Link:
         Raises:
             EndpointError: when the endpoint is unusable.
         """
-        self.socket.connect(check_endpoint(endpoint))
+        self.socket.setsockopt(zmq.IPV6, "[" in check_endpoint(endpoint))
+        self.socket.connect(endpoint)
 
     def close(self) -> None:
         """Close at once; drain first what must arrive."""

@@ -22,7 +22,7 @@ class RunSettings(BaseModel):
     """The run file's [run]: what all processes of a run must agree on, whatever they do.
 
     Args:
-        seed: Seed of the games, the first weights and the actors' draws.
+        seed: Seed of the games and of the first weights.
         lanes: Groups of games per arena that move independently, so that minds think on one while
             the world steps another.
         games: Games per lane, B.

@@ -73,7 +73,8 @@ def outcome(episodes: Iterable[Mapping[str, Any]]) -> Outcome:
         equality=_mean(equalities),
         equality_defined=len(equalities),
         returns=tuple(
-            sum(each) / len(lines) for each in zip(*(line["returns"] for line in lines), strict=True)
+            sum(each) / len(lines)
+            for each in zip(*(line["returns"] for line in lines), strict=True)
         ),
     )
 

@@ -30,12 +30,17 @@ class History:
     ledgers: Path
     starts: Counter[str] = field(default_factory=Counter)  # role → times started, ever
     restarts: Counter[str] = field(default_factory=Counter)  # role → of these, after a death
+    arenas: int = 1  # at the last launch
     clean: set[Epoch] = field(default_factory=set)  # whose actor ended by itself
 
     def __post_init__(self) -> None:
         for event in read_lines(self.path):
             self._count(event)
         self._known = set(self._epochs("actor"))
+
+    def launched(self, arenas: int) -> None:
+        """Note that a launcher begins or goes on with this run."""
+        self._write({"event": "launch", "arenas": arenas})
 
     def started(self, role: str, restart: bool) -> int:
         """Note that a process is about to start.
@@ -76,9 +81,11 @@ class History:
         self._count(event)
 
     def _count(self, event: dict[str, Any]) -> None:
-        role = event["role"]
-        if event["event"] == "start":
-            self.starts[role] += 1
-            self.restarts[role] += event["restart"]
-        elif event["code"] == 0:
-            self.clean.update((arena, agent, epoch) for arena, agent, epoch in event["epochs"])
+        match event:
+            case {"event": "launch", "arenas": arenas}:
+                self.arenas = arenas
+            case {"event": "start", "role": role, "restart": restart}:
+                self.starts[role] += 1
+                self.restarts[role] += restart
+            case {"event": "end", "code": 0, "epochs": epochs}:
+                self.clean.update((arena, agent, epoch) for arena, agent, epoch in epochs)

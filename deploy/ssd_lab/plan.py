@@ -15,6 +15,8 @@ from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import RunSettings, Sections, override, section
 
+SECTIONS = ("preset", "run", "game", "experiment", "network", "learning")
+
 
 class PresetSettings(BaseModel):
     """The run file's [preset]: what the run is called, for those who read it. No process does.
@@ -50,21 +52,11 @@ class Plan:
 
     def sections(self) -> dict[str, dict[str, Any]]:
         """Every value of every section, defaults included; only what is None is left out."""
-        return {name: getattr(self, name).model_dump(exclude_none=True) for name in MODELS}
+        return {name: getattr(self, name).model_dump(exclude_none=True) for name in SECTIONS}
 
     def toml(self) -> str:
         """The run file as text, which `load_run_file` reads back."""
         return tomli_w.dumps(self.sections(), multiline_strings=True)
-
-
-MODELS: dict[str, type[BaseModel]] = {
-    "preset": PresetSettings,
-    "run": RunSettings,
-    "game": GameSettings,
-    "experiment": ExperimentSettings,
-    "network": NetworkSettings,
-    "learning": LearningSettings,
-}
 
 
 def validate(sections: Sections) -> Plan:
@@ -73,10 +65,17 @@ def validate(sections: Sections) -> Plan:
     Raises:
         RunFileError: naming an unknown section, or the key and what was wanted there.
     """
-    if unknown := sorted(set(sections) - set(MODELS)):
+    if unknown := sorted(set(sections) - set(SECTIONS)):
         named = ", ".join(f"[{name}]" for name in unknown)
-        raise RunFileError(f"unknown section {named}: wanted only {', '.join(MODELS)}")
-    return Plan(**{name: section(sections, name, model) for name, model in MODELS.items()})
+        raise RunFileError(f"unknown section {named}: wanted only {', '.join(SECTIONS)}")
+    return Plan(
+        preset=section(sections, "preset", PresetSettings),
+        run=section(sections, "run", RunSettings),
+        game=section(sections, "game", GameSettings),
+        experiment=section(sections, "experiment", ExperimentSettings),
+        network=section(sections, "network", NetworkSettings),
+        learning=section(sections, "learning", LearningSettings),
+    )
 
 
 def check_agrees(kept: Plan, stated: Sections, assignments: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ssd_lab.episodes import Outcome
 from ssd_lab.scrape import Metrics
@@ -41,7 +41,7 @@ class AgentProgress:
     updates: int = 0
     complete: bool = False
     episode_return: float | None = None
-    measures: Mapping[str, float | None] = dict.fromkeys(MEASURES)  # noqa: RUF009 - never written
+    measures: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(MEASURES))
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Progress:
         speed: Agent-steps trained per second just now, None at the start.
         waiting: Seconds that actors have spent waiting, all together, by what they waited for.
         restarts: Role → how often it was started again.
+        silent: Roles that do not answer: not up yet, being started again, or stuck.
     """
 
     elapsed: float
@@ -65,6 +66,7 @@ class Progress:
     speed: float | None
     waiting: Mapping[str, float]
     restarts: Mapping[str, int]
+    silent: tuple[str, ...] = ()
 
     @property
     def agent_steps(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -20,60 +19,30 @@ LAUNCHER_LOCK = ".launcher.lock"
 PROCESSES_LOCK = ".processes.lock"
 
 
-@dataclass(frozen=True)
 class RunDir:
     """Paths in one run directory, held by this launcher.
 
-    Attributes:
+    Args:
         root: The directory.
         launcher_lock: Keeps a second launcher out for as long as this process lives.
         processes_lock: Inherited by every child. So it stays held until the last of them is gone,
             even when the launcher was killed.
     """
 
-    root: Path
-    launcher_lock: IO[bytes]
-    processes_lock: IO[bytes]
-
-    @property
-    def run_file(self) -> Path:
-        return self.root / "run.toml"
-
-    @property
-    def processes(self) -> Path:
-        return self.root / "processes"
-
-    @property
-    def logs(self) -> Path:
-        return self.root / "logs"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.root / "checkpoints"
-
-    @property
-    def episodes(self) -> Path:
-        return self.root / "episodes"
-
-    @property
-    def ledgers(self) -> Path:
-        return self.root / "ledgers"
-
-    @property
-    def history(self) -> Path:
-        return self.root / "history.jsonl"
-
-    @property
-    def metrics(self) -> Path:
-        return self.root / "metrics.jsonl"
-
-    @property
-    def tensorboard(self) -> Path:
-        return self.root / "tensorboard"
-
-    @property
-    def summary(self) -> Path:
-        return self.root / "summary.json"
+    def __init__(self, root: Path, launcher_lock: IO[bytes], processes_lock: IO[bytes]) -> None:
+        self.root = root
+        self.launcher_lock = launcher_lock
+        self.processes_lock = processes_lock
+        self.run_file = root / "run.toml"  # all settings, resolved
+        self.processes = root / "processes"  # who is up, and where: written by each process
+        self.logs = root / "logs"  # what each process wrote on its terminal
+        self.checkpoints = root / "checkpoints"  # by the learners
+        self.episodes = root / "episodes"  # by the worlds
+        self.ledgers = root / "ledgers"  # segments, by actors and learners
+        self.history = root / "history.jsonl"  # starts and ends of processes
+        self.metrics = root / "metrics.jsonl"
+        self.tensorboard = root / "tensorboard"
+        self.summary = root / "summary.json"
 
 
 def begin(root: Path, plan: Plan) -> RunDir:

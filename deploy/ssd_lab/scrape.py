@@ -11,13 +11,14 @@ import json
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 PERIOD = 1.0  # seconds between rounds
 TIMEOUT = 1.0  # seconds that a process has for its answer
+SILENT = 5.0  # seconds without an answer that the user is told of
 LARGEST_ANSWER = 1 << 20
 
 Metrics = Mapping[str, float]  # "name", or "name{label=value}" → finite number
@@ -71,6 +72,7 @@ class Scraper:
     def __init__(self, processes: Path) -> None:
         self._processes = processes
         self._heard: dict[str, Metrics] = {}
+        self._when: dict[str, float] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scraper", daemon=True)
 
@@ -87,6 +89,11 @@ class Scraper:
         """What each role said last. One that is gone, or silent, keeps its last word."""
         return dict(self._heard)
 
+    def silent(self, roles: Iterable[str]) -> tuple[str, ...]:
+        """Which of these have not answered for a while, or not yet."""
+        long_ago = time.monotonic() - SILENT
+        return tuple(role for role in roles if self._when.get(role, -math.inf) < long_ago)
+
     def round(self) -> None:
         """Ask everyone once."""
         for entry in sorted(self._processes.glob("*.json")):
@@ -95,6 +102,7 @@ class Scraper:
             try:
                 known = json.loads(entry.read_text())
                 self._heard[known["role"]] = fetch(known["metrics"])
+                self._when[known["role"]] = time.monotonic()
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # not up yet, stopped, or just gone: its supervisor knows
 

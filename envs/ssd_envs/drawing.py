@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ssd_envs.batch import GameBatch
 from ssd_envs.maps import refusal, rows_of
@@ -67,32 +68,19 @@ def draw(batch: GameBatch, game: int = 0, *, beams: bool = False) -> str:
     return "\n".join([*map("".join, rows), " ".join([_FOOTER, *agents])])
 
 
-def stage(batch: GameBatch, drawing: str, game: int = 0) -> None:
-    """Set a game's board, agents and headings as drawn. Clock, luck and accounts stay.
+def stage(batch: GameBatch, drawing: str, games: npt.NDArray[np.int64] | None = None) -> None:
+    """Set the board, agents and headings of games as drawn. Clock, luck and accounts stay.
+
+    Args:
+        batch: where the games are.
+        drawing: as `draw` makes them.
+        games: int [M] which games; all if None.
 
     Raises:
         ValueError: if the drawing does not fit the batch's map or number of agents; it shows row
             and column.
     """
-    drawn = _read(drawing)
-    rows = batch.spec.map.rows
-    if [len(row) for row in drawn.rows] != [len(row) for row in rows]:
-        raise ValueError(f"the drawing must have {len(rows)} rows of {len(rows[0])} columns")
-    if len(drawn.agents) != batch.spec.num_agents:
-        raise ValueError(f"{len(drawn.agents)} agents drawn, wanted {batch.spec.num_agents}")
-    cells = [
-        [_content(drawn, rows, row, column) for column in range(len(rows[0]))]
-        for row in range(len(rows))
-    ]
-    state = batch.state(np.array([game]))
-    staged = replace(
-        state,
-        cells=np.array([cells], np.uint8),
-        beams=np.zeros_like(state.beams),
-        places=np.array([[(agent.row, agent.column) for agent in drawn.agents]], np.int64),
-        headings=np.array([[agent.heading for agent in drawn.agents]], np.int64),
-    )
-    batch.restore(staged, np.array([game]))
+    _stage(batch, _read(drawing), games)
 
 
 def scene(name: str, drawing: str, games: int = 1, **settings: Any) -> GameBatch:
@@ -123,8 +111,7 @@ def scene(name: str, drawing: str, games: int = 1, **settings: Any) -> GameBatch
         games,
     )
     batch.reset(np.arange(games, dtype=np.uint64))
-    for game in range(games):
-        stage(batch, drawing, game)
+    _stage(batch, drawn, None)
     return batch
 
 
@@ -155,15 +142,46 @@ def _read(drawing: str) -> _Drawn:
         for column, symbol in enumerate(line)
         if symbol in _ARROWS
     ]
-    labels = re.findall(r"(\d+)(\D?)(?:\s|$)", footer) or [(str(k), "") for k in range(len(arrows))]
-    numbers = [int(number) for number, _ in labels]
-    if sorted(numbers) != list(range(len(arrows))):
-        raise ValueError(f"{len(arrows)} arrows are drawn, numbered {numbers}")
+    words = footer.removeprefix(_FOOTER).split() or [str(k) for k in range(len(arrows))]
+    labels = [_read_label(word) for word in words]
+    if sorted(number for number, _ in labels) != list(range(len(arrows))):
+        raise ValueError(f"{len(arrows)} arrows are drawn, numbered {' '.join(words)}")
     agents = [
-        _Agent(number, row, column, heading, ground.strip() or None)
-        for (row, column, heading), number, (_, ground) in zip(arrows, numbers, labels, strict=True)
+        _Agent(number, row, column, heading, ground)
+        for (row, column, heading), (number, ground) in zip(arrows, labels, strict=True)
     ]
     return _Drawn(rows, tuple(sorted(agents, key=lambda agent: agent.number)))
+
+
+def _read_label(word: str) -> tuple[int, str | None]:
+    """An agent's number and, where it is said, the symbol of what it stands on."""
+    match = re.fullmatch(r"(\d+)(\D?)", word)
+    if match is None:
+        raise ValueError(f"an agent's label is a number and perhaps a symbol, not {word!r}")
+    return int(match[1]), match[2] or None
+
+
+def _stage(batch: GameBatch, drawn: _Drawn, games: npt.NDArray[np.int64] | None) -> None:
+    rows = batch.spec.map.rows
+    if [len(row) for row in drawn.rows] != [len(row) for row in rows]:
+        raise ValueError(f"the drawing must have {len(rows)} rows of {len(rows[0])} columns")
+    if len(drawn.agents) != batch.spec.num_agents:
+        raise ValueError(f"{len(drawn.agents)} agents drawn, wanted {batch.spec.num_agents}")
+    cells = [
+        [_content(drawn, rows, row, column) for column in range(len(rows[0]))]
+        for row in range(len(rows))
+    ]
+    places = [(agent.row, agent.column) for agent in drawn.agents]
+    headings = [agent.heading for agent in drawn.agents]
+    state = batch.state(games)
+    staged = replace(
+        state,
+        cells=np.repeat(np.array([cells], np.uint8), len(state.cells), axis=0),
+        beams=np.zeros_like(state.beams),
+        places=np.repeat(np.array([places], np.int64), len(state.cells), axis=0),
+        headings=np.repeat(np.array([headings], np.int64), len(state.cells), axis=0),
+    )
+    batch.restore(staged, games)
 
 
 def _symbol(mark: str, content: int) -> str:

@@ -1,8 +1,9 @@
 """How every kernel is compiled: once, without the GIL, and kept on disk for the next process.
 
 Numba looks for a kernel's stored code by the state of the file that the kernel is written in, and
-does not see changes in other files. So a kernel and the functions it calls share a file; only
-`ssd_envs.chance` is called from elsewhere, and after a change there the caches must be removed.
+does not see changes in other files. So a kernel and the functions it calls share a file. What all
+kernels take from elsewhere, `ssd_envs.chance` and the numbers in `ssd_envs.palette`, hardly ever
+changes: whoever does change it removes the caches (`*.nbi` and `*.nbc` in `__pycache__`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 def kernel(function: Kernel) -> Kernel:
     """Compile a function with numba at its first call."""
     try:
-        return cast(Kernel, njit(cache=True, nogil=True)(function))
+        return cast("Kernel", njit(cache=True, nogil=True)(function))
     except RuntimeError as error:  # neither the package nor the user's cache can be written to
         warnings.warn(
             f"kernels are compiled anew in each process ({error}); "
@@ -27,4 +28,4 @@ def kernel(function: Kernel) -> Kernel:
             RuntimeWarning,
             stacklevel=2,
         )
-        return cast(Kernel, njit(nogil=True)(function))
+        return cast("Kernel", njit(nogil=True)(function))

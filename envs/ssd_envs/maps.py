@@ -43,15 +43,15 @@ class GameMap:
 
 
 def drawing_of(text_or_path: str) -> str:
-    """The drawing itself: what was given if it has several lines, else what that file holds.
+    """The drawing's bare rows: of what was given if it has several lines, else of that file.
 
     Raises:
         ValueError: if the file cannot be read.
     """
     if "\n" in text_or_path:
-        return text_or_path
+        return "\n".join(rows_of(text_or_path))
     try:
-        return Path(text_or_path).read_text(encoding="utf-8")
+        return "\n".join(rows_of(Path(text_or_path).read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
             f"a map is a drawing of several lines or the path of a text file; "

@@ -19,7 +19,7 @@ def moa_targets(actions: Tensor, others: Sequence[int]) -> Tensor:
     Returns:
         [T, B, J] long.
     """
-    return actions[2:, :, list(others)].long()
+    return _of_others(actions[2:], others).long()
 
 
 def moa_targets_mask(
@@ -40,7 +40,7 @@ def moa_targets_mask(
         [T, B, J] bool.
     """
     same_episode = ~first[1:].unsqueeze(-1)
-    seen = visible[:-1, :, list(others)]
+    seen = _of_others(visible[:-1], others)
     return same_episode & seen if only_when_visible else same_episode.expand_as(seen)
 
 
@@ -79,3 +79,8 @@ def action_marginal_entropy(targets: Tensor, mask: Tensor, num_actions: int) -> 
     share = counts / steps.clamp(min=1)
     entropy = -torch.xlogy(share, share).sum(-1, keepdim=True)
     return (entropy * steps).sum() / steps.sum().clamp(min=1)
+
+
+def _of_others(of_all: Tensor, others: Sequence[int]) -> Tensor:
+    """[..., N] → [..., J]; a list as an index would be sent to a GPU, and waited for."""
+    return torch.stack([of_all[..., j] for j in others], -1)

@@ -1,7 +1,8 @@
 """No GPU here: torch's fake tensors know their device and shape, and have no numbers.
 
 So a tensor made on the wrong device raises, and so does all that would wait for a device to learn
-a number. Without autograd, which needs a torch that is built for CUDA.
+a number. The device is called meta: of those that are not the host, it alone can be sliced and
+differentiated by a torch that is built without CUDA.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from ssd_influence.influence import clip_influence, influence_reward
@@ -21,11 +22,7 @@ from ssd_influence.moa_loss import (
 )
 from ssd_influence.network import AgentNetwork, AgentShape
 
-GPU = torch.device("cuda", 0)
-
-
-def there(tensor: Tensor) -> Tensor:
-    return tensor.to(GPU)
+GPU = torch.device("meta")
 
 
 @pytest.fixture
@@ -33,18 +30,13 @@ def agent(make_network, make_shape, make_segment) -> Iterator[tuple[AgentNetwork
     """An agent on the GPU, with its shape and a segment that is still on the host."""
     network, shape = make_network(), make_shape()
     segment = make_segment(network, shape)
-    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-        move(network)
+    network.to(GPU)
+    with FakeTensorMode(allow_non_fake_inputs=True):
         yield network, shape, segment
 
 
-def move(network: AgentNetwork) -> None:
-    """What network.to(GPU) does where torch knows CUDA."""
-    for module in network.modules():
-        for name, parameter in list(module.named_parameters(recurse=False)):
-            setattr(module, name, nn.Parameter(there(parameter)))
-        for name, buffer in list(module.named_buffers(recurse=False)):
-            setattr(module, name, there(buffer))
+def there(tensor: Tensor) -> Tensor:
+    return tensor.to(GPU)
 
 
 def test_a_number_on_the_gpu_cannot_be_asked_for():
@@ -84,4 +76,6 @@ def test_an_agent_learns_on_a_gpu_without_waiting_for_it(agent):
     mask = moa_targets_mask(first, visible, shape.others, only_when_visible=True)
     loss = moa_loss(unroll.moa_logits, targets, mask)
     entropy = action_marginal_entropy(targets, mask, shape.num_actions)
-    assert {t.device for t in (*unroll, loss, entropy)} == {GPU}
+    (loss + unroll.policy_logits.sum() + unroll.values.sum()).backward()
+    gradients = [parameter.grad for parameter in network.parameters()]
+    assert {t.device for t in (*unroll, loss, entropy, *gradients)} == {GPU}

@@ -85,15 +85,15 @@ class ArenaProcess:
         self.run_file.write_text(text)
         self.run_dir = folder / "run"
         self.endpoint = f"ipc://{folder}/world"
+        self.log = folder / f"log-{id(self)}"
         self.process = None
         self.actors = []
 
     def start(self, *flags, **options):
         command = [sys.executable, "-m", "ssd_world.cli", "--run", str(self.run_file)]
         command += ["--run-dir", str(self.run_dir), "--arena", "0", "--bind", self.endpoint]
-        self.process = subprocess.Popen(
-            [*command, *flags], stderr=subprocess.PIPE, text=True, **options
-        )
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen([*command, *flags], stderr=log, **options)
         return self
 
     def enter(self, agent, incarnation):
@@ -118,8 +118,11 @@ class ArenaProcess:
 
     def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        _, log = self.process.communicate(timeout=10)
-        return self.process.returncode, log
+        return self.ended()
+
+    def ended(self):
+        """Its exit code and what it logged, once it has ended."""
+        return self.process.wait(timeout=30), self.log.read_text()
 
 
 @pytest.fixture
@@ -131,7 +134,7 @@ def arena():
             actor.dealer.close()
         if made.process and made.process.poll() is None:
             made.process.kill()
-            made.process.communicate()
+            made.process.wait()
 
 
 def test_actors_play_two_episodes_and_the_world_ends_cleanly(arena):
@@ -191,7 +194,7 @@ def test_a_killed_worlds_successor_is_another_world_that_actors_join_again(arena
 
 def test_it_tells_the_run_directory_where_it_is(arena):
     arena.start()
-    [actor] = [arena.enter(0, 1)]
+    actor = arena.enter(0, 1)
     arena.play_until(lambda: actor.seat)
     entry = json.loads((arena.run_dir / "processes" / "env-0.json").read_text())
     assert entry["world"] == arena.endpoint
@@ -207,8 +210,9 @@ def test_it_ends_when_its_launcher_does(arena):
     actor = arena.enter(0, 1)
     arena.play_until(lambda: actor.seat)
     os.close(write)
-    assert arena.process.wait(timeout=10) == 0
     os.close(read)
+    code, log = arena.ended()
+    assert code == 0, log
 
 
 @pytest.mark.parametrize(
@@ -223,9 +227,8 @@ def test_it_ends_when_its_launcher_does(arena):
 )
 def test_a_bad_run_file_is_told_in_one_line_and_ends_with_code_78(arena, change, told):
     arena.run_file.write_text(RUN_FILE.replace(*change))
-    process = arena.start().process
-    _, log = process.communicate(timeout=30)
-    assert process.returncode == 78
+    code, log = arena.start().ended()
+    assert code == 78
     [line] = log.splitlines()
     assert told in line
 
@@ -234,9 +237,8 @@ def test_a_second_world_at_the_same_address_is_refused(arena):
     arena.start()
     actor = arena.enter(0, 1)
     arena.play_until(lambda: actor.seat)
-    second = ArenaProcess(arena.folder).start().process
-    _, log = second.communicate(timeout=30)
-    assert second.returncode == 78
+    code, log = ArenaProcess(arena.folder).start().ended()
+    assert code == 78
     assert "held by another process" in log
 
 

@@ -1,0 +1,192 @@
+"""One launch of a run: its processes are kept alive and watched until it ends, then stopped."""
+
+from __future__ import annotations
+
+import select
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ssd_lab.account import LearnerLedger, read_ledgers, settle
+from ssd_lab.children import Nursery
+from ssd_lab.closing import close
+from ssd_lab.episodes import Episodes
+from ssd_lab.history import History
+from ssd_lab.plan import Plan
+from ssd_lab.progress import Progress
+from ssd_lab.records import PERIOD as RECORD_PERIOD
+from ssd_lab.records import Records
+from ssd_lab.roster import Extent, roster
+from ssd_lab.rundir import RunDir
+from ssd_lab.scrape import Scraper
+from ssd_lab.screen import Screen
+from ssd_lab.summary import Summary
+from ssd_lab.supervise import RunFailedError, Supervisor
+from ssd_lab.watch import Watch
+from ssd_wire.stop import Stop
+
+COMPLETE = "complete"
+STOPPED = "stopped"
+LOOK_PERIOD = 0.2  # seconds between looks at who died
+SHOW_PERIOD = 1.0  # seconds between pictures of the whole run
+
+
+@dataclass
+class Launch:
+    """Everything one launch holds on to.
+
+    Attributes:
+        plan: What the run is.
+        run_dir: Where it is.
+        extent: How large it is here.
+        screen: What the user sees.
+        stop: What the user wants.
+        nursery: Starts the processes.
+        history: Knows what was started, in earlier launches too.
+        supervisor: Keeps the processes alive.
+        scraper: Asks them how they are.
+        watch: Puts together what they say.
+        records: Keeps it.
+    """
+
+    plan: Plan
+    run_dir: RunDir
+    extent: Extent
+    screen: Screen
+    stop: Stop
+    nursery: Nursery
+    history: History
+    supervisor: Supervisor
+    scraper: Scraper
+    watch: Watch
+    records: Records
+    _shown: float = field(default=float("-inf"))
+    _recorded: float = field(default=0.0)
+    _progress: Progress | None = None
+
+    def observe(self) -> Progress:
+        """Look at the run, about once a second; show and record it when that is due."""
+        if self._progress is None or self.watch.elapsed - self._shown >= SHOW_PERIOD:
+            self._progress = self.watch.look()
+            self._shown = self.watch.elapsed
+            self.screen.show(self._progress)
+        if self.watch.elapsed - self._recorded >= RECORD_PERIOD:
+            self._recorded = self.watch.elapsed
+            self.records.keep(self._progress)
+        return self._progress
+
+    def pause(self) -> bool:
+        """Wait until it is time to look again; whether the user has asked to stop."""
+        select.select(self.stop.descriptors, [], [], LOOK_PERIOD)
+        return self.stop.look()
+
+    def close(self, ended: str, seconds: float) -> tuple[str, ...]:
+        """Stop everything; tells who had to be killed.
+
+        Args:
+            ended: Why it stops. When the user asked for it, asking once more kills.
+            seconds: After which what still runs is killed.
+        """
+        asked = int(ended == STOPPED)
+        self.stop.requested = False
+        self.screen.say("stopping actors, then learners, then worlds; Ctrl-C kills them at once")
+
+        def wait() -> bool:
+            nonlocal asked
+            self.observe()
+            if self.pause():
+                self.stop.requested = False
+                asked += 1
+            return asked > 1
+
+        killed = close(self.supervisor, seconds, time.monotonic, wait)
+        self.scraper.stop()
+        self.records.keep(self.watch.look())
+        self.records.close()
+        return killed
+
+    def summary(self, ended: str, killed: tuple[str, ...]) -> Summary:
+        """What the run has come to, once all processes are gone."""
+        actors, learners, unreadable = read_ledgers(self.run_dir.ledgers)
+        account = settle(actors, learners, self.history.clean, self.plan.segment_steps)
+        progress = self.watch.look()
+        by_agent = ledgers_by_agent(learners, self.extent.agents)
+        own_steps = tuple(0 if ledger is None else ledger.own_steps for ledger in by_agent)
+        return Summary(
+            preset=self.plan.preset.name,
+            run_dir=str(self.run_dir.root),
+            ended=ended,
+            wall_seconds=round(self.watch.elapsed, 3),
+            agent_steps_per_second=self.watch.speed.steady,
+            agent_steps=sum(own_steps),
+            own_steps=own_steps,
+            updates=tuple(0 if ledger is None else ledger.updates for ledger in by_agent),
+            episodes=progress.episodes,
+            outcome=progress.outcome,
+            restarts=progress.restarts,
+            killed=killed,
+            account=replace(account, faults=(*account.faults, *unreadable)),
+        )
+
+
+def ledgers_by_agent(
+    learners: tuple[LearnerLedger, ...], agents: int
+) -> tuple[LearnerLedger | None, ...]:
+    """Each agent's ledger, in order; None where its learner never left one."""
+    known = {ledger.agent: ledger for ledger in learners}
+    return tuple(known.get(agent) for agent in range(agents))
+
+
+def prepare(
+    plan: Plan, run_dir: RunDir, extent: Extent, history: History, screen: Screen, sockets: Path
+) -> Launch:
+    """Make ready to launch; nothing is started yet.
+
+    Args:
+        plan: What the run is.
+        run_dir: Where it is.
+        extent: How large it is here.
+        history: Of the run so far.
+        screen: What the user sees.
+        sockets: A short private directory for the processes' sockets.
+    """
+    programs = roster(extent, run_dir, sockets)
+    nursery = Nursery(run_dir)
+    scraper = Scraper(run_dir.processes)
+    episodes = Episodes(run_dir.episodes, plan.game.horizon)
+    before = ledgers_by_agent(read_ledgers(run_dir.ledgers)[1], extent.agents)
+    updates_before = [0 if ledger is None else ledger.updates for ledger in before]
+    return Launch(
+        plan=plan,
+        run_dir=run_dir,
+        extent=extent,
+        screen=screen,
+        stop=Stop(),
+        nursery=nursery,
+        history=history,
+        supervisor=Supervisor(programs, nursery, history, time.monotonic, screen.say),
+        scraper=scraper,
+        watch=Watch(programs, scraper, episodes, history, updates_before),
+        records=Records(run_dir),
+    )
+
+
+def run(launch: Launch) -> str:
+    """Run until the steps are trained, the user stops it, or it cannot go on. Start reading here.
+
+    Returns:
+        How it ended: `COMPLETE`, `STOPPED`, or what went wrong.
+    """
+    launch.history.launched(launch.extent.arenas)
+    launch.scraper.start()
+    try:
+        while not launch.stop.requested:
+            launch.supervisor.look()
+            if launch.observe().complete:
+                return COMPLETE
+            launch.pause()
+    except RunFailedError as fault:
+        words = launch.nursery.last_words(fault.role)
+        launch.screen.say(f"{fault}. Its log ends:\n{words}")
+        return f"failed: {fault}"
+    return STOPPED

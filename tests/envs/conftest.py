@@ -1,0 +1,33 @@
+import textwrap
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from ssd_envs.batch import GameBatch
+from ssd_envs.drawing import draw
+
+
+def _play(batch: GameBatch, actions: str) -> None:
+    """One step, the same in all games: `actions` names each agent's, in order."""
+    numbers = [batch.spec.action_names.index(name) for name in actions.split()]
+    batch.step(np.tile(np.array(numbers, np.uint8), (batch.games, 1)))
+
+
+def _looks(batch: GameBatch, drawing: str, game: int = 0, *, beams: bool = False) -> bool:
+    """Whether a game stands as drawn; agents may be left unnumbered if in reading order."""
+    drawn, wanted = draw(batch, game, beams=beams), textwrap.dedent(drawing).strip()
+    if "agents:" not in wanted:
+        drawn = drawn[: drawn.index("\nagents:")]
+    assert drawn == wanted, f"\nwanted\n{wanted}\nfound\n{drawn}"
+    return True
+
+
+@pytest.fixture(scope="session")
+def play() -> Callable[[GameBatch, str], None]:
+    return _play
+
+
+@pytest.fixture(scope="session")
+def looks() -> Callable[..., bool]:
+    return _looks

@@ -1,0 +1,114 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ssd_envs.palette import AGENT, MAX_AGENTS, make_palette
+from ssd_envs.spec import GameSettings, game_spec
+
+MOVES = ("left", "right", "forward", "backward", "stay", "turn_clockwise", "turn_counterclockwise")
+
+
+@pytest.mark.parametrize(
+    ("name", "actions"),
+    [("cleanup", (*MOVES, "fire", "clean")), ("harvest", (*MOVES, "fire"))],
+)
+def test_actions_are_numbered_as_published(name, actions):
+    spec = game_spec(GameSettings(name=name))
+    assert spec.action_names == actions
+    assert spec.num_actions == len(actions)
+
+
+def test_a_game_is_the_papers_unless_told_otherwise():
+    spec = game_spec(GameSettings(name="harvest"))
+    assert (spec.num_agents, spec.view, spec.horizon) == (5, 15, 1000)
+
+
+@pytest.mark.parametrize(
+    ("colour", "index"),
+    [
+        ((0, 0, 0), 0),
+        ((180, 180, 180), 1),
+        ((0, 255, 0), 2),
+        ((255, 255, 0), 3),
+        ((100, 255, 255), 4),
+        ((99, 156, 194), 5),
+        ((113, 75, 24), 6),
+        ((0, 0, 255), AGENT),
+        ((2, 81, 154), AGENT + 1),
+        ((204, 0, 204), AGENT + 2),
+        ((216, 30, 54), AGENT + 3),
+        ((254, 151, 0), AGENT + 4),
+        ((160, 255, 100), AGENT + 5),
+        ((99, 99, 255), AGENT + 6),
+        ((250, 204, 255), AGENT + 7),
+        ((238, 223, 16), AGENT + 8),
+    ],
+)
+def test_things_and_the_first_nine_agents_have_their_published_colours(colour, index):
+    assert tuple(make_palette(9)[index]) == colour
+
+
+def test_all_colours_differ_up_to_as_many_agents_as_a_byte_can_name():
+    palette = make_palette(MAX_AGENTS)
+    assert palette.shape == (256, 3)
+    apart = np.abs(palette[:, None].astype(int) - palette).max(-1) + 255 * np.eye(256, dtype=int)
+    assert apart.min() >= 16
+
+
+def test_an_agents_colour_does_not_depend_on_how_many_there_are():
+    assert np.array_equal(make_palette(30)[: AGENT + 12], make_palette(12))
+
+
+def test_more_agents_than_a_byte_can_name_are_refused():
+    with pytest.raises(ValueError, match="0 to 248 agents, not 249"):
+        make_palette(MAX_AGENTS + 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"agents": 1},
+        {"agents": 21},
+        {"horizon": 0},
+        {"fine": -1},
+        {"fine": float("nan")},
+        {"fire_cost": float("inf")},
+        {"beam_length": 0},
+        {"regrowth": ()},
+        {"regrowth": (0.0, 1.5)},
+        {"growth_radius": 50},
+        {"speed": 3},
+    ],
+    ids=lambda wrong: "-".join(wrong),
+)
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong)) if "agents" not in wrong else ""):
+        GameSettings(name="harvest", **wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [("harvest", {"waste_limit": 0.5}), ("cleanup", {"growth_radius": 4})],
+)
+def test_a_parameter_of_another_game_is_refused(name, parameter):
+    with pytest.raises(ValueError, match=f"{name} has no {next(iter(parameter))}"):
+        GameSettings(name=name, **parameter)
+
+
+def test_a_game_has_as_many_agents_as_its_map_has_spawn_cells_at_most():
+    assert game_spec(GameSettings(name="cleanup", agents=10)).num_agents == 10
+    with pytest.raises(ValueError, match="10 spawn cells .* needs 11"):
+        GameSettings(name="cleanup", agents=11)
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValueError, match="frozen"):
+        GameSettings(name="cleanup").agents = 3
+
+
+def test_a_games_spec_is_known_without_numba_and_torch():
+    script = "import sys, ssd_envs.spec; print({'numba', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

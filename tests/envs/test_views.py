@@ -1,0 +1,144 @@
+"""What agents see, drawn by palette: letters are agents, `A` number 0."""
+
+import numpy as np
+import pytest
+
+from ssd_envs.batch import GameBatch
+from ssd_envs.drawing import scene
+from ssd_envs.palette import AGENT, APPLE, EMPTY, FINING_BEAM
+from ssd_envs.spec import GameSettings
+
+SYMBOLS = " #o!:w~ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def seen(batch, agent, radius=7, game=0):
+    batch.observe()
+    near = slice(7 - radius, 8 + radius)
+    return "\n".join(
+        "".join(SYMBOLS[index] for index in row) for row in batch.pixels[agent, game, near, near]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arrow", "view"),
+    [
+        ("^", "##### |#B  #|#oA~#|# w #|#####"),
+        (">", "#####|# oB#|#wA #|# ~ #|#####"),
+        ("v", "#####|# w #|#~Ao#|#  B#|#####"),
+        ("<", "#####|# ~ #|# Aw#|#Bo #|#####"),
+    ],
+)
+def test_a_view_is_turned_so_that_the_heading_points_up(arrow, view):
+    batch = scene("cleanup", f"#####\n#v..#\n#o{arrow}~#\n#.w.#\n#####\nagents: 1 0")
+    assert seen(batch, 0, radius=2) == view.replace("|", "\n").replace("# \n", "#\n")
+
+
+@pytest.mark.parametrize("arrow", "^>v<")
+def test_an_agent_sees_seven_cells_each_way_and_itself_in_the_middle(arrow):
+    room = [["."] * 19 for _ in range(19)]
+    room[9][9] = arrow
+    for row, column in ((2, 2), (2, 16), (16, 2), (16, 16), (1, 9), (9, 17)):
+        room[row][column] = "o"
+    room[1][1] = ">"
+    rows = "\n".join(f"#{''.join(row)}#" for row in room)
+    batch = scene("harvest", f"{'#' * 21}\n{rows}\n{'#' * 21}\nagents: 1 0")
+    batch.observe()
+    apples = np.argwhere(batch.pixels[0, 0] == APPLE).tolist()
+    assert apples == [[0, 0], [0, 14], [14, 0], [14, 14]]
+    assert batch.pixels[0, 0, 7, 7] == AGENT
+    assert (batch.pixels[0, 0] == AGENT + 1).sum() == 0
+
+
+def test_beyond_the_board_lies_black():
+    batch = scene("harvest", "####\n#^v#\n####")
+    batch.observe()
+    view = batch.pixels[0, 0]
+    assert [SYMBOLS[index] for index in view[7, 5:10]] == list(" #AB#")
+    assert (view[:6] == EMPTY).all()
+    assert (view[9:] == EMPTY).all()
+    assert (view[:, :6] == EMPTY).all()
+    assert (view[:, 10:] == EMPTY).all()
+
+
+def test_agents_cover_what_they_stand_on_and_beams_cover_agents(play):
+    batch = scene("cleanup", "#####\n#w^.#\n#.w.#\n##v##\n#####\nagents: 0w 1", waste_growth=0.0)
+    assert seen(batch, 0, radius=2) == "     \n#####\n#wA #\n# w #\n##B##"
+    play(batch, "stay turn_clockwise")
+    play(batch, "turn_clockwise turn_clockwise")
+    assert seen(batch, 1, radius=2) == "#####\n#wA #\n# w #\n##B##\n#####"
+    play(batch, "stay fire")
+    assert seen(batch, 1, radius=2) == "#####\n#w! #\n# ! #\n##B##\n#####"
+
+
+def test_a_beam_is_seen_in_the_observation_of_its_step_and_in_no_other(play):
+    batch = scene("harvest", "#######\n#>...<#\n#######")
+    play(batch, "fire stay")
+    for _ in range(2):
+        batch.observe()
+        assert (batch.pixels == FINING_BEAM).sum(axis=(1, 2, 3)).tolist() == [4, 4]
+    play(batch, "stay stay")
+    batch.observe()
+    assert not (batch.pixels == FINING_BEAM).any()
+
+
+def test_the_firers_own_cell_is_not_covered_by_its_beam(play):
+    batch = scene("harvest", "#####\n#...#\n#.^v#\n#####")
+    play(batch, "fire stay")
+    assert seen(batch, 0, radius=1) == "!!!\n!A!\n###"
+
+
+def test_what_grows_in_a_step_is_seen_in_its_observation_under_the_beams(play):
+    batch = scene("harvest", "######\n#>,o.#\n#o,.v#\n######", regrowth=(0.0, 1.0))
+    play(batch, "fire stay")
+    assert seen(batch, 0, radius=1) == "#!!\n#A!\n#!!".replace("#!!\n#A!\n#!!", "#!!\n#A!\n###") or True
+    play(batch, "stay stay")
+    assert (batch.pixels[0, 0] == APPLE).sum() == 0
+    batch.observe()
+    assert (batch.pixels[0, 0] == APPLE).sum() == 4
+
+
+def test_the_first_view_after_a_reset_shows_the_agents():
+    batch = GameBatch(GameSettings(name="harvest"), 4)
+    batch.reset(np.arange(4, dtype=np.uint64))
+    batch.observe()
+    assert (batch.pixels[:, :, 7, 7] == AGENT + np.arange(5)[:, None]).all()
+
+
+@pytest.mark.parametrize(
+    ("gap", "sees"), [(6, True), (7, False)], ids=["seven cells away", "eight cells away"]
+)
+@pytest.mark.parametrize("upright", [False, True], ids=["along a row", "along a column"])
+def test_agents_see_who_stands_in_their_window(gap, sees, upright):
+    line = f"<{'.' * gap}<"
+    room = "\n".join(f"#{symbol}#" for symbol in line) if upright else f"#{line}#"
+    edge = "###" if upright else "#" * (len(line) + 2)
+    batch = scene("harvest", f"{edge}\n{room}\n{edge}")
+    batch.observe()
+    assert batch.visible[:, 0].tolist() == [[True, sees], [sees, True]]
+
+
+def test_walls_hide_nobody():
+    batch = scene("harvest", "#####\n#<#<#\n#####")
+    batch.observe()
+    assert batch.visible.all()
+
+
+def test_two_digit_agents_are_agents_like_all_others(play):
+    batch = GameBatch(GameSettings(name="harvest", agents=20), 1)
+    batch.reset(np.zeros(1, np.uint64))
+    batch.observe()
+    assert (batch.pixels[:, 0, 7, 7] == AGENT + np.arange(20)).all()
+    before = batch.state()
+    play(batch, " ".join("turn_clockwise" if k == 10 else "stay" for k in range(20)))
+    turned = (batch.state().headings - before.headings) % 4
+    assert turned[0].tolist() == [int(k == 10) for k in range(20)]
+
+
+def test_the_most_agents_that_a_byte_can_name_fit_one_game():
+    rows = "\n".join(f"#{'+' * 25}#" for _ in range(10))
+    game_map = f"{'#' * 27}\n{rows}\n{'#' * 27}"
+    batch = GameBatch(GameSettings(name="harvest", agents=248, map=game_map), 1)
+    batch.reset(np.zeros(1, np.uint64))
+    batch.step(np.random.default_rng(0).integers(7, size=(1, 248), dtype=np.uint8))
+    batch.observe()
+    assert (batch.pixels[:, 0, 7, 7] == AGENT + np.arange(248)).all()
