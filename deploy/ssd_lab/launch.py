@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ssd_lab.closing import close
 from ssd_lab.episodes import Episodes
 from ssd_lab.history import History
 from ssd_lab.plan import Plan
-from ssd_lab.progress import Progress
+from ssd_lab.progress import AgentProgress, Progress
 from ssd_lab.records import PERIOD as RECORD_PERIOD
 from ssd_lab.records import Records
 from ssd_lab.roster import Extent, roster
@@ -110,8 +111,8 @@ class Launch:
         actors, learners, unreadable = read_ledgers(self.run_dir.ledgers)
         account = settle(actors, learners, self.history.clean, self.plan.segment_steps)
         progress = self.watch.look()
-        by_agent = ledgers_by_agent(learners, self.extent.agents)
-        own_steps = tuple(0 if ledger is None else ledger.own_steps for ledger in by_agent)
+        agents = standing(learners, self.extent.agents)
+        own_steps = tuple(agent.own_steps for agent in agents)
         return Summary(
             preset=self.plan.preset.name,
             run_dir=str(self.run_dir.root),
@@ -120,7 +121,7 @@ class Launch:
             agent_steps_per_second=self.watch.speed.steady,
             agent_steps=sum(own_steps),
             own_steps=own_steps,
-            updates=tuple(0 if ledger is None else ledger.updates for ledger in by_agent),
+            updates=tuple(agent.updates for agent in agents),
             episodes=progress.episodes,
             outcome=progress.outcome,
             restarts=progress.restarts,
@@ -129,12 +130,13 @@ class Launch:
         )
 
 
-def ledgers_by_agent(
-    learners: tuple[LearnerLedger, ...], agents: int
-) -> tuple[LearnerLedger | None, ...]:
-    """Each agent's ledger, in order; None where its learner never left one."""
-    known = {ledger.agent: ledger for ledger in learners}
-    return tuple(known.get(agent) for agent in range(agents))
+def standing(learners: Iterable[LearnerLedger], agents: int) -> tuple[AgentProgress, ...]:
+    """Where each agent's learner stood when it last wrote its ledger; at 0 if it never did."""
+    known = {
+        ledger.agent: AgentProgress(own_steps=ledger.own_steps, updates=ledger.updates)
+        for ledger in learners
+    }
+    return tuple(known.get(agent, AgentProgress()) for agent in range(agents))
 
 
 def prepare(
@@ -150,12 +152,12 @@ def prepare(
         screen: What the user sees.
         sockets: A short private directory for the processes' sockets.
     """
-    programs = roster(extent, run_dir, sockets)
     nursery = Nursery(run_dir)
+    programs = roster(extent, run_dir, sockets)
+    supervisor = Supervisor(programs, nursery, history, time.monotonic, screen.say)
     scraper = Scraper(run_dir.processes)
     episodes = Episodes(run_dir.episodes, plan.game.horizon)
-    before = ledgers_by_agent(read_ledgers(run_dir.ledgers)[1], extent.agents)
-    updates_before = [0 if ledger is None else ledger.updates for ledger in before]
+    before = standing(read_ledgers(run_dir.ledgers)[1], extent.agents)
     return Launch(
         plan=plan,
         run_dir=run_dir,
@@ -164,9 +166,9 @@ def prepare(
         stop=Stop(),
         nursery=nursery,
         history=history,
-        supervisor=Supervisor(programs, nursery, history, time.monotonic, screen.say),
+        supervisor=supervisor,
         scraper=scraper,
-        watch=Watch(programs, scraper, episodes, history, updates_before),
+        watch=Watch(supervisor.alive, scraper, episodes, history, before, plan.has_moa),
         records=Records(run_dir),
     )
 

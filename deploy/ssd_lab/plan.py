@@ -50,6 +50,11 @@ class Plan:
         """Own-steps in one segment: T steps of the B games of a lane."""
         return self.run.segment * self.run.games
 
+    @property
+    def has_moa(self) -> bool:
+        """Whether the agents model one another."""
+        return self.experiment.moa != "off"
+
     def sections(self) -> dict[str, dict[str, Any]]:
         """Every value of every section, defaults included; only what is None is left out."""
         return {name: getattr(self, name).model_dump(exclude_none=True) for name in SECTIONS}

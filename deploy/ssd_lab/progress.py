@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ssd_lab.episodes import Outcome
 from ssd_lab.scrape import Metrics
 
 SPEED_WINDOW = 10.0  # seconds over which the present speed is taken
+MOA_MEASURES = ("influence_nats", "moa_loss_nats", "moa_marginal_entropy_nats", "beta")
 MEASURES = (
-    "influence_nats",
-    "moa_loss_nats",
-    "moa_marginal_entropy_nats",
+    *MOA_MEASURES,
     "policy_entropy_nats",
     "policy_lag_updates",
     "policy_loss",
@@ -21,7 +20,6 @@ MEASURES = (
     "gradient_norm",
     "reward",
     "learning_rate",
-    "beta",
 )
 
 
@@ -85,25 +83,35 @@ class Progress:
 
 
 def agents_of(
-    heard: Mapping[str, Metrics], count: int, outcome: Outcome
+    heard: Mapping[str, Metrics], before: Sequence[AgentProgress], outcome: Outcome, has_moa: bool
 ) -> tuple[AgentProgress, ...]:
-    """Every learner's progress, from what it said last."""
-    returns = outcome.returns or (None,) * count
+    """Every learner's progress, from what it said last.
+
+    Args:
+        heard: Role → its metrics.
+        before: Where each stood when this launch began; that holds until it says more.
+        outcome: Of the last episodes.
+        has_moa: Whether there is anything to measure of a MOA.
+    """
+    returns = outcome.returns or (None,) * len(before)
+    names = [name for name in MEASURES if has_moa or name not in MOA_MEASURES]
     return tuple(
-        _agent(heard.get(f"learner-{agent}", {}), returns[agent]) for agent in range(count)
+        replace(
+            _agent(metrics, names) if (metrics := heard.get(f"learner-{number}")) else start,
+            episode_return=returns[number],
+        )
+        for number, start in enumerate(before)
     )
 
 
-def _agent(metrics: Metrics, episode_return: float | None) -> AgentProgress:
+def _agent(metrics: Metrics, names: Iterable[str]) -> AgentProgress:
     updates = int(metrics.get("ssd_learner_updates_total", 0))
+    said = {name: metrics.get(f"ssd_learner_{name}") if updates else None for name in names}
     return AgentProgress(
         own_steps=int(metrics.get("ssd_learner_own_steps_total", 0)),
         updates=updates,
         complete=metrics.get("ssd_learner_complete", 0) == 1,
-        episode_return=episode_return,
-        measures={
-            name: metrics.get(f"ssd_learner_{name}") if updates else None for name in MEASURES
-        },
+        measures=dict.fromkeys(MEASURES) | said,
     )
 
 
@@ -126,11 +134,11 @@ class Speed:
     first of them has met its budget: starting up and running out are no measure of speed.
 
     Args:
-        updates_before: Each learner's updates when this launch began.
+        before: Where each learner stood when this launch began.
     """
 
-    def __init__(self, updates_before: Sequence[int]) -> None:
-        self._before = updates_before
+    def __init__(self, before: Sequence[AgentProgress]) -> None:
+        self._before = before
         self._recent: deque[tuple[float, int]] = deque()
         self._first: tuple[float, int] | None = None
         self._last: tuple[float, int] | None = None
@@ -146,7 +154,7 @@ class Speed:
         self._recent.append(here)
         while here[0] - self._recent[0][0] > SPEED_WINDOW:
             self._recent.popleft()
-        started = all(a.updates > was for a, was in zip(agents, self._before, strict=True))
+        started = all(a.updates > was.updates for a, was in zip(agents, self._before, strict=True))
         if started and not any(agent.complete for agent in agents):
             self._first = self._first or here
             self._last = here

@@ -19,6 +19,8 @@ from ssd_lab.summary import clock
 PLAIN_PERIOD = 10.0  # seconds between plain lines
 WIDE = 110  # columns from which there is room for more numbers
 
+NAMED = 3  # silent processes that are named
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -141,8 +143,10 @@ def board(progress: Progress, heading: Heading, width: int) -> RenderableType:
     """
     title = Text.assemble((heading.preset, "bold"), "  ", (heading.run_dir, "dim"))
     title.truncate(width, overflow="ellipsis")
-    parts = [Text(), title, *_road(progress, heading, width), _run_line(progress), Text()]
-    parts.append(_agents(progress, heading, width))
+    parts: list[RenderableType] = [Text(), title]
+    parts.extend(_road(progress, heading, width))
+    parts.extend(_totals(progress))
+    parts.extend((Text(), _agents(progress, heading, width)))
     parts.extend(Text(text, style="yellow") for text in _trouble(progress))
     return Group(*parts)
 
@@ -154,24 +158,28 @@ def _road(progress: Progress, heading: Heading, width: int) -> Iterator[Renderab
     done = min(1.0, progress.agent_steps / heading.steps)
     left = (heading.steps - progress.agent_steps) / progress.speed if progress.speed else math.nan
     time_left = f", {clock(max(0.0, left))} left" if math.isfinite(left) else ""
-    text = f"{done:6.1%} of {heading.steps:,}  {clock(progress.elapsed)}{time_left}"
+    text = f"{done:.1%} of {heading.steps:,}  {clock(progress.elapsed)}{time_left}"
     line = Table.grid(padding=(0, 2))
     line.add_row(ProgressBar(total=1.0, completed=done, width=max(10, width - len(text) - 4)), text)
     yield line
 
 
-def _run_line(progress: Progress) -> Text:
+def _totals(progress: Progress) -> Iterator[Text]:
     outcome = progress.outcome
-    return Text.assemble(
+    yield Text.assemble(
         ("agent-steps ", "dim"),
         f"{progress.agent_steps:,}",
-        ("  per second ", "dim"),
+        ("   per second ", "dim"),
         number(progress.speed, 0),
-        ("  collective return ", "dim"),
+        ("   episodes ", "dim"),
+        f"{progress.episodes:,}",
+    )
+    yield Text.assemble(
+        ("collective return ", "dim"),
         (number(outcome.collective_return), "bold green"),
-        ("  equality ", "dim"),
+        ("   equality ", "dim"),
         number(outcome.equality),
-        (f"  ({outcome.episodes} episodes)", "dim"),
+        (f"   over the last {outcome.episodes} full episodes", "dim"),
     )
 
 
@@ -210,7 +218,9 @@ def _trouble(progress: Progress) -> Iterator[str]:
     if restarts := {role: count for role, count in progress.restarts.items() if count}:
         yield f"restarts {', '.join(f'{role} {n}' for role, n in sorted(restarts.items()))}"
     if progress.silent:
-        yield f"no answer from {', '.join(progress.silent)}"
+        more = len(progress.silent) - NAMED
+        rest = f" and {more} more" if more > 0 else ""
+        yield f"no answer yet from {', '.join(progress.silent[:NAMED])}{rest}"
 
 
 def number(value: float | None, places: int = 2) -> str:

@@ -145,7 +145,7 @@ class Supervisor:
         charge.child = None
         self._history.ended(charge.role, pid, code)
         if not charge.wanted:
-            if code != 0:
+            if code not in (0, -signal.SIGTERM):  # the latter where it was not up yet
                 self._say(f"{charge.role} {_how(code)} while it was stopping")
             return
         charge.died = True

@@ -63,7 +63,7 @@ def main(
         taken, plan = _begin(preset, run_dir, assignments)
     history = History(taken.history, taken.ledgers)
     extent = Extent(plan.game.agents, arenas or history.arenas, steps, tuple(device.split(",")))
-    heading = Heading(plan.preset.name, str(taken.root), steps, plan.experiment.moa != "off")
+    heading = Heading(plan.preset.name, str(taken.root), steps, plan.has_moa)
     shown = screen(Console(), heading)
     sys.exit(_launch(plan, taken, extent, history, shown, stop_seconds))
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ssd_lab.episodes import Episodes
 from ssd_lab.history import History
-from ssd_lab.progress import Progress, Speed, agents_of, waiting_of
-from ssd_lab.roster import Program
+from ssd_lab.progress import AgentProgress, Progress, Speed, agents_of, waiting_of
 from ssd_lab.scrape import Scraper
 
 
@@ -16,28 +15,31 @@ class Watch:
     """Looks at all of a run's processes. Never waits for one.
 
     Args:
-        programs: All processes.
+        alive: Tells the roles of the processes that run.
         scraper: Knows what they said last.
         episodes: Follows what the worlds report.
         history: Knows who was started again.
-        updates_before: Each learner's updates when this launch began.
+        before: Where each learner stood when this launch began.
+        has_moa: Whether the agents model one another.
     """
 
     def __init__(
         self,
-        programs: Sequence[Program],
+        alive: Callable[[], Sequence[str]],
         scraper: Scraper,
         episodes: Episodes,
         history: History,
-        updates_before: Sequence[int],
+        before: Sequence[AgentProgress],
+        has_moa: bool,
     ) -> None:
-        self._roles = [program.role for program in programs]
+        self._alive = alive
         self._scraper = scraper
         self._episodes = episodes
         self._history = history
-        self._agents = len(updates_before)
+        self._before = before
+        self._has_moa = has_moa
         self._began = time.monotonic()
-        self.speed = Speed(updates_before)
+        self.speed = Speed(before)
 
     @property
     def elapsed(self) -> float:
@@ -48,7 +50,7 @@ class Watch:
         """The run at this moment."""
         outcome = self._episodes.follow()
         heard = self._scraper.heard()
-        agents = agents_of(heard, self._agents, outcome)
+        agents = agents_of(heard, self._before, outcome, self._has_moa)
         return Progress(
             elapsed=self.elapsed,
             agents=agents,
@@ -57,5 +59,5 @@ class Watch:
             speed=self.speed.note(self.elapsed, agents),
             waiting=waiting_of(heard),
             restarts=dict(self._history.restarts),
-            silent=self._scraper.silent(self._roles),
+            silent=self._scraper.silent(self._alive()),
         )

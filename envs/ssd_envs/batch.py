@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import numpy.typing as npt
 
 from ssd_envs.beams import fire
-from ssd_envs.cleanup import Cleanup
-from ssd_envs.harvest import Harvest
 from ssd_envs.layout import Layout, turns
 from ssd_envs.moves import eat, move
 from ssd_envs.palette import AGENT, CLEANING_BEAM, EMPTY, FINING_BEAM
+from ssd_envs.rules import make_rules
 from ssd_envs.spawn import spawn
 from ssd_envs.spec import EVENTS, VIEW, GameSettings, game_spec
 from ssd_envs.state import GameState
@@ -21,25 +18,6 @@ from ssd_envs.views import draw, overlay
 Bytes = npt.NDArray[np.uint8]
 
 _BEAMS = {"fire": FINING_BEAM, "clean": CLEANING_BEAM}
-
-
-class Rules(Protocol):
-    """What a game adds to moving, eating and beams: how its board begins and how it changes."""
-
-    def first_cells(self) -> Bytes:
-        """What each cell holds at reset, as palette index: uint8 [height, width]."""
-
-    def grow(self, cells: Bytes, agents: Bytes, random: npt.NDArray[np.uint64]) -> None:
-        """Change the boards at the end of a step.
-
-        Args:
-            cells: uint8 [B, size] what each cell holds (flat, padded: see `Layout`); changed.
-            agents: uint8 [B, size] who stands on each cell, as palette index, or 0.
-            random: uint64 [B] the games' random states (see `ssd_envs.chance`); changed.
-        """
-
-
-_RULES: dict[str, type[Cleanup] | type[Harvest]] = {"cleanup": Cleanup, "harvest": Harvest}
 
 
 class GameBatch:
@@ -76,7 +54,7 @@ class GameBatch:
         self.games = games
         self._settings = settings
         self._layout = Layout(self.spec.map)
-        self._rules: Rules = _RULES[settings.name](settings, self._layout)
+        self._rules = make_rules(settings, self._layout)
         self._make_tables()
         self._make_arrays()
         self.reset(np.zeros(games, np.uint64))

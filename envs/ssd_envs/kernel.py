@@ -21,11 +21,11 @@ def kernel(function: Kernel) -> Kernel:
     """Compile a function with numba at its first call."""
     try:
         return cast("Kernel", njit(cache=True, nogil=True)(function))
-    except RuntimeError as error:  # neither the package nor the user's cache can be written to
+    except RuntimeError:  # numba finds no directory that it may write to
         warnings.warn(
-            f"kernels are compiled anew in each process ({error}); "
-            "set NUMBA_CACHE_DIR to a directory that can be written to",
+            "neither the package's directory nor the user's cache can be written to, so every "
+            "process compiles its kernels anew; NUMBA_CACHE_DIR may name a better place",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=1,  # one place for all kernels, so that it is said once
         )
         return cast("Kernel", njit(nogil=True)(function))

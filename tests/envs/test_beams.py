@@ -10,23 +10,30 @@ _, FIRES, HITS, CLEANED = range(len(EVENTS))
 
 
 def test_a_beam_is_three_columns_of_five_the_side_ones_level_with_the_agent(play, looks):
-    batch = scene("harvest", """
+    batch = scene(
+        "harvest",
+        """
         #########
         #.......#
         #.>.....#
         #.......#
         #^......#
         #########
-    """)
+    """,
+    )
     play(batch, "fire stay")
-    assert looks(batch, """
+    assert looks(
+        batch,
+        """
         #########
         #.!!!!!.#
         #.>!!!!!#
         #.!!!!!.#
         #^......#
         #########
-    """, beams=True)
+    """,
+        beams=True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,41 +54,55 @@ def test_a_beam_goes_where_the_agent_heads(play, looks, arrow, beam):
 
 
 def test_each_column_stops_before_a_wall_of_its_own(play, looks):
-    batch = scene("harvest", """
+    batch = scene(
+        "harvest",
+        """
         #########
         ##......#
         #>..#...#
         #..#....#
         #^......#
         #########
-    """)
+    """,
+    )
     play(batch, "fire stay")
-    assert looks(batch, """
+    assert looks(
+        batch,
+        """
         #########
         ##......#
         #>!!#...#
         #!!#....#
         #^......#
         #########
-    """, beams=True)
+    """,
+        beams=True,
+    )
 
 
 def test_each_column_stops_at_an_agent_and_covers_its_cell(play, looks):
-    batch = scene("harvest", """
+    batch = scene(
+        "harvest",
+        """
         #########
         #.....<.#
         #>.<.<..#
         #<......#
         #########
-    """)
+    """,
+    )
     play(batch, "stay fire stay stay stay")
-    assert looks(batch, """
+    assert looks(
+        batch,
+        """
         #########
         #!!!!!<.#
         #>!!.<..#
         #!......#
         #########
-    """, beams=True)
+    """,
+        beams=True,
+    )
     assert batch.reward[:, 0].tolist() == [0, -1, -50, 0, -50]
     assert batch.counts[0, 1].tolist() == [0, 1, 2, 0]
 
@@ -120,31 +141,42 @@ def test_a_fining_beam_passes_over_waste_and_apples(play, looks):
 
 
 def test_a_cleaning_beam_stops_at_the_first_waste_of_each_column_and_cleans_it(play, looks):
-    batch = scene("cleanup", """
+    batch = scene(
+        "cleanup",
+        """
         #########
         #w.w....#
         #>..ww..#
         #.......#
         #w.....^#
         #########
-    """, waste_growth=0.0)
+    """,
+        waste_growth=0.0,
+    )
     play(batch, "clean stay")
-    assert looks(batch, """
+    assert looks(
+        batch,
+        """
         #########
         #:.w....#
         #>:::w..#
         #:::::..#
         #w.....^#
         #########
-    """, beams=True)
-    assert looks(batch, """
+    """,
+        beams=True,
+    )
+    assert looks(
+        batch,
+        """
         #########
         #~.w....#
         #>..~w..#
         #.......#
         #w.....^#
         #########
-    """)
+    """,
+    )
     assert batch.counts[0, :, CLEANED].tolist() == [2, 0]
     assert batch.reward[:, 0].tolist() == [0, 0]
 

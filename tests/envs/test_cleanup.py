@@ -5,7 +5,7 @@ import pytest
 
 from ssd_envs.batch import GameBatch
 from ssd_envs.drawing import scene
-from ssd_envs.palette import APPLE, WASTE
+from ssd_envs.palette import APPLE, RIVER, WASTE
 from ssd_envs.spec import GameSettings
 
 
@@ -24,9 +24,10 @@ def test_on_the_papers_map_nothing_grows_until_nine_waste_cells_are_cleaned():
     for cleaned, grows in ((8, False), (9, True)):
         state = batch.state()
         rows, columns = np.nonzero(batch.spec.map.marked("w"))
-        state.cells[0, rows[:cleaned], columns[:cleaned]] = 6
+        state.cells[0, rows[:cleaned], columns[:cleaned]] = RIVER
         batch.restore(state)
-        batch.step(stay)
+        for _ in range(20):
+            batch.step(stay)
         assert (batch.state().cells == APPLE).any() == grows
 
 
@@ -99,8 +100,13 @@ def test_waste_appears_under_agents_too(play, looks):
 
 
 def test_growth_sees_what_the_beams_of_the_step_have_cleaned(play, looks):
-    batch = scene("cleanup", "#######\n#>w~~.#\n#,...^#\n#######", apple_growth=1.0, waste_limit=0.3,
-                  waste_growth=0.0)
+    batch = scene(
+        "cleanup",
+        "#######\n#>w~~.#\n#,...^#\n#######",
+        apple_growth=1.0,
+        waste_limit=0.3,
+        waste_growth=0.0,
+    )
     play(batch, "stay stay")
     assert looks(batch, "#######\n#>w~~.#\n#,...^#\n#######")
     play(batch, "clean stay")

@@ -19,7 +19,9 @@ def test_a_move_is_relative_to_the_heading(play, arrow, action):
     assert batch.state().headings[0, 0] == "^>v<".index(arrow)
 
 
-@pytest.mark.parametrize(("action", "turned"), [("clockwise", ">v<^"), ("counterclockwise", "<^>v")])
+@pytest.mark.parametrize(
+    ("action", "turned"), [("clockwise", ">v<^"), ("counterclockwise", "<^>v")]
+)
 def test_a_turn_changes_the_heading_by_a_quarter_and_nothing_else(play, looks, action, turned):
     batch = scene("harvest", "######\n#^>v<#\n######")
     play(batch, " ".join([f"turn_{action}"] * 4))
@@ -119,7 +121,7 @@ def test_an_agent_on_an_apple_eats_it_for_a_point(play, looks):
 
 
 def allowed_outcomes(places, wishes):
-    """Every outcome the rules allow, literally: for each choice of winners, then to a standstill."""
+    """Every outcome that the rules allow, literally: one for each choice of winners."""
     numbers = range(len(places))
     rivals = {}
     for k in numbers:
@@ -127,11 +129,16 @@ def allowed_outcomes(places, wishes):
             rivals.setdefault(wishes[k], []).append(k)
     for winners in itertools.product(*rivals.values()):
         want = [wishes[k] if k in winners else places[k] for k in numbers]
-        stays = {j for j in numbers for k in numbers if j != k and want[j] == places[k] != places[j]
-                 and want[k] == places[j]}
+        stays = {
+            j
+            for j in numbers
+            for k in numbers
+            if j != k and want[j] == places[k] != places[j] and want[k] == places[j]
+        }
         want = [places[k] if k in stays else want[k] for k in numbers]
-        while blocked := [k for k in numbers for j in numbers
-                          if k != j and want[k] == places[j] == want[j]]:
+        while blocked := [
+            k for k in numbers for j in numbers if k != j and want[k] == places[j] == want[j]
+        ]:
             for k in blocked:
                 want[k] = places[k]
         yield tuple(want)
@@ -139,9 +146,16 @@ def allowed_outcomes(places, wishes):
 
 @pytest.mark.parametrize("agents", [3, 6, 8, 9])
 def test_in_a_crowd_moves_end_as_the_rules_allow_and_always_one_agent_per_cell(agents):
-    batch = scene("harvest", "#####\n" + "".join(
-        f"#{''.join('^' if 3 * row + column < agents else '.' for column in range(3))}#\n"
-        for row in range(3)) + "#####", games=30)
+    batch = scene(
+        "harvest",
+        "#####\n"
+        + "".join(
+            f"#{''.join('^' if 3 * row + column < agents else '.' for column in range(3))}#\n"
+            for row in range(3)
+        )
+        + "#####",
+        games=30,
+    )
     luck = np.random.default_rng(agents)
     ahead = [(-1, 0), (0, 1), (1, 0), (0, -1)]
     quarter_turns = {0: 3, 1: 1, 2: 0, 3: 2}

@@ -62,30 +62,29 @@ def test_an_agents_colour_does_not_depend_on_how_many_there_are():
 
 
 def test_more_agents_than_a_byte_can_name_are_refused():
-    with pytest.raises(ValueError, match="0 to 248 agents, not 249"):
+    with pytest.raises(ValueError, match="0 to 249 agents, not 250"):
         make_palette(MAX_AGENTS + 1)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("parameter", "wrong"),
     [
-        {"agents": 1},
-        {"agents": 21},
-        {"horizon": 0},
-        {"fine": -1},
-        {"fine": float("nan")},
-        {"fire_cost": float("inf")},
-        {"beam_length": 0},
-        {"regrowth": ()},
-        {"regrowth": (0.0, 1.5)},
-        {"growth_radius": 50},
-        {"speed": 3},
+        ("agents", 1),
+        ("agents", 250),
+        ("horizon", 0),
+        ("fine", -1),
+        ("fine", float("nan")),
+        ("fire_cost", float("inf")),
+        ("beam_length", 0),
+        ("regrowth", ()),
+        ("regrowth", (0.0, 1.5)),
+        ("growth_radius", 50),
+        ("no_such_thing", 3),
     ],
-    ids=lambda wrong: "-".join(wrong),
 )
-def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong)) if "agents" not in wrong else ""):
-        GameSettings(name="harvest", **wrong)
+def test_settings_out_of_range_are_refused_by_name(parameter, wrong):
+    with pytest.raises(ValueError, match=parameter):
+        GameSettings.model_validate({"name": "harvest", parameter: wrong})
 
 
 @pytest.mark.parametrize(
@@ -99,7 +98,7 @@ def test_a_parameter_of_another_game_is_refused(name, parameter):
 
 def test_a_game_has_as_many_agents_as_its_map_has_spawn_cells_at_most():
     assert game_spec(GameSettings(name="cleanup", agents=10)).num_agents == 10
-    with pytest.raises(ValueError, match="10 spawn cells .* needs 11"):
+    with pytest.raises(ValueError, match=r"10 spawn cells .* needs 11"):
         GameSettings(name="cleanup", agents=11)
 
 
@@ -110,5 +109,7 @@ def test_settings_do_not_change():
 
 def test_a_games_spec_is_known_without_numba_and_torch():
     script = "import sys, ssd_envs.spec; print({'numba', 'torch'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "set()"

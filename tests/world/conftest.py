@@ -10,7 +10,7 @@ from ssd_envs.spec import GameSettings
 from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 from ssd_wire.runfile import RunSettings
-from ssd_world.cli import make_world
+from ssd_world.cli import compile_kernels, make_world
 from ssd_world.episodes import Arena
 
 FINGERPRINT = "0123456789abcdef"
@@ -104,6 +104,12 @@ class SmallWorld:
 def name(agent, incarnation):
     """The socket identity of an agent's process."""
     return f"actor-{agent}-{incarnation:x}".encode()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled():
+    """Numba compiles once, here, so that no process under test keeps its actors waiting for it."""
+    compile_kernels(GameSettings(name="harvest"))
 
 
 @pytest.fixture(scope="session")

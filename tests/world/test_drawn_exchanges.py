@@ -26,6 +26,7 @@ class Actor:
         self.told = defaultdict(list)  # by lane
         self.acts = defaultdict(list)
         self.seated = self.ended = False
+        self.silence = 0.0  # seconds
 
     @property
     def peer(self):
@@ -60,7 +61,6 @@ class Post:
     def __init__(self, world, fates, restarts):
         self.world, self.fates = world, list(fates)
         self.restarts = list(restarts)
-        self.random = np.random.default_rng(1)
         self.actors = {}
         self.everyone = []
         self.late = []
@@ -90,20 +90,24 @@ class Post:
             self.world.door.arrived.extend(self.carry((actor.peer, frames)))
 
     def round(self):
-        """Everyone hears what there is and answers; a second passes if nobody had anything."""
+        """A tenth of a second: everyone hears what there is, and answers or asks again."""
+        self.world.now += 0.1
         self.world.door.arrived.extend(self.late)
         self.late = []
         if self.restarts and self.restarts.pop():
-            self.start(int(self.random.integers(3)))
+            self.start(len(self.everyone) % 3)
         sent = self.world.serve()
-        if not sent and not self.late:
-            self.world.now += 1.0
-            for actor in self.actors.values():
-                self.give(actor, actor.repeat())
         living = {actor.peer: actor for actor in self.actors.values()}
         for peer, message in sent:
             if peer in living and self.fate() in ("arrives", "late"):
                 self.give(living[peer], living[peer].hear(message))
+        for actor in living.values():
+            actor.silence = (
+                0.0 if any(peer == actor.peer for peer, _ in sent) else actor.silence + 0.1
+            )
+            if actor.silence > 1.0:
+                actor.silence = 0.0
+                self.give(actor, actor.repeat())
 
     def play(self, ticks):
         """Go on until every lane has come so far and there are no fates left."""

@@ -1,0 +1,126 @@
+"""Trained agents outside a run: load them, and let them act in a game."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ssd_actors.mind import Mind
+from ssd_envs.batch import GameBatch
+from ssd_envs.spec import GameSettings, game_spec
+from ssd_influence.network import AgentShape
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_learner.checkpoint import CheckpointError, newest_checkpoint, read_checkpoint
+from ssd_wire.messages import Timestep
+from ssd_wire.runfile import load_run_file, section
+from ssd_wire.weights import Weights
+
+
+class TrainedAgent:
+    """One trained agent, and what it remembers of B games.
+
+    Args:
+        mind: Its network, with the weights it thinks with.
+        games: B.
+    """
+
+    def __init__(self, mind: Mind, games: int) -> None:
+        self.mind = mind
+        self._memory = mind.fresh_state(games).policy
+
+    def act(
+        self, pixels: NDArray[np.uint8], actions: NDArray[np.uint8], first: NDArray[np.bool_]
+    ) -> NDArray[np.uint8]:
+        """Look at the games, remember, and draw an action from the policy.
+
+        Args:
+            pixels: uint8 [B, V, V] the agent's views, as palette indices.
+            actions: uint8 [B, N] what everyone did in the step before; not read where `first`.
+            first: bool [B] whether the view is the first of an episode: there memory is wiped.
+
+        Returns:
+            uint8 [B].
+        """
+        games, agents = actions.shape
+        seen = Timestep(
+            world=0,
+            lane=0,
+            tick=0,
+            pixels=pixels,
+            first=first,
+            reward=np.zeros(games, np.float32),
+            actions=actions,
+            visible=np.zeros((games, agents), np.bool_),
+        )
+        decision = self.mind.decide(seen, self._memory)
+        self._memory = decision.state
+        return decision.action
+
+
+def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAgent]:
+    """All agents of a run with the weights of their newest checkpoints.
+
+    Args:
+        run_dir: The run directory that `ssd-train` made.
+        games: In how many games at once they will act.
+        seed: Of the actions they draw.
+
+    Raises:
+        RunFileError: when the run file is unusable.
+        CheckpointError: when an agent has no usable checkpoint.
+    """
+    sections = load_run_file(run_dir / "run.toml")
+    spec = game_spec(section(sections, "game", GameSettings))
+    experiment = section(sections, "experiment", ExperimentSettings)
+    network = section(sections, "network", NetworkSettings)
+    agents = []
+    for agent in range(spec.num_agents):
+        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+        noise = torch.Generator().manual_seed(seed * spec.num_agents + agent)
+        mind = Mind(shape, network, experiment, noise)
+        mind.take(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
+        agents.append(TrainedAgent(mind, games))
+    return agents
+
+
+def play(
+    agents: Sequence[TrainedAgent], settings: GameSettings, seeds: NDArray[np.uint64]
+) -> NDArray[np.float64]:
+    """Let agents play one episode in each of B games.
+
+    Args:
+        agents: All N of a game, each with a memory of B games.
+        settings: The game.
+        seeds: uint64 [B] of the episodes.
+
+    Returns:
+        float64 [B, N] what each agent earned.
+    """
+    batch = GameBatch(settings, len(seeds))
+    batch.reset(seeds)
+    actions = np.zeros((len(seeds), len(agents)), np.uint8)
+    first = np.ones(len(seeds), np.bool_)
+    while not batch.ended.any():
+        batch.observe()
+        views = zip(agents, batch.pixels, strict=True)
+        actions = np.stack([agent.act(view, actions, first) for agent, view in views], axis=1)
+        first = np.zeros(len(seeds), np.bool_)
+        batch.step(actions)
+    return batch.returns
+
+
+def _newest_weights(folder: Path) -> Weights:
+    path = newest_checkpoint(folder)
+    if path is None:
+        raise CheckpointError(f"{folder}: wanted a checkpoint, found none")
+    clocks, tensors = read_checkpoint(path)
+    weights = {
+        name.removeprefix("weights/"): tensor.numpy()
+        for name, tensor in tensors.items()
+        if name.startswith("weights/")
+    }
+    return Weights(0, clocks.version, clocks.own_steps, weights)

@@ -1,0 +1,329 @@
+"""What holds in every game, however it is played. A new game inherits the suite."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from ssd_envs.batch import GameBatch
+from ssd_envs.drawing import draw
+from ssd_envs.palette import AGENT
+from ssd_envs.spec import EVENTS, GameSettings, game_spec
+
+APPLES, FIRES, HITS, _ = range(len(EVENTS))
+
+
+def seeds(*numbers):
+    return np.array(numbers, np.uint64)
+
+
+def random_actions(spec, steps, games, luck=0):
+    shape = (steps, games, spec.num_agents)
+    return np.random.default_rng(luck).integers(spec.num_actions, size=shape, dtype=np.uint8)
+
+
+def same(one, other):
+    return all(
+        np.array_equal(getattr(one, field.name), getattr(other, field.name))
+        for field in fields(one)
+    )
+
+
+def alone(state, game):
+    return replace(
+        state,
+        **{field.name: getattr(state, field.name)[game : game + 1] for field in fields(state)},
+    )
+
+
+class GameConformance:
+    """Inherit with `name` set, and a crowded small `drawing` of a map with seven spawn cells."""
+
+    name: str
+    drawing: str
+
+    def settings(self, **other):
+        return GameSettings(name=self.name, **other)
+
+    def started(self, games=3, **other):
+        batch = GameBatch(self.settings(**other), games)
+        batch.reset(np.arange(games, dtype=np.uint64))
+        return batch
+
+    def play(self, batch, steps, luck=0):
+        for actions in random_actions(batch.spec, steps, batch.games, luck):
+            batch.step(actions)
+            yield batch
+
+    def test_a_reset_puts_agents_on_distinct_spawn_cells(self):
+        batch = self.started(200)
+        places = batch.state().places
+        spawns = {tuple(cell) for cell in np.argwhere(batch.spec.map.marked("+")).tolist()}
+        for game in places.tolist():
+            taken = {tuple(place) for place in game}
+            assert len(taken) == batch.spec.num_agents
+            assert taken <= spawns
+
+    def test_spawn_cells_and_headings_are_drawn_evenly(self):
+        batch = self.started(2000)
+        state = batch.state()
+        spawns = np.argwhere(batch.spec.map.marked("+"))
+        for agent in range(batch.spec.num_agents):
+            headings = np.bincount(state.headings[:, agent], minlength=4)
+            assert headings == pytest.approx(np.full(4, 500), abs=80)
+            there = (state.places[:, agent, None] == spawns).all(-1).sum(0)
+            expected = 2000 / len(spawns)
+            assert there == pytest.approx(np.full(len(spawns), expected), abs=5 * expected**0.5)
+
+    def test_as_many_agents_as_spawn_cells_fit(self):
+        spawns = int(game_spec(self.settings()).map.marked("+").sum())
+        batch = self.started(agents=spawns)
+        for _ in self.play(batch, 20):
+            batch.state().check(batch.spec)
+
+    def test_in_a_crowd_the_state_stays_valid_with_one_agent_per_cell(self):
+        batch = self.started(20, map=self.drawing, agents=7)
+        for _ in self.play(batch, 200):
+            batch.state().check(batch.spec)
+            state = batch.state()
+            for game in range(20):
+                rows, columns = state.places[game].T
+                uncovered = state.beams[game, rows, columns] == 0
+                shown = batch.picture(game)[rows, columns]
+                assert (shown[uncovered] == AGENT + np.flatnonzero(uncovered)).all()
+                assert (batch.picture(game) >= AGENT).sum() == uncovered.sum()
+
+    def test_same_seed_and_actions_make_the_same_episode_whatever_the_batch(self):
+        spec = game_spec(self.settings())
+        actions = random_actions(spec, 200, 64)
+        many, alone = GameBatch(self.settings(), 64), GameBatch(self.settings(), 1)
+        many.reset(np.arange(64, dtype=np.uint64)[::-1].copy())
+        alone.reset(seeds(63 - 41))
+        for action in actions:
+            many.step(action)
+            alone.step(action[41:42])
+            many.observe()
+            alone.observe()
+            assert np.array_equal(many.pixels[:, 41], alone.pixels[:, 0])
+            assert np.array_equal(many.visible[:, 41], alone.visible[:, 0])
+            assert np.array_equal(many.reward[:, 41], alone.reward[:, 0])
+        assert same(many.state(np.array([41])), alone.state())
+
+    def test_an_episode_does_not_depend_on_the_one_before_it(self):
+        batch, fresh = self.started(2), GameBatch(self.settings(), 2)
+        for _ in self.play(batch, 30):
+            pass
+        batch.reset(seeds(5, 6))
+        fresh.reset(seeds(5, 6))
+        assert same(batch.state(), fresh.state())
+
+    def test_other_seeds_make_other_episodes(self):
+        batch = self.started(50)
+        assert len({draw(batch, game) for game in range(50)}) == 50
+
+    def test_some_games_can_be_reset_while_the_others_go_on(self):
+        batch = self.started(3)
+        for _ in self.play(batch, 5):
+            pass
+        before = batch.state()
+        batch.reset(seeds(7, 8), games=np.array([2, 0]), clock=np.array([100, 0], np.int32))
+        assert batch.clock.tolist() == [0, 5, 100]
+        assert same(batch.state(np.array([1])), alone(before, 1))
+        other = GameBatch(self.settings(), 1)
+        other.reset(seeds(7), clock=np.array([100]))
+        assert same(batch.state(np.array([2])), other.state())
+
+    def test_a_restored_game_goes_on_bit_for_bit_wherever_it_is_put(self):
+        batch = self.started(3)
+        for _ in self.play(batch, 30):
+            pass
+        saved = batch.state(np.array([1]))
+        elsewhere = GameBatch(self.settings(), 5)
+        elsewhere.reset(np.arange(5, dtype=np.uint64))
+        elsewhere.restore(saved, np.array([4]))
+        for action in random_actions(batch.spec, 100, 1, luck=1):
+            for played, game in ((batch, 1), (elsewhere, 4)):
+                played.step(np.repeat(action, played.games, axis=0))
+                played.observe()
+                assert played.clock[game] == batch.clock[1]
+            assert np.array_equal(elsewhere.pixels[:, 4], batch.pixels[:, 1])
+            assert np.array_equal(elsewhere.reward[:, 4], batch.reward[:, 1])
+        assert same(elsewhere.state(np.array([4])), batch.state(np.array([1])))
+
+    def test_a_restored_game_is_observed_as_it_was(self):
+        batch, other = self.started(8), self.started(8)
+        for _ in self.play(batch, 10):
+            pass
+        other.restore(batch.state())
+        batch.observe()
+        other.observe()
+        assert np.array_equal(other.pixels, batch.pixels)
+
+    def test_views_are_windows_of_the_board_turned_by_the_heading(self):
+        batch = self.started(4)
+        for _ in self.play(batch, 30):
+            batch.observe()
+            state = batch.state()
+            for game in range(4):
+                board = np.pad(batch.picture(game), 7)
+                for agent, (row, column) in enumerate(state.places[game]):
+                    window = board[row : row + 15, column : column + 15]
+                    turned = np.rot90(window, state.headings[game, agent])
+                    assert np.array_equal(batch.pixels[agent, game], turned)
+
+    def test_visible_is_who_stands_in_the_window(self):
+        batch = self.started(4)
+        for _ in self.play(batch, 30):
+            batch.observe()
+            apart = np.abs(batch.state().places[:, :, None] - batch.state().places[:, None])
+            assert np.array_equal(batch.visible, (apart.max(-1) <= 7).transpose(1, 0, 2))
+
+    def test_rewards_are_apples_less_costs_and_fines(self):
+        batch = self.started(4)
+        total = np.zeros(4)
+        for _ in self.play(batch, 300):
+            total += batch.reward.sum(0)
+        events = batch.counts.sum(1)
+        expected = events[:, APPLES] - events[:, FIRES] - 50 * events[:, HITS]
+        assert total.tolist() == expected.tolist() == batch.returns.sum(1).tolist()
+
+    def test_only_the_horizon_ends_an_episode_and_then_no_step_is_taken(self):
+        batch = self.started(2, horizon=10)
+        batch.reset(seeds(0), games=np.array([1]), clock=np.array([3]))
+        actions = np.full((2, batch.spec.num_agents), 4, np.uint8)
+        for step in range(7):
+            assert batch.ended.tolist() == [False, False]
+            assert batch.clock.tolist() == [step, step + 3]
+            batch.step(actions)
+        assert batch.ended.tolist() == [False, True]
+        with pytest.raises(ValueError, match="game 1 has ended"):
+            batch.step(actions)
+
+    def test_a_fresh_batch_waits_for_its_reset(self):
+        batch = GameBatch(self.settings(), 2)
+        batch.reset(seeds(0), games=np.array([0]))
+        with pytest.raises(ValueError, match="game 1 has ended: reset it"):
+            batch.step(np.zeros((2, 5), np.uint8))
+
+    def test_an_action_that_the_game_does_not_have_is_refused_before_anything_moves(self):
+        batch = self.started(2)
+        before = batch.state()
+        actions = np.zeros((2, 5), np.uint8)
+        actions[1, 3] = batch.spec.num_actions
+        with pytest.raises(ValueError, match=f"agent 3 of game 1 did {batch.spec.num_actions}"):
+            batch.step(actions)
+        assert same(batch.state(), before)
+
+    @pytest.mark.parametrize(
+        "actions",
+        [np.zeros((2, 4), np.uint8), np.zeros((5, 2), np.uint8), np.zeros((2, 5), np.int64)],
+        ids=["too few agents", "agents first", "wide"],
+    )
+    def test_actions_of_another_shape_or_dtype_are_refused(self, actions):
+        with pytest.raises(ValueError, match=r"actions must be uint8 \[2, 5\], not "):
+            self.started(2).step(actions)
+
+    @pytest.mark.parametrize(
+        ("arguments", "wrong"),
+        [
+            ({"seeds": seeds(1)}, "seeds"),
+            ({"seeds": np.zeros(2, np.int64)}, "seeds"),
+            ({"seeds": seeds(1), "games": np.array([2])}, "games"),
+            ({"seeds": seeds(1), "games": np.array([-1])}, "games"),
+            ({"seeds": seeds(1, 2), "games": np.array([1, 1])}, "games"),
+            ({"seeds": seeds(1), "games": np.array([0.0])}, "games"),
+            ({"seeds": seeds(1, 2), "clock": np.array([0])}, "clock"),
+            ({"seeds": seeds(1, 2), "clock": np.array([0, -1])}, "starts at"),
+            ({"seeds": seeds(1, 2), "clock": np.array([0, 1000])}, "starts at"),
+        ],
+    )
+    def test_a_reset_with_wrong_arguments_is_refused(self, arguments, wrong):
+        with pytest.raises(ValueError, match=wrong):
+            self.started(2).reset(**arguments)
+
+    @pytest.mark.parametrize(
+        ("field", "value", "wrong"),
+        [
+            ("cells", 1, "row 1, column 1: the map has .* cannot hold a palette index of 1"),
+            ("cells", 200, "cells must be below"),
+            ("beams", 5, "beams must be 0 or a beam's index"),
+            ("places", 0, "places must be no wall"),
+            ("places", 99, "places must be on the map"),
+            ("places", -1, "places must be on the map"),
+            ("headings", 4, "headings must be 0 to 3"),
+            ("clock", 1001, "clock must be 0 to 1000"),
+            ("returns", np.nan, "returns must be finite"),
+        ],
+    )
+    def test_a_state_that_the_game_cannot_be_in_is_refused(self, field, value, wrong):
+        batch = self.started(2)
+        state = batch.state()
+        getattr(state, field)[0] = value
+        with pytest.raises(ValueError, match=wrong):
+            batch.restore(state)
+
+    def test_a_state_with_two_agents_in_one_cell_is_refused(self):
+        batch = self.started(2)
+        state = batch.state()
+        state.places[0, 0] = state.places[0, 4]
+        with pytest.raises(ValueError, match="one agent per cell"):
+            batch.restore(state)
+
+    def test_a_state_of_another_shape_or_dtype_is_refused(self):
+        batch = self.started(2)
+        state = batch.state()
+        with pytest.raises(ValueError, match=r"clock must be int32 \[2\], not int64 \[2\]"):
+            batch.restore(replace(state, clock=state.clock.astype(np.int64)))
+        with pytest.raises(ValueError, match="a state of 2 games cannot be set in 1"):
+            batch.restore(state, np.array([0]))
+
+    def test_arrays_are_written_in_place(self):
+        batch = self.started(2)
+        names = ["pixels", "visible", "reward", "clock", "ended", "returns", "counts"]
+        before = [getattr(batch, name) for name in names]
+        for _ in self.play(batch, 3):
+            batch.observe()
+        batch.restore(batch.state())
+        assert all(getattr(batch, name) is array for name, array in zip(names, before, strict=True))
+
+    def test_a_state_is_a_copy(self):
+        batch = self.started(2)
+        before, again = batch.state(), batch.state()
+        for _ in self.play(batch, 5):
+            pass
+        assert same(before, again)
+
+    def test_actions_may_be_read_only_and_strided(self):
+        batch, plain = self.started(2), self.started(2)
+        actions = random_actions(batch.spec, 1, 2)[0]
+        strided = np.asfortranarray(actions)
+        strided.flags.writeable = False
+        batch.step(strided)
+        plain.step(actions)
+        assert same(batch.state(), plain.state())
+
+    def test_a_batch_has_games(self):
+        with pytest.raises(ValueError, match="at least 1 game, not 0"):
+            GameBatch(self.settings(), 0)
+
+
+class TestCleanup(GameConformance):
+    name = "cleanup"
+    drawing = """
+        ######
+        #w+o+#
+        #~+=+#
+        #~+++#
+        ######
+    """
+
+
+class TestHarvest(GameConformance):
+    name = "harvest"
+    drawing = """
+        #####
+        #+o+#
+        #+++#
+        #+o+#
+        #####
+    """

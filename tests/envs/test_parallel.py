@@ -1,0 +1,153 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+from pettingzoo.test import parallel_api_test, parallel_seed_test
+
+from ssd_envs import parallel
+from ssd_envs.batch import GameBatch
+from ssd_envs.spec import GameSettings
+
+games = pytest.mark.parametrize("make", [parallel.cleanup, parallel.harvest])
+STAY, FIRE = 4, 7
+
+
+def all_do(env, action):
+    return dict.fromkeys(env.agents, action)
+
+
+@games
+@pytest.mark.parametrize("observations", ["rgb", "palette"])
+def test_pettingzoo_finds_nothing_wrong(make, observations):
+    parallel_api_test(make(observations=observations, horizon=60), num_cycles=100)
+
+
+@games
+def test_same_seed_same_episode(make):
+    parallel_seed_test(make, num_cycles=50)
+
+
+@games
+def test_rgb_and_palette_observations_are_equal_pixel_for_pixel(make):
+    rgb, indices = make(), make(observations="palette")
+    seen_rgb, seen_indices = rgb.reset(seed=3)[0], indices.reset(seed=3)[0]
+    for _ in range(20):
+        for name in rgb.agents:
+            assert np.array_equal(seen_rgb[name], rgb.spec.palette[seen_indices[name]])
+        seen_rgb, seen_indices = (env.step(all_do(env, FIRE))[0] for env in (rgb, indices))
+
+
+def test_spaces_are_gymnasiums():
+    env = parallel.cleanup(agents=3)
+    assert env.possible_agents == ["agent_0", "agent_1", "agent_2"]
+    assert env.action_space("agent_0") == spaces.Discrete(9)
+    assert env.observation_space("agent_0") == spaces.Box(0, 255, (15, 15, 3), np.uint8)
+
+
+def test_it_is_the_very_game_of_the_batch():
+    env = parallel.harvest(observations="palette")
+    observations, _ = env.reset(seed=0)
+    batch = GameBatch(GameSettings(name="harvest"), 1)
+    seed = np.random.default_rng(0).integers(2**64, size=1, dtype=np.uint64)
+    batch.reset(seed)
+    for action in np.random.default_rng(1).integers(8, size=(50, 1, 5), dtype=np.uint8):
+        observations, rewards, *_ = env.step(dict(zip(env.agents, action[0], strict=True)))
+        batch.step(action)
+        batch.observe()
+        assert np.array_equal(list(observations.values()), batch.pixels[:, 0])
+        assert list(rewards.values()) == batch.reward[:, 0].tolist()
+
+
+def test_observations_outlive_the_next_step():
+    env = parallel.harvest(observations="palette")
+    before, _ = env.reset(seed=0)
+    copies = {name: view.copy() for name, view in before.items()}
+    env.step(all_do(env, FIRE))
+    assert all(np.array_equal(before[name], copies[name]) for name in copies)
+
+
+def test_the_horizon_is_a_termination_and_no_truncation():
+    env = parallel.cleanup(horizon=2)
+    env.reset(seed=0)
+    *_, terminations, truncations, _ = env.step(all_do(env, STAY))
+    assert not any(terminations.values())
+    *_, terminations, truncations, _ = env.step(all_do(env, STAY))
+    assert all(terminations.values())
+    assert not any(truncations.values())
+    assert env.agents == []
+    with pytest.raises(ValueError, match="reset before a step"):
+        env.step({})
+
+
+def test_infos_tell_who_is_visible_and_what_was_done():
+    env = parallel.harvest(agents=2, map="####\n#++#\n####")
+    env.reset(seed=0)
+    *_, infos = env.step({"agent_0": FIRE, "agent_1": STAY})
+    assert infos["agent_0"]["visible"].tolist() == [True, True]
+    assert infos["agent_0"]["fires"] == 1
+    assert infos["agent_1"]["fires"] == 0
+
+
+def test_further_resets_without_a_seed_go_on_from_the_last_seed():
+    env = parallel.harvest(observations="palette")
+    episodes = []
+    for _ in range(2):
+        env.reset(seed=9)
+        episodes.append(env.reset()[0]["agent_0"])
+    assert np.array_equal(*episodes)
+    assert not np.array_equal(env.reset()[0]["agent_0"], episodes[0])
+
+
+def test_a_frame_is_the_whole_board_at_sixteen_pixels_per_cell():
+    env = parallel.cleanup(render_mode="rgb_array")
+    env.reset(seed=0)
+    frame = env.render()
+    assert frame.shape == (25 * 16, 18 * 16, 3)
+    assert frame.dtype == np.uint8
+    shown = {tuple(colour) for colour in frame[8::16, 8::16].reshape(-1, 3).tolist()}
+    assert {tuple(colour) for colour in env.spec.palette[7:].tolist()} <= shown
+
+
+def test_rendering_must_have_been_asked_for():
+    env = parallel.cleanup()
+    env.reset(seed=0)
+    with pytest.warns(UserWarning, match="without a render_mode"):
+        assert env.render() is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"render_mode": "human"}, "render_mode is 'rgb_array' or None, not 'human'"),
+        ({"observations": "grey"}, "'rgb' or 'palette', not 'grey'"),
+        ({"agents": 11}, "10 spawn cells"),
+    ],
+)
+def test_wrong_settings_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        parallel.cleanup(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        ({"agent_0": 0}, "no action for agent_1"),
+        ({"agent_0": 0, "agent_1": 8}, "agent_1: the action must be 0 to 7, not 8"),
+        ({"agent_0": -1, "agent_1": 0}, "agent_0: the action must be 0 to 7, not -1"),
+    ],
+)
+def test_wrong_actions_are_refused(actions, message):
+    env = parallel.harvest(agents=2)
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=message):
+        env.step(actions)
+
+
+def test_without_the_extra_the_import_says_what_to_install():
+    script = "import sys; sys.modules['pettingzoo'] = None; import ssd_envs.parallel"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert "pip install 'ssd-influence[pettingzoo]'" in done.stderr

@@ -1,0 +1,39 @@
+"""Random play earns what it earns in the games' well-known implementation."""
+
+import numpy as np
+import pytest
+
+from ssd_envs.batch import GameBatch
+from ssd_envs.spec import GameSettings
+
+FIRE = 7
+EPISODES = 60
+
+
+@pytest.mark.parametrize(
+    ("name", "without_fire", "measured"),
+    [
+        ("cleanup", False, [(-4821, 151), (-4652, 137)]),
+        ("cleanup", True, [(26.5, 1.4), (28.3, 1.9)]),
+        ("harvest", False, [(-3276, 161), (-3488, 164)]),
+        ("harvest", True, [(318.7, 5.5), (331.1, 5.5)]),
+    ],
+    ids=["cleanup", "cleanup without fire", "harvest", "harvest without fire"],
+)
+def test_random_play_earns_what_was_measured_within_three_standard_errors(
+    name, without_fire, measured
+):
+    """`measured` are two samples of 60 episodes each: mean collective return and its error."""
+    batch = GameBatch(GameSettings(name=name), EPISODES)
+    choices = np.arange(batch.spec.num_actions, dtype=np.uint8)
+    if without_fire:
+        choices = np.delete(choices, FIRE)
+    luck = np.random.default_rng(1)
+    batch.reset(np.arange(EPISODES, dtype=np.uint64))
+    while not batch.ended.all():
+        batch.step(luck.choice(choices, size=(EPISODES, 5)))
+    collective = batch.returns.sum(1)
+    error = collective.std(ddof=1) / EPISODES**0.5
+    (first, first_error), (second, second_error) = measured
+    expected, expected_error = (first + second) / 2, np.hypot(first_error, second_error) / 2
+    assert collective.mean() == pytest.approx(expected, abs=3 * np.hypot(error, expected_error))
