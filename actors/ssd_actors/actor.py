@@ -72,7 +72,8 @@ class Actor:
                 if self.may_answer(number, seen):
                     del self._held[number]
                     self.answer(self.lanes[number], seen)
-            self._note()
+            self._note()  # before sending: a learner must never have what no ledger knows of
+            self.teacher.send()
         self._take_leave()
 
     def may_answer(self, number: int, seen: Timestep) -> bool:

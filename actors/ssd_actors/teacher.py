@@ -71,11 +71,10 @@ class Teacher:
         return self.weights is not None and self.outbox.has_room()
 
     def push(self, finished: Finished, lane: int) -> None:
-        """Number a finished segment, keep it, and send it."""
+        """Number a finished segment and keep it; `send` sends it."""
         draft: Draft = finished.draft
         segment = draft.finish(self._hello.epoch, self.outbox.made + 1, lane, finished.last_actions)
         self.outbox.add(encode(segment))
-        self._send_what_is_unsent()
 
     def tend(self) -> None:
         """Read what has come, send what is due, ask again after silence.
@@ -86,11 +85,20 @@ class Teacher:
         """
         self._read_line()
         self._read_news()
-        self._send_what_is_unsent()
+        self.send()
         if self._silence.is_long():
             self._ask_again()
         elif self._weights_are_stale() and self._stale.is_long():
             self._line.send(encode(self._hello))
+
+    def send(self) -> None:
+        """Send what is unsent, as far as the line takes it."""
+        if self.weights is None:  # not welcome yet
+            return
+        for kept in self.outbox.unsent():
+            if not self._line.send(kept.frames):
+                return
+            self.outbox.sent(kept)
 
     def say_bye(self) -> None:
         """Ask the learner to make durable what it has: no more will come."""
@@ -151,14 +159,6 @@ class Teacher:
             self._stale.broken()
             return False
         return True
-
-    def _send_what_is_unsent(self) -> None:
-        if self.weights is None:  # not welcome yet
-            return
-        for kept in self.outbox.unsent():
-            if not self._line.send(kept.frames):
-                return
-            self.outbox.sent(kept)
 
     def _ask_again(self) -> None:
         oldest = self.outbox.oldest_unreceived()

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from reprlib import repr as shown
+from typing import Any
 
 import msgpack
 import numpy as np
-from numpy.typing import NDArray
 
 from ssd_wire.errors import ProtocolError
-from ssd_wire.fields import ArrayField, Layout, check_scalar, layout
+from ssd_wire.fields import CONSTANT_AXES, Layout, check_scalar, layout
 from ssd_wire.messages import MESSAGES, Message
 
 if sys.byteorder != "little":  # pragma: no cover
@@ -24,19 +24,25 @@ if sys.byteorder != "little":  # pragma: no cover
 
 PROTOCOL_VERSION = 1
 LARGEST_HEADER = 64 * 1024
+LARGEST_FRAME = 256 * 1024 * 1024
+LONGEST_LIST = 64  # in a message's header; no message has so many fields
 
 Frame = bytes | memoryview
 Sizes = Mapping[str, int]
-AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 _KINDS = {message: kind for kind, message in MESSAGES.items()}
-_CONSTANT = {str(n): n for n in range(10)}  # an axis may be a number: the 3 of RGB
 
 
 def encode(message: Message) -> list[Frame]:
-    """The frames of a message. Arrays are passed on uncopied: do not write to them afterwards."""
+    """The frames of a message. Arrays are passed on uncopied: do not write to them afterwards.
+
+    Raises:
+        ValueError: when an array is larger than a frame may be.
+    """
     fields = layout(type(message))
     arrays = [np.ascontiguousarray(getattr(message, field.name)) for field in fields.arrays]
+    if too_large := [array.shape for array in arrays if array.nbytes > LARGEST_FRAME]:
+        raise ValueError(f"arrays: wanted at most {LARGEST_FRAME} bytes each, found {too_large}")
     header = (
         _KINDS[type(message)],
         PROTOCOL_VERSION,
@@ -62,27 +68,39 @@ def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], sizes: Si
         message = MESSAGES.get(kind)
         if message not in wanted or message is None:
             names = ", ".join(_KINDS[one] for one in wanted)
-            raise ValueError(f"kind: wanted {names}, found {kind!r:.40}")
+            raise ValueError(f"kind: wanted {names}, found {shown(kind)}")
         fields = layout(message)
-        values = _scalars(fields, scalars)
-        values.update(_arrays(fields, shapes, frames[1:], sizes))
-        return message(**values)
-    except ProtocolError:
-        raise
+        values = _scalars(fields, scalars) | _arrays(fields, shapes, frames[1:], sizes)
+        return message.checked(values)
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as fault:
-        raise ProtocolError(str(fault)) from fault
+        raise ProtocolError(str(fault) or type(fault).__name__) from fault
 
 
-def _header(frames: Sequence[bytes]) -> tuple[str, list[object], list[object]]:
-    if not frames or len(frames[0]) > LARGEST_HEADER:
-        found = len(frames[0]) if frames else "no frame"
-        raise ValueError(f"header: wanted at most {LARGEST_HEADER} bytes, found {found}")
-    header = msgpack.unpackb(frames[0], use_list=True, strict_map_key=True)
+def unpack(header: bytes, longest_list: int = LONGEST_LIST) -> Any:
+    """What a msgpack header says, in bounded memory: no maps, no binaries, no extensions.
+
+    Raises:
+        ValueError: when it is too long, or no such msgpack.
+        msgpack.UnpackException: when it is nested too deep.
+    """
+    if len(header) > LARGEST_HEADER:
+        raise ValueError(f"header: wanted at most {LARGEST_HEADER} bytes, found {len(header)}")
+    # A list is made as long as it claims to be, and lists nest: without a bound, 64 KiB of claims
+    # ask for half a gigabyte.
+    return msgpack.unpackb(
+        header, max_array_len=longest_list, max_map_len=0, max_bin_len=0, max_ext_len=0
+    )
+
+
+def _header(frames: Sequence[bytes]) -> tuple[str, list[object], list[Any]]:
+    if not frames:
+        raise ValueError("header: wanted a frame, found none")
+    header = unpack(frames[0])
     if not isinstance(header, list) or len(header) != 4:
-        raise ValueError(f"header: wanted [kind, version, scalars, shapes], found {header!r:.80}")
+        raise ValueError(f"header: wanted [kind, version, scalars, shapes], found {shown(header)}")
     kind, version, scalars, shapes = header
-    if version != PROTOCOL_VERSION:
-        raise ValueError(f"protocol: wanted version {PROTOCOL_VERSION}, found {version!r:.40}")
+    if type(version) is not int or version != PROTOCOL_VERSION:
+        raise ValueError(f"protocol: wanted version {PROTOCOL_VERSION}, found {shown(version)}")
     if not (isinstance(kind, str) and isinstance(scalars, list) and isinstance(shapes, list)):
         raise ValueError("header: wanted a kind, a list of scalars and a list of shapes")
     return kind, scalars, shapes
@@ -91,40 +109,22 @@ def _header(frames: Sequence[bytes]) -> tuple[str, list[object], list[object]]:
 def _scalars(fields: Layout, scalars: list[object]) -> dict[str, Any]:
     if len(scalars) != len(fields.scalars):
         raise ValueError(f"scalars: wanted {len(fields.scalars)}, found {len(scalars)}")
+    values = {}
     for (name, kind), value in zip(fields.scalars, scalars, strict=True):
         check_scalar(name, kind, value)
-    return {name: value for (name, _), value in zip(fields.scalars, scalars, strict=True)}
+        values[name] = value
+    return values
 
 
 def _arrays(
-    fields: Layout, shapes: list[object], frames: Sequence[bytes], run: Sizes
+    fields: Layout, shapes: list[Any], frames: Sequence[bytes], run: Sizes
 ) -> dict[str, Any]:
     if not len(shapes) == len(frames) == len(fields.arrays):
         found = f"{len(frames)} frames and {len(shapes)} shapes"
         raise ValueError(f"arrays: wanted {len(fields.arrays)}, found {found}")
-    sizes = _CONSTANT | dict(run)
-    bound: list[tuple[ArrayField, tuple[int, ...]]] = []
-    for field, shape in zip(fields.arrays, shapes, strict=True):
-        bound.append((field, _shape(field, shape)))
-        field.bind(bound[-1][1], sizes)
-    arrays: dict[str, Any] = {}
-    for (field, shape), frame in zip(bound, frames, strict=True):
-        arrays[field.name] = _array(field, shape, frame)
-        field.check_values(arrays[field.name], sizes)
+    sizes = {**CONSTANT_AXES, **run}
+    arrays = {}
+    for field, shape, frame in zip(fields.arrays, shapes, frames, strict=True):
+        field.bind(shape, sizes)
+        arrays[field.name] = field.read(frame, shape, sizes)
     return arrays
-
-
-def _shape(field: ArrayField, shape: object) -> tuple[int, ...]:
-    if not isinstance(shape, list) or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
-        raise ValueError(f"{field.name}: wanted a shape, found {shape!r:.80}")
-    return tuple(shape)
-
-
-def _array(field: ArrayField, shape: tuple[int, ...], frame: bytes) -> NDArray[Any]:
-    size = field.dtype.itemsize
-    for length in shape:
-        size *= length
-    if len(frame) != size:
-        raise ValueError(f"{field.name}: wanted {size} bytes for {shape}, found {len(frame)}")
-    array: NDArray[Any] = np.frombuffer(frame, field.dtype).reshape(shape)
-    return array

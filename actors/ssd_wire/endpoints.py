@@ -64,10 +64,13 @@ def hold(path: Path, what: str) -> IO[bytes]:
         what: What is held, for the message.
 
     Raises:
-        EndpointError: when another process holds it.
+        EndpointError: when another process holds it, or the file cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.open("ab")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("ab")
+    except OSError as fault:
+        raise EndpointError(f"{what} cannot be held: {fault}") from fault
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as fault:

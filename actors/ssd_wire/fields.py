@@ -1,15 +1,17 @@
 """What a message's fields may hold, read once from the annotations of its class.
 
 An array field is written ``Annotated[np.ndarray, Axes("uint8", "T+1 B N", below="A")]``: its
-dtype, its axes by name, and for whole numbers the axis that bounds its values. Everything else is a
+dtype, its axes by name, and for bytes the axis that bounds their values. Everything else is a
 scalar.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from reprlib import repr as shown
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -17,6 +19,12 @@ from numpy.typing import NDArray
 
 LARGEST_NATURAL = 2**63 - 1
 LONGEST_TEXT = 1024
+LONGEST_AXIS = 2**31 - 1
+
+CONSTANT_AXES = {"2": 2, "3": 3}  # a bool's bytes stay below 2; a colour has 3 of them
+
+_BYTES = bytes(range(256))
+_FEW_BYTES = 1024  # up to here the work is less than the cost of calling numpy
 
 
 @dataclass(frozen=True)
@@ -26,12 +34,16 @@ class Axes:
     Args:
         dtype: A numpy dtype name.
         names: Axes separated by spaces, each a name, or a name plus a number (``T+1``).
-        below: The axis whose length every value must stay below, or empty.
+        below: The axis whose length every value of a uint8 array must stay below, or empty.
     """
 
     dtype: str
     names: str
     below: str = ""
+
+    def __post_init__(self) -> None:
+        if self.below and np.dtype(self.dtype).itemsize != 1:
+            raise ValueError(f"a bound: wanted it of single bytes only, found {self.dtype}")
 
 
 @dataclass(frozen=True)
@@ -43,39 +55,56 @@ class ArrayField:
     axes: tuple[tuple[str, int], ...]  # (axis, how many more than the axis)
     below: str
 
-    def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """The shape this array has in a run whose axes have these sizes."""
-        return tuple(sizes[axis] + more for axis, more in self.axes)
-
-    def bind(self, shape: tuple[int, ...], sizes: dict[str, int]) -> None:
+    def bind(self, shape: object, sizes: dict[str, int]) -> None:
         """Hold a shape against the sizes known so far, and learn the sizes it tells.
 
         Raises:
             ValueError: when the rank or a length is not what the axes say.
         """
-        if len(shape) != len(self.axes):
-            raise ValueError(f"{self.name}: wanted {len(self.axes)} axes, found shape {shape}")
+        if not isinstance(shape, (list, tuple)) or len(shape) != len(self.axes):
+            raise ValueError(f"{self.name}: wanted {len(self.axes)} axes, found {shown(shape)}")
         for length, (axis, more) in zip(shape, self.axes, strict=True):
-            if sizes.setdefault(axis, length - more) + more != length:
-                wanted = sizes[axis] + more
-                raise ValueError(f"{self.name}: wanted {axis}+{more} = {wanted}, found {length}")
+            if axis not in sizes:
+                self._learn(axis, length, more, sizes)
+            elif length != sizes[axis] + more or type(length) is not int:
+                wanted = f"{axis}+{more} = {sizes[axis] + more}"
+                raise ValueError(f"{self.name}: wanted {wanted}, found {shown(length)}")
 
-    def check_values(self, array: NDArray[Any], sizes: Mapping[str, int]) -> None:
-        """Refuse what no honest peer sends: a NaN, a half-true bool, an action that is not one.
+    def _learn(self, axis: str, length: object, more: int, sizes: dict[str, int]) -> None:
+        if type(length) is not int or not more <= length <= LONGEST_AXIS:
+            raise ValueError(
+                f"{self.name}: wanted a length of {axis}+{more}, found {shown(length)}"
+            )
+        sizes[axis] = length - more
+
+    def read(self, frame: bytes, shape: Sequence[int], sizes: Mapping[str, int]) -> NDArray[Any]:
+        """The array in a frame, as a view of it.
+
+        Args:
+            frame: Its bytes.
+            shape: One that `bind` let pass.
+            sizes: Lengths of the axes; an axis not named here bounds nothing.
 
         Raises:
-            ValueError: naming the field and the bound it broke.
+            ValueError: when the bytes are too few or too many, or hold what no honest peer sends.
         """
-        if array.size == 0:
-            return
-        if self.dtype.kind == "f":
-            if not np.isfinite(array).all():
-                raise ValueError(f"{self.name}: wanted finite numbers, found NaN or infinity")
-        elif self.dtype.kind == "b":
-            if array.view(np.uint8).max() > 1:
-                raise ValueError(f"{self.name}: wanted bytes 0 and 1, found others")
-        elif self.below in sizes and (largest := int(array.max())) >= sizes[self.below]:
-            raise ValueError(f"{self.name}: wanted less than {sizes[self.below]}, found {largest}")
+        size = math.prod(shape) * self.dtype.itemsize
+        if len(frame) != size:
+            raise ValueError(f"{self.name}: wanted {size} bytes, found {len(frame)}")
+        array: NDArray[Any] = np.ndarray(shape, self.dtype, frame)
+        if self.below in sizes:
+            self._check_below(sizes[self.below], frame)
+        elif self.dtype.kind == "f" and np.count_nonzero(np.isfinite(array)) != array.size:
+            raise ValueError(f"{self.name}: wanted finite numbers, found NaN or infinity")
+        return array
+
+    def _check_below(self, bound: int, frame: bytes) -> None:
+        if len(frame) <= _FEW_BYTES:
+            holds = not frame.translate(None, _BYTES[:bound])  # what may be is taken out
+        else:
+            holds = np.frombuffer(frame, np.uint8).max() < bound
+        if not holds:
+            raise ValueError(f"{self.name}: wanted bytes below {bound}, found {max(frame)}")
 
 
 @dataclass(frozen=True)
@@ -110,7 +139,8 @@ def _read_layout(message: type[Any]) -> Layout:
         if get_origin(hint) is Annotated:
             axes = next(extra for extra in get_args(hint) if isinstance(extra, Axes))
             names = tuple(_axis(name) for name in axes.names.split())
-            arrays.append(ArrayField(field.name, np.dtype(axes.dtype), names, axes.below))
+            below = "2" if axes.dtype == "bool" else axes.below
+            arrays.append(ArrayField(field.name, np.dtype(axes.dtype), names, below))
         else:
             scalars.append((field.name, hint))
     return Layout(tuple(scalars), tuple(arrays))
@@ -130,6 +160,17 @@ def check_scalar(name: str, kind: type, value: object) -> None:
         raise ValueError(f"{name}: wanted at most {LONGEST_TEXT} characters, found {len(value)}")
 
 
+def check_array(name: str, dtype: np.dtype[Any], array: object) -> None:
+    """Refuse what is no array of this dtype.
+
+    Raises:
+        ValueError: naming the field, what was wanted and what was found.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype != dtype:
+        found = getattr(array, "dtype", type(array).__name__)
+        raise ValueError(f"{name}: wanted {dtype}, found {found}")
+
+
 def check_fields(message: object) -> None:
     """Make a message valid or not at all: called by every message when it is made.
 
@@ -139,10 +180,8 @@ def check_fields(message: object) -> None:
     fields = layout(type(message))
     for name, kind in fields.scalars:
         check_scalar(name, kind, getattr(message, name))
-    sizes: dict[str, int] = {}
+    sizes = dict(CONSTANT_AXES)
     for field in fields.arrays:
         array = getattr(message, field.name)
-        if not isinstance(array, np.ndarray) or array.dtype != field.dtype:
-            found = getattr(array, "dtype", type(array).__name__)
-            raise ValueError(f"{field.name}: wanted {field.dtype}, found {found}")
+        check_array(field.name, field.dtype, array)
         field.bind(array.shape, sizes)

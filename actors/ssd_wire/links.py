@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO
 
 import zmq
 
-from ssd_wire.codec import Frame, encode
+from ssd_wire.codec import LARGEST_FRAME, Frame, encode
 from ssd_wire.endpoints import check_endpoint, hold_endpoint
 from ssd_wire.errors import EndpointError
 from ssd_wire.messages import Message
 from ssd_wire.stop import Stop
 
-LARGEST_FRAME = 256 * 1024 * 1024
 QUEUED_MESSAGES = 64  # per peer and direction; a healthy peer never has so many on their way
 HEARTBEAT_MS = 5_000
 HEARTBEAT_TIMEOUT_MS = 60_000  # longer than the largest message takes, or a process is stopped
@@ -31,6 +32,7 @@ class Link:
 
     def __init__(self, kind: int) -> None:
         self.dropped = 0
+        self._lock: IO[bytes] | None = None
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
         options = {
             zmq.LINGER: 0,
@@ -52,12 +54,9 @@ class Link:
         Raises:
             EndpointError: when the endpoint is unusable or another process has it.
         """
-        self.socket.setsockopt(zmq.IPV6, "[" in check_endpoint(endpoint))
-        self._lock = hold_endpoint(endpoint)
-        try:
+        with self._attaching(endpoint):
+            self._lock = hold_endpoint(endpoint)
             self.socket.bind(endpoint)
-        except zmq.ZMQError as fault:
-            raise EndpointError(f"{endpoint}: cannot be bound: {fault}") from fault
         return self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def connect(self, endpoint: str) -> None:
@@ -66,12 +65,26 @@ class Link:
         Raises:
             EndpointError: when the endpoint is unusable.
         """
-        self.socket.setsockopt(zmq.IPV6, "[" in check_endpoint(endpoint))
-        self.socket.connect(endpoint)
+        with self._attaching(endpoint):
+            self.socket.connect(endpoint)
 
     def close(self) -> None:
         """Close at once; drain first what must arrive."""
         self.socket.close(linger=0)
+        if self._lock is not None:
+            self._lock.close()
+
+    @contextmanager
+    def _attaching(self, endpoint: str) -> Iterator[None]:
+        try:
+            self.socket.setsockopt(zmq.IPV6, "[" in check_endpoint(endpoint))
+            yield
+        except zmq.ZMQError as fault:
+            self.close()
+            raise EndpointError(f"{endpoint}: cannot be used: {fault}") from fault
+        except EndpointError:
+            self.close()
+            raise
 
     def _send(self, frames: Sequence[Frame]) -> bool:
         try:

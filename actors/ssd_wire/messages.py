@@ -6,8 +6,9 @@ S floats of recurrent state. `PROTOCOL.md` beside this file describes the bytes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import numpy as np
 
@@ -22,6 +23,13 @@ class Message:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @classmethod
+    def checked(cls, fields: Mapping[str, Any]) -> Self:
+        """The message of these fields, each of which has just been checked as it came in."""
+        message = cls.__new__(cls)
+        vars(message).update(fields)
+        return message
 
 
 @dataclass(frozen=True, eq=False)

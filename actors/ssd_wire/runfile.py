@@ -48,7 +48,7 @@ def load_run_file(path: Path) -> Sections:
         RunFileError: when it cannot be read, is no TOML, or has keys outside any section.
     """
     try:
-        sections = tomllib.loads(path.read_text())
+        sections = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as fault:
         raise RunFileError(f"{path}: cannot be read: {fault}") from fault
     except tomllib.TOMLDecodeError as fault:

@@ -11,15 +11,25 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
+from reprlib import repr as shown
 from typing import Any
 
 import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_wire.codec import LARGEST_HEADER, PROTOCOL_VERSION
+from ssd_wire.codec import (
+    LARGEST_FRAME,
+    LARGEST_HEADER,
+    LONGEST_LIST,
+    PROTOCOL_VERSION,
+    unpack,
+)
 from ssd_wire.errors import ProtocolError
-from ssd_wire.fields import check_scalar
+from ssd_wire.fields import check_array, check_scalar
+
+_FLOAT32 = np.dtype(np.float32)
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -41,13 +51,20 @@ class Weights:
     own_steps: int
     tensors: Mapping[str, NDArray[np.float32]]
 
+    def __post_init__(self) -> None:
+        for name in ("learner", "version", "own_steps"):
+            check_scalar(name, int, getattr(self, name))
+        for name, tensor in self.tensors.items():
+            check_array(name, _FLOAT32, tensor)
+
 
 def encode_weights(weights: Weights) -> bytes:
-    """One frame. Every tensor must be float32 already."""
+    """The one frame of these weights.
+
+    Raises:
+        ValueError: when they are too many, or too large, for a frame.
+    """
     arrays = [np.ascontiguousarray(tensor) for tensor in weights.tensors.values()]
-    for name, array in zip(weights.tensors, arrays, strict=True):
-        if array.dtype != np.float32:
-            raise ValueError(f"{name}: wanted float32, found {array.dtype}")
     header = msgpack.packb(
         (
             "weights",
@@ -56,6 +73,10 @@ def encode_weights(weights: Weights) -> bytes:
             [(name, tensor.shape) for name, tensor in weights.tensors.items()],
         )
     )
+    size = len(header) + sum(array.nbytes for array in arrays) + 4
+    if len(header) > LARGEST_HEADER or size > LARGEST_FRAME:
+        wanted = f"a header of at most {LARGEST_HEADER} bytes and a frame of {LARGEST_FRAME}"
+        raise ValueError(f"weights: wanted {wanted}, found {len(header)} and {size}")
     return b"".join([struct.pack(">I", len(header)), header, *(array.data for array in arrays)])
 
 
@@ -70,26 +91,29 @@ def decode_weights(frame: bytes, shapes: Shapes) -> Weights:
         ProtocolError: when they are for another network, or no weights at all.
     """
     try:
-        header, data = _split(frame)
+        header, data = _split(frame, len(shapes))
         kind, version, scalars, tensors = header
         if kind != "weights" or version != PROTOCOL_VERSION:
-            raise ValueError(f"wanted weights of protocol {PROTOCOL_VERSION}, found {header!r:.80}")
+            wanted = f"weights of protocol version {PROTOCOL_VERSION}"
+            raise ValueError(f"wanted {wanted}, found {shown(header)}")
         learner, number, own_steps = scalars
-        for name, value in (("learner", learner), ("version", number), ("own_steps", own_steps)):
-            check_scalar(name, int, value)
-        found = [(name, tuple(shape)) for name, shape in tensors]
-        if found != list(shapes.items()):
-            raise ValueError(f"tensors: wanted {dict(shapes)}, found {dict(found)!r:.400}")
+        _check_tensors(tensors, shapes)
         return Weights(learner, number, own_steps, _tensors(data, shapes))
     except (ValueError, TypeError, struct.error, msgpack.UnpackException) as fault:
-        raise ProtocolError(f"weights: {fault}") from fault
+        raise ProtocolError(f"weights: {str(fault) or type(fault).__name__}") from fault
 
 
-def _split(frame: bytes) -> tuple[Any, memoryview]:
+def _split(frame: bytes, tensors: int) -> tuple[Any, memoryview]:
     (length,) = struct.unpack_from(">I", frame)
-    if length > LARGEST_HEADER:
-        raise ValueError(f"header: wanted at most {LARGEST_HEADER} bytes, found {length}")
-    return msgpack.unpackb(frame[4 : 4 + length], use_list=True), memoryview(frame)[4 + length :]
+    header = unpack(frame[4 : 4 + min(length, LARGEST_HEADER + 1)], max(tensors, LONGEST_LIST))
+    return header, memoryview(frame)[4 + length :]
+
+
+def _check_tensors(found: list[object], shapes: Shapes) -> None:
+    wanted = [[name, list(shape)] for name, shape in shapes.items()]
+    for ours, theirs in zip_longest(wanted, found):
+        if ours != theirs:
+            raise ValueError(f"tensors: wanted {ours}, found {shown(theirs)}")
 
 
 def _tensors(data: memoryview, shapes: Shapes) -> dict[str, NDArray[np.float32]]:

@@ -80,5 +80,10 @@ class Nursery:
             lines = log.read().decode(errors="replace").splitlines()
         return "\n".join(lines[-TAIL_LINES:])
 
+    def close(self) -> None:
+        """Let go of the pipe: children that still run end."""
+        os.close(self._held_open)
+        os.close(self._lifeline)
+
     def _entry(self, role: str) -> Path:
         return self._run_dir.processes / f"{role}.json"

@@ -48,6 +48,7 @@ class Launch:
         scraper: Asks them how they are.
         watch: Puts together what they say.
         records: Keeps it.
+        last_words: Of the process that ended the run, when one did.
     """
 
     plan: Plan
@@ -61,6 +62,7 @@ class Launch:
     scraper: Scraper
     watch: Watch
     records: Records
+    last_words: str = ""
     _shown: float = field(default=float("-inf"))
     _recorded: float = field(default=0.0)
     _progress: Progress | None = None
@@ -90,7 +92,8 @@ class Launch:
         """
         asked = int(ended == STOPPED)
         self.stop.requested = False
-        self.screen.say("stopping actors, then learners, then worlds; Ctrl-C kills them at once")
+        hint = "; Ctrl-C once more kills them" if asked else ""
+        self.screen.say(f"stopping actors, then learners, then worlds{hint}")
 
         def wait() -> bool:
             nonlocal asked
@@ -101,6 +104,7 @@ class Launch:
             return asked > 1
 
         killed = close(self.supervisor, seconds, time.monotonic, wait)
+        self.nursery.close()
         self.scraper.stop()
         self.records.keep(self.watch.look())
         self.records.close()
@@ -188,7 +192,7 @@ def run(launch: Launch) -> str:
                 return COMPLETE
             launch.pause()
     except RunFailedError as fault:
-        words = launch.nursery.last_words(fault.role)
-        launch.screen.say(f"{fault}. Its log ends:\n{words}")
+        launch.last_words = launch.nursery.last_words(fault.role)
+        launch.screen.say(str(fault))
         return f"failed: {fault}"
     return STOPPED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 import click
 
@@ -44,6 +44,17 @@ class RunDir:
         self.tensorboard = root / "tensorboard"
         self.summary = root / "summary.json"
 
+    def close(self) -> None:
+        """Let go of the directory."""
+        self.processes_lock.close()
+        self.launcher_lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self.close()
+
 
 def begin(root: Path, plan: Plan) -> RunDir:
     """Make a new run's directory, with its run file.
@@ -64,8 +75,19 @@ def begin(root: Path, plan: Plan) -> RunDir:
     return run_dir
 
 
-def go_on(root: Path, patience: float, say: Callable[[str], None]) -> tuple[RunDir, Plan]:
-    """Take up an earlier run's directory, and read what it is.
+def plan_of(root: Path) -> Plan:
+    """What the run in a directory is.
+
+    Raises:
+        RunFileError: when it holds no valid run file.
+    """
+    if not (root / "run.toml").is_file():
+        raise RunFileError(f"{root} is no run directory: it has no run.toml")
+    return validate(load_run_file(root / "run.toml"))
+
+
+def go_on(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
+    """Take up an earlier run's directory.
 
     A killed launcher's processes take a moment to end. Until then they hold their checkpoints.
 
@@ -75,27 +97,26 @@ def go_on(root: Path, patience: float, say: Callable[[str], None]) -> tuple[RunD
         say: Tells whoever waits why.
 
     Raises:
-        RunFileError: when it holds no valid run file.
         EndpointError: when another launcher is at work there, or its processes do not end.
     """
-    if not (root / "run.toml").is_file():
-        raise RunFileError(f"{root} is no run directory: it has no run.toml")
-    deadline = time.monotonic() + patience
+    run_dir = _held_in_time(root, time.monotonic() + patience, say)
+    for entry in run_dir.processes.glob("*.json"):
+        entry.unlink()  # of processes that are gone; others may have their ports by now
+    return run_dir
+
+
+def _held_in_time(root: Path, deadline: float, say: Callable[[str], None]) -> RunDir:
     told = False
     while True:
         try:
-            run_dir = _held(root)
-            break
+            return _held(root)
         except StillRunningError as fault:
             if time.monotonic() > deadline:
                 raise
             if not told:
-                say(f"waiting for it: {fault}")
+                say(f"waiting: {fault}")
             told = True
         time.sleep(0.2)
-    for entry in run_dir.processes.glob("*.json"):
-        entry.unlink()  # of processes that are gone; others may have their ports by now
-    return run_dir, validate(load_run_file(run_dir.run_file))
 
 
 class StillRunningError(EndpointError):

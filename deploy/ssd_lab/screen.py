@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ssd_lab.episodes import Outcome
 from ssd_lab.progress import AgentProgress, Progress
 from ssd_lab.summary import clock
 
@@ -123,7 +124,7 @@ def plain(progress: Progress, heading: Heading) -> str:
         f"{progress.agent_steps:,}{target} agent-steps",
         f"{number(progress.speed, 0)}/s",
         f"return {number(outcome.collective_return)} ({outcome.episodes} episodes)",
-        f"equality {number(outcome.equality)}",
+        f"equality {number(outcome.equality)}{_defined(outcome)}",
     ]
     if heading.has_moa:
         parts.append(f"influence {number(progress.mean('influence_nats'), 4)}")
@@ -179,7 +180,7 @@ def _totals(progress: Progress) -> Iterator[Text]:
         (number(outcome.collective_return), "bold green"),
         ("   equality ", "dim"),
         number(outcome.equality),
-        (f"   over the last {outcome.episodes} full episodes", "dim"),
+        (f"{_defined(outcome)}   last {outcome.episodes} full episodes", "dim"),
     )
 
 
@@ -220,7 +221,12 @@ def _trouble(progress: Progress) -> Iterator[str]:
     if progress.silent:
         more = len(progress.silent) - NAMED
         rest = f" and {more} more" if more > 0 else ""
-        yield f"no answer yet from {', '.join(progress.silent[:NAMED])}{rest}"
+        yield f"no answer from {', '.join(progress.silent[:NAMED])}{rest}"
+
+
+def _defined(outcome: Outcome) -> str:
+    few = outcome.equality is not None and outcome.equality_defined < outcome.episodes
+    return f" (in {outcome.equality_defined})" if few else ""
 
 
 def number(value: float | None, places: int = 2) -> str:

@@ -68,7 +68,7 @@ class Summary:
         yield f"  episodes     {self.episodes:,} ended; {_told(self.outcome)}"
         yield f"  restarts     {_counts(self.restarts) or 'none'}"
         if self.killed:
-            yield f"  killed       {', '.join(self.killed)}: did not stop in time"
+            yield f"  killed       {', '.join(self.killed)}: had not stopped yet"
         yield from _account_lines(self.account)
         yield f"  run          {self.run_dir}"
 

@@ -61,11 +61,13 @@ def main(
         taken, plan = _go_on(preset, run_dir, assignments, stop_seconds)
     else:
         taken, plan = _begin(preset, run_dir, assignments)
-    history = History(taken.history, taken.ledgers)
-    extent = Extent(plan.game.agents, arenas or history.arenas, steps, tuple(device.split(",")))
-    heading = Heading(plan.preset.name, str(taken.root), steps, plan.has_moa)
-    shown = screen(Console(), heading)
-    sys.exit(_launch(plan, taken, extent, history, shown, stop_seconds))
+    with taken:
+        history = History(taken.history, taken.ledgers)
+        devices = tuple(device.split(","))
+        extent = Extent(plan.game.agents, arenas or history.arenas, steps, devices)
+        heading = Heading(plan.preset.name, str(taken.root), steps, plan.has_moa)
+        shown = screen(Console(), heading)
+        sys.exit(_launch(plan, taken, extent, history, shown, stop_seconds))
 
 
 def _launch(
@@ -80,6 +82,8 @@ def _launch(
     write_whole(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
     for line in summary.lines():
         click.echo(line)
+    if launch.last_words:
+        click.echo(f"{ended}; its log in {run_dir.logs} ends:\n{launch.last_words}", err=True)
     clean = ended in (COMPLETE, STOPPED) and not killed and summary.account.adds_up
     return 0 if clean else 1
 
@@ -99,9 +103,9 @@ def _go_on(
 ) -> tuple[RunDir, Plan]:
     if root is None:
         raise click.UsageError("--resume needs the --run-dir to go on with")
-    taken, plan = rundir.go_on(root, patience, lambda text: click.echo(text, err=True))
+    plan = rundir.plan_of(root)
     check_agrees(plan, {} if preset is None else load_preset(preset), assignments)
-    return taken, plan
+    return rundir.go_on(root, patience, lambda text: click.echo(text, err=True)), plan
 
 
 def _list_presets() -> None:

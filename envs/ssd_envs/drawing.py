@@ -60,7 +60,8 @@ def draw(batch: GameBatch, game: int = 0, *, beams: bool = False) -> str:
     agents = []
     for number in np.lexsort(state.places[0].T[::-1]):  # in reading order
         row, column = state.places[0, number]
-        agents.append(f"{number}{'w' if rows[row][column] == 'w' else ''}")
+        ground = rows[row][column]
+        agents.append(f"{number}{ground if ground in _LADEN.values() else ''}")
         rows[row][column] = _ARROWS[state.headings[0, number]]
     if beams:
         for row, column in np.argwhere(state.beams[0]):

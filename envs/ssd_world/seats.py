@@ -59,7 +59,7 @@ class Seats:
         ):
             return f"agent {agent} is played by a process that started later"
         seated = self._agents.get(asking.peer)
-        if seated is not None and (seated != agent or self._holders[agent] != asking):
+        if seated is not None and self._holders[agent] != asking:
             return f"this connection plays agent {seated} already, and may not join as another"
         holder = self._holders[agent]
         if holder is not None and holder != asking and holder.incarnation == asking.incarnation:

@@ -106,7 +106,7 @@ class Trainer:
         return Report(**report, learning_rate=learning_rate, beta=beta)
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
-        """The weights by name, copied to the host."""
+        """The weights by name, on the host; of a network that lives there the very same memory."""
         return {name: tensor.detach().cpu().numpy() for name, tensor in self._parameters()}
 
     def state(self) -> dict[str, Tensor]:
@@ -114,7 +114,8 @@ class Trainer:
         tensors = {f"weights/{name}": tensor.detach() for name, tensor in self._parameters()}
         names = [name for name, _ in self._parameters()]
         for number, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{names[number]}/{key}": v for key, v in values.items()}
+            prefix = f"{self.learning.optimizer}/{names[number]}"
+            tensors |= {f"{prefix}/{key}": value for key, value in values.items()}
         tensors["random"] = torch.get_rng_state()
         return tensors
 
@@ -122,17 +123,21 @@ class Trainer:
         """Become the trainer that gave this state.
 
         Raises:
-            ValueError: when the tensors are another network's; then nothing has changed.
+            ValueError: when the tensors are another network's, or another optimizer's; then
+                nothing has changed.
         """
         wanted = {f"weights/{name}": tuple(p.shape) for name, p in self._parameters()}
         found = {n: tuple(t.shape) for n, t in tensors.items() if n.startswith("weights/")}
         if wanted != found:
             raise ValueError(f"wanted tensors {wanted}, found {found}")
+        kinds = {name.partition("/")[0] for name in tensors} - {"weights", "random"}
+        if kinds - {self.learning.optimizer}:
+            raise ValueError(f"wanted the optimizer {self.learning.optimizer}, found {kinds}")
         optimizer = self.optimizer.state_dict()
         optimizer["state"] = {}
         for number, (name, parameter) in enumerate(self._parameters()):
             parameter.data.copy_(tensors[f"weights/{name}"])
-            prefix = f"optimizer/{name}/"
+            prefix = f"{self.learning.optimizer}/{name}/"
             values = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
             if values:
                 optimizer["state"][number] = values

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ssd_envs.drawing import draw, scene
+from ssd_envs.palette import FINING_BEAM
 from ssd_envs.spec import EVENTS
 
 _, FIRES, HITS, CLEANED = range(len(EVENTS))
@@ -206,7 +207,7 @@ def test_beams_fly_in_an_order_that_is_drawn_anew_each_step(play):
     last = []
     for _ in range(2):
         play(batch, "fire clean")
-        last.append(batch.state().beams[:, 1, 2] == 3)
+        last.append(batch.state().beams[:, 1, 2] == FINING_BEAM)
     assert last[0].sum() == pytest.approx(150, abs=35)
     assert (last[0] == last[1]).sum() == pytest.approx(150, abs=35)
 
@@ -215,7 +216,7 @@ def test_beams_fly_in_an_order_that_is_drawn_anew_each_step(play):
 def test_each_firer_is_the_last_equally_often(play, last):
     batch = scene("cleanup", "#####\n##v##\n#>.<#\n#####", games=900)
     play(batch, " ".join("fire" if k == last else "clean" for k in range(3)))
-    assert (batch.state().beams[:, 2, 2] == 3).sum() == pytest.approx(300, abs=57)
+    assert (batch.state().beams[:, 2, 2] == FINING_BEAM).sum() == pytest.approx(300, abs=57)
 
 
 def test_a_beam_sees_what_the_one_before_it_changed(play, looks):

@@ -59,7 +59,7 @@ def test_a_stream_is_no_river_to_be_spoilt(play, looks):
 def test_no_apple_grows_under_an_agent(play, looks):
     batch = scene("cleanup", "######\n#,>>,#\n#..,.#\n######\nagents: 0, 1", apple_growth=1.0)
     play(batch, "stay stay")
-    assert looks(batch, "######\n#o>>o#\n#..o.#\n######")
+    assert looks(batch, "######\n#o>>o#\n#..o.#\n######\nagents: 0 1")
     play(batch, "right stay")
     assert looks(batch, "######\n#oo>o#\n#.>o.#\n######\nagents: 1 0")
 

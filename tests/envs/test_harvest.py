@@ -5,6 +5,7 @@ import pytest
 
 from ssd_envs.batch import GameBatch
 from ssd_envs.drawing import draw, scene
+from ssd_envs.palette import APPLE
 from ssd_envs.spec import GameSettings
 
 
@@ -36,9 +37,9 @@ def test_a_bare_cell_grows_by_how_many_of_its_eight_neighbours_bear_apples(play,
     never = tuple(1 - chance for chance in only)
     for regrowth, grown in ((only, 1), (never, 0)):
         batch = orchard(picture, regrowth=regrowth)
-        before = (batch.state().cells == 2).sum()
+        before = (batch.state().cells == APPLE).sum()
         play(batch, "stay stay")
-        assert (batch.state().cells == 2).sum() - before == grown
+        assert (batch.state().cells == APPLE).sum() - before == grown
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_unless_told_otherwise_apples_grow_by_the_papers_chances(play, picture, 
     games = 20_000
     batch = orchard(picture, games=games)
     play(batch, "stay stay")
-    grown = (batch.state().cells[:, 2, 2] == 2).mean()
+    grown = (batch.state().cells[:, 2, 2] == APPLE).mean()
     assert grown == pytest.approx(chance, abs=4 * np.sqrt(chance / games))
 
 
@@ -70,7 +71,7 @@ def test_nothing_grows_under_an_agent(play, looks):
     drawing = "######\n#o>o,#\n#...^#\n######\nagents: 0, 1"
     batch = scene("harvest", drawing, regrowth=(0.0, 1.0))
     play(batch, "stay stay")
-    assert looks(batch, "######\n#o>oo#\n#...^#\n######")
+    assert looks(batch, "######\n#o>oo#\n#...^#\n######\nagents: 0 1")
     play(batch, "right stay")
     assert looks(batch, "######\n#oooo#\n#.>.^#\n######")
 
@@ -111,7 +112,7 @@ def test_the_growth_radius_is_the_largest_squared_distance(play, radius, grown):
 def test_all_apples_are_there_after_a_reset():
     batch = GameBatch(GameSettings(name="harvest"), 3)
     batch.reset(np.arange(3, dtype=np.uint64))
-    assert ((batch.state().cells == 2) == batch.spec.map.marked("o")).all()
+    assert ((batch.state().cells == APPLE) == batch.spec.map.marked("o")).all()
 
 
 def test_a_map_without_apple_cells_is_a_game_too(play, looks):

@@ -26,6 +26,12 @@ class Segment:
     state: Tensor  # [B, S]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """As in every process of a run: torch's threads wait long for each other on a busy machine."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(20)

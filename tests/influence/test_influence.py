@@ -4,7 +4,7 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -14,6 +14,8 @@ GAMES, ACTIONS, OTHERS = 5, 7, 3
 DIVERGENCES = ("kl", "jsd", "pmi")
 MODERATE = st.floats(-6, 6)
 EXTREME = st.floats(-1e4, 1e4) | st.sampled_from([-1e4, 0.0, 1e4])
+
+unhurried = settings(deadline=None, max_examples=50)  # on a busy machine, any example may be slow
 
 
 def moments(logits: st.SearchStrategy[float], games: int = 2):
@@ -97,6 +99,7 @@ def each_action(table, policy, name) -> Tensor:
     )
 
 
+@unhurried
 @given(moments(MODERATE))
 def test_kl_is_at_least_0_and_at_most_how_surprising_the_action_was(moment):
     table, policy = moment
@@ -106,6 +109,7 @@ def test_kl_is_at_least_0_and_at_most_how_surprising_the_action_was(moment):
     assert (influence <= surprise + 1e-9).all()
 
 
+@unhurried
 @given(moments(MODERATE))
 def test_jsd_is_at_least_0_and_at_most_log_2(moment):
     influence = each_action(*moment, "jsd")
@@ -120,6 +124,7 @@ def mutual_information(table, policy) -> Tensor:
     return (joint * (joint / (own * other)).log()).sum((1, 3)).t()
 
 
+@unhurried
 @given(moments(MODERATE))
 def test_mean_kl_over_the_policy_is_the_mutual_information_of_equation_5(moment):
     table, policy = moment
@@ -127,6 +132,7 @@ def test_mean_kl_over_the_policy_is_the_mutual_information_of_equation_5(moment)
     torch.testing.assert_close(mean, mutual_information(table, policy), rtol=0, atol=1e-9)
 
 
+@unhurried
 @given(moments(MODERATE, games=1))
 def test_mean_pmi_over_the_joint_is_the_mutual_information(moment):
     table, policy = moment
@@ -143,6 +149,7 @@ def test_mean_pmi_over_the_joint_is_the_mutual_information(moment):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", DIVERGENCES)
+@unhurried
 @given(moment=moments(EXTREME), action=st.integers(0, 3))
 def test_however_extreme_the_logits_influence_is_finite(name, dtype, moment, action):
     table, policy = (logits.to(dtype) for logits in moment)
@@ -153,6 +160,7 @@ def test_however_extreme_the_logits_influence_is_finite(name, dtype, moment, act
 
 @pytest.mark.parametrize("certainty", [1e4, math.inf])
 @pytest.mark.parametrize("name", DIVERGENCES)
+@unhurried
 @given(moment=moments(MODERATE), action=st.integers(0, 3))
 def test_one_who_could_do_nothing_else_has_moved_nobody(name, certainty, moment, action):
     table, policy = moment[0], torch.full_like(moment[1], -certainty)

@@ -42,6 +42,19 @@ def test_factorised_counterfactuals_are_those_of_brute_force(moment):
     assert answer.logits.std(1).max() > 0.01  # else no action would make a difference
 
 
+@pytest.mark.parametrize("place", range(3))
+def test_a_prediction_is_of_the_agent_and_action_it_stands_for(make_network, place):
+    network = make_network()
+    zeros = network.split_state(network.initial_state(1)).moa
+    known = torch.zeros(1, 13), torch.zeros(1, 4).long(), torch.tensor([False]), zeros
+    before = network.moa.step(*known).logits
+    with torch.no_grad():
+        network.moa.logits.bias[place * 7 + 5] += 1
+    more = torch.zeros(1, 3, 7)
+    more[0, place, 5] = 1
+    torch.testing.assert_close(network.moa.step(*known).logits, before + more, **CLOSE)
+
+
 def test_the_state_goes_on_from_what_really_happened_and_is_none_of_the_imagined(moment):
     network, features, actions, first, state = moment
     answer = network.moa.counterfactuals(features, actions, first, state)

@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ssd_wire.messages import Timestep
@@ -53,6 +53,7 @@ places = st.tuples(*[st.integers(0, 2**62)] * 3, *[st.integers(0, 5000)] * 3)
 
 
 @given(places, places)
+@example((5 + (7 << 32), 1, 9, 0, 0, 0), (5, 7, 1 + (9 << 32), 0, 0, 0))  # in 32-bit words alike
 def test_every_episode_has_a_seed_of_its_own(place, other):
     def seed(run, arena, incarnation, *episode):
         return Arena(run, arena, incarnation).episode_seed(*episode)

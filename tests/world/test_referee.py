@@ -4,9 +4,11 @@ import logging
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ssd_wire.codec import encode
-from ssd_wire.messages import Act, Bye, Refused, Seat, Timestep
+from ssd_wire.messages import Act, Bye, Join, Refused, Seat, Timestep
 
 
 def kinds(sent):
@@ -168,11 +170,24 @@ def test_an_unanswered_timestep_is_offered_again_once_a_second(world, peer_name)
     assert len(world.serve()) == len(again)
 
 
-def test_a_reoffered_timestep_equals_the_first_one(world, peer_name):
+def test_a_new_timestep_is_not_offered_again_before_a_second_has_passed(small_world):
+    world = small_world(lanes=1)
+    for agent in range(3):
+        world.join(agent)
+    world.now = 1.5
+    world.serve()
+    world.now = 2.4
+    world.everyone_acts(0)
+    world.now = 3.3
+    assert world.serve() == []
+
+
+def test_a_timestep_sent_again_is_the_same_whoever_acted_in_between(world, peer_name):
     sent = world.everyone_acts(0, actions=[7, 2, 3])
+    world.act(0, tick=1, action=5)
     world.now = 1.1
     again = world.serve()
-    for agent in range(3):
+    for agent in (1, 2):
         [first] = timesteps(sent, peer_name(agent, 1))
         repeat = next(step for step in timesteps(again, peer_name(agent, 1)) if step.lane == 0)
         assert encode(first) == encode(repeat)
@@ -211,12 +226,34 @@ def test_actions_of_another_game_are_refused_for_good(world, peer_name, actions)
     assert world.referee.lanes[0].tick == 0
 
 
-@pytest.mark.parametrize("frames", [[], [b""], [b"\xc1"], [b"\x90" * 10, b""], [b"x" * 70_000]])
+@pytest.mark.parametrize(
+    "frames",
+    [[], [b""], [b"\xc1"], [b"\x90" * 10, b""], [b"x" * 70_000], [b"\x91" * 1023 + b"\x90"]],
+    ids=["nothing", "empty", "not msgpack", "trailing bytes", "too long", "nested very deeply"],
+)
 def test_the_world_survives_nonsense(world, frames):
     [(_, refused)] = world.hear_bytes(b"stranger", frames)
     assert refused.fatal
     assert world.referee.counts.protocol_errors == 1
     assert world.everyone_acts(0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_the_world_survives_messages_with_a_few_bytes_changed(small_world, data):
+    world = small_world(agents=2, lanes=1)
+    actions = np.zeros(2, np.uint8)
+    for message in (Join(0, 1, world.referee.fingerprint), Act(world.number, 0, 0, actions)):
+        frames = [bytearray(frame) for frame in encode(message)]
+        for _ in range(data.draw(st.integers(1, 3))):
+            frame = data.draw(st.sampled_from(frames))
+            frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
+        answers = world.hear_bytes(b"damaged", [bytes(frame) for frame in frames])
+        assert {type(answer) for _, answer in answers} <= {Seat, Timestep, Refused}
+    world.join(0, incarnation=7)
+    world.join(1, incarnation=8)
+    world.now = 9.0
+    assert timesteps(world.serve())
 
 
 def test_a_message_for_a_learner_is_nonsense_here(world):

@@ -1,0 +1,25 @@
+"""What several tests of the launcher need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ssd_lab import rundir
+from ssd_lab.plan import Plan, validate
+from ssd_lab.presets import load_preset
+from ssd_lab.rundir import RunDir
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return validate(load_preset("cleanup-moa"))
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path, plan: Plan) -> Iterator[RunDir]:
+    held = rundir.begin(tmp_path / "run", plan)
+    yield held
+    held.close()

@@ -1,0 +1,124 @@
+import pytest
+
+from ssd_lab.episodes import outcome
+from ssd_lab.progress import (
+    MEASURES,
+    AgentProgress,
+    Progress,
+    Speed,
+    agents_of,
+    waiting_of,
+)
+
+NOTHING = outcome([])
+NEW = (AgentProgress(), AgentProgress())
+
+
+def said(updates=2, own_steps=1600, complete=0, **measures):
+    return {
+        "ssd_learner_updates_total": updates,
+        "ssd_learner_own_steps_total": own_steps,
+        "ssd_learner_complete": complete,
+        **{f"ssd_learner_{name}": value for name, value in measures.items()},
+    }
+
+
+def agents(*own_steps, updates=1, complete=False):
+    return [AgentProgress(own_steps=n, updates=updates, complete=complete) for n in own_steps]
+
+
+def picture(agents):
+    return Progress(0.0, tuple(agents), NOTHING, 0, None, {}, {})
+
+
+def test_agents_are_in_the_order_of_their_numbers_and_count_what_was_trained():
+    heard = {"learner-1": said(own_steps=800), "learner-0": said(own_steps=1600)}
+    found = agents_of(heard, NEW, NOTHING, has_moa=True)
+    assert [agent.own_steps for agent in found] == [1600, 800]
+    assert picture(found).agent_steps == 2400
+
+
+def test_before_its_first_update_a_learner_has_nothing_to_measure():
+    heard = {"learner-0": said(updates=0, moa_loss_nats=0.0)}
+    assert agents_of(heard, NEW, NOTHING, has_moa=True)[0].measures == dict.fromkeys(MEASURES)
+
+
+def test_a_run_without_moa_has_no_moa_loss_rather_than_zero():
+    heard = {"learner-0": said(moa_loss_nats=0.0, policy_lag_updates=1.0)}
+    found = agents_of(heard, NEW, NOTHING, has_moa=False)[0]
+    assert found.measures["moa_loss_nats"] is None
+    assert found.measures["policy_lag_updates"] == 1.0
+
+
+def test_a_learner_not_heard_yet_stands_where_its_ledger_says():
+    before = (AgentProgress(own_steps=5000, updates=7), AgentProgress())
+    found = agents_of({"learner-1": said(own_steps=10)}, before, NOTHING, has_moa=True)
+    assert [agent.own_steps for agent in found] == [5000, 10]
+
+
+def test_returns_of_the_last_episodes_stand_beside_their_agents():
+    last = outcome([{"returns": [1.0, 3.0], "collective_return": 4.0, "equality": None}])
+    found = agents_of({}, NEW, last, has_moa=True)
+    assert [agent.episode_return for agent in found] == [1.0, 3.0]
+
+
+def test_a_run_is_complete_when_every_learner_is():
+    assert not picture(agents(1) + agents(1, complete=True)).complete
+    assert picture(agents(1, 1, complete=True)).complete
+
+
+def test_a_mean_leaves_out_who_has_not_said():
+    heard = {"learner-0": said(beta=0.4)}
+    run = picture(agents_of(heard, NEW, NOTHING, has_moa=True))
+    assert run.mean("beta") == 0.4
+    assert run.mean("moa_loss_nats") is None
+
+
+def test_waiting_is_summed_over_actors_by_what_they_wait_for():
+    heard = {
+        "actor-0-0": {"ssd_actor_waiting_seconds_total{for=world}": 1.0},
+        "actor-0-1": {
+            "ssd_actor_waiting_seconds_total{for=world}": 2.0,
+            "ssd_actor_waiting_seconds_total{for=learner}": 5.0,
+        },
+    }
+    assert waiting_of(heard) == {"world": 3.0, "learner": 5.0}
+
+
+def test_speed_is_taken_over_the_last_ten_seconds():
+    speed = Speed(NEW)
+    for second in range(20):
+        speed.note(second, agents(100 * second, 0))
+    assert speed.note(20, agents(2900, 0)) == pytest.approx((2900 - 1000) / 10)
+
+
+def test_speed_is_never_negative_when_a_learner_goes_back_to_its_checkpoint():
+    speed = Speed(NEW)
+    speed.note(0, agents(1000, 1000))
+    assert speed.note(1, agents(1000, 200)) == 0
+
+
+def test_steady_part_begins_when_all_have_updated_and_ends_when_the_first_is_done():
+    speed = Speed(NEW)
+    speed.note(0, agents(0, 0, updates=0))
+    speed.note(10, [*agents(500), *agents(0, updates=0)])
+    speed.note(20, agents(1000, 1000))
+    speed.note(30, agents(2000, 2000))
+    speed.note(40, [*agents(2000), *agents(2000, complete=True)])
+    speed.note(90, agents(2000, 2000, complete=True))
+    assert speed.steady == 200
+
+
+def test_steady_part_of_a_resumed_run_begins_with_its_own_updates():
+    speed = Speed(agents(1000, 1000, updates=9))
+    speed.note(0, agents(1000, 1000, updates=9))
+    speed.note(10, agents(1100, 1100, updates=10))
+    speed.note(20, agents(1600, 1600, updates=15))
+    assert speed.steady == 100
+
+
+def test_a_run_too_short_for_a_steady_part_has_no_speed():
+    speed = Speed(NEW)
+    speed.note(0, agents(0, 0, updates=0))
+    speed.note(5, agents(100, 100))
+    assert speed.steady is None

@@ -1,0 +1,132 @@
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from ssd_lab.episodes import outcome
+from ssd_lab.progress import MEASURES, AgentProgress, Progress
+from ssd_lab.screen import Board, Heading, Lines, board, plain, screen
+
+HEADING = Heading("cleanup-moa", "runs/cleanup-moa-20250101-120000", 2_000_000, has_moa=True)
+BASELINE = replace(HEADING, has_moa=False)
+MEASURED = dict.fromkeys(MEASURES, 0.1) | {
+    "influence_nats": 0.0234,
+    "moa_loss_nats": 1.234,
+    "policy_entropy_nats": 2.1,
+    "policy_lag_updates": 1.5,
+}
+AGENT = AgentProgress(202_400, 1_253, episode_return=-385.1, measures=MEASURED)
+LAST = outcome([{"returns": [-385.1] * 5, "collective_return": -1908.1, "equality": 0.62}])
+PROGRESS = Progress(
+    elapsed=3725.0,
+    agents=(AGENT,) * 5,
+    outcome=LAST,
+    episodes=1234,
+    speed=5541.0,
+    waiting={},
+    restarts={"actor-0-3": 2, "env-0": 0},
+)
+START = Progress(0.0, (AgentProgress(),) * 5, outcome([]), 0, None, {}, {})
+
+
+def drawn(progress, heading, width):
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    console.print(board(progress, heading, width))
+    return console.file.getvalue()
+
+
+def test_the_table_shows_every_agent_and_the_whole():
+    text = drawn(PROGRESS, HEADING, 80)
+    for shown in (
+        "cleanup-moa",
+        "agent-steps 1,012,000",
+        "per second 5,541",
+        "collective return -1,908.10",
+        "equality 0.62",
+        "50.6% of 2,000,000",
+        "1:02:05",
+        "agent 4",
+        "202,400",
+        "0.0234",
+        "1.234",
+        "restarts actor-0-3 2",
+    ):
+        assert shown in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("progress", [PROGRESS, START], ids=["under way", "at the start"])
+@pytest.mark.parametrize("heading", [HEADING, BASELINE], ids=["moa", "a3c"])
+def test_the_table_fits_the_terminal_without_breaking_a_line(progress, heading, width):
+    lines = drawn(progress, heading, width).splitlines()
+    assert max(map(len, lines)) <= width
+    rows = [line for line in lines if line.startswith("agent ")]
+    assert len(rows) == 5
+    columns = next(line for line in lines if "own steps" in line)
+    assert all(len(row.rstrip()) == len(columns.rstrip()) for row in rows)
+
+
+def test_a_wide_terminal_shows_what_the_moa_has_to_beat():
+    assert "marginal" in drawn(PROGRESS, HEADING, 120)
+    assert "marginal" not in drawn(PROGRESS, HEADING, 80)
+
+
+def test_a_run_without_moa_has_no_columns_for_it():
+    text = drawn(PROGRESS, BASELINE, 120)
+    assert "influence" not in text
+    assert "MOA" not in text
+    assert "MOA" not in plain(PROGRESS, BASELINE)
+
+
+def test_a_run_without_end_says_so():
+    assert "until Ctrl-C" in drawn(PROGRESS, replace(HEADING, steps=None), 80)
+
+
+def test_an_equality_that_few_episodes_have_says_so():
+    lines = [
+        {"returns": [1.0, 1.0], "collective_return": 2.0, "equality": 1.0},
+        {"returns": [-1.0, 1.0], "collective_return": 0.0, "equality": None},
+    ]
+    some = replace(PROGRESS, outcome=outcome(lines))
+    assert "equality 1.00 (in 1)" in plain(some, HEADING)
+    assert "equality 1.00 (in 1)" in drawn(replace(some, agents=()), HEADING, 80)
+    assert "(in" not in plain(PROGRESS, HEADING)
+
+
+def test_what_is_not_known_is_a_dash_and_not_a_zero():
+    assert "return –" in plain(START, HEADING)
+    assert "equality –" in plain(START, HEADING)
+
+
+def test_many_silent_processes_are_not_all_named():
+    silent = tuple(f"actor-0-{number}" for number in range(11))
+    text = plain(replace(START, silent=silent), HEADING)
+    assert "no answer from actor-0-0, actor-0-1, actor-0-2 and 8 more" in text
+
+
+def test_a_pipe_gets_plain_lines_and_a_terminal_a_table():
+    assert isinstance(screen(Console(file=io.StringIO()), HEADING), Lines)
+    terminal = Console(file=io.StringIO(), force_terminal=True)
+    assert isinstance(screen(terminal, HEADING), Board)
+
+
+def test_plain_lines_come_every_ten_seconds_and_are_never_broken():
+    console = Console(file=io.StringIO(), width=20)
+    with Lines(console, HEADING) as lines:
+        for second in range(25):
+            lines.show(replace(PROGRESS, elapsed=float(second)))
+        lines.say("env-0 started again")
+    first, *shown, last = console.file.getvalue().splitlines()
+    assert first == "cleanup-moa in runs/cleanup-moa-20250101-120000"
+    assert [line.split()[0] for line in shown] == ["0:00:00", "0:00:10", "0:00:20"]
+    assert "1,012,000 of 2,000,000 agent-steps  5,541/s  return -1,908.10 (1 episodes)" in shown[0]
+    assert last == "0:00:24  env-0 started again"
+
+
+def test_what_happens_scrolls_by_above_the_table():
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    with Board(console, HEADING) as shown:
+        shown.show(PROGRESS)
+        shown.say("env-0 [was] killed")
+    assert "env-0 [was] killed" in console.file.getvalue()

@@ -1,0 +1,219 @@
+"""`ssd-train` as its users meet it, over stand-ins for the processes: start, end, stop, exit."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from ssd_lab.presets import preset_names
+from ssd_lab.train import main
+
+# Each makes, trains or reports a fixed amount at once: two segments of 800 own-steps per agent.
+STAND_IN = """
+import json, select, sys, time
+from pathlib import Path
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from ssd_wire.process import announce, serve_metrics, write_whole
+from ssd_wire.stop import Stop
+
+role, run_dir, manner, *options = sys.argv[1:]
+run_dir = Path(run_dir)
+kind, *numbers = role.split("-")
+agent = int(numbers[-1])
+stop = Stop(next(int(o.partition("=")[2]) for o in options if o.startswith("--lifeline")))
+if manner == "refuses" and role == "learner-1":
+    print("error: no such device")
+    sys.exit(78)
+
+class Metrics:
+    def collect(self):
+        if kind == "learner":
+            yield CounterMetricFamily("ssd_learner_own_steps", "", 1600)
+            yield CounterMetricFamily("ssd_learner_updates", "", 2)
+            yield GaugeMetricFamily("ssd_learner_complete", "", manner == "completes")
+            yield GaugeMetricFamily("ssd_learner_moa_loss_nats", "", 1.5)
+
+if kind == "actor":
+    ledger = {"arena": 0, "agent": agent, "epoch": agent + 1, "made": 2, "resent": 0,
+              "discarded": 0}
+    name = f"actor-0-{agent}-{agent + 1:016x}.json"
+    write_whole(run_dir / "ledgers" / name, json.dumps(ledger))
+if kind == "learner":
+    epoch = {"arena": 0, "epoch": agent + 1, "received": 2, "trained": 2, "durable": 2,
+             "surplus": 0}
+    ledger = {"agent": agent, "learner": 1, "own_steps": 1600, "updates": 2, "complete": True,
+              "segments": {"received": 2, "trained": 2, "surplus": 0, "duplicate": 0},
+              "epochs": [epoch]}
+    write_whole(run_dir / "ledgers" / f"learner-{agent}.json", json.dumps(ledger))
+if kind == "env":
+    episode = {"length": 1000, "returns": [1.0] * 5, "collective_return": 5.0, "equality": 1.0,
+               "time": time.time()}
+    (run_dir / "episodes" / "arena-0.jsonl").write_text(json.dumps(episode) + "\\n")
+announce(run_dir, role, {"metrics": serve_metrics(Metrics(), "127.0.0.1:0")})
+while not stop.requested or (manner == "stubborn" and kind == "actor"):
+    select.select([] if stop.requested else stop.descriptors, [], [], 0.5)
+    stop.look()
+"""
+
+LAUNCHER = """
+import sys
+import ssd_lab.launch
+from ssd_lab.roster import Program
+from ssd_lab.train import main
+stand_in, manner = sys.argv.pop(1), sys.argv.pop(1)
+original = ssd_lab.launch.roster
+def roster(extent, run_dir, sockets):
+    for program in original(extent, run_dir, sockets):
+        command = (sys.executable, "-c", stand_in, program.role, str(run_dir.root), manner)
+        yield Program(program.role, command, program.numbered)
+ssd_lab.launch.roster = roster
+main()
+"""
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """Starts `ssd-train` with stand-ins that behave in a certain manner."""
+    started = []
+
+    def start(manner, *arguments):
+        command = [sys.executable, "-c", LAUNCHER, STAND_IN, manner, *arguments]
+        directory = f"--run-dir={tmp_path / 'run'}"
+        started.append(
+            subprocess.Popen(
+                [*command, directory], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        )
+        return started[-1]
+
+    yield start
+    for launcher in started:
+        launcher.kill()
+        launcher.communicate()
+
+
+def until_all_are_up(root):
+    deadline = time.monotonic() + 60
+    while len(list((root / "processes").glob("*.json"))) < 11:
+        assert time.monotonic() < deadline, "processes do not come up"
+        time.sleep(0.05)
+
+
+def test_a_run_ends_by_itself_when_all_learners_are_complete(launch, tmp_path):
+    launcher = launch("completes", "cleanup-moa", "--steps=8000", "--seed=3")
+    out, err = launcher.communicate(timeout=100)
+    assert launcher.returncode == 0, err
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["ended"] == "complete"
+    assert (summary["agent_steps"], summary["updates"]) == (8000, [2] * 5)
+    assert (summary["collective_return"], summary["equality"]) == (5.0, 1.0)
+    assert (summary["segments"]["made"], summary["segments"]["trained"]) == (10, 10)
+    assert set(summary["restarts"].values()) == {0}
+    assert "10 made = 10 trained + 0 surplus + 0 lost: the account adds up" in out
+    last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (last["agent_steps"], last["moa_loss_nats"]) == (8000, [1.5] * 5)
+    assert "seed = 3" in (tmp_path / "run" / "run.toml").read_text()
+
+
+def test_ctrl_c_stops_a_run_cleanly(launch, tmp_path):
+    launcher = launch("obeys", "cleanup-moa")
+    until_all_are_up(tmp_path / "run")
+    launcher.send_signal(signal.SIGINT)
+    out, err = launcher.communicate(timeout=100)
+    assert launcher.returncode == 0, err
+    assert "cleanup-moa: stopped" in out
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["killed"] == []
+
+
+def test_a_second_ctrl_c_kills_and_the_run_has_failed(launch, tmp_path):
+    launcher = launch("stubborn", "cleanup-moa", "--stop-seconds=1000")
+    until_all_are_up(tmp_path / "run")
+    launcher.send_signal(signal.SIGINT)
+    assert any("stopping actors" in line for line in launcher.stdout)
+    launcher.send_signal(signal.SIGINT)
+    out, _ = launcher.communicate(timeout=100)
+    assert launcher.returncode == 1
+    assert "had not stopped yet" in out
+    assert len(json.loads((tmp_path / "run" / "summary.json").read_text())["killed"]) == 11
+
+
+def test_a_process_that_cannot_go_on_ends_the_run_with_its_logs_tail(launch, tmp_path):
+    launcher = launch("refuses", "cleanup-moa")
+    _, err = launcher.communicate(timeout=100)
+    assert launcher.returncode == 1
+    assert "learner-1 cannot go on (exit code 78)" in err
+    assert err.rstrip().endswith("error: no such device")
+    assert "failed" in json.loads((tmp_path / "run" / "summary.json").read_text())["ended"]
+
+
+def test_sockets_are_gone_when_the_run_is(launch, tmp_path, monkeypatch):
+    (tmp_path / "t").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
+    launcher = launch("completes", "cleanup-moa")
+    launcher.communicate(timeout=100)
+    assert launcher.returncode == 0
+    assert list((tmp_path / "t").iterdir()) == []
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_list_shows_each_preset_with_a_line_and_its_place_in_the_paper():
+    result = invoke("--list")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert [line.split()[0] for line in lines[::2]] == list(preset_names())
+    assert all("Table 3" in line for line in lines[1::2])
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "which PRESET?"),
+        (["--resume"], 2, "--resume needs the --run-dir"),
+        (["clenup-moa"], 78, "did you mean cleanup-moa?"),
+        (["cleanup-moa", "--set", "learning.gama=1"], 78, "[learning] gama"),
+        (["cleanup-moa", "--set", "nonsense"], 78, "wanted section.key=value"),
+        (["cleanup-moa", "--steps", "0"], 2, "--steps"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_words_and_leaves_nothing(
+    arguments, code, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*arguments)
+    assert result.exit_code == code
+    assert message in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_directory_in_use_is_refused(run_dir):
+    result = invoke("cleanup-moa", "--run-dir", run_dir.root)
+    assert result.exit_code == 2
+    assert "exists already" in result.output
+    result = invoke("--resume", "--run-dir", run_dir.root)
+    assert result.exit_code == 78
+    assert "held by another process" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["harvest-moa"], "[game] name: wanted 'cleanup', found 'harvest'"),
+        (["--seed", "9"], "[run] seed: wanted 1, found 9"),
+        (["--set", "experiment.beta=1.5"], "[experiment] beta: wanted 0.62, found 1.5"),
+    ],
+)
+def test_resume_refuses_what_contradicts_the_run(run_dir, arguments, named):
+    run_dir.close()
+    result = invoke("--resume", "--run-dir", run_dir.root, *arguments)
+    assert result.exit_code == 78
+    assert named in result.output

@@ -1,0 +1,104 @@
+"""A small agent whose axes all differ, so that no two pass for one another, and its segments."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_influence.network import AgentShape
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_learner.batch import Batch, collate
+from ssd_learner.settings import LearningSettings
+from ssd_learner.trainer import Trainer
+from ssd_wire.messages import Segment
+
+AGENTS, ACTIONS, STEPS, GAMES, VIEW, COLOURS = 4, 7, 8, 5, 6, 11
+SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=12, moa_lstm=14)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_and_one_seed() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(20)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def make_shape() -> Callable[..., AgentShape]:
+    def make(agent: int = 1) -> AgentShape:
+        palette = np.random.default_rng(3).integers(0, 256, (COLOURS, 3)).astype(np.uint8)
+        return AgentShape(agent, AGENTS, ACTIONS, VIEW, palette)
+
+    return make
+
+
+@pytest.fixture
+def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer]:
+    """An agent with opinions: its heads are not near uniform, as those of a new one are."""
+
+    def make(
+        agent: int = 1,
+        seed: int = 5,
+        sizes: NetworkSettings = SIZES,
+        experiment: dict[str, object] | None = None,
+        opinion: float = 400.0,
+        **learning: object,
+    ) -> Trainer:
+        trainer = Trainer(
+            make_shape(agent),
+            sizes,
+            ExperimentSettings.model_validate({"moa": "influence"} | (experiment or {})),
+            LearningSettings.model_validate(learning),
+            CPU,
+            seed,
+        )
+        with torch.no_grad():
+            trainer.network.policy.logits.weight.mul_(opinion)
+            if trainer.network.moa is not None:
+                trainer.network.moa.logits.weight.mul_(opinion)
+        return trainer
+
+    return make
+
+
+@pytest.fixture
+def make_segment() -> Callable[..., Segment]:
+    """All at random; episodes start at step 0, inside, and with the view after the last step."""
+
+    def make(
+        trainer: Trainer, seed: int = 0, steps: int = STEPS, epoch: int = 1, seq: int = 1
+    ) -> Segment:
+        rng = np.random.default_rng(seed)
+        first = np.zeros((steps + 1, GAMES), np.bool_)
+        first[0, 0] = first[steps // 2, 1] = first[steps // 2, 3] = first[steps, 2] = True
+        views = (steps + 1, GAMES)
+        actions = rng.integers(0, ACTIONS, (steps + 2, GAMES, AGENTS)).astype(np.uint8)
+        return Segment(
+            epoch=epoch,
+            seq=seq,
+            lane=0,
+            learner=1,
+            version=0,
+            pixels=rng.integers(0, COLOURS, (*views, VIEW, VIEW)).astype(np.uint8),
+            first=first,
+            visible=rng.random((*views, AGENTS)) < 0.5,
+            actions=actions,
+            log_prob=-rng.exponential(1.0, (steps, GAMES)).astype(np.float32),
+            reward=rng.normal(0, 1, (steps, GAMES)).astype(np.float32),
+            influence=rng.exponential(1, (steps, GAMES)).astype(np.float32),
+            state=rng.normal(0, 1, (GAMES, trainer.network.state_size)).astype(np.float32),
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_batch(make_segment: Callable[..., Segment]) -> Callable[..., Batch]:
+    def make(trainer: Trainer, seed: int = 0, steps: int = STEPS) -> Batch:
+        return collate([make_segment(trainer, seed, steps)], CPU)
+
+    return make

@@ -1,0 +1,59 @@
+"""Untested on a real GPU: here torch's fake tensors know their device and shape, and no numbers.
+
+A tensor made on the wrong device raises, and so does all that would wait for a device to learn a
+number. The device is called meta: of those that are not the host, it alone can be sliced and
+differentiated by a torch that is built without CUDA.
+"""
+
+from dataclasses import fields
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+
+from ssd_learner.batch import collate
+from ssd_learner.losses import losses
+
+GPU = torch.device("meta")
+EXPERIMENTS = {
+    "A3C": {"moa": "off", "visible_actions": False},
+    "influence": {"moa": "influence", "beta": 0.5, "moa_only_when_visible": True},
+}
+
+
+@pytest.fixture(params=EXPERIMENTS)
+def trainer(request, make_trainer):
+    """A trainer that has moved to the GPU."""
+    made = make_trainer(experiment=EXPERIMENTS[request.param], optimizer="rmsprop")
+    made.device = GPU
+    made.network.to(GPU)
+    made.optimizer = torch.optim.RMSprop(made.network.parameters(), foreach=True)
+    return made
+
+
+@pytest.fixture
+def batch(trainer, make_segment):
+    return collate([make_segment(trainer, seed, seq=seed + 1) for seed in range(2)], GPU)
+
+
+def test_a_batch_is_on_the_device_but_for_where_episodes_start(batch):
+    devices = {field.name: getattr(batch, field.name).device for field in fields(batch)}
+    assert devices.pop("first_host").type == "cpu"
+    assert set(devices.values()) == {GPU}
+
+
+def test_losses_and_gradients_are_made_on_the_device_without_waiting_for_it(trainer, batch):
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        learning, experiment = trainer.learning, trainer.experiment
+        loss = losses(trainer.network, batch, trainer.shape, experiment, learning, beta=0.5)
+        loss.total.backward()
+    assert {getattr(loss, field.name).device for field in fields(loss)} == {GPU}
+    assert {weight.grad.device for weight in trainer.network.parameters()} == {GPU}
+
+
+def test_an_update_waits_for_the_device_once_when_all_is_done(trainer, batch):
+    wants_numbers = pytest.raises(DataDependentOutputException)  # for its report
+    with FakeTensorMode(allow_non_fake_inputs=True), wants_numbers:
+        trainer.learn(batch)
+    assert trainer.version == 1
+    assert trainer.own_steps == batch.steps

@@ -1,0 +1,64 @@
+"""Any process may die or freeze at any time: the run recovers by itself and loses count of nothing."""
+
+import os
+import signal
+import time
+
+import pytest
+
+ROLES = ("actor-0-1", "learner-0", "env-0")
+
+
+def test_a_killed_process_comes_back_and_the_account_adds_up(start):
+    run = start("harvest-moa")
+    run.wait_until("a first checkpoint", lambda: run.steps() > 0)
+
+    for role in ROLES:
+        pid = run.pid(role)
+        os.kill(pid, signal.SIGKILL)
+        run.wait_until(f"{role} is back", lambda: run.pid(role) not in (pid, None))  # noqa: B023 - called here
+        run.wait_for_progress()
+
+    assert run.interrupt() == 0, run.output
+    summary = run.summary
+    assert summary["account_adds_up"], summary["account_faults"]
+    assert summary["segments"]["left"] == 0
+    assert {role: summary["restarts"][role] for role in ROLES} == dict.fromkeys(ROLES, 1)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_frozen_process_holds_the_run_up_and_nothing_else(start, role):
+    run = start("harvest-moa")
+    run.wait_until("a first checkpoint", lambda: run.steps() > 0)
+
+    os.kill(run.pid(role), signal.SIGSTOP)
+    time.sleep(5)
+    os.kill(run.pid(role), signal.SIGCONT)
+    run.wait_for_progress()
+
+    assert run.interrupt() == 0, run.output
+    assert run.summary["account_adds_up"], run.summary["account_faults"]
+    assert not any(run.summary["restarts"].values())
+
+
+def test_nothing_outlives_a_killed_launcher(start):
+    run = start("harvest-moa")
+    run.wait_until("a first checkpoint", lambda: run.steps() > 0)
+    roles = ("env-0", "actor-0-0", "actor-0-1", "learner-0", "learner-1")
+    pids = [run.pid(role) for role in roles]
+
+    run.process.kill()
+    run.process.wait()
+
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline and any(_lives(pid) for pid in pids):
+        time.sleep(0.1)
+    assert not [role for role, pid in zip(roles, pids, strict=True) if _lives(pid)]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
