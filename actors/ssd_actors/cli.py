@@ -24,6 +24,7 @@ from ssd_influence.network import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.errors import RunFileError
 from ssd_wire.links import Dealer, Subscriber, Waiting
+from ssd_wire.memory import keep_freed_memory
 from ssd_wire.messages import Hello, Join
 from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
 from ssd_wire.runfile import RunSettings, fingerprint, load_run_file, section
@@ -67,6 +68,7 @@ def main(
     role = f"actor-{arena}-{agent}"
     log = log_as(role)
     torch.set_num_threads(1)
+    keep_freed_memory()
     sections = load_run_file(run_file)
     run = section(sections, "run", RunSettings)
     game = section(sections, "game", GameSettings)

@@ -26,6 +26,7 @@ from ssd_wire.runfile import override
 @click.command()
 @click.argument("preset", required=False)
 @click.option("--list", "lists", is_flag=True, help="Show all presets and end.")
+@click.option("--print", "prints", is_flag=True, help="Show the whole run file and end.")
 @click.option("--steps", type=click.IntRange(min=1), help="Agent-steps of all agents together.")
 @click.option("--seed", type=click.IntRange(min=0), help="Same as --set run.seed=N.")
 @click.option("--arenas", type=click.IntRange(min=1), help="Worlds, each with a set of actors.")
@@ -38,6 +39,7 @@ from ssd_wire.runfile import override
 def main(
     preset: str | None,
     lists: bool,
+    prints: bool,
     steps: int | None,
     seed: int | None,
     arenas: int | None,
@@ -57,6 +59,9 @@ def main(
         return
     if seed is not None:
         assignments = (*assignments, f"run.seed={seed}")
+    if prints:
+        click.echo(_plan(preset, assignments).toml(), nl=False)
+        return
     if resume:
         taken, plan = _go_on(preset, run_dir, assignments, stop_seconds)
     else:
@@ -88,12 +93,16 @@ def _launch(
     return 0 if clean else 1
 
 
+def _plan(preset: str | None, assignments: tuple[str, ...]) -> Plan:
+    if preset is None:
+        raise click.UsageError("which PRESET? --list shows them")
+    return validate(override(load_preset(preset), assignments))
+
+
 def _begin(
     preset: str | None, root: Path | None, assignments: tuple[str, ...]
 ) -> tuple[RunDir, Plan]:
-    if preset is None:
-        raise click.UsageError("which PRESET? --list shows them")
-    plan = validate(override(load_preset(preset), assignments))
+    plan = _plan(preset, assignments)
     named = Path("runs") / f"{plan.preset.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     return rundir.begin(root or named, plan), plan
 

@@ -23,6 +23,7 @@ from ssd_learner.trainer import Trainer
 from ssd_wire.endpoints import hold
 from ssd_wire.errors import RunFileError
 from ssd_wire.links import Publisher, Router, Waiting
+from ssd_wire.memory import keep_freed_memory
 from ssd_wire.messages import Message
 from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
 from ssd_wire.runfile import RunSettings, fingerprint, load_run_file, section
@@ -87,6 +88,7 @@ def main(
     role = f"learner-{agent}"
     log = log_as(role)
     torch.set_num_threads(1)
+    keep_freed_memory()
     sections = load_run_file(run_file)
     run = section(sections, "run", RunSettings)
     game = section(sections, "game", GameSettings)

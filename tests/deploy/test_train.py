@@ -217,3 +217,15 @@ def test_resume_refuses_what_contradicts_the_run(run_dir, arguments, named):
     result = invoke("--resume", "--run-dir", run_dir.root, *arguments)
     assert result.exit_code == 78
     assert named in result.output
+
+
+def test_print_shows_a_run_file_that_is_a_preset_of_its_own(tmp_path):
+    shown = CliRunner().invoke(main, ["harvest-moa", "--print", "--set", "run.games=3"])
+    assert shown.exit_code == 0
+
+    own = tmp_path / "own.toml"
+    own.write_text(shown.output)
+    again = CliRunner().invoke(main, [str(own), "--print"])
+
+    assert "games = 3" in shown.output
+    assert again.output == shown.output
