@@ -22,10 +22,13 @@ from ssd_learner.vtrace import vtrace
 
 @dataclass(frozen=True, eq=False)
 class Losses:
-    """Means over a batch: scalar tensors on the device, `total` with its gradient.
+    """Scalar tensors on the device, means over a batch; only `total` has a use for its gradient.
 
     Attributes:
-        total: what is minimised.
+        total: what is minimised. As in A3C the actor-critic's losses are sums over all steps, so
+            that the clip of the gradient's norm is at work in nearly every update: a rare reward
+            a hundred times the usual one then moves the weights no further than any other. The
+            MOA's loss is a mean (§10.4), weighted.
         policy: −Σ log π · advantage, before weighing.
         value: ½ (v − V)², before weighing.
         entropy: of the policy, in nats.
@@ -76,12 +79,8 @@ def losses(
     value = 0.5 * (targets.value - unroll.values[:-1]).square().mean()
     entropy = -(log_policy.exp() * log_policy).sum(-1).mean()
     moa, moa_marginal = _moa_losses(unroll, batch, shape, experiment)
-    total = (
-        policy
-        + learning.value_coefficient * value
-        - learning.entropy * entropy
-        + experiment.moa_weight * moa
-    )
+    actor_critic = policy + learning.value_coefficient * value - learning.entropy * entropy
+    total = batch.steps * actor_critic + experiment.moa_weight * moa
     return Losses(total, policy, value, entropy, moa, moa_marginal)
 
 

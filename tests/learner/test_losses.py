@@ -81,10 +81,10 @@ def literally(trainer, batch, beta):
     n = steps * games
     terms = {"policy": policy / n, "value": value / n, "entropy": entropy / n}
     terms["moa"] = moa / counted if counted else 0.0
-    terms["total"] = (
-        terms["policy"]
-        + learning.value_coefficient * terms["value"]
-        - learning.entropy * terms["entropy"]
+    terms["total"] = (  # sums of the actor-critic's losses over all steps, a mean of the MOA's
+        policy
+        + learning.value_coefficient * value
+        - learning.entropy * entropy
         + experiment.moa_weight * terms["moa"]
     )
     return terms

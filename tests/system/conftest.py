@@ -19,7 +19,6 @@ SMALL = (
     "run.segment=20",
     "learning.checkpoint_seconds=2",
 )
-AGENTS = 2
 
 
 class Run:
@@ -71,6 +70,12 @@ class Run:
         """Ctrl-C, and the exit code."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def small() -> tuple[str, ...]:
+    """Settings of a run of two agents that is soon trained."""
+    return SMALL
 
 
 @pytest.fixture
