@@ -1,0 +1,68 @@
+"""Trained agents act outside a run."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_envs.spec import GameSettings, game_spec
+from ssd_influence.network import AgentShape
+from ssd_lab.plan import validate
+from ssd_lab.play import load_agents, play
+from ssd_lab.presets import load_preset
+from ssd_learner.archive import Archive
+from ssd_learner.checkpoint import CheckpointError
+from ssd_learner.intake import Intake
+from ssd_learner.trainer import Trainer
+from ssd_wire.runfile import override
+
+SEEDS = np.arange(3, dtype=np.uint64)
+GAME = GameSettings(name="harvest", agents=2, horizon=20)
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    """A run of two agents that was stopped before it learned anything."""
+    small = ("game.agents=2", "game.horizon=20", "network.lstm=8", "network.moa_lstm=8")
+    plan = validate(override(load_preset("harvest-moa"), small))
+    (tmp_path / "run.toml").write_text(plan.toml())
+    spec = game_spec(plan.game)
+    for agent in range(2):
+        folder = tmp_path / "checkpoints" / f"agent-{agent}"
+        folder.mkdir(parents=True)
+        shape = AgentShape(agent, 2, spec.num_actions, spec.view, spec.palette)
+        trainer = Trainer(
+            shape, plan.network, plan.experiment, plan.learning, torch.device("cpu"), seed=1
+        )
+        Archive(folder, None, math.inf, keep=1).save(trainer, Intake(agent, 1, "same", 1))
+    return tmp_path
+
+
+def test_same_seeds_play_the_same_episodes_and_others_do_not(run_dir):
+    first = play(load_agents(run_dir, games=3), GAME, SEEDS)
+    again = play(load_agents(run_dir, games=3), GAME, SEEDS)
+    other = play(load_agents(run_dir, games=3, seed=5), GAME, SEEDS + 90)
+    assert first.shape == (3, 2)
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_a_first_view_wipes_memory_and_hides_what_others_did_before(run_dir):
+    rng = np.random.default_rng(0)
+    view = rng.integers(0, 3, (4, 15, 15), np.uint8)
+    fresh, used = load_agents(run_dir, games=4)[0], load_agents(run_dir, games=4)[0]
+    used.act(view, np.ones((4, 2), np.uint8), np.zeros(4, np.bool_))
+    used.mind._noise.manual_seed(0)  # the draw that a fresh agent of seed 0 begins with
+    first = np.ones(4, np.bool_)
+    assert (
+        fresh.act(view, np.zeros((4, 2), np.uint8), first)
+        == used.act(view, np.full((4, 2), 5, np.uint8), first)
+    ).all()
+
+
+def test_an_agent_without_a_checkpoint_is_named(run_dir):
+    for path in (run_dir / "checkpoints" / "agent-1").glob("*.safetensors"):
+        path.unlink()
+    with pytest.raises(CheckpointError, match="agent-1: wanted a checkpoint, found none"):
+        load_agents(run_dir)
