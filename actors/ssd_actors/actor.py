@@ -119,11 +119,7 @@ class Actor:
         """Have the last segments made durable, in bounded time."""
         deadline = self._now() + FAREWELL
         self.teacher.say_bye()
-        asked = self._now()
         while not self.teacher.outbox.is_settled and self._now() < deadline:
             self.ears.wait(LONGEST_WAIT)
             self.teacher.tend()
-            if self._now() - asked > 1.0:
-                self.teacher.say_bye()
-                asked = self._now()
         self._note()

@@ -107,7 +107,7 @@ def main(
     ledger = run_dir / "ledgers" / f"{role}-{epoch:016x}.json" if run_dir else None
     actor = Actor(
         ZmqEars(stop, to_world, to_learner, news),
-        World(to_world, join, sizes, time.monotonic),
+        World(to_world, join, run.lanes, sizes, time.monotonic),
         Teacher(to_learner, news, hello, outbox, sizes, shapes, time.monotonic),
         [Lane(number, mind, segment) for number, mind in enumerate(minds)],
         Ledger(ledger, arena, agent, epoch),

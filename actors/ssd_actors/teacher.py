@@ -64,6 +64,7 @@ class Teacher:
         self._newest = 0  # version of the weights, as last acknowledged
         self._stale = Silence(now)  # since the weights were the newest
         self._confused = False  # the learner did not know what to make of our last segment
+        self._leaving = False
         self._log = logging.getLogger(__name__)
 
     def has_room(self) -> bool:
@@ -102,6 +103,7 @@ class Teacher:
 
     def say_bye(self) -> None:
         """Ask the learner to make durable what it has: no more will come."""
+        self._leaving = True
         self._line.send(encode(Bye(self._hello.epoch)))
 
     def _read_line(self) -> None:
@@ -117,8 +119,7 @@ class Teacher:
                 case Welcome():
                     self._welcomed(message)
                 case Ack() if message.epoch == self._hello.epoch:
-                    self.outbox.acknowledged(message)
-                    self._newest = message.newest
+                    self._acknowledged(message)
                 case Refused():
                     self._refused(message)
 
@@ -132,6 +133,13 @@ class Teacher:
         except ProtocolError as fault:
             raise RefusedError(f"the learner's weights do not fit: {fault}") from fault
         self._newest = self.weights.version
+
+    def _acknowledged(self, ack: Ack) -> None:
+        if self.weights is None or ack.learner != self.weights.learner:
+            self._line.send(encode(self._hello))  # somebody else by now, whose Welcome was lost
+            return
+        self.outbox.acknowledged(ack)
+        self._newest = ack.newest
 
     def _refused(self, refused: Refused) -> None:
         if refused.fatal:
@@ -165,7 +173,10 @@ class Teacher:
         if self.weights is not None and self.outbox.is_settled:
             return  # nothing is owed to us
         self.repeats += 1
-        if self.weights is None or oldest is None:
+        if self.weights is not None and oldest is not None:
+            if self._line.send(oldest.frames):
+                self.outbox.sent(oldest)
+        elif self.weights is not None and self._leaving:
+            self.say_bye()
+        else:
             self._line.send(encode(self._hello))
-        elif self._line.send(oldest.frames):
-            self.outbox.sent(oldest)

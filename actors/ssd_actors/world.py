@@ -20,6 +20,7 @@ class World:
     Args:
         line: To the world.
         join: Who asks for a seat.
+        lanes: How many the run has.
         sizes: Lengths of the run's axes, to check timesteps by.
         now: A clock in seconds.
 
@@ -28,12 +29,16 @@ class World:
         protocol_errors: Messages that were none.
     """
 
-    def __init__(self, line: Line, join: Join, sizes: Sizes, now: Callable[[], float]) -> None:
+    def __init__(
+        self, line: Line, join: Join, lanes: int, sizes: Sizes, now: Callable[[], float]
+    ) -> None:
         self._line = line
+        self._lanes = lanes
         self._join = encode(join)
         self._sizes = sizes
         self._world = 0  # the incarnation of the world we are seated in, 0 for none
-        self._answers: dict[int, tuple[int, list[Frame]]] = {}  # lane: last tick, and our act
+        # By world and lane: the last tick, and our act.
+        self._answers: dict[tuple[int, int], tuple[int, list[Frame]]] = {}
         self._log = logging.getLogger(__name__)
         self._silence = Silence(now)
         self.repeats = 0
@@ -58,7 +63,7 @@ class World:
                     self._sit_down(message)
                 case Refused():
                     self._refused(message)
-                case Timestep() if self._is_new(message):
+                case Timestep() if self._is_ours(message) and self._is_new(message):
                     yield message
         if self._silence.is_long():
             self._ask_again()
@@ -66,14 +71,14 @@ class World:
     def act(self, seen: Timestep, action: NDArray[np.uint8]) -> None:
         """Answer a timestep: [B] uint8 actions."""
         frames = encode(Act(seen.world, seen.lane, seen.tick, action))
-        self._answers[seen.lane] = (seen.tick, frames)
+        self._answers[seen.world, seen.lane] = (seen.tick, frames)
         self._line.send(frames)
 
     def _sit_down(self, seat: Seat) -> None:
         if seat.world != self._world:
             self._log.info("seated in world %016x", seat.world)
             self._world = seat.world
-            self._answers.clear()
+            self._answers = {of: a for of, a in self._answers.items() if of[0] == seat.world}
 
     def _refused(self, refused: Refused) -> None:
         if refused.fatal:
@@ -81,16 +86,21 @@ class World:
         self._world = 0
         self._line.send(self._join)
 
+    def _is_ours(self, seen: Timestep) -> bool:
+        if seen.lane >= self._lanes:
+            self.protocol_errors += 1
+            self._log.warning("wanted a lane below %d, found %d", self._lanes, seen.lane)
+        return seen.world == self._world and seen.lane < self._lanes
+
     def _is_new(self, seen: Timestep) -> bool:
-        if seen.world != self._world:
-            return False
-        tick, act = self._answers.get(seen.lane, (-1, []))
+        tick, act = self._answers.get((seen.world, seen.lane), (-1, []))
         if seen.tick == tick:  # our act was lost: no second draw, the same act again
             self._line.send(act)
         return seen.tick > tick
 
     def _ask_again(self) -> None:
-        questions = [act for _, act in self._answers.values()] if self._world else [self._join]
+        acts = [act for (world, _), (_, act) in self._answers.items() if world == self._world]
+        questions = acts if self._world else [self._join]
         for question in questions:
             self._line.send(question)
         self.repeats += len(questions)

@@ -135,7 +135,7 @@ class Intake:
         if hello.fingerprint != self.fingerprint:
             return Refused(
                 f"another run: the learner's fingerprint is {self.fingerprint}, "
-                f"the actor's {hello.fingerprint}",
+                f"the actor's {hello.fingerprint:.80}",
                 fatal=True,
             )
         if hello.agent != self.agent:

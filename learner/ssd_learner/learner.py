@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Ack, Bye, Hello, Message, Refused, Segment, Welcome
 from ssd_wire.weights import Weights, encode_weights
 
+HEARD_AT_ONCE = 256  # letters
 LONGEST_WAIT = 0.5  # seconds; a checkpoint is at most this late
 
 
@@ -98,8 +100,8 @@ class Learner:
         return min(LONGEST_WAIT, self.archive.seconds_left()) if self.intake.has_news else 1.0
 
     def read_mail(self) -> None:
-        """Answer all letters that are there."""
-        for peer, frames in self.mail.receive():
+        """Answer the letters that are there; a flood of them must not keep us from training."""
+        for peer, frames in islice(self.mail.receive(), HEARD_AT_ONCE):
             self.mail.send(peer, self.answer(peer, frames))
 
     def answer(self, peer: bytes, frames: list[bytes]) -> Message:

@@ -1,8 +1,9 @@
 """No GPU here: torch's fake tensors know their device and shape, and have no numbers.
 
 So a tensor made on the wrong device raises, and so does all that would wait for a device to learn
-a number. The device is called meta: of those that are not the host, it alone can be sliced and
-differentiated by a torch that is built without CUDA.
+a number; and `Unwaiting` raises at copies that would be waited for. The device is called meta: of
+those that are not the host, it alone can be sliced and differentiated by a torch that is built
+without CUDA.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssd_influence.influence import clip_influence, influence_reward
 from ssd_influence.moa_loss import (
@@ -25,23 +27,44 @@ from ssd_influence.network import AgentNetwork, AgentShape
 GPU = torch.device("meta")
 
 
+class Unwaiting(TorchDispatchMode):
+    """Forbids what sends a tensor from the host and waits: blocking copies, and host indices."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is torch.ops.aten._to_copy.default and not kwargs.get("non_blocking"):
+            assert kwargs.get("device") in (None, args[0].device), "a copy is waited for"
+        if func is torch.ops.aten.index.Tensor:
+            devices = {index.device for index in args[1] if index is not None}
+            assert devices == {args[0].device}, "an index from the host is waited for"
+        return func(*args, **kwargs)
+
+
 @pytest.fixture
 def agent(make_network, make_shape, make_segment) -> Iterator[tuple[AgentNetwork, AgentShape, Any]]:
     """An agent on the GPU, with its shape and a segment that is still on the host."""
     network, shape = make_network(), make_shape()
     segment = make_segment(network, shape)
     network.to(GPU)
-    with FakeTensorMode(allow_non_fake_inputs=True):
+    with FakeTensorMode(allow_non_fake_inputs=True), Unwaiting():
         yield network, shape, segment
 
 
 def there(tensor: Tensor) -> Tensor:
-    return tensor.to(GPU)
+    return tensor.to(GPU, non_blocking=True)
 
 
 def test_a_number_on_the_gpu_cannot_be_asked_for():
     with FakeTensorMode(), pytest.raises(DataDependentOutputException):
         torch.ones(1, device=GPU).item()
+
+
+def test_an_index_from_the_host_is_waited_for():
+    index = torch.tensor([0, 2])
+    with FakeTensorMode(allow_non_fake_inputs=True), Unwaiting():
+        of_all = torch.ones(5, 3, device=GPU)
+        with pytest.raises(AssertionError, match="waited for"):
+            of_all[:, index]
 
 
 def test_an_agent_lives_on_a_gpu_without_waiting_for_it(agent):
@@ -53,7 +76,7 @@ def test_an_agent_lives_on_a_gpu_without_waiting_for_it(agent):
     known = features.moa, actions, first, state.moa
     told, rows = network.moa.step(*known), torch.arange(3, device=GPU)
     imagined = network.moa.counterfactuals(*known, rows)
-    others = list(shape.others)
+    others = there(torch.tensor(shape.others))
     for divergence in ("kl", "jsd", "pmi"):
         reward = influence_reward(
             imagined.logits,

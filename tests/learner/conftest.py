@@ -1,6 +1,6 @@
 """A small agent whose axes all differ, so that no two pass for one another, and its segments."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -19,12 +19,8 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def _one_thread_and_one_seed() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _seed() -> None:
     torch.manual_seed(20)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -127,8 +127,12 @@ def test_whoever_is_not_known_is_asked_to_say_hello(intake, say):
 
 @pytest.mark.parametrize(
     ("said", "reason"),
-    [({"fingerprint": "another"}, "another run"), ({"agent": 2}, "I train agent 1, not agent 2")],
-    ids=["another run", "another agent"],
+    [
+        ({"fingerprint": "another"}, "another run"),
+        ({"fingerprint": "x" * 1024}, "another run"),
+        ({"agent": 2}, "I train agent 1, not agent 2"),
+    ],
+    ids=["another run", "a fingerprint far too long", "another agent"],
 )
 def test_whoever_belongs_elsewhere_is_refused_for_good(said, reason):
     intake = make_intake()

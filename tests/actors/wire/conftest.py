@@ -20,38 +20,37 @@ def sizes():
 
 @pytest.fixture(scope="session")
 def draw_message():
-    """Draw a valid message of a kind, with every value its fields may hold."""
+    """Draws a valid message of a kind."""
 
     def draw(kind, sizes=SIZES, seed=0):
         random = np.random.default_rng(seed)
         fields = layout(kind)
-        values = {name: draw_scalar(of, random) for name, of in fields.scalars}
-        return kind(**values, **{field.name: draw_array(field, random) for field in fields.arrays})
-
-    def draw_scalar(of, random):
-        text = "".join(chr(n) for n in random.integers(32, 0xD800, random.integers(0, 1025)))
-        number = int(random.integers(0, 2**63, dtype=np.uint64))
-        return {int: number, bool: bool(number % 2), str: text}[of]
-
-    def draw_array(field, random):
+        scalars = {name: draw_scalar(of, random) for name, of in fields.scalars}
         lengths = CONSTANT_AXES | sizes
-        shape = [lengths[axis] + more for axis, more in field.axes]
-        if field.dtype.kind == "f":
-            return random.standard_normal(shape, field.dtype)
-        return random.integers(0, lengths.get(field.below, 256), shape, np.uint8).view(field.dtype)
+        return kind(
+            **scalars, **{one.name: draw_array(one, lengths, random) for one in fields.arrays}
+        )
 
-    lengths, sizes = {}, SIZES
+    return draw
 
-    def draw_with(kind, sizes=SIZES, seed=0):
-        return draw(kind, sizes, seed)
 
-    del lengths
-    return draw_with
+def draw_scalar(of, random):
+    number = int(random.integers(2**63, dtype=np.uint64))
+    text = "".join(map(chr, random.integers(32, 0xD800, number % 1025)))
+    return {int: number, bool: bool(number % 2), str: text}[of]
+
+
+def draw_array(field, lengths, random):
+    shape = [lengths[axis] + more for axis, more in field.axes]
+    if field.dtype.kind == "f":
+        return random.standard_normal(shape, field.dtype)
+    bound = lengths.get(field.below, 256)
+    return random.integers(bound, size=shape, dtype=np.uint8).view(field.dtype)
 
 
 @pytest.fixture
 def socket_dir():
     """A directory whose path leaves room for that of a socket in it."""
-    path = Path(tempfile.mkdtemp(prefix="ssd-"))
+    path = Path(tempfile.mkdtemp(prefix="wire-"))
     yield path
     shutil.rmtree(path)

@@ -1,0 +1,161 @@
+"""Actor and learner must see the same: what the network says of a segment is what it said then."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_learner.batch import collate
+
+TICKS = 26  # four segments of 6 steps, and the tick that finishes the last
+EXPERIMENTS = {
+    "A3C": {"moa": "off", "visible_actions": False},
+    "visible actions": {"moa": "off"},
+    "MOA as auxiliary task": {"moa": "auxiliary"},
+    "influence": {"moa": "influence"},
+    "influence, nothing else": {"moa": "influence", "visible_actions": False},
+}
+
+
+@pytest.fixture
+def lived(make_person, make_scenery, episodes, live_through):
+    """What an agent reported of a life of four segments, and who it was."""
+
+    def make(**experiment):
+        person = make_person(**experiment)
+        segments = live_through(person, person.lane(), make_scenery(starts=episodes), TICKS)
+        assert len(segments) == 4
+        return person, segments
+
+    return make
+
+
+def as_batch(segment):
+    return collate([segment], torch.device("cpu"))
+
+
+def unrolled(person, segment):
+    """What the learner's network says of a segment, at the weights that acted in it."""
+    batch = as_batch(segment)
+    with torch.no_grad():
+        network = person.network(segment.version)
+        return network.unroll(batch.pixels, batch.first_host, batch.actions, batch.state)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_learner_finds_each_action_as_likely_as_the_actor_did(lived, name):
+    person, segments = lived(**EXPERIMENTS[name])
+    for segment in segments:
+        log_policy = unrolled(person, segment).policy_logits[:-1].log_softmax(-1).numpy()
+        own = segment.actions[1:-1, :, person.shape.agent]
+        log_prob = np.take_along_axis(log_policy, own[..., None].astype(int), -1)[..., 0]
+        assert log_prob == pytest.approx(segment.log_prob, abs=1e-5)
+
+
+def test_the_test_above_can_fail(lived):
+    person, (segment, other, *_) = lived()
+    log_policy = unrolled(person, segment).policy_logits[:-1].log_softmax(-1)
+    assert log_policy.amax(-1).std() > 0.1  # the agent has opinions, and they depend on the view
+    assert (segment.version, other.version) == (0, 6)
+
+
+def softmax(logits):
+    weights = np.exp(np.float64(logits) - np.max(np.float64(logits)))
+    return weights / weights.sum()
+
+
+def divergence(name, conditional, marginal, did_next):
+    if name == "pmi":
+        return math.log(conditional[did_next] / marginal[did_next])
+    if name == "kl":
+        return sum(p * math.log(p / q) for p, q in zip(conditional, marginal, strict=True))
+    middle = (conditional + marginal) / 2
+    return sum(
+        0.5 * p * math.log(p / m) + 0.5 * q * math.log(q / m)
+        for p, q, m in zip(conditional, marginal, middle, strict=True)
+    )
+
+
+def influence_literally(person, segment, name, clip):
+    """c_t of a segment from its raw views and actions: one imagined life per step and action."""
+    k, others, model = person.shape.agent, person.shape.others, person.network(segment.version)
+    policy_logits = unrolled(person, segment).policy_logits.numpy()
+    batch = as_batch(segment)
+    memory = model.split_state(batch.state).moa
+    influence = np.zeros_like(segment.influence)
+    for t in range(len(influence)):
+        features = model.features(batch.pixels[t]).moa
+        imagined = []
+        for tilde in range(person.shape.num_actions):
+            instead = batch.actions[t + 1].clone()
+            instead[:, k] = tilde
+            imagined.append(model.moa.step(features, instead, batch.first[t], memory).logits)
+        memory = model.moa.step(features, batch.actions[t + 1], batch.first[t], memory).state
+        for b in range(influence.shape[1]):
+            if segment.first[t + 1, b]:  # there is no t + 1 in this episode
+                continue
+            pi = softmax(policy_logits[t, b])
+            total = 0.0
+            for place, j in enumerate(others):
+                if not segment.visible[t, b, j]:
+                    continue
+                p = [softmax(one[b, place]) for one in imagined]
+                marginal = sum(pi[tilde] * p[tilde] for tilde in range(len(pi)))
+                taken = segment.actions[t + 1, b, k]
+                total += divergence(name, p[taken], marginal, segment.actions[t + 2, b, j])
+            influence[t, b] = min(clip, max(-clip, total))
+    return influence
+
+
+@pytest.mark.parametrize("name", ["kl", "jsd", "pmi"])
+@torch.no_grad()
+def test_influence_is_credited_to_the_step_whose_action_it_was(lived, name):
+    person, segments = lived(divergence=name)
+    for segment in segments:
+        literal = influence_literally(person, segment, name, clip=10.0)
+        assert segment.influence == pytest.approx(literal, abs=1e-5)
+        assert (np.abs(literal) > 1e-3).mean() > 0.3
+
+
+@pytest.mark.parametrize("name", ["kl", "pmi"])
+@torch.no_grad()
+def test_influence_is_clipped_once_it_is_summed(lived, name):
+    person, segments = lived(divergence=name, influence_clip=0.02)
+    for segment in segments:
+        literal = influence_literally(person, segment, name, clip=0.02)
+        assert segment.influence == pytest.approx(literal, abs=1e-5)
+        assert (np.abs(segment.influence) == np.float32(0.02)).any()
+
+
+@pytest.mark.parametrize("name", ["kl", "jsd", "pmi"])
+def test_nobody_is_influenced_by_the_last_step_of_an_episode(lived, name):
+    _, segments = lived(divergence=name)
+    for segment in segments:
+        assert not segment.influence[segment.first[1:]].any()
+
+
+@pytest.mark.parametrize("name", ["kl", "jsd", "pmi"])
+def test_nobody_is_influenced_who_was_not_seen(lived, name):
+    person, segments = lived(divergence=name)
+    for segment in segments:
+        alone = ~segment.visible[:-1, :, list(person.shape.others)].any(-1)
+        assert alone.any()
+        assert not segment.influence[alone].any()
+
+
+def test_a_life_is_the_same_whether_influence_is_reckoned_or_not(lived):
+    _, reckoning = lived(moa="influence")
+    _, not_reckoning = lived(moa="auxiliary")
+    for one, other in zip(reckoning, not_reckoning, strict=True):
+        assert one.state == pytest.approx(other.state, abs=1e-6)
+        assert (one.actions == other.actions).all()
+        assert (one.log_prob == other.log_prob).all()
+        assert one.influence.any()
+        assert not other.influence.any()
+
+
+def test_recurrent_states_are_not_reset_between_segments(lived):
+    _, segments = lived()
+    assert not segments[0].state.any()
+    assert all(segment.state.any(-1).all() for segment in segments[1:3])

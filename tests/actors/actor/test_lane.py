@@ -1,0 +1,202 @@
+"""What is written where in a segment. The mind is played: all it says is the number of a tick."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_actors.draft import SegmentShape
+from ssd_actors.lane import Lane
+from ssd_actors.mind import Decision
+from ssd_influence.layers import LstmState
+from ssd_influence.network import AgentState
+from ssd_wire.messages import Timestep
+from ssd_wire.weights import Weights
+
+STEPS = 3
+SHAPE = SegmentShape(steps=STEPS, games=1, agents=2, view=1, state=2)
+
+
+class CountingMind:
+    """Says the tick in all it says.
+
+    Its log-probability at tick t is −t. Its recurrent state after tick t is t, the policy's as the
+    MOA's. The influence of tick t is 100 + t; by PMI, with everyone's next action behind the point.
+    """
+
+    def __init__(self, divergence="kl"):
+        self.experiment = SimpleNamespace(divergence=divergence)
+        self.network = SimpleNamespace(join_state=lambda s: torch.cat([s.policy.h, s.moa.h], -1))
+        self.learner, self.version, self.taken = 0, 0, []
+
+    def take(self, weights):
+        self.learner, self.version = weights.learner, weights.version
+        self.taken.append((weights.learner, weights.version))
+
+    def fresh_state(self, games):
+        nothing = LstmState(torch.zeros(games, 1), torch.zeros(games, 1))
+        return AgentState(nothing, nothing)
+
+    def decide(self, seen, state):
+        tick = torch.full((1, 1), float(seen.tick))
+        action = np.full(1, seen.tick, np.uint8)
+        log_prob = np.full(1, -seen.tick, np.float32)
+        return Decision(action, log_prob, seen.tick, LstmState(tick, state.c))
+
+    def recall(self, moment, seen, state):
+        assert seen.tick == moment + 1
+        return LstmState(torch.full((1, 1), float(moment)), state.c), moment
+
+    def influence(self, reckoning, next_actions):
+        behind = 0 if next_actions is None else next_actions[0, 1] / 100
+        return np.full(1, 100 + reckoning + behind, np.float32)
+
+
+def timestep(tick, world=7, first=False):
+    """The view of tick t is t, its reward 10 t; the actions of t − 1 are t − 1 and 50 + t − 1."""
+    return Timestep(
+        world=world,
+        lane=0,
+        tick=tick,
+        pixels=np.full((1, 1, 1), tick, np.uint8),
+        first=np.full(1, first),
+        reward=np.full(1, 10 * tick, np.float32),
+        actions=np.array([[max(0, tick - 1), max(0, 49 + tick)]], np.uint8),
+        visible=np.array([[True, tick % 2 == 1]]),
+    )
+
+
+def weights(version, learner=1):
+    return Weights(learner, version, 0, {})
+
+
+def live(lane, ticks, versions=None, firsts=(0,)):
+    """Live these ticks; the segments finished, by the tick at which they were."""
+    finished = {}
+    for tick in ticks:
+        seen = timestep(tick, first=tick in firsts)
+        if (done := lane.reckon(seen)) is not None:
+            finished[tick] = done.draft.finish(1, len(finished) + 1, 0, done.last_actions)
+        if lane.wants_segment:
+            lane.begin_segment(seen, weights((versions or {}).get(tick, 1)))
+        lane.act(seen)
+    return finished
+
+
+@pytest.fixture
+def lane():
+    return Lane(0, CountingMind(), SHAPE)
+
+
+def flat(array):
+    return array.reshape(len(array), -1)[:, -1].tolist()
+
+
+def test_a_segment_is_finished_one_tick_after_its_last_view_when_its_last_actions_are_known(lane):
+    assert list(live(lane, range(9))) == [4, 7]
+
+
+def test_the_first_segment_holds_this(lane):
+    segment = live(lane, range(5))[4]
+    assert flat(segment.pixels) == [0, 1, 2, 3]
+    assert flat(segment.first) == [True, False, False, False]
+    assert flat(segment.visible) == [False, True, False, True]
+    assert flat(segment.actions) == [49, 50, 51, 52, 53]  # of ticks −1, 0, 1, 2, 3
+    assert flat(segment.log_prob) == [0, -1, -2]
+    assert flat(segment.reward) == [10, 20, 30]  # for the actions of 0, 1, 2
+    assert flat(segment.influence) == [100, 101, 102]
+    assert segment.state.tolist() == [[0, 0]]
+
+
+def test_the_next_segment_begins_with_the_view_that_ended_the_one_before(lane):
+    segment = live(lane, range(8))[7]
+    assert flat(segment.pixels) == [3, 4, 5, 6]
+    assert flat(segment.visible) == [True, False, True, False]
+    assert flat(segment.actions) == [52, 53, 54, 55, 56]
+    assert flat(segment.log_prob) == [-3, -4, -5]
+    assert flat(segment.reward) == [40, 50, 60]
+    assert flat(segment.influence) == [103, 104, 105]
+    assert segment.state.tolist() == [[2, 2]]  # of the policy and of the MOA, after tick 2
+
+
+def test_by_pmi_influence_waits_for_the_next_actions_and_is_credited_to_its_own_step():
+    segments = live(Lane(0, CountingMind("pmi"), SHAPE), range(8))
+    assert flat(segments[4].influence) == pytest.approx([100.51, 101.52, 102.53])
+    assert flat(segments[7].influence) == pytest.approx([103.54, 104.55, 105.56])
+
+
+def test_an_episode_may_begin_anywhere_in_a_segment(lane):
+    segments = live(lane, range(8), firsts=(2, 6))
+    assert flat(segments[4].first) == [False, False, True, False]
+    assert flat(segments[7].first) == [False, False, False, True]
+
+
+def test_an_open_segment_keeps_the_weights_it_began_with(lane):
+    newest = {tick: tick for tick in range(11)}
+    segments = live(lane, range(11), newest)
+    assert [segment.version for segment in segments.values()] == [0, 3, 6]
+    assert lane.mind.taken == [(1, 0), (1, 3), (1, 6), (1, 9)]
+
+
+def test_weights_that_are_no_newer_are_not_taken_again(lane):
+    live(lane, range(11), {0: 5, 3: 5, 6: 6, 9: 6})
+    assert lane.mind.taken == [(1, 5), (1, 6)]
+
+
+def test_weights_of_another_learner_are_taken_whatever_their_number(lane):
+    lane.begin_segment(timestep(0), weights(5, learner=1))
+    for tick in range(STEPS):
+        lane.act(timestep(tick))
+    lane.begin_segment(timestep(STEPS), weights(5, learner=2))
+    assert lane.mind.taken == [(1, 5), (2, 5)]
+
+
+def test_who_enters_in_mid_episode_begins_with_a_zero_state_and_a_view_that_is_not_the_first(lane):
+    segment = live(lane, range(40, 45), firsts=())[44]
+    assert flat(segment.first) == [False] * 4
+    assert flat(segment.pixels) == [40, 41, 42, 43]
+    assert flat(segment.reward) == [410, 420, 430]
+    assert segment.state.tolist() == [[0, 0]]
+
+
+def test_to_act_without_a_segment_is_an_error(lane):
+    with pytest.raises(ValueError, match="no segment is open"):
+        lane.act(timestep(0))
+
+
+class TestANewWorld:
+    """All that was begun in the old one is given up, and counted."""
+
+    @pytest.mark.parametrize(
+        ("ticks", "discarded"),
+        [(0, 0), (1, 1), (3, 1), (4, 2), (5, 1)],
+        ids=[
+            "nothing was begun",
+            "one is open",
+            "one is full",
+            "one lacks its last actions, and one is open",
+            "one was finished, and one is open",
+        ],
+    )
+    def test_discards_segments_that_are_not_finished(self, lane, ticks, discarded):
+        live(lane, range(ticks))
+        lane.enter(world=8)
+        assert lane.discarded == discarded
+        assert lane.wants_segment
+
+    def test_finds_a_lane_that_remembers_nothing(self, lane):
+        live(lane, range(5))
+        lane.enter(world=8)
+        assert (lane.world, lane.tick) == (8, -1)
+        segment = live(lane, range(5))[4]
+        assert flat(segment.reward) == [10, 20, 30]
+        assert flat(segment.influence) == [100, 101, 102]
+        assert segment.state.tolist() == [[0, 0]]
+
+    def test_pays_no_debt_of_the_old_one(self):
+        lane = Lane(0, CountingMind("pmi"), SHAPE)
+        live(lane, range(6))
+        lane.enter(world=8)
+        segment = live(lane, range(5))[4]
+        assert flat(segment.influence) == pytest.approx([100.51, 101.52, 102.53])

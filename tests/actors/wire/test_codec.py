@@ -1,0 +1,291 @@
+"""Messages come out as they went in, and what is no message of the run is refused."""
+
+import tracemalloc
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ssd_wire import codec
+from ssd_wire.codec import decode, encode
+from ssd_wire.errors import ProtocolError
+from ssd_wire.fields import layout
+from ssd_wire.messages import MESSAGES, Act, Bye, Join, Segment, Timestep
+
+ALL = tuple(MESSAGES.values())
+LARGE = {"T": 2, "B": 1100, "N": 2, "W": 3, "P": 7, "A": 4, "S": 3}  # arrays of over 1024 bytes
+AXES = ("T", "B", "N", "W", "P", "A", "S", "bytes")
+
+
+def frames_of(message):
+    return [bytes(frame) for frame in encode(message)]
+
+
+def repacked(frames, **changes):
+    """The frames with parts of their header replaced."""
+    names = ("kind", "version", "scalars", "shapes")
+    header = dict(zip(names, msgpack.unpackb(frames[0]), strict=True)) | changes
+    return [msgpack.packb(list(header.values())), *frames[1:]]
+
+
+def same(one, other):
+    fields = vars(one)
+    return type(one) is type(other) and all(
+        np.array_equal(fields[name], value) and type(fields[name]) is type(value)
+        for name, value in vars(other).items()
+    )
+
+
+HEADER, ARRAY = ACT = frames_of(Act(1, 0, 7, np.array([3, 1], np.uint8)))
+
+
+@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("kind", ALL, ids=MESSAGES)
+@given(lengths=st.tuples(*(st.integers(1, 5) for _ in AXES)), seed=st.integers(0, 2**32))
+def test_every_message_comes_out_as_it_went_in(kind, lengths, seed, draw_message):
+    sizes = dict(zip(AXES, lengths, strict=True))
+    message = draw_message(kind, sizes, seed)
+    decoded = decode(frames_of(message), (kind,), sizes)
+    assert same(decoded, message)
+    assert same(kind(**vars(decoded)), message)  # it would be valid if it were made here
+
+
+def test_an_axis_that_is_not_named_may_have_any_length(draw_message):
+    message = draw_message(Timestep)
+    assert same(decode(frames_of(message), ALL, {}), message)
+
+
+def test_arrays_that_do_not_lie_in_c_order_are_sent_in_it():
+    columns = np.arange(10, dtype=np.uint8).reshape(2, 5)[:, 1]
+    assert decode(frames_of(Act(1, 0, 0, columns)), ALL, {}).action.tolist() == [1, 6]
+
+
+def test_an_array_too_large_for_a_frame_is_not_sent(draw_message, monkeypatch):
+    monkeypatch.setattr(codec, "LARGEST_FRAME", 10)
+    with pytest.raises(ValueError, match=r"at most 10 bytes each, found \[.*\(2, 5, 5\)"):
+        encode(draw_message(Timestep))
+
+
+@pytest.mark.parametrize("axis", ["B", "N", "W"])
+def test_a_message_of_another_runs_shape_is_refused(axis, sizes, draw_message):
+    frames = frames_of(draw_message(Timestep, sizes | {axis: 4}))
+    with pytest.raises(ProtocolError, match=rf"wanted {axis}\+0 = \d, found 4"):
+        decode(frames, ALL, sizes)
+
+
+@pytest.mark.parametrize("lengths", [{}, LARGE], ids=["few bytes", "many bytes"])
+@pytest.mark.parametrize(
+    ("field", "axis"), [("pixels", "P"), ("actions", "A")], ids=["colours", "actions"]
+)
+def test_bytes_stay_below_the_length_of_their_axis(field, axis, lengths, sizes, draw_message):
+    sizes = sizes | lengths
+    timestep = draw_message(Timestep, sizes)
+    array = getattr(timestep, field)
+    array.flat[-1] = sizes[axis] - 1
+    decode(frames_of(timestep), ALL, sizes)
+    array.flat[-1] = sizes[axis]
+    with pytest.raises(ProtocolError, match=f"{field}: wanted .*below {sizes[axis]}, found"):
+        decode(frames_of(timestep), ALL, sizes)
+
+
+@pytest.mark.parametrize("lengths", [{}, LARGE], ids=["few bytes", "many bytes"])
+@pytest.mark.parametrize("byte", [2, 255])
+def test_a_bool_is_a_byte_0_or_1(byte, lengths, sizes, draw_message):
+    sizes = sizes | lengths
+    timestep = draw_message(Timestep, sizes)
+    timestep.visible.view(np.uint8).flat[-1] = byte
+    with pytest.raises(ProtocolError, match=f"visible: wanted bytes below 2, found {byte}"):
+        decode(frames_of(timestep), ALL, sizes)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("field", ["log_prob", "reward", "influence", "state"])
+def test_no_number_is_nan_or_infinite(field, number, sizes, draw_message):
+    segment = draw_message(Segment)
+    getattr(segment, field).flat[-1] = number
+    with pytest.raises(ProtocolError, match=f"{field}: wanted finite numbers"):
+        decode(frames_of(segment), ALL, sizes)
+
+
+def test_the_largest_floats_are_numbers_like_others(sizes, draw_message):
+    segment = draw_message(Segment)
+    segment.reward[:] = np.finfo(np.float32).max
+    assert same(decode(frames_of(segment), ALL, sizes), segment)
+
+
+def test_a_kind_that_may_not_come_this_way_is_refused_by_name():
+    with pytest.raises(ProtocolError, match="kind: wanted join, bye, found 'act'"):
+        decode(ACT, (Join, Bye), {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"kind": "nonsense"}, "found 'nonsense'"),
+        ({"kind": 1}, "wanted a kind"),
+        ({"kind": ["act"]}, "wanted a kind"),
+        ({"version": 2}, "wanted version 1, found 2"),
+        ({"version": True}, "wanted version 1, found True"),
+        ({"version": 1.0}, r"wanted version 1, found 1\.0"),
+        ({"scalars": [1, 0]}, "scalars: wanted 3, found 2"),
+        ({"scalars": [1, 0, 7, 7]}, "scalars: wanted 3, found 4"),
+        ({"scalars": [1, True, 7]}, "lane: wanted int, found bool"),
+        ({"scalars": [1, 0.0, 7]}, "lane: wanted int, found float"),
+        ({"scalars": [1, -1, 7]}, "lane: wanted 0 to"),
+        ({"scalars": [1, 2**63, 7]}, "lane: wanted 0 to"),
+        ({"scalars": [1, "0", 7]}, "lane: wanted int, found str"),
+        ({"scalars": [1, None, 7]}, "lane: wanted int, found NoneType"),
+        ({"scalars": 3}, "a list of scalars"),
+        ({"shapes": []}, "arrays: wanted 1, found 1 frames and 0 shapes"),
+        ({"shapes": [[2], [2]]}, "found 1 frames and 2 shapes"),
+        ({"shapes": [2]}, "action: wanted 1 axes, found 2"),
+        ({"shapes": ["2"]}, "action: wanted"),
+        ({"shapes": [[2, 1]]}, r"action: wanted 1 axes, found \[2, 1\]"),
+        ({"shapes": [[True]]}, "found True"),
+        ({"shapes": [[2.0]]}, r"found 2\.0"),
+        ({"shapes": [["2"]]}, "found '2'"),
+        ({"shapes": [[-2]]}, "found -2"),
+        ({"shapes": [[1]]}, "action: wanted 1 bytes, found 2"),
+        ({"shapes": [[2**31 - 1]]}, "action: wanted 2147483647 bytes, found 2"),
+        ({"shapes": [[2**31]]}, "found 2147483648"),
+        ({"shapes": [[2**64 - 1]]}, "found 18446744073709551615"),
+        ({"shapes": None}, "a list of shapes"),
+    ],
+    ids=lambda change: repr(change) if isinstance(change, dict) else "",
+)
+def test_a_header_says_what_its_message_has_and_nothing_else(changes, wrong):
+    with pytest.raises(ProtocolError, match=wrong):
+        decode(repacked(ACT, **changes), ALL, {})
+
+
+@pytest.mark.parametrize("changes", [{"shapes": [[True]]}, {"shapes": [[2.0]]}], ids=repr)
+def test_a_length_is_an_int_even_where_it_would_equal_the_runs(changes):
+    length = changes["shapes"][0][0]
+    with pytest.raises(ProtocolError, match="action: wanted"):
+        decode(repacked(ACT, **changes), ALL, {"B": int(length)})
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [[2**31 - 1] * 3, [0, 2**31 - 1, 2**31 - 1], [2**22, 2**21, 2**21]],
+    ids=["huge", "huge but empty", "2^64 bytes"],
+)
+def test_a_huge_shape_asks_for_no_memory(shape, draw_message):
+    frames = frames_of(draw_message(Timestep))
+    shapes = [
+        list(array.shape) for array in vars(draw_message(Timestep)).values() if np.ndim(array)
+    ]
+    frames[1] = b""
+    with pytest.raises(ProtocolError, match="wanted"):
+        decode(repacked(frames, shapes=[shape, *shapes[1:]]), ALL, {})
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"",
+        b"\xc1",
+        b"\x94\xa3act",
+        b"\x94\xa3\xff\xff\xff\x01\x90\x90",
+        b"\x93\xa3act\x01\x90",
+        b"\x00",
+        b"\xc0",
+        b"\x90" * 2,
+        b"\x81\xa1a\x01",
+        b"\x94\x80\x01\x90\x90",
+        b"\xc4\x01\x00",
+        b"\xc7\x00\x05",
+        b"\xc7\x08\x05abcdefgh",
+        b"\xd6\xff\x00\x00\x00\x00",
+        b"\xdc\xff\xff" * 21_845,
+        b"\xdd\xff\xff\xff\xff",
+        b"\xdf\xff\xff\xff\xff",
+        b"\x91" * 1000 + b"\xc0",
+        b"\x91" * 65_535 + b"\xc0",
+        b"\x94\xa3act\x01\x90" + b"\x91" * 1000 + b"\xc0",
+        b"\x94\xa3act" + b"\x91" * 1000 + b"\xc0\x90\x90",
+        b"\x94\xa3act\x01" + b"\x93\x00\x00" + b"\x91" * 1000 + b"\xc0\x91\x91\x02",
+        b"\x94\xa3act\x01\x93\x00\x00\x00" + b"\x91" * 1000 + b"\xc0",
+        b"\x94\xa3act\x01\x93\x00\x00\x00\x91\x91" + b"\x91" * 1000 + b"\xc0",
+        bytes(65_537),
+    ],
+    ids=[
+        "nothing",
+        "no msgpack",
+        "cut short",
+        "no UTF-8",
+        "a list of three",
+        "a number",
+        "none",
+        "two lists",
+        "a map",
+        "an empty map within",
+        "a binary",
+        "an empty extension",
+        "an extension",
+        "a point in time",
+        "lists that claim to be long",
+        "a list that claims to be longer",
+        "a map that claims to be long",
+        "a list nested 1000 deep",
+        "a list nested too deep for msgpack",
+        "no shapes, nested deep",
+        "a version nested deep",
+        "a scalar nested deep",
+        "shapes nested deep",
+        "a length nested deep",
+        "too long",
+    ],
+)
+def test_a_header_that_is_none_is_refused_in_little_memory(header):
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError) as refused:
+            decode([header, b"\0\0"], ALL, {})
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2 * 1024 * 1024
+    assert 0 < len(str(refused.value)) < 1000
+
+
+@pytest.mark.parametrize("frames", [[], [b"\xc0"] * 3], ids=["no frame", "no header"])
+def test_frames_without_a_header_are_refused(frames):
+    with pytest.raises(ProtocolError, match="header: wanted"):
+        decode(frames, ALL, {})
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [HEADER],
+        [HEADER, ARRAY, ARRAY],
+        [HEADER, ARRAY[:-1]],
+        [HEADER, ARRAY + b"\0"],
+        [HEADER, b""],
+        [ARRAY, HEADER],
+        [HEADER + b"\0", ARRAY],
+        [HEADER[:-1], ARRAY],
+    ],
+    ids=[
+        "frame missing",
+        "frame too many",
+        "frame short",
+        "frame long",
+        "frame empty",
+        "swapped",
+        "header long",
+        "header short",
+    ],
+)
+def test_each_frame_is_there_once_and_whole(frames):
+    with pytest.raises(ProtocolError):
+        decode(frames, ALL, {})
+
+
+def test_no_message_has_more_fields_than_a_headers_list_may_hold():
+    for kind in ALL:
+        fields = layout(kind)
+        assert max(len(fields.scalars), len(fields.arrays), 4) <= codec.LONGEST_LIST

@@ -1,0 +1,123 @@
+"""Which addresses may be used, and that only one process holds each."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ssd_wire.endpoints import check_endpoint, hold, hold_endpoint
+from ssd_wire.errors import EndpointError
+
+HOLD_FOR_EVER = """
+import pathlib, sys, time
+from ssd_wire.endpoints import hold
+lock = hold(pathlib.Path(sys.argv[1]), "it")
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "ipc:///run/ssd/world",
+        "tcp://127.0.0.1:5555",
+        "tcp://127.8.9.1:0",
+        "tcp://127.0.0.1:*",
+        "tcp://[::1]:5555",
+        "tcp://localhost:65535",
+    ],
+)
+def test_endpoints_that_stay_on_this_machine_may_be_used(endpoint):
+    assert check_endpoint(endpoint) == endpoint
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "tcp://0.0.0.0:5555",
+        "tcp://*:5555",
+        "tcp://10.0.0.5:5555",
+        "tcp://[::]:5555",
+        "tcp://[2001:db8::1]:5555",
+        "tcp://example.org:5555",
+        "tcp://localhost.example.org:5555",
+        "tcp://eth0:5555",
+        "tcp://:5555",
+        "tcp://127.0.0.1:0;10.0.0.5:5555",
+        "tcp://10.0.0.5:0;127.0.0.1:5555",
+    ],
+)
+def test_endpoints_that_leave_this_machine_are_refused_and_told_why(endpoint):
+    with pytest.raises(EndpointError, match="neither encrypted nor authenticated") as refused:
+        check_endpoint(endpoint)
+    assert str(refused.value).startswith(f"{endpoint}: wanted a loopback address")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "",
+        "127.0.0.1:5555",
+        "udp://127.0.0.1:5555",
+        "inproc://world",
+        "ipc://",
+        "ipc://relative/path",
+        "ipc://@abstract",
+        "tcp://127.0.0.1",
+        "tcp://127.0.0.1:",
+        "tcp://127.0.0.1:65536",
+        "tcp://127.0.0.1:-1",
+        "tcp://127.0.0.1:http",
+    ],
+)
+def test_endpoints_of_another_form_are_refused(endpoint):
+    with pytest.raises(EndpointError, match="wanted "):
+        check_endpoint(endpoint)
+
+
+@pytest.mark.parametrize("letter", ["x", "é"])
+def test_an_ipc_path_has_at_most_107_bytes(letter):
+    path = "/" + letter * ((106) // len(letter.encode()))
+    assert check_endpoint(f"ipc://{path}")
+    with pytest.raises(EndpointError, match=r"at most 107 bytes, found 10[89]"):
+        check_endpoint(f"ipc://{path}{letter}")
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that holds a lock, and its path."""
+    path = tmp_path / "locks" / "it"
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD_FOR_EVER, str(path)], stdout=subprocess.PIPE
+    )
+    with process:
+        yield process, path
+        process.kill()
+
+
+def test_what_one_process_holds_no_other_can(holder):
+    process, path = holder
+    assert process.stdout.readline() == b"held\n"
+    with pytest.raises(EndpointError, match=f"it is held by another process .*{path}"):
+        hold(path, "it")
+
+
+def test_a_lock_ends_with_its_process_however_that_ends(holder):
+    process, path = holder
+    assert process.stdout.readline() == b"held\n"
+    process.kill()
+    process.wait()
+    hold(path, "it").close()
+
+
+def test_a_lock_that_cannot_be_made_is_refused_with_the_reason(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(EndpointError, match=r"it cannot be held: .*file"):
+        hold(tmp_path / "file" / "lock", "it")
+
+
+def test_an_ipc_endpoint_is_held_beside_its_path_and_a_tcp_endpoint_by_its_port(tmp_path):
+    with hold_endpoint(f"ipc://{tmp_path}/world"):
+        assert (tmp_path / "world.lock").exists()
+    assert hold_endpoint("tcp://127.0.0.1:5555") is None

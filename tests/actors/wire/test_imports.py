@@ -1,0 +1,60 @@
+"""What no package of the system does, and what ssd_wire does without."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ssd_wire
+
+ROOT = Path(__file__).parents[3]
+SOURCES = sorted(
+    path
+    for folder in ("actors", "deploy", "envs", "influence", "learner")
+    for path in (ROOT / folder).rglob("*.py")
+)
+PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+PICKLING_CALLS = {"recv_pyobj", "send_pyobj", "torch.load", "torch.save", "np.save", "np.load"}
+PICKLING_OPTIONS = {"allow_pickle"}
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys, ssd_wire
+for module in pkgutil.iter_modules(ssd_wire.__path__):
+    importlib.import_module(f"ssd_wire.{module.name}")
+    print(module.name)
+assert not {"torch", "numba"} & set(sys.modules), "the wire is heavy"
+"""
+
+
+def names_in(tree):
+    """All that a module imports, calls, or names as an option."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            case ast.ImportFrom(module=str(module)):
+                yield module.partition(".")[0]
+            case ast.Call():
+                yield ast.unparse(node.func)
+                yield ast.unparse(node.func).rpartition(".")[2]
+            case ast.keyword(arg=str(option)):
+                yield option
+
+
+def test_there_are_sources_to_look_at():
+    assert Path(ssd_wire.__file__) in SOURCES
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
+def test_no_module_pickles(path):
+    names = set(names_in(ast.parse(path.read_text(encoding="utf-8"))))
+    assert not names & (PICKLES | PICKLING_CALLS | PICKLING_OPTIONS)
+
+
+def test_the_whole_wire_starts_without_torch_and_numba():
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL], check=True, capture_output=True, text=True
+    )
+    assert "codec" in done.stdout.split()

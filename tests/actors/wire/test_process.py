@@ -1,0 +1,155 @@
+"""What every process of a run does alike."""
+
+import http.client
+import json
+import os
+import socket
+
+import click
+import pytest
+from click.testing import CliRunner
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from ssd_wire import process
+from ssd_wire.errors import EndpointError, RefusedError, RunFileError
+from ssd_wire.process import announce, process_options, reports_errors, serve_metrics, write_whole
+
+
+class Thermometer(Collector):
+    """Reads one metric."""
+
+    degrees = 20
+
+    def collect(self):
+        yield GaugeMetricFamily("degrees", "How warm it is.", self.degrees)
+
+
+@pytest.fixture(autouse=True)
+def servers_end(monkeypatch):
+    """Have metrics servers end with their test."""
+    started = []
+    start = process.start_http_server
+
+    def start_and_note(*args):
+        started.append(start(*args))
+        return started[-1]
+
+    monkeypatch.setattr(process, "start_http_server", start_and_note)
+    yield
+    for server, thread in started:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def read_metrics(address):
+    connection = http.client.HTTPConnection(address, timeout=20)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def test_metrics_are_read_when_asked_for_at_the_address_told():
+    thermometer = Thermometer()
+    address = serve_metrics(thermometer, "127.0.0.1:0")
+    host, _, port = address.partition(":")
+    assert host == "127.0.0.1"
+    assert int(port) > 0
+    assert "\ndegrees 20.0\n" in read_metrics(address)
+    thermometer.degrees = 21
+    assert "\ndegrees 21.0\n" in read_metrics(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "9090",
+        ":9090",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:x",
+        "127.0.0.1:65536",
+        "256.0.0.1:0",
+    ],
+)
+def test_an_unusable_metrics_address_is_refused_as_it_was_given(address):
+    with pytest.raises(EndpointError, match=f"metrics address '{address}': "):
+        serve_metrics(Thermometer(), address)
+
+
+def test_a_metrics_port_that_is_taken_is_refused():
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+        with pytest.raises(EndpointError, match=f"metrics address '{address}': .*in use"):
+            serve_metrics(Thermometer(), address)
+
+
+def test_a_process_leaves_word_where_it_is(tmp_path):
+    announce(tmp_path, "env-0", {"metrics": "127.0.0.1:1", "world": "ipc:///w"})
+    entry = json.loads((tmp_path / "processes" / "env-0.json").read_text())
+    assert entry == {
+        "role": "env-0",
+        "pid": os.getpid(),
+        "metrics": "127.0.0.1:1",
+        "world": "ipc:///w",
+    }
+
+
+def test_a_process_without_a_run_directory_leaves_no_word(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    announce(None, "env-0", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_replaced_as_a_whole_and_nothing_stays_beside_it(tmp_path):
+    path = tmp_path / "folder" / "file"
+    write_whole(path, "the first, which is longer")
+    with path.open() as reader:
+        write_whole(path, "the second")
+        assert reader.read() == "the first, which is longer"
+    assert path.read_text() == "the second"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("fault", [RunFileError, EndpointError, RefusedError])
+def test_what_can_only_fail_again_ends_in_one_line_and_exit_code_78(fault):
+    @click.command()
+    @reports_errors
+    def command():
+        raise fault("wanted this, found that")
+
+    result = CliRunner().invoke(command)
+    assert result.exit_code == 78
+    assert result.stderr == "error: wanted this, found that\n"
+
+
+def test_an_error_of_our_own_is_not_hidden():
+    @click.command()
+    @reports_errors
+    def command():
+        raise ZeroDivisionError
+
+    assert isinstance(CliRunner().invoke(command).exception, ZeroDivisionError)
+
+
+def test_every_process_takes_the_same_options(tmp_path):
+    given = {}
+
+    @click.command()
+    @process_options
+    def command(**options):
+        given.update(options)
+
+    CliRunner().invoke(command, ["--run", "run.toml"], catch_exceptions=False)
+    assert {name: value and str(value) for name, value in given.items()} == {
+        "run_file": "run.toml",
+        "run_dir": None,
+        "metrics": "127.0.0.1:0",
+        "lifeline": None,
+    }
+    assert CliRunner().invoke(command, []).exit_code == 2
+    assert CliRunner().invoke(command, ["--run", str(tmp_path)]).exit_code == 2

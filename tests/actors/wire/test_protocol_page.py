@@ -1,0 +1,139 @@
+"""PROTOCOL.md says what the code does: its tables, examples and limits are read and compared."""
+
+import hashlib
+import json
+import re
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zmq
+
+import ssd_wire
+from ssd_envs.spec import GameSettings
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_wire import codec, endpoints, fields
+from ssd_wire.codec import decode, encode
+from ssd_wire.fields import layout
+from ssd_wire.links import Dealer, Publisher, Router, Subscriber
+from ssd_wire.messages import MESSAGES, Act
+from ssd_wire.runfile import RunSettings, fingerprint
+from ssd_wire.weights import Weights, decode_weights, encode_weights
+
+PAGE = (Path(ssd_wire.__file__).parent / "PROTOCOL.md").read_text(encoding="utf-8")
+SCALARS = {int: "natural", str: "text", bool: "flag"}
+WRITE_ONLY = {"CONFLATE", "ROUTER_MANDATORY"}  # ZeroMQ does not tell them; what they do is tested
+
+
+def part(title):
+    """What stands under a title, up to the next one."""
+    [text] = re.findall(rf"^#+ {title}\n(.*?)(?=^#|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    return text
+
+
+def rows(text):
+    """The cells of a part's tables, without their heads."""
+    bodies = re.sub(r"^\|.*\n\|-.*\n", "", text, flags=re.MULTILINE)
+    lines = re.findall(r"^\| (.*) \|$", bodies, re.MULTILINE)
+    return [tuple(cell.strip() for cell in line.split(" | ")) for line in lines]
+
+
+def hex_blocks(text):
+    """The bytes of a part's examples, without their comments."""
+    for block in re.findall(r"^```hex\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        yield bytes.fromhex("".join(line.partition("#")[0] for line in block.splitlines()))
+
+
+def described(kind):
+    """A message's fields as the page has to describe them."""
+    told = layout(kind)
+    for name, of in told.scalars:
+        yield name, SCALARS[of]
+    for field in told.arrays:
+        axes = ", ".join(f"{axis}+{more}" if more else axis for axis, more in field.axes)
+        bounded = field.below and field.dtype == np.uint8
+        bound = f" < {field.below}" if bounded else ""
+        yield field.name, f"{field.dtype} [{axes}]{bound}"
+
+
+def test_the_page_describes_every_message_in_order():
+    titles = re.findall(r"^### (\w+)$", part("Every message") + PAGE, re.MULTILINE)
+    assert [title for title in titles if title.lower() in MESSAGES] == [
+        kind.__name__ for kind in MESSAGES.values()
+    ]
+
+
+@pytest.mark.parametrize("kind", MESSAGES.values(), ids=MESSAGES)
+def test_the_page_describes_every_field_in_order_with_its_type_and_axes(kind):
+    table = rows(part(kind.__name__))
+    assert [(name, of) for name, of, _ in table] == list(described(kind))
+    assert all(meaning for _, _, meaning in table)
+
+
+def test_the_page_names_every_axis():
+    named = {row[0] for row in rows(part("Messages as bytes")) if len(row) == 3}
+    arrays = [field for kind in MESSAGES.values() for field in layout(kind).arrays]
+    used = {axis for field in arrays for axis, _ in field.axes} | {field.below for field in arrays}
+    assert named == {axis for axis in used if axis.isupper()}
+
+
+def test_the_example_of_an_act_is_its_bytes():
+    frames = list(hex_blocks(part("An example")))
+    act = Act(world=1, lane=0, tick=7, action=np.array([4, 8], np.uint8))
+    assert [bytes(frame) for frame in encode(act)] == frames
+    assert decode(frames, (Act,), {"B": 2, "A": 9}).action.tolist() == [4, 8]
+
+
+def test_the_example_of_weights_is_its_bytes():
+    [frame] = hex_blocks(part("Weights"))
+    assert encode_weights(Weights(1, 2, 1600, {"w": np.array([[1, -2]], np.float32)})) == frame
+    assert decode_weights(frame, {"w": (1, 2)}).tensors["w"].tolist() == [[1, -2]]
+
+
+def test_the_page_states_the_limits_that_hold():
+    stated = {limit.split()[0].rstrip(","): int(value) for limit, value in rows(part("Limits"))}
+    holding = {**vars(codec), **vars(fields), **vars(endpoints)}
+    assert stated == {name: holding[name] for name in stated}
+    assert len(stated) == 8
+
+
+def test_the_page_states_the_options_that_sockets_have(socket_dir):
+    with (
+        closing(Router(f"ipc://{socket_dir}/router")) as router,
+        closing(Publisher(f"ipc://{socket_dir}/publisher")) as publisher,
+        closing(Dealer(router.endpoint, b"dealer")) as dealer,
+        closing(Subscriber(publisher.endpoint)) as subscriber,
+    ):
+        links = {"ROUTER": router, "PUB": publisher, "DEALER": dealer, "SUB": subscriber}
+        stated = [row for row in rows(part("Transport")) if len(row) == 3]
+        assert len(stated) == 13
+        for option, value, where in stated:
+            name = option.split()[0]
+            for kind in concerned(where, links) if name not in WRITE_ONLY else ():
+                found = links[kind].socket.getsockopt(getattr(zmq, name))
+                assert found == int(value), (name, kind)
+
+
+def concerned(where, links):
+    if where == "all":
+        return list(links)
+    if where.startswith("all but "):
+        return [name for name in links if name != where.removeprefix("all but ")]
+    return [where]
+
+
+def test_the_example_of_a_fingerprint_is_that_of_the_settings_it_names():
+    text = part("Fingerprint")
+    [canonical] = re.findall(r"^```json\n(.*?)\n```", text, re.MULTILINE | re.DOTALL)
+    [mark] = re.findall(r"has the fingerprint `(\w+)`", text)
+    settings = [
+        RunSettings(),
+        GameSettings(name="harvest"),
+        ExperimentSettings(),
+        NetworkSettings(),
+    ]
+    dumped = [codec.PROTOCOL_VERSION, *(one.model_dump(mode="json") for one in settings)]
+    assert json.loads(canonical) == dumped
+    assert hashlib.sha256(canonical.encode("ascii")).hexdigest()[:16] == mark
+    assert fingerprint(*settings) == mark

@@ -1,0 +1,123 @@
+"""Run files: sections, overrides, and errors that say what to change."""
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from ssd_wire.errors import RunFileError
+from ssd_wire.runfile import RunSettings, load_run_file, override, section
+
+
+@pytest.fixture
+def load(tmp_path):
+    def write_and_load(text):
+        path = tmp_path / "run.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_run_file(path)
+
+    return write_and_load
+
+
+class Sweets(BaseModel):
+    """A section of some other package."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    weight: float = 1.0
+    many: tuple[int, ...] = ()
+
+
+def test_a_section_is_validated_by_the_settings_it_belongs_to(load):
+    sections = load('[run]\nlanes = 3\n[sweets]\nkind = "toffée"\nmany = [1, 2]')
+    assert section(sections, "run", RunSettings) == RunSettings(lanes=3)
+    assert section(sections, "sweets", Sweets) == Sweets(kind="toffée", many=(1, 2))
+
+
+def test_an_absent_section_has_all_its_defaults(load):
+    assert section(load(""), "run", RunSettings) == RunSettings()
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("[run", "is not TOML"),
+        ("[run]\nseed = 1\nseed = 2", "is not TOML"),
+        ("seed = 1", r"wanted \[sections\] only, found the key 'seed' outside"),
+        ("[[run]]", r"wanted \[sections\] only, found the key 'run' outside"),
+        (b"[run]\n# caf\xe9", "cannot be read"),
+    ],
+    ids=["no TOML", "a key twice", "a key outside", "a list of sections", "no UTF-8"],
+)
+def test_a_file_that_is_no_run_file_is_refused_by_name(text, wrong, load):
+    with pytest.raises(RunFileError, match=rf"run\.toml: {wrong}"):
+        load(text)
+
+
+def test_a_missing_run_file_is_refused_by_name(tmp_path):
+    with pytest.raises(RunFileError, match=r"nowhere\.toml: cannot be read: .*No such file"):
+        load_run_file(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("lanes = 0", [r"\[run\] lanes: .*greater than or equal to 1, found 0"]),
+        ('seed = "x"', [r"\[run\] seed: .*integer.*, found 'x'"]),
+        ("lines = 2", [r"\[run\] lines: .*not permitted, found 2"]),
+        (
+            "games = 5000\nwindow = 1.5",
+            [r"\[run\] games: .*4096, found 5000", r"\[run\] window: .*integer.*found 1\.5"],
+        ),
+    ],
+    ids=["out of range", "another type", "an unknown key", "two at once"],
+)
+def test_an_unusable_setting_is_named_with_what_was_wanted_and_found(text, lines, load):
+    with pytest.raises(RunFileError, match="\n".join(lines)) as refused:
+        section(load(f"[run]\n{text}"), "run", RunSettings)
+    assert len(str(refused.value).splitlines()) == len(lines)
+
+
+def test_a_missing_setting_and_one_within_a_list_are_named(load):
+    with pytest.raises(RunFileError, match=r"\[sweets\] kind: Field required"):
+        section(load(""), "sweets", Sweets)
+    with pytest.raises(RunFileError, match=r"\[sweets\] many\.1: .*integer.*, found 'x'"):
+        section(load('[sweets]\nkind = "k"\nmany = [1, "x"]'), "sweets", Sweets)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        (" 3 ", 3),
+        ("0.5", 0.5),
+        ("1e3", 1000.0),
+        ("inf", float("inf")),
+        ("true", True),
+        ("[1, 2]", [1, 2]),
+        ('"quoted"', "quoted"),
+        ('"3"', "3"),
+        ("bare", "bare"),
+        ("two words", "two words"),
+        ("a=b", "a=b"),
+        ("maps/room.txt", "maps/room.txt"),
+        ("###\n#+#\n###", "###\n#+#\n###"),
+        ("", ""),
+    ],
+)
+def test_an_override_is_read_as_toml_and_what_is_none_is_text(text, value):
+    found = override({}, [f"sweets.key={text}"])["sweets"]["key"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_overrides_apply_in_order_and_leave_the_rest_and_their_origin_alone():
+    sections = {"run": {"seed": 1, "lanes": 2}}
+    changed = override(sections, ["run.seed=3", " run.seed =4", "game.name=harvest"])
+    assert changed == {"run": {"seed": 4, "lanes": 2}, "game": {"name": "harvest"}}
+    assert sections == {"run": {"seed": 1, "lanes": 2}}
+
+
+@pytest.mark.parametrize("text", ["run.seed", "seed=1", "run.=1", ".seed=1", "=1", ""])
+def test_an_override_of_another_form_is_refused_as_it_was_given(text):
+    with pytest.raises(RunFileError, match=f"wanted section.key=value, found '{text}'"):
+        override({}, [text])

@@ -1,0 +1,332 @@
+"""The learner's loop, over letters in lists."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ssd_learner.archive import Archive, restore
+from ssd_learner.checkpoint import newest_checkpoint, read_checkpoint
+from ssd_learner.intake import Intake
+from ssd_learner.learner import Learner
+from ssd_learner.metrics import LearnerMetrics
+from ssd_wire.codec import encode
+from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
+from ssd_wire.weights import decode_weights
+
+FINGERPRINT = "this run"
+STEPS_OF_A_SEGMENT = 8 * 5
+ACTOR = b"actor 7"
+
+
+class ListMail:
+    """Delivers a list of letters at each wait, and asks to stop when there is none left."""
+
+    def __init__(self):
+        self.rounds = []
+        self.waits = []
+        self.sent = []  # (peer, message)
+        self.published = []
+        self.between = None  # what else to do while the learner waits
+        self._here = []
+
+    def wait(self, seconds):
+        self.waits.append(seconds)
+        if self.between is not None:
+            self.between()
+        if not self.rounds:
+            return False
+        self._here = self.rounds.pop(0)
+        return True
+
+    def receive(self):
+        while self._here:
+            peer, message = self._here.pop(0)
+            frames = message if isinstance(message, list) else encode(message)
+            yield peer, [bytes(frame) for frame in frames]
+
+    def send(self, peer, message):
+        self.sent.append((peer, message))
+        return True
+
+    def publish(self, frame):
+        self.published.append(frame)
+
+    def acks(self, peer=ACTOR):
+        """Received, trained and durable of each Ack that went to a peer."""
+        acks = [message for to, message in self.sent if to == peer and isinstance(message, Ack)]
+        return [(ack.received, ack.trained, ack.durable) for ack in acks]
+
+
+class Office:
+    """A learner with a folder and a clock of its own."""
+
+    def __init__(self, folder, trainer, budget=math.inf):
+        self.folder = folder
+        self.now = 0.0
+        self.mail = ListMail()
+        clocks = restore(folder, trainer, FINGERPRINT)
+        marks = clocks.watermarks if clocks else ()
+        self.intake = Intake(1, 99, FINGERPRINT, 100, marks)
+        self.archive = Archive(folder, folder / "ledger.json", 10.0, 2, lambda: self.now)
+        sizes = {"T": 8, "B": 5, "N": 4, "W": 6, "A": 7, "P": 11, "S": trainer.network.state_size}
+        self.learner = Learner(self.mail, trainer, self.intake, self.archive, sizes, 2, budget)
+
+    def live(self, *rounds):
+        """Let it live through rounds of letters, and stop."""
+        self.mail.rounds = [list(letters) for letters in rounds]
+        self.learner.live()
+        return self.mail
+
+
+@pytest.fixture
+def trainer(make_trainer):
+    return make_trainer(batch_segments=2)
+
+
+@pytest.fixture
+def office(tmp_path, trainer):
+    return Office(tmp_path, trainer)
+
+
+@pytest.fixture
+def letter(make_segment, trainer):
+    """Makes what actor 7 sends: its Hello (0), or its segment of a number."""
+
+    def make(number):
+        if number == 0:
+            return (ACTOR, Hello(1, 0, 7, FINGERPRINT))
+        return (ACTOR, make_segment(trainer, seed=number, epoch=7, seq=number))
+
+    return make
+
+
+def test_hello_is_answered_with_progress_and_the_current_weights(office, letter):
+    mail = office.live([letter(0)])
+    (peer, welcome), *_ = mail.sent
+    assert peer == ACTOR
+    assert isinstance(welcome, Welcome)
+    assert (welcome.received, welcome.trained, welcome.durable, welcome.window) == (0, 0, 0, 2)
+    tensors = office.learner.trainer.tensors()
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    weights = decode_weights(welcome.weights.tobytes(), shapes)
+    assert (weights.learner, weights.version) == (99, 0)
+    assert all((weights.tensors[name] == tensors[name]).all() for name in tensors)
+
+
+def test_a_segment_is_acknowledged_when_received_when_trained_and_when_durable(office, letter):
+    mail = office.live([letter(0)], [letter(1)])
+    assert mail.acks() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
+
+
+def test_an_update_takes_the_oldest_and_no_more_than_a_batch(office, letter):
+    mail = office.live([letter(0), letter(1), letter(2), letter(3)])
+    assert mail.acks()[3:] == [(3, 2, 0), (3, 3, 0), (3, 3, 3)]
+    assert office.learner.trainer.version == 2
+    assert office.learner.trainer.own_steps == 3 * STEPS_OF_A_SEGMENT
+
+
+def test_an_update_waits_for_nobody(office, letter):
+    office.live([letter(0), (b"actor 8", Hello(1, 1, 8, FINGERPRINT))], [letter(1)])
+    assert office.learner.trainer.version == 1
+
+
+def test_new_weights_are_published_at_the_start_and_after_every_update(office, letter):
+    mail = office.live([letter(0), letter(1)], [letter(2)])
+    shapes = {name: tensor.shape for name, tensor in office.learner.trainer.tensors().items()}
+    weights = [decode_weights(frame, shapes) for frame in mail.published]
+    assert [one.version for one in weights] == [0, 1, 2]
+    assert [one.own_steps for one in weights] == [0, 40, 80]
+
+
+def test_no_checkpoint_is_written_before_its_time(office, letter):
+    written = []
+    office.mail.between = lambda: written.append(office.archive.written)
+    office.live([letter(0), letter(1)], [letter(2)], [])
+    assert written == [0, 0, 0, 0]
+    assert office.archive.written == 1  # the last one, when it stopped
+
+
+def test_news_becomes_durable_when_the_time_has_come(office, letter):
+    def pass_time():
+        office.now += 6.0
+
+    office.mail.between = pass_time
+    mail = office.live([letter(0), letter(1)], [], [])
+    assert office.archive.written >= 1
+    assert mail.acks() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
+
+
+def test_who_says_bye_is_made_durable_at_once(office, letter):
+    waiting = []
+    office.mail.between = lambda: waiting.append(office.mail.acks()[-1:])
+    office.live([letter(0), letter(1)], [(ACTOR, Bye(7))], [])
+    assert waiting[-2] == [(1, 1, 1)]
+
+
+def test_when_asked_to_stop_all_that_has_arrived_is_trained_and_made_durable(office, letter):
+    letters = [letter(number) for number in range(8)]
+    mail = office.live(letters)
+    assert mail.acks()[-1] == (7, 7, 7)
+    clocks, _ = read_checkpoint(newest_checkpoint(office.folder))
+    assert clocks.own_steps == 7 * STEPS_OF_A_SEGMENT
+    assert [mark.handled for mark in clocks.watermarks] == [7]
+
+
+def test_who_starts_again_knows_what_is_durable_and_goes_on_from_there(
+    office, letter, make_trainer
+):
+    office.live([letter(0), letter(1), letter(2)])
+    following = Office(office.folder, make_trainer(seed=77, batch_segments=2))
+    mail = following.live([letter(0), letter(2), letter(3)])
+    assert [type(message) for _, message in mail.sent[:2]] == [Welcome, Ack]
+    assert mail.sent[0][1].durable == 2
+    assert mail.acks() == [(2, 2, 2), (3, 2, 2), (3, 3, 2), (3, 3, 3)]
+    assert following.learner.trainer.own_steps == 3 * STEPS_OF_A_SEGMENT
+
+
+class TestPatience:
+    """How long the learner waits for letters."""
+
+    def test_is_none_while_segments_wait(self, office, letter):
+        mail = office.live([letter(0), letter(1), letter(2), letter(3)], [])
+        assert mail.waits[1] == 0.0
+
+    def test_is_short_while_a_checkpoint_may_become_due(self, office, letter):
+        mail = office.live([letter(0), letter(1)], [])
+        assert 0 < mail.waits[1] <= 0.5
+
+    def test_ends_when_the_checkpoint_is_due(self, office, letter):
+        def pass_time():
+            office.now += 4.9
+
+        office.mail.between = pass_time
+        mail = office.live([letter(0), letter(1)], [])
+        assert mail.waits[1] == pytest.approx(0.5)
+        assert mail.waits[2] == pytest.approx(0.2)
+
+    def test_is_long_when_there_is_nothing_to_do(self, office):
+        assert office.live([]).waits == [1.0, 1.0]
+
+
+class TestNonsense:
+    """Bytes that are no message of this run."""
+
+    @pytest.fixture(params=["no message", "another shape", "an action that is none"])
+    def nonsense(self, request, make_segment, trainer):
+        if request.param == "no message":
+            return (ACTOR, [b"nonsense"])
+        if request.param == "another shape":
+            return (ACTOR, make_segment(trainer, steps=4, epoch=7, seq=1))
+        segment = make_segment(trainer, epoch=7, seq=1)
+        return (ACTOR, replace(segment, actions=np.full_like(segment.actions, 7)))
+
+    def test_is_refused_for_good_and_counted(self, office, letter, nonsense):
+        mail = office.live([letter(0), nonsense])
+        (refused,) = [message for _, message in mail.sent if isinstance(message, Refused)]
+        assert refused.fatal
+        assert office.learner.protocol_errors == 1
+        assert office.learner.trainer.version == 0
+
+    def test_harms_nobody_else(self, office, letter, nonsense):
+        mail = office.live([nonsense], [letter(0), letter(1), nonsense, letter(2)])
+        assert mail.acks()[-1] == (2, 2, 2)
+
+
+def test_a_refusal_is_counted(office):
+    office.live([(ACTOR, Hello(2, 0, 7, FINGERPRINT))])
+    assert office.learner.refusals == 1
+
+
+class TestAnUpdateThatIsNotFinite:
+    """It must not outlive the process."""
+
+    @pytest.fixture
+    def exploding(self, letter):
+        actor, segment = letter(2)
+        huge = np.full_like(segment.reward, 3e38)
+        return (actor, replace(segment, reward=huge))
+
+    def test_ends_the_process_and_leaves_no_checkpoint(self, office, letter, exploding):
+        with pytest.raises(ArithmeticError, match="update 2 is not finite"):
+            office.live([letter(0), letter(1)], [exploding], [])
+        assert newest_checkpoint(office.folder) is None
+
+    def test_is_never_published(self, office, letter, exploding):
+        with pytest.raises(ArithmeticError):
+            office.live([letter(0), letter(1)], [exploding], [])
+        assert len(office.mail.published) == 2
+
+
+class TestAtTheBudget:
+    """The run is complete, and yet it answers."""
+
+    @pytest.fixture
+    def office(self, tmp_path, trainer):
+        return Office(tmp_path, trainer, budget=2 * STEPS_OF_A_SEGMENT)
+
+    def test_the_last_weights_are_durable_at_once(self, office, letter):
+        written = []
+        office.mail.between = lambda: written.append(office.archive.written)
+        office.live([letter(0), letter(1)], [letter(2)], [])
+        assert written == [0, 0, 1, 1]
+
+    def test_what_comes_after_is_acknowledged_counted_and_not_trained(self, office, letter):
+        mail = office.live([letter(number) for number in range(6)], [letter(6)])
+        assert office.learner.trainer.own_steps == 2 * STEPS_OF_A_SEGMENT
+        assert office.intake.counts.surplus == 4
+        assert mail.acks()[-1] == (6, 6, 6)
+        assert mail.sent[-1][1].complete
+
+    def test_who_starts_again_is_still_complete(self, office, letter, make_trainer):
+        office.live([letter(number) for number in range(4)])
+        following = Office(office.folder, make_trainer(), budget=2 * STEPS_OF_A_SEGMENT)
+        mail = following.live([letter(0), letter(4)])
+        assert mail.sent[0][1].complete
+        assert following.learner.trainer.own_steps == 2 * STEPS_OF_A_SEGMENT
+
+    def test_a_greater_budget_goes_on(self, office, letter, make_trainer):
+        office.live([letter(number) for number in range(4)])
+        following = Office(office.folder, make_trainer(), budget=3 * STEPS_OF_A_SEGMENT)
+        following.live([letter(0), letter(4)])
+        assert following.learner.trainer.own_steps == 3 * STEPS_OF_A_SEGMENT
+
+
+def test_each_actor_hears_of_its_own_progress_only_and_only_of_news(office, letter):
+    other = b"actor 8"
+    mail = office.live(
+        [letter(0), (other, Hello(1, 1, 8, FINGERPRINT))], [letter(1)], [letter(2)], []
+    )
+    # Trained segments are news to 7; newer weights are news to 8.
+    assert mail.acks(other) == [(0, 0, 0), (0, 0, 0)]
+    assert len(mail.acks()) == 5
+
+
+def test_policy_lag_is_the_mean_number_of_updates_since_it_acted(office, letter):
+    actor, third = letter(3)
+    fresh = (actor, replace(third, version=1))
+    office.live([letter(0), letter(1)], [letter(2), fresh])
+    assert office.learner.lag == 0.5
+
+
+def test_the_ledger_tells_what_the_checkpoint_holds(office, letter):
+    office.live([letter(0), letter(1), letter(1), letter(2)])
+    account = json.loads((office.folder / "ledger.json").read_text())
+    assert account["own_steps"] == 2 * STEPS_OF_A_SEGMENT
+    assert account["updates"] == 1
+    assert account["segments"] == {"received": 2, "trained": 2, "surplus": 0, "duplicate": 1}
+
+
+def test_metrics_read_the_learner_s_state(office, letter):
+    office.live([letter(0), letter(1), letter(1), letter(2)], [(ACTOR, [b"nonsense"])])
+    found = {
+        metric.name: metric.samples[0].value for metric in LearnerMetrics(office.learner).collect()
+    }
+    assert found["ssd_learner_own_steps"] == 2 * STEPS_OF_A_SEGMENT
+    assert found["ssd_learner_segments_received"] == 2
+    assert found["ssd_learner_segments_duplicate"] == 1
+    assert found["ssd_learner_protocol_errors"] == 1
+    assert found["ssd_learner_checkpoints"] == 1
+    assert found["ssd_learner_moa_loss_nats"] == office.learner.report.moa_loss
