@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
+
 BIN = Path(sys.executable).parent
 AGENTS = 2
 LOOPBACK = "tcp://127.0.0.1:0"

@@ -5,6 +5,10 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
+
 ROLES = ("actor-0-1", "learner-0", "env-0")
 
 

@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 from safetensors import safe_open
+
+pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
 
 
 def test_a_run_trains_every_agent_to_its_steps_and_its_account_adds_up(start):

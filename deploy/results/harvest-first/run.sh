@@ -7,7 +7,7 @@ export PATH="$PWD/.venv/bin:$PATH"
 runs=runs/harvest-first
 for seed in 1 2; do
     for preset in harvest-moa harvest-a3c; do
-        timeout --signal=INT 900 ssd-train "$preset" --seed "$seed" --run-dir "$runs/$preset-$seed" ||
+        timeout --foreground --signal=INT 900 ssd-train "$preset" --seed "$seed" --run-dir "$runs/$preset-$seed" ||
             test $? = 124 # the quarter of an hour is over
     done
 done

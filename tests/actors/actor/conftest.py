@@ -27,8 +27,7 @@ def _seed():
     torch.manual_seed(20)
 
 
-def read(frames):
-    """Any message, whoever it is for."""
+def read_frames(frames):
     return decode([bytes(frame) for frame in frames], KINDS, {})
 
 
@@ -138,7 +137,7 @@ class ListLine:
         if self.blocked:
             return False
         self.bytes_sent.append(b"".join(bytes(frame) for frame in frames))
-        self.sent.append(read(frames))
+        self.sent.append(read_frames(frames))
         return True
 
     def arrive(self, *messages):
@@ -154,6 +153,12 @@ class ListLine:
         """What was sent since the last look."""
         sent, self.sent = self.sent, []
         return sent
+
+
+@pytest.fixture
+def read():
+    """Reads any message, whoever it is for."""
+    return read_frames
 
 
 @pytest.fixture
