@@ -30,7 +30,7 @@ _Z = statistics.NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
 
 @dataclass(frozen=True)
 class Point:
-    """One window of one run, and what its learners said when it ended.
+    """One window of one run, and what its learners said in its time, on average.
 
     Attributes:
         run: Preset of the run.
@@ -98,18 +98,40 @@ def _point(
     mean, low, high = interval([episode["collective_return"] for episode in window])
     equalities = [e["equality"] for e in window if e["equality"] is not None]
     times = [record["time"] for record in records]
-    at = max(0, bisect.bisect_right(times, window[-1]["time"]) - 1)
-    record = records[at] if records else {}
+    end = bisect.bisect_right(times, window[-1]["time"])
+    begin = min(bisect.bisect_left(times, window[0]["time"]), end - 1)
+    heard = records[max(0, begin) : end]
     return Point(
         run=sections.get("preset", {}).get("name", "run"),
         seed=section(sections, "run", RunSettings).seed,
-        own_steps=round(statistics.fmean(record.get("own_steps", [0]))),
+        own_steps=round(statistics.fmean(heard[-1]["own_steps"])) if heard else 0,
         collective_return=round(mean, 2),
         low=round(low, 2),
         high=round(high, 2),
         equality=_mean(equalities),
-        **{name: _mean([n for n in record.get(name, []) if n is not None]) for name in _SAID},
+        **{name: _mean(_numbers(heard, name)) for name in _SAID},
     )
+
+
+def _numbers(records: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+    """What all agents said of one measure in all these records."""
+    return [n for record in records for n in record.get(name, []) if n is not None]
+
+
+def moa_margin(run_dir: Path) -> tuple[float, float, float] | None:
+    """By how much the MOAs' loss lay under the entropy of the action marginals, in nats.
+
+    Over the last quarter of a run's records, all agents together: the mean of the differences over
+    the same (t, j), and the bounds of its confidence interval. None without a MOA.
+    """
+    records = read_lines(run_dir / "metrics.jsonl")
+    last = records[-(len(records) // 4) :]
+    loss, marginal = (
+        _numbers(last, name) for name in ("moa_loss_nats", "moa_marginal_entropy_nats")
+    )
+    if len(loss) < 2:
+        return None
+    return interval([m - at_loss for m, at_loss in zip(marginal, loss, strict=True)])
 
 
 def _mean(numbers: Sequence[float]) -> float | None:
@@ -148,8 +170,8 @@ def draw(path: Path, curves: Sequence[Sequence[Point]], reference: float | None)
     panels[0].set(xlabel="own-steps, millions", ylabel="collective return, 100 episodes")
     panels[0].legend()
     if has_moa:
-        panels[1].set(xlabel="own-steps, millions", ylabel="nats", ylim=(0, None))
-        panels[1].set_title("the MOA's loss, and dotted the entropy of the action marginals")
+        panels[1].set(xlabel="own-steps, millions", ylabel="nats")
+        panels[1].set_title("MOA loss (dotted: entropy of the action marginals)")
         panels[1].legend()
     figure.savefig(path, dpi=110)
 
@@ -164,28 +186,32 @@ def main(
     run_dirs: tuple[Path, ...], table: Path | None, picture: Path | None, reference: float | None
 ) -> None:
     """Show the best 100-episode window of each run, and write or draw all windows."""
-    curves = [points for run_dir in run_dirs if (points := curve(run_dir))]
+    found = {run_dir: points for run_dir in run_dirs if (points := curve(run_dir))}
+    curves = list(found.values())
     if not curves:
         raise RunFileError(f"wanted {WINDOW} full-length episodes in a run, found fewer in all")
-    for points in curves:
-        click.echo(_words(points))
+    for run_dir, points in found.items():
+        click.echo(_words(points, moa_margin(run_dir)))
     if table is not None:
         write_csv(table, [point for points in curves for point in points])
     if picture is not None:
         draw(picture, curves, reference)
 
 
-def _words(points: Sequence[Point]) -> str:
+def _words(points: Sequence[Point], margin: tuple[float, float, float] | None) -> str:
     top, last = best(points), points[-1]
     words = (
         f"{top.run} seed {top.seed}: best window {top.collective_return:.1f} "
         f"[{top.low:.1f}, {top.high:.1f}] at {top.own_steps:,} own-steps; "
         f"last {last.collective_return:.1f} at {last.own_steps:,}"
     )
-    if last.moa_loss_nats is None:
+    if margin is None:
         return words
-    marginal = last.moa_marginal_entropy_nats
-    return f"{words}; MOA loss {last.moa_loss_nats} under {marginal} nats of the marginals"
+    mean, low, high = margin
+    return (
+        f"{words}; MOA loss {mean:.3f} [{low:.3f}, {high:.3f}] nats under the action marginals' "
+        "entropy in the last quarter"
+    )
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ class Learner:
         self.sizes = sizes
         self.window = window
         self.budget = budget
-        self.report = Report()
+        self.report: Report | None = None  # of the last update of this process
         self.lag = 0.0
         self.busy_seconds = 0.0
         self.refusals = 0
@@ -162,10 +162,11 @@ class Learner:
             return False
         self.lag = self._policy_lag(segments)
         began = time.monotonic()
-        self.report = self.trainer.learn(collate(segments, self.trainer.device))
+        report = self.trainer.learn(collate(segments, self.trainer.device))
         self.busy_seconds += time.monotonic() - began
-        if not all(map(math.isfinite, astuple(self.report))):
-            raise ArithmeticError(f"update {self.trainer.version} is not finite: {self.report}")
+        if not all(map(math.isfinite, astuple(report))):
+            raise ArithmeticError(f"update {self.trainer.version} is not finite: {report}")
+        self.report = report
         self.finish_if_complete()
         self.publish_weights()
         self.acknowledge()

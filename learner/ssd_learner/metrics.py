@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ssd_learner.learner import Learner
+from ssd_learner.trainer import Report
 
 
 class LearnerMetrics(Collector):
@@ -39,27 +40,39 @@ class LearnerMetrics(Collector):
         )
 
     def _gauges(self) -> Iterable[tuple[str, str, float]]:
-        it, report = self._learner, self._learner.report
-        return (
+        it = self._learner
+        yield from (
             ("complete", "1 when the budget is met.", it.intake.complete),
             (
                 "durable_own_steps",
                 "Own-steps in the last checkpoint.",
                 it.archive.durable_own_steps,
             ),
-            ("policy_lag_updates", "Updates between acting and training, last batch.", it.lag),
+        )
+        if it.report is not None:  # nothing is said of an update before there was one
+            yield ("policy_lag_updates", "Updates between acting and training, last batch.", it.lag)
+            yield from self._of_the_update(it.report)
+            if it.trainer.network.moa is not None:
+                yield from self._of_the_moa(it.report)
+
+    def _of_the_update(self, report: Report) -> Iterable[tuple[str, str, float]]:
+        return (
             ("learning_rate", "Learning rate of the last update.", report.learning_rate),
-            ("beta", "Weight of the influence reward in the last update.", report.beta),
             ("policy_loss", "Policy loss of the last update.", report.policy_loss),
             ("value_loss", "Value loss of the last update.", report.value_loss),
             ("policy_entropy_nats", "Entropy of the policy, last batch.", report.entropy),
+            ("reward", "Environmental reward per own-step, last batch.", report.reward),
+            ("gradient_norm", "Norm of the last gradient, before its clip.", report.gradient_norm),
+        )
+
+    def _of_the_moa(self, report: Report) -> Iterable[tuple[str, str, float]]:
+        return (
+            ("beta", "Weight of the influence reward in the last update.", report.beta),
+            ("influence_nats", "Influence per own-step, last batch.", report.influence),
             ("moa_loss_nats", "Cross-entropy of the others' next actions.", report.moa_loss),
             (
                 "moa_marginal_entropy_nats",
                 "Entropy of the others' actions, over what the MOA's loss is taken over.",
                 report.moa_marginal_entropy,
             ),
-            ("influence_nats", "Influence per own-step, last batch.", report.influence),
-            ("reward", "Environmental reward per own-step, last batch.", report.reward),
-            ("gradient_norm", "Norm of the last gradient, before its clip.", report.gradient_norm),
         )

@@ -6,7 +6,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from ssd_lab.curves import best, curve, interval, main
+from ssd_lab.curves import best, curve, interval, main, moa_margin
 
 HORIZON = 30
 
@@ -26,6 +26,7 @@ def make_run(folder, returns, lengths=None):
     with (folder / "metrics.jsonl").open("w") as file:
         for time in range(0, len(returns), 10):
             said = {"moa_loss_nats": [1.0, 3.0], "influence_nats": [None, None]}
+            said["moa_marginal_entropy_nats"] = [2.0, 2.0]
             line = {"time": time, "own_steps": [1000 * time, 1200 * time], **said}
             file.write(json.dumps(line) + "\n")
     return folder
@@ -51,6 +52,27 @@ def test_a_window_stands_at_the_own_steps_recorded_when_it_ended(tmp_path):
     assert point.own_steps == 1100 * 90
     assert point.moa_loss_nats == 2.0
     assert point.influence_nats is None
+
+
+def test_the_margin_is_what_the_moas_loss_lies_under_the_marginals_in_the_last_quarter(tmp_path):
+    run = make_run(tmp_path / "run", [5.0] * 100)
+    with (run / "metrics.jsonl").open("w") as file:
+        for record in range(40):
+            late = record >= 30
+            said = {
+                "moa_loss_nats": [1.0, 1.0, None],
+                "moa_marginal_entropy_nats": [1.5, 1.7, None] if late else [0.0, 0.0, None],
+            }
+            file.write(json.dumps({"time": record, "own_steps": [0, 0, 0], **said}) + "\n")
+    mean, low, high = moa_margin(run)
+    assert mean == pytest.approx(0.6)
+    assert 0.5 < low < mean < high < 0.7
+
+
+def test_a_run_without_a_moa_has_no_margin(tmp_path):
+    run = make_run(tmp_path / "run", [5.0] * 100)
+    (run / "metrics.jsonl").write_text('{"time": 1, "own_steps": [0], "moa_loss_nats": [null]}\n')
+    assert moa_margin(run) is None
 
 
 def test_the_best_window_is_the_one_with_the_highest_return(tmp_path):

@@ -193,10 +193,3 @@ class TestANewWorld:
         assert flat(segment.reward) == [10, 20, 30]
         assert flat(segment.influence) == [100, 101, 102]
         assert segment.state.tolist() == [[0, 0]]
-
-    def test_pays_no_debt_of_the_old_one(self):
-        lane = Lane(0, CountingMind("pmi"), SHAPE)
-        live(lane, range(6))
-        lane.enter(world=8)
-        segment = live(lane, range(5))[4]
-        assert flat(segment.influence) == pytest.approx([100.51, 101.52, 102.53])
