@@ -330,3 +330,9 @@ def test_metrics_read_the_learner_s_state(office, letter):
     assert found["ssd_learner_protocol_errors"] == 1
     assert found["ssd_learner_checkpoints"] == 1
     assert found["ssd_learner_moa_loss_nats"] == office.learner.report.moa_loss
+
+
+def test_before_the_first_update_nothing_is_said_of_one(office):
+    names = {metric.name for metric in LearnerMetrics(office.learner).collect()}
+    assert "ssd_learner_updates" in names
+    assert not names & {"ssd_learner_policy_loss", "ssd_learner_moa_loss_nats"}
