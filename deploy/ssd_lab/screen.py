@@ -127,7 +127,7 @@ def plain(progress: Progress, heading: Heading) -> str:
         f"equality {number(outcome.equality)}{_defined(outcome)}",
     ]
     if heading.has_moa:
-        parts.append(f"influence {number(progress.mean('influence_nats'), 4)}")
+        parts.append(f"influence {digits(progress.mean('influence_nats'))}")
         parts.append(f"MOA loss {number(progress.mean('moa_loss_nats'), 3)}")
     parts.append(f"lag {number(progress.mean('policy_lag_updates'), 1)}")
     parts.extend(_trouble(progress))
@@ -204,7 +204,7 @@ def _cells(agent: AgentProgress, heading: Heading, width: int) -> Iterator[tuple
     yield "updates", f"{agent.updates:,}"
     yield "return", number(agent.episode_return)
     if heading.has_moa:
-        yield "influence", number(measures["influence_nats"], 4)
+        yield "influence", digits(measures["influence_nats"])
         yield "MOA loss", number(measures["moa_loss_nats"], 3)
         if width >= WIDE:
             yield "marginal", number(measures["moa_marginal_entropy_nats"], 3)
@@ -232,3 +232,8 @@ def _defined(outcome: Outcome) -> str:
 def number(value: float | None, places: int = 2) -> str:
     """A number for people; a dash where there is none."""
     return "–" if value is None else f"{value:,.{places}f}"
+
+
+def digits(value: float | None) -> str:
+    """Two digits of a number of unknown size; a dash where there is none."""
+    return "–" if value is None else f"{value:.2g}"

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from ssd_lab.episodes import outcome
 from ssd_lab.progress import MEASURES, AgentProgress, Progress
-from ssd_lab.screen import Board, Heading, Lines, board, plain, screen
+from ssd_lab.screen import Board, Heading, Lines, board, digits, plain, screen
 
 HEADING = Heading("cleanup-moa", "runs/cleanup-moa-20250101-120000", 2_000_000, has_moa=True)
 BASELINE = replace(HEADING, has_moa=False)
@@ -48,7 +48,7 @@ def test_the_table_shows_every_agent_and_the_whole():
         "1:02:05",
         "agent 4",
         "202,400",
-        "0.0234",
+        "0.023",
         "1.234",
         "restarts actor-0-3 2",
     ):
@@ -130,3 +130,10 @@ def test_what_happens_scrolls_by_above_the_table():
         shown.show(PROGRESS)
         shown.say("env-0 [was] killed")
     assert "env-0 [was] killed" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("influence", "shown"), [(None, "–"), (0.0234, "0.023"), (3.14e-5, "3.1e-05"), (0.0, "0")]
+)
+def test_influence_is_never_rounded_away(influence, shown):
+    assert digits(influence) == shown
