@@ -49,17 +49,18 @@ class Lane:
         self.mind = mind
         self.shape = shape
         self.discarded = 0
+        self._open: Draft | None = None
+        self._closed: Draft | None = None
         self.enter(world=0)
 
     def enter(self, world: int) -> None:
         """Begin in a world, remembering nothing; an open segment of another world is given up."""
-        unfinished = (getattr(self, "_open", None), getattr(self, "_closed", None))
-        self.discarded += sum(draft is not None for draft in unfinished)
+        self.discarded += sum(draft is not None for draft in (self._open, self._closed))
         self.world = world
         self.tick = -1
         self._memory = self.mind.fresh_state(self.shape.games)
-        self._open: Draft | None = None
-        self._closed: Draft | None = None
+        self._open = None
+        self._closed = None
         self._moment: Moment | None = None
         self._debt: _Debt | None = None
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ssd_actors.asking import Line, Silence
-from ssd_actors.draft import Draft
 from ssd_actors.lane import Finished
 from ssd_actors.outbox import Outbox
 from ssd_wire.codec import Sizes, decode, encode
@@ -73,8 +72,9 @@ class Teacher:
 
     def push(self, finished: Finished, lane: int) -> None:
         """Number a finished segment and keep it; `send` sends it."""
-        draft: Draft = finished.draft
-        segment = draft.finish(self._hello.epoch, self.outbox.made + 1, lane, finished.last_actions)
+        segment = finished.draft.finish(
+            self._hello.epoch, self.outbox.made + 1, lane, finished.last_actions
+        )
         self.outbox.add(encode(segment))
 
     def tend(self) -> None:

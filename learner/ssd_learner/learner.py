@@ -199,5 +199,8 @@ class Learner:
         return encode_weights(weights)
 
     def _policy_lag(self, segments: Iterable[Segment]) -> float:
-        """Mean updates between the weights that acted and the newest, in this batch."""
-        return float(np.mean([self.trainer.version - one.version for one in segments]))
+        """Mean updates between the weights that acted and the newest, in this batch.
+
+        Weights of a learner that was killed may have a higher version than ours; they count as 0.
+        """
+        return float(np.mean([max(0, self.trainer.version - one.version) for one in segments]))
