@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ssd_influence.layers import RELU_GAIN, LstmState
 from ssd_influence.moa import ModelOfOthers
 from ssd_influence.policy import Policy, PolicyStep
+from ssd_influence.sight import see
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 
 KERNEL = 3
@@ -90,8 +91,8 @@ class AgentNetwork(nn.Module):
         super().__init__()
         if experiment.moa != "off" and shape.num_agents < 2:
             raise ValueError("a model of other agents needs another agent")
-        colours = torch.from_numpy(shape.palette.T.astype(np.float32) / 255)
-        self.register_buffer("palette", colours, persistent=False)  # [3, P]
+        colours = torch.from_numpy(shape.palette.astype(np.float32) / 255)
+        self.register_buffer("palette", colours, persistent=False)  # [P, 3]
         self.conv = nn.Conv2d(3, network.conv_channels, KERNEL)
         nn.init.orthogonal_(self.conv.weight, RELU_GAIN)
         nn.init.zeros_(self.conv.get_parameter("bias"))
@@ -140,14 +141,17 @@ class AgentNetwork(nn.Module):
         Args:
             pixels: [..., V, V] uint8 palette indices.
         """
-        *batch, height, width = pixels.shape
-        rgb = self.palette.index_select(1, pixels.reshape(-1).int())
-        planes = rgb.view(3, -1, height, width).transpose(0, 1)
-        seen = torch.relu_(self.conv(planes)).flatten(1)
-        return Features(
-            self.policy.torso(seen).unflatten(0, batch),
-            None if self.moa is None else self.moa.torso(seen).unflatten(0, batch),
-        )
+        torsos = [self.policy.torso] if self.moa is None else [self.policy.torso, self.moa.torso]
+        seen = see(
+            pixels.flatten(0, -3),
+            self.palette,
+            self.conv.weight,
+            self.conv.get_parameter("bias"),
+            torch.cat([torso.fc1.weight for torso in torsos]),
+            torch.cat([torso.fc1.bias for torso in torsos]),
+        ).unflatten(0, pixels.shape[:-2])
+        policy, *moa = (t(x) for t, x in zip(torsos, seen.chunk(len(torsos), -1), strict=True))
+        return Features(policy, moa[0] if moa else None)
 
     def policy_step(
         self, features_t: Tensor, actions_tm1: Tensor, first_t: Tensor, state: LstmState

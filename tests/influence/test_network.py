@@ -113,10 +113,14 @@ def test_views_are_coloured_by_the_palette_and_convolved(make_network, make_shap
     network, palette = make_network(), make_shape().palette
     pixels = torch.randint(0, len(palette), (2, 3, 9, 9), dtype=torch.uint8)
     rgb = torch.from_numpy(palette[pixels.numpy()].astype(np.float32) / 255)
-    seen = network.conv(rgb.flatten(0, 1).permute(0, 3, 1, 2)).relu().reshape(2, 3, -1)
+    planes = network.conv(rgb.flatten(0, 1).permute(0, 3, 1, 2)).relu()
+    windows = planes.permute(0, 2, 3, 1).reshape(2, 3, -1)  # by window, then by channel
     features = network.features(pixels)
-    torch.testing.assert_close(features.policy, network.policy.torso(seen), **CLOSE)
-    torch.testing.assert_close(features.moa, network.moa.torso(seen), **CLOSE)
+    for torso, found in (
+        (network.policy.torso, features.policy),
+        (network.moa.torso, features.moa),
+    ):
+        torch.testing.assert_close(found, torso(torso.fc1(windows).relu()), **CLOSE)
 
 
 def test_the_paper_s_network_has_the_paper_s_sizes(make_shape):
