@@ -8,6 +8,7 @@ from typing import Protocol
 from ssd_wire.codec import Frame
 
 SILENCE = 1.0  # seconds without a word after which a question is repeated
+UNSENT = 0.1  # seconds after which one is asked that could not be sent
 
 
 class Line(Protocol):
@@ -43,3 +44,7 @@ class Silence:
             return False
         self._since = self._now()
         return True
+
+    def unsent(self) -> None:
+        """Nobody is there yet to be asked, or again: ask as soon as somebody may be."""
+        self._since = self._now() - SILENCE + UNSENT

@@ -83,7 +83,7 @@ def main(
     noise = torch.Generator()
     seed = np.random.SeedSequence((run.seed, arena, agent, epoch)).generate_state(1, np.uint64)
     noise.manual_seed(int(seed[0]))
-    minds = [Mind(shape, network, experiment, noise) for _ in range(run.lanes)]
+    minds = [Mind(shape, network, experiment, run.games, noise) for _ in range(run.lanes)]
     state_size = minds[0].network.state_size
     segment = SegmentShape(run.segment, run.games, spec.num_agents, spec.view, state_size)
     sizes = {

@@ -58,7 +58,7 @@ class Lane:
         self.discarded += sum(draft is not None for draft in (self._open, self._closed))
         self.world = world
         self.tick = -1
-        self._memory = self.mind.fresh_state(self.shape.games)
+        self._memory = self.mind.fresh_state()
         self._open = None
         self._closed = None
         self._moment: Moment | None = None
@@ -98,26 +98,23 @@ class Lane:
             self._closed = self._open
         if (self.mind.learner, self.mind.version) != (weights.learner, weights.version):
             self.mind.take(weights)
-        state = self.mind.network.join_state(self._memory).numpy()
+        state = self._memory.joined()
         self._open = Draft(self.shape, self.mind.learner, self.mind.version, state)
 
     def act(self, seen: Timestep) -> NDArray[np.uint8]:
         """Decide what to do in every game at this timestep, and remember it: [B] actions."""
         if self._open is None:
             raise ValueError("no segment is open: begin one first")
-        decision = self.mind.decide(seen, self._memory.policy)
-        self._memory = self._memory._replace(policy=decision.state)
-        self._moment = decision.moment
+        self._moment = self.mind.decide(seen, self._memory)
         self._open.see(seen)
-        self._open.act(decision.log_prob)
+        self._open.act(self._moment.choice.log_prob)
         self.tick = seen.tick
-        return decision.action
+        return self._moment.choice.action
 
     def _reckon_influence(self, draft: Draft, moment: Moment, seen: Timestep) -> None:
         if self._memory.moa is None:
             return
-        state, reckoning = self.mind.recall(moment, seen, self._memory.moa)
-        self._memory = self._memory._replace(moa=state)
+        reckoning = self.mind.recall(moment, seen, self._memory)
         if reckoning is None:
             return
         debt = _Debt(draft, draft.steps - 1, reckoning)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ssd_influence.influence import clip_influence, influence_reward
-from ssd_influence.layers import LstmState
-from ssd_influence.network import AgentNetwork, AgentShape, AgentState
+from ssd_influence.inference import Choice, Inference, State, influence
+from ssd_influence.network import AgentNetwork, AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.messages import Timestep
 from ssd_wire.weights import Weights
@@ -22,35 +20,14 @@ class Moment:
     """What the agent must remember of step t until t + 1 tells what the others did in it.
 
     Attributes:
-        moa_features: [B, hidden] of s_t; None without a MOA.
         first: [B] bool, whether s_t began an episode.
-        logits: [B, A] of the policy it acted from.
-        action: [B] long, a_t.
-        seen: [B, J] bool, which others it saw in s_t.
+        choice: what it did, and from which policy.
+        visible: [B, J] bool, which others it saw in s_t.
     """
 
-    moa_features: Tensor | None
-    first: Tensor
-    logits: Tensor
-    action: Tensor
-    seen: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Decision:
-    """What was done at t, and the moment to remember it by.
-
-    Attributes:
-        action: [B] uint8.
-        log_prob: [B] float32 of that action.
-        moment: of step t.
-        state: the policy's, after s_t.
-    """
-
-    action: NDArray[np.uint8]
-    log_prob: NDArray[np.float32]
-    moment: Moment
-    state: LstmState
+    first: NDArray[np.bool_]
+    choice: Choice
+    visible: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,21 +36,22 @@ class Reckoning:
 
     Attributes:
         games: [R] long, those games.
-        counterfactual_logits: [R, A, J, A] of a_{t+1}.
+        counterfactual_logits: [R, A, J · A] of a_{t+1}.
         moment: of step t, all B games.
     """
 
-    games: Tensor
-    counterfactual_logits: Tensor
+    games: NDArray[np.int64]
+    counterfactual_logits: NDArray[np.float32]
     moment: Moment
 
 
 class Mind:
-    """An agent's policy and model of others, with the weights of one version.
+    """An agent's policy and model of others in one lane, with the weights of one version.
 
     Args:
         shape: Who the agent is.
         network, experiment: Sections of the run file.
+        games: B.
         noise: Draws the actions.
 
     Attributes:
@@ -85,6 +63,7 @@ class Mind:
         shape: AgentShape,
         network: NetworkSettings,
         experiment: ExperimentSettings,
+        games: int,
         noise: torch.Generator,
     ) -> None:
         self.shape = shape
@@ -92,72 +71,53 @@ class Mind:
         self.network = AgentNetwork(shape, network, experiment).eval()
         self.learner = 0
         self.version = 0
+        self._inference = Inference(self.network, games)
+        self._draws = torch.empty(games, shape.num_actions)
         self._noise = noise
-        self._others = torch.tensor(shape.others)
 
     def take(self, weights: Weights) -> None:
         """Think with these weights from now on."""
         for name, parameter in self.network.named_parameters():
             parameter.data.copy_(torch.from_numpy(weights.tensors[name].copy()))
+        self._inference.refresh()
         self.learner, self.version = weights.learner, weights.version
 
-    def fresh_state(self, games: int) -> AgentState:
+    def fresh_state(self) -> State:
         """The state of one who remembers nothing."""
-        return self.network.split_state(self.network.initial_state(games))
+        return self._inference.fresh_state()
 
     @torch.inference_mode()
-    def decide(self, seen: Timestep, state: LstmState) -> Decision:
+    def decide(self, seen: Timestep, state: State) -> Moment:
         """Look at s_t and act.
 
         Args:
             seen: s_t, and what everyone did in the step before.
-            state: the policy's, before s_t.
+            state: the policy's before s_t in, after it out.
         """
-        first = torch.from_numpy(seen.first.copy())
-        features = self.network.features(torch.from_numpy(seen.pixels.copy()))
-        step = self.network.policy_step(
-            features.policy, torch.from_numpy(seen.actions.copy()), first, state
-        )
-        log_policy = step.logits.log_softmax(-1)
-        # The largest of p / Exp(1) falls on action a with probability p(a).
-        noise = torch.empty_like(log_policy).exponential_(generator=self._noise)
-        action = (log_policy - noise.log()).argmax(-1)
-        log_prob = log_policy.gather(-1, action[:, None]).squeeze(-1)
-        visible = torch.from_numpy(seen.visible.copy())[:, self._others]
-        moment = Moment(features.moa, first, step.logits, action, visible)
-        return Decision(action.to(torch.uint8).numpy(), log_prob.numpy(), moment, step.state)
+        noise = self._draws.exponential_(generator=self._noise).numpy()
+        choice = self._inference.decide(seen.pixels, seen.actions, seen.first, noise, state)
+        return Moment(seen.first, choice, np.take(seen.visible, self.shape.others, 1))
 
     @torch.inference_mode()
-    def recall(
-        self, moment: Moment, seen: Timestep, state: LstmState
-    ) -> tuple[LstmState, Reckoning | None]:
+    def recall(self, moment: Moment, seen: Timestep, state: State) -> Reckoning | None:
         """With s_{t+1} here, tell the MOA what everyone did at t, and imagine what if I had not.
 
         Args:
             moment: of step t.
             seen: the timestep t + 1, which carries everyone's a_t.
-            state: the MOA's, before t.
+            state: the MOA's before t in, after t out; no counterfactual ever enters it.
 
         Returns:
-            The MOA's state after t, which no counterfactual ever enters; and the counterfactuals,
-            or None where influence is not wanted or nobody could be influenced.
+            The counterfactuals; None where influence is not wanted or nobody could be influenced.
         """
-        model, features = self.network.moa, moment.moa_features
-        if model is None or features is None:  # pragma: no cover - lanes without a MOA never ask
-            raise ValueError("a mind without a model of others cannot recall")
-        actions = torch.from_numpy(seen.actions.copy())
-        if self.experiment.moa != "influence":
-            return model.step(features, actions, moment.first, state).state, None
-        # The last step of an episode has no t + 1 in it: influence is 0 there.
-        counts = moment.seen.any(-1).numpy() & ~seen.first
-        games = torch.from_numpy(np.flatnonzero(counts))
-        if not len(games):
-            return model.step(features, actions, moment.first, state).state, None
-        rows = None if len(games) == len(counts) else games
-        imagined = model.counterfactuals(features, actions, moment.first, state, rows)
-        return imagined.state, Reckoning(games, imagined.logits, moment)
+        if self.experiment.moa == "influence":
+            # The last step of an episode has no t + 1 in it: influence is 0 there.
+            games = np.flatnonzero(moment.visible.any(1) & ~seen.first)
+        else:
+            games = np.empty(0, np.int64)
+        logits = self._inference.recall(seen.actions, moment.first, state, games)
+        return Reckoning(games, logits, moment) if len(games) else None
 
-    @torch.inference_mode()
     def influence(
         self, reckoning: Reckoning, next_actions: NDArray[np.uint8] | None
     ) -> NDArray[np.float32]:
@@ -167,16 +127,13 @@ class Mind:
             reckoning: of step t.
             next_actions: [B, N] everyone's a_{t+1}; only PMI asks for it.
         """
-        games, moment = reckoning.games, reckoning.moment
-        influence = torch.zeros(len(moment.action))
-        influence[games] = influence_reward(
+        moment, limit = reckoning.moment, self.experiment.influence_clip
+        reward = influence(
             reckoning.counterfactual_logits,
-            moment.logits[games],
-            moment.action[games],
-            moment.seen[games],
+            moment.choice,
+            moment.visible,
             self.experiment.divergence,
-            None
-            if next_actions is None
-            else torch.from_numpy(next_actions.copy())[games][:, self._others],
+            reckoning.games,
+            None if next_actions is None else np.take(next_actions, self.shape.others, 1),
         )
-        return clip_influence(influence, self.experiment.influence_clip).numpy()
+        return np.clip(reward, -limit, limit)

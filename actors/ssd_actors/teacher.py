@@ -101,10 +101,10 @@ class Teacher:
                 return
             self.outbox.sent(kept)
 
-    def say_bye(self) -> None:
-        """Ask the learner to make durable what it has: no more will come."""
+    def say_bye(self) -> bool:
+        """Ask the learner to make durable what it has, for no more will come; false if unsent."""
         self._leaving = True
-        self._line.send(encode(Bye(self._hello.epoch)))
+        return self._line.send(encode(Bye(self._hello.epoch)))
 
     def _read_line(self) -> None:
         for frames in self._line.receive():
@@ -169,14 +169,20 @@ class Teacher:
         return True
 
     def _ask_again(self) -> None:
-        oldest = self.outbox.oldest_unreceived()
         if self.weights is not None and self.outbox.is_settled:
             return  # nothing is owed to us
-        self.repeats += 1
-        if self.weights is not None and oldest is not None:
-            if self._line.send(oldest.frames):
-                self.outbox.sent(oldest)
-        elif self.weights is not None and self._leaving:
-            self.say_bye()
+        if self._ask():
+            self.repeats += 1
         else:
-            self._line.send(encode(self._hello))
+            self._silence.unsent()
+
+    def _ask(self) -> bool:
+        oldest = self.outbox.oldest_unreceived()
+        if self.weights is None or (oldest is None and not self._leaving):
+            return self._line.send(encode(self._hello))
+        if oldest is None:
+            return self.say_bye()
+        sent = self._line.send(oldest.frames)
+        if sent:
+            self.outbox.sent(oldest)
+        return sent

@@ -102,5 +102,7 @@ class World:
         acts = [act for (world, _), (_, act) in self._answers.items() if world == self._world]
         questions = acts if self._world else [self._join]
         for question in questions:
-            self._line.send(question)
-        self.repeats += len(questions)
+            if self._line.send(question):
+                self.repeats += 1
+            else:
+                self._silence.unsent()

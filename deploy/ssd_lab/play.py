@@ -25,12 +25,11 @@ class TrainedAgent:
 
     Args:
         mind: Its network, with the weights it thinks with.
-        games: B.
     """
 
-    def __init__(self, mind: Mind, games: int) -> None:
+    def __init__(self, mind: Mind) -> None:
         self.mind = mind
-        self._memory = mind.fresh_state(games).policy
+        self._memory = mind.fresh_state()
 
     def act(
         self, pixels: NDArray[np.uint8], actions: NDArray[np.uint8], first: NDArray[np.bool_]
@@ -56,9 +55,7 @@ class TrainedAgent:
             actions=actions,
             visible=np.zeros((games, agents), np.bool_),
         )
-        decision = self.mind.decide(seen, self._memory)
-        self._memory = decision.state
-        return decision.action
+        return self.mind.decide(seen, self._memory).choice.action
 
 
 def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAgent]:
@@ -81,9 +78,9 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     for agent in range(spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
         noise = torch.Generator().manual_seed(seed * spec.num_agents + agent)
-        mind = Mind(shape, network, experiment, noise)
+        mind = Mind(shape, network, experiment, games, noise)
         mind.take(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
-        agents.append(TrainedAgent(mind, games))
+        agents.append(TrainedAgent(mind))
     return agents
 
 

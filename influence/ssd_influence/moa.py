@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ssd_influence.layers import LOGITS_GAIN, Lstm, LstmState, Torso, cell_, cells, dense, one_hot
+from ssd_influence.layers import LOGITS_GAIN, Lstm, LstmState, Torso, cell_, dense, one_hot
 
 
 class Prediction(NamedTuple):
@@ -65,7 +65,7 @@ class ModelOfOthers(nn.Module):
             first_t: [B] bool, where s_t is the first view of an episode; there the state restarts.
             state: the MOA's state before t.
         """
-        state = self.lstm.step(self._inputs(features_t, actions_t), first_t, state)
+        state = self.lstm.step(self._inputs(features_t, actions_t), state.reset(first_t))
         return Prediction(self._others(self.logits(state.h)), state)
 
     def unroll(
@@ -116,8 +116,8 @@ class ModelOfOthers(nn.Module):
             happened = cell_(gates + own[actions_t[:, self.agent].long()], c)
             if rows is not None:
                 gates, c = gates[rows], c[rows]
-            imagined = cells(gates, own, c)
-            return Counterfactuals(self._others(self.logits(imagined)), happened)
+            imagined = cell_(gates.unsqueeze(1) + own, c.unsqueeze(1))
+            return Counterfactuals(self._others(self.logits(imagined.h)), happened)
 
     def _inputs(self, features: Tensor, actions: Tensor) -> Tensor:
         """[..., hidden] and [..., N] → [..., hidden + N·A]."""
@@ -129,7 +129,8 @@ class ModelOfOthers(nn.Module):
         taken = one_hot(actions_t, self.num_actions)
         taken[:, self.agent] = False
         inputs = torch.cat([features_t, taken.flatten(-2).to(features_t.dtype)], -1)
-        return self.lstm.gates(inputs, h)
+        gates = torch.addmm(self.lstm.bias_ih_l0, inputs, self.lstm.weight_ih_l0.t())
+        return gates.addmm_(h, self.lstm.weight_hh_l0.t()).add_(self.lstm.bias_hh_l0)
 
     def _own_columns(self) -> Tensor:
         """[A, 4 · cells] what each of k's actions adds to the gates."""

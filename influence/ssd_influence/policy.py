@@ -55,7 +55,7 @@ class Policy(nn.Module):
             state: the policy's state before s_t.
         """
         inputs = self._inputs(features_t, actions_tm1, first_t)
-        state = self.lstm.step(inputs, first_t, state)
+        state = self.lstm.step(inputs, state.reset(first_t))
         return PolicyStep(self.logits(state.h), self.value(state.h).squeeze(-1), state)
 
     def unroll(

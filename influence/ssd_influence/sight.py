@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -19,6 +21,8 @@ from ssd_influence.kernels import convolution
 from ssd_influence.kernels.kernel import array, on_host
 
 HANDFUL = 64  # views
+
+Pixels = npt.NDArray[np.uint8]
 
 threshold_backward = torch.ops.aten.threshold_backward.default
 
@@ -45,9 +49,14 @@ def see(
     """
     if on_host(kernel) and len(palette) <= convolution.LARGEST_PALETTE:
         return Sight.apply(pixels, palette, kernel, kernel_bias, dense, dense_bias)  # type: ignore[no-any-return, no-untyped-call]
+    seen = torch.relu_(_convolve(pixels, palette, kernel, kernel_bias))
+    return torch.relu_(linear(seen, dense, dense_bias))
+
+
+def _convolve(pixels: Tensor, palette: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """[M, (V−2)² · C] by torch, ordered as `see` says."""
     rgb = palette.index_select(0, pixels.flatten().int()).view(*pixels.shape, -1)
-    seen = torch.relu_(conv2d(rgb.permute(0, 3, 1, 2), kernel, kernel_bias))
-    return torch.relu_(linear(seen.permute(0, 2, 3, 1).flatten(1), dense, dense_bias))
+    return conv2d(rgb.permute(0, 3, 1, 2), kernel, bias).permute(0, 2, 3, 1).flatten(1)
 
 
 class Sight(torch.autograd.Function):
@@ -64,33 +73,25 @@ class Sight(torch.autograd.Function):
         dense_bias: Tensor,
     ) -> Tensor:
         """[M, D]."""
-        rows = torch.empty(3, len(palette) ** 3, convolution.lanes(len(kernel)))
-        convolution.tabulate(array(kernel), array(kernel_bias), array(palette), array(rows))
-        out = torch.empty(len(pixels), len(dense))
-        seen = _room(dense)
-        for some in _handfuls(len(pixels)):
-            convolution.convolve(array(pixels[some]), array(rows), len(kernel), array(seen))
-            seen.relu_()
-            torch.addmm(dense_bias, _filled(seen, some, dense), dense.t(), out=out[some])
-        out.relu_()
-        ctx.save_for_backward(pixels, palette, kernel, dense, rows, out)
+        eye = Eye(palette, kernel, kernel_bias, dense, dense_bias)
+        out = eye.look(array(pixels), torch.empty(len(pixels), len(dense))).relu_()
+        ctx.eye = eye
+        ctx.save_for_backward(pixels, palette, kernel, dense, out)
         return out
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
         """Of the weights alone: views have no gradient."""
-        pixels, palette, kernel, dense, rows, out = ctx.saved_tensors
-        d_out = d_out.masked_fill(out <= 0, 0)
-        d_rows, d_dense = torch.zeros_like(rows), torch.zeros_like(dense)
-        seen, d_seen = _room(dense), _room(dense)
-        for some in _handfuls(len(pixels)):
-            views = array(pixels[some])
-            convolution.convolve(views, array(rows), len(kernel), array(seen))
-            seen.relu_()
-            d_dense.addmm_(d_out[some].t(), _filled(seen, some, dense))
-            torch.mm(d_out[some], dense, out=_filled(d_seen, some, dense))
-            d_conv = threshold_backward(d_seen, seen, 0)
+        pixels, palette, kernel, dense, out = ctx.saved_tensors
+        d_out = threshold_backward(d_out, out, 0)
+        d_rows, d_dense = torch.zeros_like(ctx.eye.rows), torch.zeros_like(dense)
+        d_seen = torch.empty_like(ctx.eye.room)
+        for some, views in handfuls(array(pixels)):
+            inputs = ctx.eye.convolve(views)
+            d_dense.addmm_(d_out[some].t(), inputs)
+            torch.mm(d_out[some], dense, out=d_seen[: len(views), : dense.shape[1]])
+            d_conv = threshold_backward(d_seen, ctx.eye.room, 0)
             convolution.convolve_back(views, array(d_conv), len(kernel), array(d_rows))
         d_kernel, d_kernel_bias = torch.empty_like(kernel), kernel.new_empty(len(kernel))
         convolution.untabulate(
@@ -99,15 +100,48 @@ class Sight(torch.autograd.Function):
         return None, None, d_kernel, d_kernel_bias, d_dense, d_out.sum(0)
 
 
-def _handfuls(views: int) -> Iterator[slice]:
-    return (slice(begin, min(begin + HANDFUL, views)) for begin in range(0, views, HANDFUL))
+class Eye:
+    """Convolution, ReLU and dense layer with given weights, on the host and without gradients.
+
+    Args:
+        palette, kernel, kernel_bias, dense, dense_bias: as `see` has them.
+
+    Attributes:
+        rows: what `convolution.tabulate` makes of palette and kernel; empty where the palette is
+            too large for it, and torch convolves.
+        room: [HANDFUL, inputs + SLACK] what the kernels, and ReLU, made of a handful.
+    """
+
+    def __init__(
+        self, palette: Tensor, kernel: Tensor, kernel_bias: Tensor, dense: Tensor, dense_bias: Tensor
+    ) -> None:
+        self._convolution = palette, kernel.detach(), kernel_bias.detach()
+        self._dense, self._bias = dense.detach(), dense_bias.detach()
+        self._tabulated = len(palette) <= convolution.LARGEST_PALETTE
+        sizes = len(palette) ** 3 if self._tabulated else 0, convolution.lanes(len(kernel))
+        self.rows = torch.empty(3, *sizes)
+        self.room = torch.empty(HANDFUL, dense.shape[1] + convolution.SLACK)
+        if self._tabulated:
+            weights = array(kernel), array(kernel_bias), array(palette)
+            convolution.tabulate(*weights, array(self.rows))
+
+    def look(self, pixels: Pixels, out: Tensor) -> Tensor:
+        """[M, V, V] palette indices → [M, D], before the last ReLU; written to `out`."""
+        for some, views in handfuls(pixels):
+            torch.addmm(self._bias, self.convolve(views), self._dense.t(), out=out[some])
+        return out
+
+    def convolve(self, views: Pixels) -> Tensor:
+        """A handful [m, V, V] → [m, inputs] after the first ReLU, good until the next handful."""
+        if not self._tabulated:
+            return torch.relu_(_convolve(torch.from_numpy(views.copy()), *self._convolution))
+        channels = len(self._convolution[1])
+        convolution.convolve(views, array(self.rows), channels, array(self.room))
+        return self.room.relu_()[: len(views), : self._dense.shape[1]]
 
 
-def _room(dense: Tensor) -> Tensor:
-    """[HANDFUL, inputs + SLACK], for what the convolution makes of a handful."""
-    return dense.new_zeros(HANDFUL, dense.shape[1] + convolution.SLACK)
-
-
-def _filled(room: Tensor, some: slice, dense: Tensor) -> Tensor:
-    """[views, inputs] the part of the room that a handful takes."""
-    return room[: some.stop - some.start, : dense.shape[1]]
+def handfuls(pixels: Pixels) -> Iterator[tuple[slice, Pixels]]:
+    """Views in handfuls small enough for the processor's cache, and where each comes from."""
+    for begin in range(0, len(pixels), HANDFUL):
+        some = slice(begin, min(begin + HANDFUL, len(pixels)))
+        yield some, pixels[some]

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ssd_influence.measures import (
     collective_return,
@@ -42,3 +44,29 @@ def test_collective_return_is_the_sum_over_agents_and_not_n_times_it():
 
 def test_figure_16_weighs_the_collective_return_by_equality():
     assert collective_times_equality([1, 3]) == pytest.approx(4 * 0.75)
+
+
+def gini_literally(returns) -> float:
+    differences = 0.0
+    for mine in returns:
+        for yours in returns:
+            differences += abs(mine - yours)
+    return differences / (2 * len(returns) * sum(returns))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=7).filter(lambda e: sum(e) > 1e-3))
+def test_inequality_is_equation_9_and_most_when_one_earns_all(returns):
+    most = 1 - 1 / len(returns)
+    assert gini(returns) == pytest.approx(gini_literally(returns))
+    assert gini(returns) == pytest.approx(min(max(gini(returns), 0), most))
+    assert gini([0.0] * (len(returns) - 1) + [sum(returns)]) == pytest.approx(most)
+
+
+def test_equality_of_nobody_is_undefined():
+    assert equality([]) is None
+
+
+def test_equality_is_of_one_episode_and_refuses_many_at_once():
+    with pytest.raises(ValueError, match=r"wanted those of one episode, \[N\], found .*\(4, 3\)"):
+        equality(np.ones((4, 3)))

@@ -54,8 +54,8 @@ def tabulate(weight: F32, bias: F32, palette: F32, rows: F32) -> None:
         palette: [P, 3] colours.
         rows: [3, P³, lanes] out: by place in the window, by pixels (left, middle, right).
     """
-    colours = len(palette)
-    one = np.zeros((3, 3, colours, rows.shape[2]), np.float32)  # what one pixel adds
+    colours, width = len(palette), rows.shape[2]
+    one = np.zeros((3, 3, colours, width), np.float32)  # what one pixel adds
     for c in range(weight.shape[0]):
         for y in range(3):
             for x in range(3):
@@ -65,13 +65,12 @@ def tabulate(weight: F32, bias: F32, palette: F32, rows: F32) -> None:
         for p in range(colours):
             one[0, 0, p, c] += bias[c]
     for y in range(3):
-        row = 0
-        for left in range(colours):
-            for middle in range(colours):
-                pair = one[y, 0, left] + one[y, 1, middle]
-                for right in range(colours):
-                    rows[y, row] = pair + one[y, 2, right]
-                    row += 1
+        for row in range(colours**3):
+            left = one[y, 0, row // (colours * colours)]
+            middle = one[y, 1, row // colours % colours]
+            right, out = one[y, 2, row % colours], rows[y, row]
+            for c in range(width):
+                out[c] = left[c] + middle[c] + right[c]
 
 
 @kernel
@@ -84,17 +83,19 @@ def untabulate(d_rows: F32, palette: F32, d_weight: F32, d_bias: F32) -> None:
         d_weight: [C, 3, 3, 3] out.
         d_bias: [C] out.
     """
-    colours = len(palette)
-    one = np.zeros((3, 3, colours, d_rows.shape[2]), np.float32)
+    colours, width = len(palette), d_rows.shape[2]
+    one = np.zeros((3, 3, colours, width), np.float32)
     for y in range(3):
-        row = 0
-        for left in range(colours):
-            for middle in range(colours):
-                for right in range(colours):
-                    one[y, 0, left] += d_rows[y, row]
-                    one[y, 1, middle] += d_rows[y, row]
-                    one[y, 2, right] += d_rows[y, row]
-                    row += 1
+        for row in range(colours**3):
+            left = one[y, 0, row // (colours * colours)]
+            middle = one[y, 1, row // colours % colours]
+            right, d = one[y, 2, row % colours], d_rows[y, row]
+            for c in range(width):
+                left[c] += d[c]
+            for c in range(width):
+                middle[c] += d[c]
+            for c in range(width):
+                right[c] += d[c]
     d_weight[:] = 0
     d_bias[:] = 0
     for c in range(d_weight.shape[0]):

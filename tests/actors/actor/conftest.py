@@ -60,8 +60,9 @@ class Person:
         tensors = {name: weight.detach().numpy() for name, weight in named}
         return Weights(learner, version, 100 * version, tensors)
 
-    def mind(self, seed=9):
-        return Mind(self.shape, SIZES, self.experiment, torch.Generator().manual_seed(seed))
+    def mind(self, seed=9, games=GAMES):
+        noise = torch.Generator().manual_seed(seed)
+        return Mind(self.shape, SIZES, self.experiment, games, noise)
 
     def lane(self, number=0, seed=9):
         return Lane(number, self.mind(seed), self.segment)

@@ -4,13 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from ssd_actors.draft import SegmentShape
 from ssd_actors.lane import Lane
-from ssd_actors.mind import Decision
-from ssd_influence.layers import LstmState
-from ssd_influence.network import AgentState
+from ssd_actors.mind import Moment
+from ssd_influence.inference import Choice, State
 from ssd_wire.messages import Timestep
 from ssd_wire.weights import Weights
 
@@ -27,26 +25,26 @@ class CountingMind:
 
     def __init__(self, divergence="kl"):
         self.experiment = SimpleNamespace(divergence=divergence)
-        self.network = SimpleNamespace(join_state=lambda s: torch.cat([s.policy.h, s.moa.h], -1))
         self.learner, self.version, self.taken = 0, 0, []
 
     def take(self, weights):
         self.learner, self.version = weights.learner, weights.version
         self.taken.append((weights.learner, weights.version))
 
-    def fresh_state(self, games):
-        nothing = LstmState(torch.zeros(games, 1), torch.zeros(games, 1))
-        return AgentState(nothing, nothing)
+    def fresh_state(self):
+        return State(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
 
     def decide(self, seen, state):
-        tick = torch.full((1, 1), float(seen.tick))
+        state.policy[:] = seen.tick
         action = np.full(1, seen.tick, np.uint8)
         log_prob = np.full(1, -seen.tick, np.float32)
-        return Decision(action, log_prob, seen.tick, LstmState(tick, state.c))
+        return Moment(seen.first, Choice(seen.tick, action, log_prob), seen.visible)
 
     def recall(self, moment, seen, state):
-        assert seen.tick == moment + 1
-        return LstmState(torch.full((1, 1), float(moment)), state.c), moment
+        tick = moment.choice.logits
+        assert seen.tick == tick + 1
+        state.moa[:] = tick
+        return tick
 
     def influence(self, reckoning, next_actions):
         behind = 0 if next_actions is None else next_actions[0, 1] / 100

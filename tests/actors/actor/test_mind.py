@@ -12,7 +12,7 @@ DRAWS = 4000
 @pytest.fixture
 def mind(make_person):
     person = make_person()
-    made = person.mind()
+    made = person.mind(games=DRAWS)
     made.take(person.weights(version=3))
     return made
 
@@ -34,27 +34,32 @@ def crowd():
     )
 
 
+def policy(choice):
+    """[A] what the agent chose from: the same in all games."""
+    weights = np.exp(choice.logits[0] - choice.logits[0].max())
+    return weights / weights.sum()
+
+
 def test_actions_are_drawn_as_often_as_the_policy_says(mind, crowd):
-    decision = mind.decide(crowd, mind.fresh_state(DRAWS).policy)
-    wanted = DRAWS * decision.moment.logits[0].softmax(-1).numpy()
-    drawn = Counter(decision.action.tolist())
+    choice = mind.decide(crowd, mind.fresh_state()).choice
+    wanted = DRAWS * policy(choice)
+    drawn = Counter(choice.action.tolist())
     chi_square = sum((drawn[a] - wanted[a]) ** 2 / wanted[a] for a in range(7))
     assert chi_square < 22.5  # 6 degrees of freedom: one seed in a thousand is above
     assert wanted.max() > 1.5 * wanted.min()
 
 
 def test_the_log_probability_is_that_of_the_action_drawn(mind, crowd):
-    decision = mind.decide(crowd, mind.fresh_state(DRAWS).policy)
-    policy = decision.moment.logits[0].softmax(-1).numpy()
-    assert np.exp(decision.log_prob) == pytest.approx(policy[decision.action], rel=1e-5)
+    choice = mind.decide(crowd, mind.fresh_state()).choice
+    assert np.exp(choice.log_prob) == pytest.approx(policy(choice)[choice.action], rel=1e-5)
 
 
 def test_draws_follow_from_the_seed(make_person, crowd):
     person = make_person()
-    minds = [person.mind(seed) for seed in (9, 9, 10)]
+    minds = [person.mind(seed, DRAWS) for seed in (9, 9, 10)]
     for mind in minds:
         mind.take(person.weights(version=3))
-    draws = [mind.decide(crowd, mind.fresh_state(DRAWS).policy).action for mind in minds]
+    draws = [mind.decide(crowd, mind.fresh_state()).choice.action for mind in minds]
     assert (draws[0] == draws[1]).all()
     assert (draws[0] != draws[2]).any()
 
@@ -74,5 +79,5 @@ def test_weights_once_taken_are_its_own(make_person):
 def test_a_mind_never_writes_into_what_it_is_shown(mind, crowd):
     for array in (crowd.pixels, crowd.first, crowd.actions, crowd.visible):
         array.flags.writeable = False
-    decision = mind.decide(crowd, mind.fresh_state(DRAWS).policy)
-    mind.recall(decision.moment, crowd, mind.fresh_state(DRAWS).moa)
+    state = mind.fresh_state()
+    mind.recall(mind.decide(crowd, state), crowd, state)

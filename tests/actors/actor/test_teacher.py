@@ -106,6 +106,16 @@ def test_it_says_hello_until_it_is_welcome(stranger):
     assert stranger.teacher.repeats == 3
 
 
+def test_a_learner_that_is_not_there_yet_is_greeted_as_soon_as_it_is(stranger):
+    stranger.line.blocked = True
+    for _ in range(12):
+        assert stranger.wait(0.11) == []
+    stranger.line.blocked = False
+    assert kinds(stranger.wait(0.11)) == [Hello]
+    assert stranger.teacher.repeats == 1
+    assert stranger.wait(0.9) == []
+
+
 def test_there_is_no_room_before_welcome(stranger):
     assert not stranger.teacher.has_room()
     stranger.hear(stranger.welcome())

@@ -120,6 +120,20 @@ def test_after_a_second_without_a_seat_it_joins_again(world, line, clock):
     assert world.repeats == 2
 
 
+def test_a_world_that_is_not_there_yet_is_asked_for_a_seat_ten_times_a_second(world, line, clock):
+    line.blocked = True
+    for _ in range(12):
+        look(world)
+        clock.now += 0.11
+    line.blocked = False
+    look(world)
+    assert [type(message) for message in line.take()] == [Join]
+    assert world.repeats == 1  # what could not be sent was not asked
+    clock.now += 0.9
+    look(world)
+    assert line.take() == []
+
+
 def test_after_a_second_of_silence_it_repeats_its_last_act_in_every_lane(seated, line, clock):
     answer(seated, line, tick=4, action=[3, 0, 6])
     answer(seated, line, tick=5, action=[1, 1, 1])

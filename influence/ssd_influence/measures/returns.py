@@ -24,8 +24,13 @@ def gini(returns: Returns) -> float | None:
     Returns:
         In [0, 1 − 1/N], or None where G means nothing: some return is negative, or their sum is
         not above 0.
+
+    Raises:
+        ValueError: not one axis; of many games, ask of each episode for itself.
     """
     e = np.asarray(returns, dtype=np.float64)
+    if e.ndim != 1:
+        raise ValueError(f"returns: wanted those of one episode, [N], found shape {e.shape}")
     if e.sum() <= 0 or e.min() < 0:
         return None
     differences = np.abs(e[:, None] - e[None, :]).sum()
