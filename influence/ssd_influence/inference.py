@@ -102,7 +102,9 @@ class Inference:
             state: the policy's before s_t in, after it out. The MOA's waits for `recall`.
         """
         hidden = array(self._eye.look(pixels, self._hidden))
-        for number, (core, (weight, bias)) in enumerate(zip(self._cores, self._second, strict=True)):
+        for number, (core, (weight, bias)) in enumerate(
+            zip(self._cores, self._second, strict=True)
+        ):
             dense.relu_dense_relu(hidden, number * len(weight), weight, bias, core.inputs)
         core = self._cores[0]
         gates = core.gates(state.policy, first_t)
@@ -209,7 +211,7 @@ class _Core:
         given, recurrent = self._lstm.weight_ih_l0, self._lstm.weight_hh_l0
         self._weight = torch.cat([given[:, : self._floats], recurrent], 1).t()
         self._bias = self._lstm.bias_ih_l0 + self._lstm.bias_hh_l0
-        columns = given[:, self._floats :].t().unflatten(0, (-1, self._values))
+        columns = given[:, self._floats :].t().reshape(-1, self._values, len(given))
         self.columns = array(torch.nn.functional.pad(columns, (0, 0, 0, 1)))
 
     def gates(self, state: F32, first: Bools) -> F32:

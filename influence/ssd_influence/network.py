@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ssd_influence.layers import RELU_GAIN, LstmState
 from ssd_influence.moa import ModelOfOthers
 from ssd_influence.policy import Policy, PolicyStep
-from ssd_influence.sight import see
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_influence.sight import see
 
 KERNEL = 3
 
@@ -149,7 +149,7 @@ class AgentNetwork(nn.Module):
             self.conv.get_parameter("bias"),
             torch.cat([torso.fc1.weight for torso in torsos]),
             torch.cat([torso.fc1.bias for torso in torsos]),
-        ).unflatten(0, pixels.shape[:-2])
+        ).view(*pixels.shape[:-2], -1)
         policy, *moa = (t(x) for t, x in zip(torsos, seen.chunk(len(torsos), -1), strict=True))
         return Features(policy, moa[0] if moa else None)
 

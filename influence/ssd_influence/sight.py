@@ -40,9 +40,11 @@ def see(
     Args:
         pixels: [M, V, V] uint8 palette indices.
         palette: [P, 3] float, their colours.
-        kernel, kernel_bias: [C, 3, 3, 3] and [C], as in `torch.nn.Conv2d`.
-        dense, dense_bias: [D, (V−2)² · C] and [D]; the inputs are ordered by window, row by row,
-            and within a window by channel.
+        kernel: [C, 3, 3, 3], as in `torch.nn.Conv2d`.
+        kernel_bias: [C].
+        dense: [D, (V−2)² · C]; the inputs are ordered by window, row by row, and within a window
+            by channel.
+        dense_bias: [D].
 
     Returns:
         [M, D].
@@ -80,7 +82,7 @@ class Sight(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
         """Of the weights alone: views have no gradient."""
         pixels, palette, kernel, dense, out = ctx.saved_tensors
@@ -94,9 +96,7 @@ class Sight(torch.autograd.Function):
             d_conv = threshold_backward(d_seen, ctx.eye.room, 0)
             convolution.convolve_back(views, array(d_conv), len(kernel), array(d_rows))
         d_kernel, d_kernel_bias = torch.empty_like(kernel), kernel.new_empty(len(kernel))
-        convolution.untabulate(
-            array(d_rows), array(palette), array(d_kernel), array(d_kernel_bias)
-        )
+        convolution.untabulate(array(d_rows), array(palette), array(d_kernel), array(d_kernel_bias))
         return None, None, d_kernel, d_kernel_bias, d_dense, d_out.sum(0)
 
 
@@ -113,7 +113,12 @@ class Eye:
     """
 
     def __init__(
-        self, palette: Tensor, kernel: Tensor, kernel_bias: Tensor, dense: Tensor, dense_bias: Tensor
+        self,
+        palette: Tensor,
+        kernel: Tensor,
+        kernel_bias: Tensor,
+        dense: Tensor,
+        dense_bias: Tensor,
     ) -> None:
         self._convolution = palette, kernel.detach(), kernel_bias.detach()
         self._dense, self._bias = dense.detach(), dense_bias.detach()

@@ -32,7 +32,7 @@ def lanes(channels: int) -> int:
 @inlined
 def _cube_root(cube: int) -> int:
     """P of P³."""
-    return int(round(cube ** (1 / 3)))
+    return round(cube ** (1 / 3))
 
 
 @inlined
@@ -137,9 +137,7 @@ def convolve(pixels: npt.NDArray[np.uint8], rows: F32, channels: int, out: F32) 
 
 
 @kernel
-def convolve_back(
-    pixels: npt.NDArray[np.uint8], d_out: F32, channels: int, d_rows: F32
-) -> None:
+def convolve_back(pixels: npt.NDArray[np.uint8], d_out: F32, channels: int, d_rows: F32) -> None:
     """The gradient of `convolve`, added to that of the rows.
 
     Args:

@@ -35,7 +35,7 @@ def _normalise(logits: F32, x: F32) -> None:
 
 @inlined
 def _log_marginal(log_policy: F32, log_p: F32, most: F32, log_marginal: F32) -> None:
-    """log Σ_ã π(ã) p[ã, ·]: [A] and [A, M] → [M], by way of the largest term, [M]."""
+    """Log Σ_ã π(ã) p[ã, ·]: [A] and [A, M] → [M], by way of the largest term, [M]."""
     most[:] = -np.inf
     for tilde in range(len(log_p)):
         row, log_pi = log_p[tilde], log_policy[tilde]
@@ -93,7 +93,10 @@ def influence(
         reward: [B] out, in the R games only.
     """
     others, actions = seen.shape[1], log_policy.shape[1]
-    log_marginal, most = np.empty(others * actions, np.float32), np.empty(others * actions, np.float32)
+    log_marginal, most = (
+        np.empty(others * actions, np.float32),
+        np.empty(others * actions, np.float32),
+    )
     x = np.empty(actions, np.float32)
     for r in range(len(games)):
         b = games[r]

@@ -6,7 +6,8 @@ file removes the caches (`*.nbi` and `*.nbc` in `__pycache__`).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
@@ -24,7 +25,12 @@ P1, P2, P3 = np.float32(0.6931469), np.float32(0.24022238), np.float32(0.0555089
 P4, P5 = np.float32(0.009671698), np.float32(0.0013218672)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+def _inside_kernels(generator: Callable[..., Any]) -> Callable[[np.float32], np.float32]:
+    """A function of one float32 for kernels to call, from what generates its instructions."""
+    return cast("Callable[[np.float32], np.float32]", intrinsic(generator))
+
+
+@_inside_kernels
 def _nearest(_typing: Any, _x: Any) -> Any:
     """The nearest whole number of a float32; numba's own rounding is not vectorised."""
 
@@ -35,7 +41,7 @@ def _nearest(_typing: Any, _x: Any) -> Any:
     return types.float32(types.float32), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_inside_kernels
 def _power_of_two(_typing: Any, _n: Any) -> Any:
     """2^n of a whole float32, by writing n where a float has its exponent."""
 
@@ -47,7 +53,7 @@ def _power_of_two(_typing: Any, _n: Any) -> Any:
     return types.float32(types.float32), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_inside_kernels
 def _within_limits(_typing: Any, _t: Any) -> Any:
     """A float32 cut off at ±`LIMIT`; a NaN passes. Branches would keep loops from being vectors."""
 

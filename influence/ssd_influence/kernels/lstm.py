@@ -100,9 +100,7 @@ def step(gates: F32, first: Bools, state: F32) -> None:
 
 
 @kernel
-def imagine(
-    gates: F32, columns: F32, first: Bools, state: F32, games: Ints, h: F32
-) -> None:
+def imagine(gates: F32, columns: F32, first: Bools, state: F32, games: Ints, h: F32) -> None:
     """A step in R games for each value of one more one-hot input; the state stays as it is.
 
     Args:

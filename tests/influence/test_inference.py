@@ -1,0 +1,157 @@
+"""How an agent lives on a CPU gives the numbers of its network, step by step."""
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_influence.inference import Choice, Inference, influence
+from ssd_influence.influence import influence_reward
+from ssd_influence.kernels import lstm
+from ssd_influence.network import AgentNetwork, AgentState
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+
+CLOSE = {"rtol": 0, "atol": 1e-5}
+GAMES, ACTIONS = 5, 7
+EXPERIMENTS = {
+    "A3C": {"moa": "off", "visible_actions": False},
+    "visible actions": {"moa": "off"},
+    "a model of others": {"moa": "influence"},
+    "a model of others, not seeing them act": {"moa": "influence", "visible_actions": False},
+}
+
+
+def noise():
+    return np.random.default_rng(4).exponential(size=(GAMES, ACTIONS)).astype(np.float32)
+
+
+def tensors(state):
+    """The flat state of an `Inference`, as the network has it."""
+    return torch.from_numpy(state.joined())
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
+@torch.no_grad()
+def test_a_life_on_the_cpu_is_the_network_s_own(make_network, make_shape, make_segment, experiment):
+    network = make_network(**experiment)
+    segment, life = make_segment(network, make_shape()), Inference(network, GAMES)
+    memory, state = network.split_state(network.initial_state(GAMES)), life.fresh_state()
+    games = np.array([0, 2, 3])
+    for t in range(len(segment.pixels)):
+        first_t, actions_tm1, actions_t = segment.first[t], *segment.actions[t : t + 2]
+        features = network.features(segment.pixels[t])
+        step = network.policy_step(features.policy, actions_tm1, first_t, memory.policy)
+        seen = segment.pixels[t].numpy(), actions_tm1.numpy(), first_t.numpy()
+        choice = life.decide(*seen, noise(), state)
+        torch.testing.assert_close(torch.from_numpy(choice.logits), step.logits, **CLOSE)
+        memory = AgentState(step.state, memory.moa)
+        if network.moa is not None:
+            known = features.moa, actions_t, first_t, memory.moa
+            wanted = network.moa.counterfactuals(*known, torch.from_numpy(games))
+            found = life.recall(actions_t.numpy(), first_t.numpy(), state, games)
+            torch.testing.assert_close(torch.from_numpy(found), wanted.logits.flatten(-2), **CLOSE)
+            assert np.ptp(found, axis=1).max() > 0.01  # else no action would make a difference
+            memory = AgentState(step.state, wanted.state)
+        torch.testing.assert_close(tensors(state), network.join_state(memory), **CLOSE)
+    assert choice.logits.std() > 0.05
+
+
+def test_what_was_drawn_is_the_most_of_probability_over_noise(make_network):
+    network = make_network()
+    life, draws = Inference(network, GAMES), noise()
+    pixels = np.zeros((GAMES, 9, 9), np.uint8)
+    nobody, first = np.zeros((GAMES, 4), np.uint8), np.ones(GAMES, np.bool_)
+    choice = life.decide(pixels, nobody, first, draws, life.fresh_state())
+    p = torch.from_numpy(choice.logits).softmax(-1).numpy()
+    assert choice.action.tolist() == (p / draws).argmax(1).tolist()
+    taken = p[np.arange(GAMES), choice.action]
+    assert np.exp(choice.log_prob) == pytest.approx(taken, rel=1e-5)
+
+
+def test_new_weights_count_once_they_are_taken_over(make_network, make_shape, make_segment):
+    network = make_network()
+    segment, life = make_segment(network, make_shape()), Inference(network, GAMES)
+    seen = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.first)]
+
+    def logits():
+        return life.decide(*seen, noise(), life.fresh_state()).logits
+
+    before = logits()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(1.1)
+    life.refresh()
+    assert np.abs(logits() - before).max() > 1e-3
+    assert (logits() == logits()).all()
+
+
+@pytest.mark.parametrize("place", range(20))
+def test_a_weight_that_is_no_number_is_not_hidden(make_network, make_shape, make_segment, place):
+    network = make_network()
+    segment = make_segment(network, make_shape())
+    names = [name for name, _ in network.named_parameters() if not name.startswith("policy.value")]
+    with torch.no_grad():
+        network.get_parameter(names[place]).fill_(float("nan"))
+    life = Inference(network, GAMES)
+    state = life.fresh_state()
+    seen = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.first)]
+    choice = life.decide(*seen, noise(), state)
+    told = life.recall(segment.actions[1].numpy(), seen[2], state, np.arange(GAMES))
+    assert np.isnan(choice.logits).any() or np.isnan(told).any()
+
+
+@pytest.mark.parametrize("kind", ["kl", "jsd", "pmi"])
+@pytest.mark.parametrize("scale", [0.1, 3.0, 60.0])
+def test_influence_is_that_of_the_formula_whatever_the_logits(kind, scale):
+    rng = np.random.default_rng(7)
+    games, others, rows = 6, 3, np.array([0, 1, 3, 5])
+    logits = (rng.normal(size=(len(rows), 4, others * 4)) * scale).astype(np.float32)
+    policy = (rng.normal(size=(games, 4)) * scale / 3).astype(np.float32)
+    action = rng.integers(0, 4, games).astype(np.uint8)
+    visible = rng.random((games, others)) < 0.7
+    done = rng.integers(0, 4, (games, others)).astype(np.uint8)
+    wanted = influence_reward(
+        torch.from_numpy(logits).view(len(rows), 4, others, 4).double(),
+        *(torch.from_numpy(of[rows]) for of in (policy.astype(np.float64), action, visible)),
+        kind,
+        torch.from_numpy(done[rows]),
+    )
+    choice = Choice(policy, action, np.zeros(games, np.float32))
+    found = influence(logits, choice, visible, kind, rows, done)
+    assert found[rows] == pytest.approx(wanted.numpy(), abs=1e-5 * max(1.0, scale))
+    assert not np.delete(found, rows).any()
+
+
+def test_pmi_without_the_next_actions_is_refused():
+    choice = Choice(np.zeros((1, 2), np.float32), np.zeros(1, np.uint8), np.zeros(1, np.float32))
+    logits, visible = np.zeros((1, 2, 2), np.float32), np.ones((1, 1), np.bool_)
+    with pytest.raises(ValueError, match="next_actions"):
+        influence(logits, choice, visible, "pmi", np.zeros(1, np.int64), None)
+
+
+def test_a_network_without_a_model_of_others_has_nothing_to_recall(make_network):
+    life = Inference(make_network(moa="off"), GAMES)
+    nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
+    with pytest.raises(ValueError, match="nothing to recall"):
+        life.recall(nobody, first, life.fresh_state(), np.arange(GAMES))
+
+
+@pytest.mark.parametrize("extreme", [0.0, 1e-8, 0.3, 5.0, 20.0, 88.0, 1e4, 1e30])
+def test_the_cell_is_exact_up_to_rounding_wherever_its_gates_stand(extreme):
+    signs = np.array(
+        [[i, f, g, o] for i in (-1, 1) for f in (-1, 1) for g in (-1, 1) for o in (-1, 1)]
+    )
+    gates = (extreme * signs).astype(np.float32)  # [16, 4 · 1]
+    before = np.linspace(-2, 2, 16, dtype=np.float32)
+    state = np.stack([np.zeros(16, np.float32), before], 1)
+    lstm.step(gates, np.zeros(16, np.bool_), state)
+    i, f, g, o = torch.from_numpy(extreme * signs).double().unbind(1)
+    c = f.sigmoid() * torch.from_numpy(before).double() + i.sigmoid() * g.tanh()
+    assert state[:, 1] == pytest.approx(c.numpy(), abs=1e-6)
+    assert state[:, 0] == pytest.approx((o.sigmoid() * c.tanh()).numpy(), abs=1e-6)
+
+
+def test_the_paper_s_agent_lives_with_the_paper_s_sizes(make_shape):
+    network = AgentNetwork(make_shape(), NetworkSettings(), ExperimentSettings(moa="influence"))
+    state = Inference(network, 3).fresh_state()
+    assert [part.shape for part in state] == [(3, 256), (3, 256)]
+    assert state.joined().shape == (3, network.state_size)
