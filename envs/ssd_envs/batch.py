@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_envs.beams import fire
+from ssd_envs.doors import open_doors
 from ssd_envs.layout import Layout, turns
+from ssd_envs.maps import DOOR
 from ssd_envs.moves import eat, move
 from ssd_envs.palette import AGENT, CLEANING_BEAM, EMPTY, FINING_BEAM
 from ssd_envs.rules import make_rules
@@ -18,6 +20,7 @@ from ssd_envs.views import draw, overlay
 Bytes = npt.NDArray[np.uint8]
 
 _BEAMS = {"fire": FINING_BEAM, "clean": CLEANING_BEAM}
+_OPEN = "open_box"
 
 
 class GameBatch:
@@ -66,7 +69,8 @@ class GameBatch:
         self._steps = self._layout.moves(names)
         self._turns = turns(names)
         self._beam_of_action = np.array([_BEAMS.get(name, EMPTY) for name in names], np.uint8)
-        self._spawns = self._layout.cells(self.spec.map.marked("+"))
+        self._starts = self._layout.cell(*self.spec.map.starts().T)
+        self._doors = self._layout.cells(self.spec.map.marked(DOOR))
         self._first_cells = np.zeros(self._layout.size, np.uint8)
         self._layout.inner(self._first_cells)[...] = self._rules.first_cells()
 
@@ -89,7 +93,7 @@ class GameBatch:
         self._random = np.zeros(b, np.uint64)
         self._canvas = np.zeros(size, np.uint8)
         self._agent_workspace = np.zeros(n, np.int64)
-        self._spawn_workspace = np.zeros_like(self._spawns)
+        self._spawn_workspace = np.zeros_like(self._starts)
 
     def reset(
         self,
@@ -119,7 +123,8 @@ class GameBatch:
             which,
             np.array(seeds),
             self._first_cells,
-            self._spawns,
+            self._starts,
+            self.spec.map.numbered,
             self._cells,
             self._agents,
             self._beams,
@@ -148,6 +153,7 @@ class GameBatch:
         self._move()
         eat(self._cells, self._place, self.reward, self._counts[0])
         self._fire()
+        self._open()
         self._rules.grow(self._cells, self._agents, self._random)
         self.clock += 1
         np.equal(self.clock, self.spec.horizon, out=self.ended)
@@ -181,7 +187,7 @@ class GameBatch:
         )
 
     def _fire(self) -> None:
-        _, fires, hits, cleaned = self._counts
+        _, fires, hits, cleaned, _ = self._counts
         fire(
             self._actions,
             self._beam_of_action,
@@ -201,6 +207,13 @@ class GameBatch:
             cleaned,
             self._agent_workspace,
         )
+
+    def _open(self) -> None:
+        if self._doors.size > 0:
+            action = self.spec.action_names.index(_OPEN)
+            open_doors(
+                self._actions, action, self._doors, self.clock, self._cells, self._counts[-1]
+            )
 
     def observe(self) -> None:
         """Draw `pixels` and `visible` of all games as they stand."""

@@ -1,9 +1,10 @@
 """Games as text: read a state as a drawing, set a state from a drawing.
 
 The symbols are those of maps, with these changes: `,` is an apple cell without its apple (`o` has
-it), `w` and `~` are river with waste and without, spawn cells are floor (`.`), and an agent is an
-arrow along its heading: `^ > v <`. A last line numbers the arrows in reading order and, where it
-matters, tells what they stand on. Here number 1 is on the left and stands on waste:
+it), `w` and `~` are river with waste and without, `D` is a shut door and `d` an open one, start
+cells are floor (`.`), and an agent is an arrow along its heading: `^ > v <`. A last line numbers
+the arrows in reading order and, where it matters, tells what they stand on. Here number 1 is on the
+left and stands on waste:
 
     #######
     #>.o,<#
@@ -23,15 +24,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_envs.batch import GameBatch
-from ssd_envs.maps import refusal, rows_of
+from ssd_envs.maps import NUMBERS, SPAWN, is_numbered, refusal, rows_of
 from ssd_envs.palette import APPLE, CLEANING_BEAM, EMPTY, FINING_BEAM, RIVER, WALL, WASTE
-from ssd_envs.spec import GameSettings
+from ssd_envs.spec import GAMES, GameSettings
 
 _ARROWS = "^>v<"
 _FOOTER = "agents:"
 _BEAMS = {FINING_BEAM: "!", CLEANING_BEAM: ":"}
-_BARE = {"#": "#", ".": ".", "+": ".", "o": ",", "~": "~", "w": "~", "=": "="}  # by map symbol
-_LADEN = {"o": "o", "~": "w", "w": "w"}
+_BARE = {"#": "#", "o": ",", "~": "~", "w": "~", "=": "=", "D": "d"}  # by map symbol
+_BARE |= dict.fromkeys((".", SPAWN, *NUMBERS), ".")
+_LADEN = {"o": "o", "~": "w", "w": "w", "D": "D"}
 _CONTENTS = {
     "#": WALL,
     ".": EMPTY,
@@ -40,6 +42,8 @@ _CONTENTS = {
     "~": RIVER,
     "=": RIVER,
     "w": WASTE,
+    "D": WALL,
+    "d": EMPTY,
 }
 
 
@@ -87,7 +91,8 @@ def stage(batch: GameBatch, drawing: str, games: npt.NDArray[np.int64] | None = 
 def scene(name: str, drawing: str, games: int = 1, **settings: Any) -> GameBatch:
     """A batch whose map is this drawing's, and whose games all stand as drawn.
 
-    Game b is seeded with b. Every cell drawn as floor is a spawn cell of the map.
+    Game b is seeded with b. Every cell drawn as floor is a spawn cell of the map; in a game whose
+    maps number the starts, agents start where they are drawn.
 
     Args:
         name: the game.
@@ -99,12 +104,8 @@ def scene(name: str, drawing: str, games: int = 1, **settings: Any) -> GameBatch
         ValueError: if the drawing or the settings are refused.
     """
     drawn = _read(drawing)
-    bare = str.maketrans({",": "o", ".": "+", **dict.fromkeys(_ARROWS, "+")})
-    map_rows = [list(row.translate(bare)) for row in drawn.rows]
-    for agent in drawn.agents:
-        if agent.ground is not None:
-            map_rows[agent.row][agent.column] = agent.ground.translate(bare)
-    game_map = "\n".join(map("".join, map_rows))
+    numbered = name in GAMES and is_numbered(GAMES[name].symbols)
+    game_map = _map_of(drawn, numbered=numbered)
     batch = GameBatch(
         GameSettings.model_validate(
             {"name": name, "agents": len(drawn.agents), "map": game_map, **settings}
@@ -114,6 +115,16 @@ def scene(name: str, drawing: str, games: int = 1, **settings: Any) -> GameBatch
     batch.reset(np.arange(games, dtype=np.uint64))
     _stage(batch, drawn, None)
     return batch
+
+
+def _map_of(drawn: _Drawn, *, numbered: bool) -> str:
+    bare = str.maketrans({",": "o", "d": "D", ".": "." if numbered else SPAWN})
+    rows = [list(row.translate(bare)) for row in drawn.rows]
+    for agent in drawn.agents:
+        start = str(agent.number) if numbered else SPAWN
+        ground = start if agent.ground is None else agent.ground.translate(bare)
+        rows[agent.row][agent.column] = ground
+    return "\n".join(map("".join, rows))
 
 
 @dataclass(frozen=True)
@@ -186,7 +197,8 @@ def _stage(batch: GameBatch, drawn: _Drawn, games: npt.NDArray[np.int64] | None)
 
 
 def _symbol(mark: str, content: int) -> str:
-    return _LADEN[mark] if content in (APPLE, WASTE) else _BARE[mark]
+    laden = _LADEN.get(mark)
+    return laden if laden and content == _CONTENTS[laden] else _BARE[mark]
 
 
 def _content(drawn: _Drawn, rows: tuple[str, ...], row: int, column: int) -> int:

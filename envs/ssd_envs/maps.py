@@ -1,7 +1,8 @@
 """Maps as drawings: one symbol per cell, parsed and checked.
 
 Legend: `#` wall · `.` floor · `+` spawn · `o` apple cell · `~` river, clean at reset · `w` river,
-waste at reset · `=` stream. A game has some of these symbols and refuses the rest.
+waste at reset · `=` stream · `D` door, shut at reset · `0` and `1` where agents 0 and 1 start. A
+game has some of these symbols and refuses the rest.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import numpy.typing as npt
 
 WALL = "#"
 SPAWN = "+"
+APPLE_CELL = "o"
+DOOR = "D"
+NUMBERS = "0123456789"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,18 @@ class GameMap:
     def marked(self, symbols: str) -> npt.NDArray[np.bool_]:
         """Which cells bear any of these symbols: bool [height, width]."""
         return np.array([[symbol in symbols for symbol in row] for row in self.rows])
+
+    @property
+    def numbered(self) -> bool:
+        """Whether each agent has a cell of its own to start from."""
+        return is_numbered("".join(self.rows))
+
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Row and column of each number's cell in order, or of all spawn cells: int64 [S, 2]."""
+        if not self.numbered:
+            return np.argwhere(self.marked(SPAWN))
+        cells = {symbol: at for symbol in NUMBERS for at in np.argwhere(self.marked(symbol))}
+        return np.array(list(cells.values()))
 
 
 def drawing_of(text_or_path: str) -> str:
@@ -69,27 +85,80 @@ def rows_of(drawing: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def parse_map(drawing: str, symbols: str, spawns: int) -> GameMap:
+def parse_map(drawing: str, symbols: str, agents: int) -> GameMap:
     """Read a drawing.
 
     Args:
         drawing: the map, one line per row; common indent and blank lines around it are dropped.
-        symbols: the symbols that the game knows.
-        spawns: how many spawn cells the map must have at least.
+        symbols: the symbols that the game knows; if there are digits among them, each agent has a
+            cell of its own to start from, and if there is a door, agent 1 is to be locked in.
+        agents: N; each needs a cell to start from.
 
     Raises:
-        ValueError: if rows differ in length, a symbol is unknown, the border is open or spawn
-            cells are too few; it shows the row and the column, counted from 0.
+        ValueError: if rows differ in length, a symbol is unknown, the border is open, cells to
+            start from are missing, or agent 1 is not locked in behind one door; where it can, it
+            shows the row and the column, counted from 0.
     """
     rows = rows_of(drawing)
     if not rows:
         raise ValueError("the map's drawing is empty")
     for row in range(len(rows)):
         _check_row(rows, row, symbols)
-    found = sum(row.count(SPAWN) for row in rows)
-    if found < spawns:
-        raise ValueError(f"the map has {found} spawn cells ('{SPAWN}'), but needs {spawns}")
-    return GameMap(rows)
+    game_map = GameMap(rows)
+    if is_numbered(symbols):
+        _check_numbers(game_map, symbols, agents)
+    else:
+        _check_count(game_map, SPAWN, "spawn cells", agents, at_least=True)
+    if DOOR in symbols:
+        _check_box(game_map)
+    return game_map
+
+
+def is_numbered(symbols: str) -> bool:
+    """Whether maps of these symbols give each agent a cell of its own to start from."""
+    return any(symbol in NUMBERS for symbol in symbols)
+
+
+def _check_numbers(game_map: GameMap, symbols: str, agents: int) -> None:
+    numbers = "".join(symbol for symbol in symbols if symbol in NUMBERS)
+    if agents != len(numbers):
+        raise ValueError(f"this game is for {len(numbers)} agents, not {agents}")
+    for number in numbers:
+        _check_count(game_map, number, f"cells where agent {number} starts", 1)
+
+
+def _check_count(
+    game_map: GameMap, symbol: str, what: str, needed: int, *, at_least: bool = False
+) -> None:
+    found = int(game_map.marked(symbol).sum())
+    if found < needed or (found > needed and not at_least):
+        raise ValueError(f"the map has {found} {what} ('{symbol}'), but needs {needed}")
+
+
+def _check_box(game_map: GameMap) -> None:
+    """Agent 1 must get to agent 0 through the door alone, and apples must lie outside its box."""
+    _check_count(game_map, DOOR, "doors", 1)
+    free, trapped = ((int(row), int(column)) for row, column in game_map.starts())
+    row, column = trapped
+    box = _reachable(trapped, game_map.marked(WALL + DOOR))
+    if free in box:
+        raise refusal(game_map.rows[row], row, column, "agent 1 is not in a closed box")
+    if any(game_map.rows[r][c] == APPLE_CELL for r, c in box):
+        raise refusal(game_map.rows[row], row, column, "agent 1 has apples in its box")
+    if free not in _reachable(trapped, game_map.marked(WALL)):
+        raise refusal(game_map.rows[row], row, column, "the door lets agent 1 out of no box")
+
+
+def _reachable(start: tuple[int, int], barred: npt.NDArray[np.bool_]) -> set[tuple[int, int]]:
+    """Where one gets from here, row and column, without entering a barred cell."""
+    reached, edge = {start}, [start]
+    while edge:
+        row, column = edge.pop()
+        for near in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
+            if near not in reached and not barred[near]:
+                reached.add(near)
+                edge.append(near)
+    return reached
 
 
 def _check_row(rows: tuple[str, ...], row: int, symbols: str) -> None:

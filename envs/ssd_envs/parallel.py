@@ -55,6 +55,18 @@ def harvest(
     return parallel_env("harvest", render_mode=render_mode, observations=observations, **settings)
 
 
+def box_trapped(
+    *,
+    render_mode: RenderMode | None = None,
+    observations: Form = "rgb",
+    **settings: Any,
+) -> SocialDilemma:
+    """Box Trapped as a ParallelEnv; `settings` are fields of `GameSettings`."""
+    return parallel_env(
+        "box-trapped", render_mode=render_mode, observations=observations, **settings
+    )
+
+
 def parallel_env(
     name: str,
     *,
@@ -62,7 +74,7 @@ def parallel_env(
     observations: Form = "rgb",
     **settings: Any,
 ) -> SocialDilemma:
-    """A game by name; `settings` are the other fields of `GameSettings`.
+    """A game by its name in run files; `settings` are the other fields of `GameSettings`.
 
     Raises:
         ValueError: if the settings are refused.
@@ -76,9 +88,9 @@ class SocialDilemma(ParallelEnv[str, Observation, int]):  # type: ignore[misc]  
 
     Agents are named `agent_0` to `agent_{N-1}`. Each observes its window, turned so that its
     heading points up, as RGB (uint8 [V, V, 3]) or as palette indices (uint8 [V, V]). Its info holds
-    `visible` (bool [N]: whom it sees, itself included) and, by the names of `EVENTS`, how often it
-    did what in the episode so far. The horizon is part of the game, so an episode terminates there
-    and is never truncated.
+    `visible` (bool [N]: whom it sees, itself included) and, by the names of `EVENTS`, what it did
+    in the episode so far. The horizon is part of the game, so an episode terminates there and is
+    never truncated.
 
     Attributes:
         spec: sizes, names, colours, map.

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ssd_envs.box_trapped import BoxTrapped
 from ssd_envs.cleanup import Cleanup
 from ssd_envs.harvest import Harvest
 from ssd_envs.layout import Layout
@@ -31,7 +32,13 @@ class Rules(Protocol):
         """
 
 
-_RULES: dict[str, type[Cleanup] | type[Harvest]] = {"cleanup": Cleanup, "harvest": Harvest}
+_RULES: dict[str, type[Cleanup] | type[Harvest] | type[BoxTrapped]] = {
+    "cleanup": Cleanup,
+    "cleanup-small": Cleanup,
+    "harvest": Harvest,
+    "harvest-small": Harvest,
+    "box-trapped": BoxTrapped,
+}
 
 
 def make_rules(settings: GameSettings, layout: Layout) -> Rules:

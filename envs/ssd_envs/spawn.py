@@ -1,4 +1,4 @@
-"""The start of an episode: everyone on a spawn cell of its own, heading anywhere."""
+"""The start of an episode: everyone on a start cell of its own, heading anywhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def spawn(
     games: Ints,
     seeds: npt.NDArray[np.uint64],
     first_cells: Bytes,
-    spawns: Ints,
+    starts: Ints,
+    numbered: bool,
     cells: Bytes,
     agents: Bytes,
     beams: Bytes,
@@ -33,7 +34,8 @@ def spawn(
         games: [M] which.
         seeds: [M] what each episode's luck follows from.
         first_cells: [size] what each cell holds at first.
-        spawns: [S] the spawn cells.
+        starts: [S] the cells where agents start.
+        numbered: whether the n-th of these is agent n's; otherwise each draws one of them.
         cells: [B, size] written.
         agents: [B, size] who stands on each cell, as palette index, or 0; written.
         beams: [B, size] cleared.
@@ -47,12 +49,13 @@ def spawn(
         cells[b] = first_cells
         agents[b] = EMPTY
         beams[b] = EMPTY
-        deck[:] = spawns
+        deck[:] = starts
         state = bits(after(seeds[i]))
         for k in range(place.shape[1]):
-            state = after(state)
-            drawn = k + below(state, deck.size - k)
-            deck[k], deck[drawn] = deck[drawn], deck[k]
+            if not numbered:
+                state = after(state)
+                drawn = k + below(state, deck.size - k)
+                deck[k], deck[drawn] = deck[drawn], deck[k]
             state = after(state)
             heading[b, k] = below(state, 4)
             place[b, k] = deck[k]

@@ -19,6 +19,9 @@ CONTENTS = {
     "~": (RIVER, WASTE),
     "w": (RIVER, WASTE),
     "=": (RIVER,),
+    "D": (WALL, EMPTY),
+    "0": (EMPTY,),
+    "1": (EMPTY,),
 }
 """What a cell may hold, by its symbol on the map."""
 
@@ -52,7 +55,8 @@ class GameState:
 
         Raises:
             ValueError: if an array has another shape or dtype than said above, a cell holds what
-                it cannot hold, agents share a cell or stand in a wall, or a number is out of range.
+                it cannot hold, agents share a cell or stand in a wall or a shut door, or a number
+                is out of range.
         """
         self._check_arrays(spec)
         self._check_cells(spec)
@@ -105,7 +109,8 @@ class GameState:
         rows, columns = self.places[..., 0], self.places[..., 1]
         inside = (rows >= 0) & (rows < spec.map.height) & (columns >= 0)
         _require(inside & (columns < spec.map.width), "places", "on the map")
-        _require(~spec.map.marked("#")[rows, columns], "places", "no wall")
+        standing_on = self.cells[np.arange(len(rows))[:, None], rows, columns]
+        _require(standing_on != WALL, "places", "no wall and no shut door")
         taken = np.sort(rows * spec.map.width + columns, axis=-1)
         _require(np.diff(taken) != 0, "places", "one agent per cell")
         _require((self.headings >= 0) & (self.headings < QUARTERS), "headings", "0 to 3")

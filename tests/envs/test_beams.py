@@ -7,7 +7,7 @@ from ssd_envs.drawing import draw, scene
 from ssd_envs.palette import FINING_BEAM
 from ssd_envs.spec import EVENTS
 
-_, FIRES, HITS, CLEANED = range(len(EVENTS))
+_, FIRES, HITS, CLEANED, _ = range(len(EVENTS))
 
 
 def test_a_beam_is_three_columns_of_five_the_side_ones_level_with_the_agent(play, looks):
@@ -105,7 +105,7 @@ def test_each_column_stops_at_an_agent_and_covers_its_cell(play, looks):
         beams=True,
     )
     assert batch.reward[:, 0].tolist() == [0, -1, -50, 0, -50]
-    assert batch.counts[0, 1].tolist() == [0, 1, 2, 0]
+    assert batch.counts[0, 1].tolist() == [0, 1, 2, 0, 0]
 
 
 def test_firing_costs_the_firer_and_fines_everyone_hit(play):

@@ -16,6 +16,16 @@ def test_an_agent_on_waste_is_drawn_so():
     assert draw(scene("cleanup", drawing)) == drawing
 
 
+def test_a_door_is_drawn_shut_or_open_and_an_agent_in_it_too():
+    for door in "Dd":
+        drawing = f"#####\n#>{door}^#\n#####\nagents: 1 0"
+        assert draw(scene("box-trapped", drawing)) == drawing
+    batch = scene("box-trapped", "######\n#>Do<#\n######\nagents: 1 0")
+    for drawing in ("######\n#.>,<#\n######\nagents: 1 0", "######\n#.d<>#\n######\nagents: 1 0"):
+        stage(batch, drawing)
+        assert draw(batch) == drawing
+
+
 def test_any_game_underway_can_be_drawn_and_staged_elsewhere():
     batch = GameBatch(GameSettings(name="cleanup", agents=10), 2)
     batch.reset(np.arange(2, dtype=np.uint64))

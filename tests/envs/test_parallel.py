@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from ssd_envs import parallel
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings
 
-games = pytest.mark.parametrize("make", [parallel.cleanup, parallel.harvest])
+games = pytest.mark.parametrize("make", [parallel.cleanup, parallel.harvest, parallel.box_trapped])
 STAY, FIRE = 4, 7
 
 
@@ -37,6 +38,22 @@ def test_rgb_and_palette_observations_are_equal_pixel_for_pixel(make):
         for name in rgb.agents:
             assert np.array_equal(seen_rgb[name], rgb.spec.palette[seen_indices[name]])
         seen_rgb, seen_indices = (env.step(all_do(env, FIRE))[0] for env in (rgb, indices))
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "agents"),
+    [
+        (parallel.cleanup, "cleanup", 5),
+        (parallel.harvest, "harvest", 5),
+        (parallel.box_trapped, "box-trapped", 2),
+        (partial(parallel.parallel_env, "cleanup-small"), "cleanup-small", 3),
+        (partial(parallel.parallel_env, "harvest-small"), "harvest-small", 3),
+    ],
+)
+def test_each_game_is_made_by_its_name(make, name, agents):
+    env = make()
+    assert (env.spec.name, len(env.possible_agents)) == (name, agents)
+    assert env.metadata["name"] == f"{name}_v0"
 
 
 def test_spaces_are_gymnasiums():

@@ -5,14 +5,20 @@ import numpy as np
 import pytest
 
 from ssd_envs.palette import AGENT, MAX_AGENTS, make_palette
-from ssd_envs.spec import GameSettings, game_spec
+from ssd_envs.spec import GAMES, GameSettings, game_spec
 
 MOVES = ("left", "right", "forward", "backward", "stay", "turn_clockwise", "turn_counterclockwise")
 
 
 @pytest.mark.parametrize(
     ("name", "actions"),
-    [("cleanup", (*MOVES, "fire", "clean")), ("harvest", (*MOVES, "fire"))],
+    [
+        ("cleanup", (*MOVES, "fire", "clean")),
+        ("cleanup-small", (*MOVES, "fire", "clean")),
+        ("harvest", (*MOVES, "fire")),
+        ("harvest-small", (*MOVES, "fire")),
+        ("box-trapped", (*MOVES, "open_box")),
+    ],
 )
 def test_actions_are_numbered_as_published(name, actions):
     spec = game_spec(GameSettings(name=name))
@@ -20,9 +26,44 @@ def test_actions_are_numbered_as_published(name, actions):
     assert spec.num_actions == len(actions)
 
 
-def test_a_game_is_the_papers_unless_told_otherwise():
-    spec = game_spec(GameSettings(name="harvest"))
-    assert (spec.num_agents, spec.view, spec.horizon) == (5, 15, 1000)
+@pytest.mark.parametrize(
+    ("name", "agents", "horizon"),
+    [
+        ("cleanup", 5, 1000),
+        ("cleanup-small", 3, 250),
+        ("harvest", 5, 1000),
+        ("harvest-small", 3, 250),
+        ("box-trapped", 2, 100),
+    ],
+)
+def test_each_game_has_its_usual_agents_and_horizon_unless_told_otherwise(name, agents, horizon):
+    spec = game_spec(GameSettings(name=name))
+    assert (spec.num_agents, spec.view, spec.horizon) == (agents, 15, horizon)
+    assert game_spec(GameSettings(name=name, horizon=7)).horizon == 7
+
+
+def test_settings_written_out_read_back_the_same_in_every_game():
+    for name in GAMES:
+        settings = GameSettings(name=name)
+        assert GameSettings.model_validate(settings.model_dump()) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "others"), [("cleanup", {"waste_growth": (0.05, 0.5)}), ("harvest", {})]
+)
+def test_a_small_game_has_the_rules_of_the_large_one_and_all_its_numbers_but_these(name, others):
+    small, large = (GameSettings(name=it).model_dump() for it in (f"{name}-small", name))
+    differ = {key: (small[key], large[key]) for key in small if small[key] != large[key]}
+    sizes = {"agents": (3, 5), "horizon": (250, 1000)}
+    assert differ == {"name": (f"{name}-small", name), **sizes, **others}
+    assert GAMES[f"{name}-small"].actions == GAMES[name].actions
+
+
+def test_an_unknown_game_is_refused():
+    with pytest.raises(ValueError, match="name"):
+        GameSettings.model_validate({"name": "chess"})
+    with pytest.raises(ValueError, match="name"):
+        GameSettings.model_validate({})
 
 
 @pytest.mark.parametrize(
@@ -89,7 +130,14 @@ def test_settings_out_of_range_are_refused_by_name(parameter, wrong):
 
 @pytest.mark.parametrize(
     ("name", "parameter"),
-    [("harvest", {"waste_limit": 0.5}), ("cleanup", {"growth_radius": 4})],
+    [
+        ("harvest", {"waste_limit": 0.5}),
+        ("cleanup", {"growth_radius": 4}),
+        ("box-trapped", {"fine": 3}),
+        ("box-trapped", {"fire_cost": 3}),
+        ("box-trapped", {"beam_length": 3}),
+        ("box-trapped", {"apple_growth": 0.3}),
+    ],
 )
 def test_a_parameter_of_another_game_is_refused(name, parameter):
     with pytest.raises(ValueError, match=f"{name} has no {next(iter(parameter))}"):
@@ -100,6 +148,11 @@ def test_a_game_has_as_many_agents_as_its_map_has_spawn_cells_at_most():
     assert game_spec(GameSettings(name="cleanup", agents=10)).num_agents == 10
     with pytest.raises(ValueError, match=r"10 spawn cells .* needs 11"):
         GameSettings(name="cleanup", agents=11)
+
+
+def test_box_trapped_is_for_two():
+    with pytest.raises(ValueError, match="this game is for 2 agents, not 3"):
+        GameSettings(name="box-trapped", agents=3)
 
 
 def test_settings_do_not_change():

@@ -45,14 +45,16 @@ class ListDoor:
 class SmallWorld:
     """A world whose time and messages the test moves by hand."""
 
-    def __init__(self, agents=3, lanes=2, games=2, seed=1, arena=0, incarnation=7, record=None):
+    def __init__(
+        self, agents=3, lanes=2, games=2, seed=1, arena=0, incarnation=7, record=None, game=None
+    ):
         self.agents, self.lanes, self.games = agents, lanes, games
         self.now = 0.0
         self.door = ListDoor()
         self.world = make_world(
             self.door,
             RunSettings(seed=seed, lanes=lanes, games=games, segment=SEGMENT),
-            GameSettings(name="harvest", agents=agents, horizon=HORIZON, map=ORCHARD),
+            game or GameSettings(name="harvest", agents=agents, horizon=HORIZON, map=ORCHARD),
             FINGERPRINT,
             Arena(seed, arena, incarnation),
             record,

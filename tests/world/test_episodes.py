@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ssd_envs.spec import EVENTS, GAMES, GameSettings
 from ssd_wire.messages import Timestep
 from ssd_world.episodes import Arena, first_clocks
 
@@ -134,9 +135,31 @@ def test_each_ended_episode_leaves_one_line(small_world, tmp_path):
         returns = [sum(steps[agent].reward[line["game"]] for steps in of_it) for agent in range(3)]
         assert line["returns"] == pytest.approx(returns)
         assert line["collective_return"] == pytest.approx(sum(returns))
-        assert set(line["counts"]) == {"apples", "fires", "hits", "cleaned"}
+        assert set(line["counts"]) == set(EVENTS)
         assert all(len(counts) == 3 for counts in line["counts"].values())
         assert line["seed"] == Arena(1, 0, 7).episode_seed(0, line["game"], line["episode"])
+
+
+def test_the_line_tells_at_which_step_the_box_was_opened_or_0(small_world, tmp_path):
+    path = tmp_path / "arena-0.jsonl"
+    game = GameSettings(name="box-trapped", horizon=HORIZON)
+    world = seated(small_world(agents=2, games=1, record=path, game=game))
+    for tick in range(2 * HORIZON):
+        world.everyone_acts(tick, actions=[7, 4] if tick in (2, 5) else [4, 7])
+    assert [line["counts"]["opened_at"] for line in lines(path)] == [[3, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_a_world_plays_every_game_and_writes_down_its_episodes(small_world, tmp_path, name):
+    path = tmp_path / "arena-0.jsonl"
+    game = GameSettings(name=name, horizon=HORIZON)
+    world = seated(small_world(agents=game.agents, games=1, record=path, game=game))
+    play(world, HORIZON)
+    [line] = lines(path)
+    assert (line["length"], len(line["returns"])) == (HORIZON, game.agents)
+    assert {name: len(counts) for name, counts in line["counts"].items()} == dict.fromkeys(
+        EVENTS, game.agents
+    )
 
 
 def test_equality_is_null_where_it_means_nothing(small_world, tmp_path):

@@ -32,7 +32,8 @@ def lanes(channels: int) -> int:
 @inlined
 def _cube_root(cube: int) -> int:
     """P of P³."""
-    return round(cube ** (1 / 3))
+    root: int = round(cube ** (1 / 3))
+    return root
 
 
 @inlined
