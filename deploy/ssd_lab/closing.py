@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ssd_lab.supervise import RunFailedError, Supervisor
+from ssd_lab.children import RunFailedError
+from ssd_lab.supervise import Supervisor
 
 # Actors first: they take leave of the learners and wait until their segments are durable. Then
 # learners, which write a last checkpoint, then worlds. One that is late holds up the next for only

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ssd_lab.account import LearnerLedger, read_ledgers, settle
-from ssd_lab.children import Nursery
+from ssd_lab.children import Nursery, RunFailedError
 from ssd_lab.closing import close
 from ssd_lab.episodes import Episodes
 from ssd_lab.history import History
@@ -22,7 +22,7 @@ from ssd_lab.rundir import RunDir
 from ssd_lab.scrape import Scraper
 from ssd_lab.screen import Screen
 from ssd_lab.summary import Summary
-from ssd_lab.supervise import RunFailedError, Supervisor
+from ssd_lab.supervise import Supervisor
 from ssd_lab.watch import Watch
 from ssd_wire.stop import Stop
 
@@ -80,7 +80,8 @@ class Launch:
 
     def pause(self) -> bool:
         """Wait until it is time to look again; whether the user has asked to stop."""
-        select.select(self.stop.descriptors, [], [], LOOK_PERIOD)
+        awaited = (*self.stop.descriptors, *self.nursery.descriptors)
+        select.select(awaited, [], [], LOOK_PERIOD)
         return self.stop.look()
 
     def close(self, ended: str, seconds: float) -> tuple[str, ...]:
@@ -146,7 +147,7 @@ def standing(learners: Iterable[LearnerLedger], agents: int) -> tuple[AgentProgr
 def prepare(
     plan: Plan, run_dir: RunDir, extent: Extent, history: History, screen: Screen, sockets: Path
 ) -> Launch:
-    """Make ready to launch; nothing is started yet.
+    """Make ready to launch: the nursery process begins to load, nothing else is started yet.
 
     Args:
         plan: What the run is.
@@ -156,8 +157,8 @@ def prepare(
         screen: What the user sees.
         sockets: A short private directory for the processes' sockets.
     """
-    nursery = Nursery(run_dir)
     programs = roster(extent, run_dir, sockets)
+    nursery = Nursery(run_dir)
     supervisor = Supervisor(programs, nursery, history, time.monotonic, screen.say)
     scraper = Scraper(run_dir.processes)
     episodes = Episodes(run_dir.episodes, plan.game.horizon)

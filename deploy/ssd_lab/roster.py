@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import click
 
 from ssd_lab.rundir import RunDir
 from ssd_wire.endpoints import check_endpoint
@@ -20,12 +16,15 @@ class Program:
 
     Attributes:
         role: Its name in the run directory: ``env-0``, ``actor-0-3``, ``learner-3``.
-        command: How to start it.
+        module: Whose `main` it runs.
+        command: The command that a user would give to start it. Who it is comes first, since `ps`
+            may cut it short.
         numbered: Whether it has to be told how often it was started before, so that a world never
             plays the episodes of an earlier one again.
     """
 
     role: str
+    module: str
     command: tuple[str, ...]
     numbered: bool = False
 
@@ -67,7 +66,6 @@ def roster(extent: Extent, run_dir: RunDir, sockets: Path) -> tuple[Program, ...
 
     Raises:
         EndpointError: when that directory's path is too long for a socket.
-        click.ClickException: when their commands are not installed.
     """
     agents, arenas = range(extent.agents), range(extent.arenas)
     return (
@@ -82,9 +80,11 @@ def _learner(agent: int, extent: Extent, run_dir: RunDir, sockets: Path) -> Prog
     budget = [] if extent.own_steps is None else [f"--own-steps={extent.own_steps}"]
     return Program(
         f"learner-{agent}",
+        "ssd_learner.cli",
         (
-            *_start("ssd-learner", run_dir),
+            "ssd-learner",
             f"--agent={agent}",
+            *_files(run_dir),
             f"--bind={_endpoint(sockets, f'segments-{agent}')}",
             f"--weights={_endpoint(sockets, f'weights-{agent}')}",
             f"--checkpoints={run_dir.checkpoints / f'agent-{agent}'}",
@@ -97,9 +97,11 @@ def _learner(agent: int, extent: Extent, run_dir: RunDir, sockets: Path) -> Prog
 def _world(arena: int, run_dir: RunDir, sockets: Path) -> Program:
     return Program(
         f"env-{arena}",
+        "ssd_world.cli",
         (
-            *_start("ssd-env", run_dir),
+            "ssd-env",
             f"--arena={arena}",
+            *_files(run_dir),
             f"--bind={_endpoint(sockets, f'world-{arena}')}",
         ),
         numbered=True,
@@ -109,10 +111,12 @@ def _world(arena: int, run_dir: RunDir, sockets: Path) -> Program:
 def _actor(agent: int, arena: int, run_dir: RunDir, sockets: Path) -> Program:
     return Program(
         f"actor-{arena}-{agent}",
+        "ssd_actors.cli",
         (
-            *_start("ssd-actor", run_dir),
+            "ssd-actor",
             f"--agent={agent}",
             f"--arena={arena}",
+            *_files(run_dir),
             f"--world={_endpoint(sockets, f'world-{arena}')}",
             f"--learner={_endpoint(sockets, f'segments-{agent}')}",
             f"--weights={_endpoint(sockets, f'weights-{agent}')}",
@@ -120,11 +124,8 @@ def _actor(agent: int, arena: int, run_dir: RunDir, sockets: Path) -> Program:
     )
 
 
-def _start(script: str, run_dir: RunDir) -> Sequence[str]:
-    path = Path(sys.executable).parent / script
-    if not path.is_file():
-        raise click.ClickException(f"{path} is missing: install this package again")
-    return (str(path), f"--run={run_dir.run_file}", f"--run-dir={run_dir.root}")
+def _files(run_dir: RunDir) -> tuple[str, str]:
+    return (f"--run={run_dir.run_file}", f"--run-dir={run_dir.root}")
 
 
 def _endpoint(sockets: Path, name: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ssd_lab.children import Child
+from ssd_lab.children import HOPELESS, Child, RunFailedError
 from ssd_lab.history import History
 from ssd_lab.roster import Program
 from ssd_wire.process import CONFIGURATION_ERROR
@@ -18,22 +18,16 @@ from ssd_wire.process import CONFIGURATION_ERROR
 FIRST_PAUSE = 0.5  # seconds before a process that died is started again; doubles each time
 LONGEST_PAUSE = 30.0
 HEALTHY = 60.0  # seconds after which earlier deaths are forgotten
-HOPELESS = 3  # deaths in a row before it was ever up
-
-
-class RunFailedError(Exception):
-    """A process cannot be kept alive. Names it and what became of it."""
-
-    def __init__(self, role: str, reason: str) -> None:
-        super().__init__(f"{role} {reason}")
-        self.role = role
 
 
 class Starter(Protocol):
     """Makes processes; see `children.Nursery`."""
 
-    def start(self, program: Program, number: int) -> Child:
-        """Start a process for the n-th time, counted from 0."""
+    def is_ready(self) -> bool:
+        """Whether a process can be started now."""
+
+    def start(self, program: Program, number: int) -> Child | None:
+        """Start a process for the n-th time, counted from 0; None when that failed this once."""
 
     def announced(self, role: str, pid: int) -> bool:
         """Whether this process has said that it is up."""
@@ -100,11 +94,13 @@ class Supervisor:
         Raises:
             RunFailedError: when starting again what died would be in vain.
         """
+        ready = self._starter.is_ready()
         for charge in self._charges:
             if charge.child is not None and (code := charge.child.poll()) is not None:
                 self._ended(charge, charge.child.pid, code)
-            if charge.child is None and charge.wanted and self._clock() >= charge.due:
-                self._start(charge)
+            due = charge.child is None and charge.wanted and self._clock() >= charge.due
+            if due and ready:
+                ready = self._start(charge)
 
     def alive(self, kind: str | None = None) -> tuple[str, ...]:
         """Roles whose process runs, of one kind or of all."""
@@ -134,12 +130,13 @@ class Supervisor:
             if charge.child is not None and kind in (None, charge.program.kind)
         ]
 
-    def _start(self, charge: Charge) -> None:
+    def _start(self, charge: Charge) -> bool:
         number = self._history.started(charge.role, restart=charge.died)
         charge.child = self._starter.start(charge.program, number)
         charge.since = self._clock()
-        if charge.died:
+        if charge.died and charge.child is not None:
             self._say(f"{charge.role} started again")
+        return charge.child is not None
 
     def _ended(self, charge: Charge, pid: int, code: int) -> None:
         charge.child = None

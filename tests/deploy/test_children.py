@@ -11,34 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from ssd_lab.children import Nursery
+from ssd_lab.children import Nursery, RunFailedError
 from ssd_lab.closing import close
 from ssd_lab.history import History
 from ssd_lab.roster import Program
-from ssd_lab.supervise import RunFailedError, Supervisor
+from ssd_lab.supervise import Supervisor
 
-# Does what every process of a run does: says that it is up, and stops when asked or orphaned.
-PROCESS = """
-import sys, select, time
-from pathlib import Path
-from ssd_wire.process import announce
-from ssd_wire.stop import Stop
-role, run_dir, manner, *options = sys.argv[1:]
-lifeline = next(int(o.partition("=")[2]) for o in options if o.startswith("--lifeline"))
-stop = Stop(lifeline)
-print("options", *options, flush=True)
-if manner == "refuses":
-    print("error: no such device", file=sys.stderr)
-    sys.exit(78)
-if manner == "crashes":
-    sys.exit(1)
-announce(Path(run_dir), role, {})
-while manner == "stubborn" or not stop.requested:
-    select.select([] if manner == "stubborn" else stop.descriptors, [], [], 60)
-    stop.look()
-"""
+PRETENDED = "pretended_process"
 
-LAUNCHER = """
+LAUNCHER = f"""
 import sys, time
 from pathlib import Path
 from ssd_lab import rundir
@@ -47,32 +28,56 @@ from ssd_lab.roster import Program
 from ssd_lab.presets import load_preset
 from ssd_lab.plan import validate
 run_dir = rundir.begin(Path(sys.argv[1]), validate(load_preset("cleanup-moa")))
-nursery = Nursery(run_dir)
-child = nursery.start(Program("env-0", tuple(sys.argv[2:])), 0)
+nursery = Nursery(run_dir, "{PRETENDED}")
+while not nursery.is_ready():
+    time.sleep(0.01)
+child = nursery.start(Program("env-0", "{PRETENDED}", tuple(sys.argv[2:])), 0)
 while not nursery.announced("env-0", child.pid):
     time.sleep(0.01)
-print(child.pid, flush=True)
+print(child.pid, nursery._process.pid, flush=True)
 time.sleep(60)
 """
 
 
 def program(run_dir, role="env-0", manner="obeys", numbered=False):
-    command = (sys.executable, "-c", PROCESS, role, str(run_dir), manner)
-    return Program(role, command, numbered)
+    command = ("ssd-pretended", role, str(run_dir), manner)
+    return Program(role, PRETENDED, command, numbered)
+
+
+@pytest.fixture(autouse=True)
+def _pretended(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
 
 
 @pytest.fixture
 def nursery(run_dir):
-    made = Nursery(run_dir)
+    made = Nursery(run_dir, PRETENDED)
     yield made
     made.close()
 
 
 def until(condition, seconds=30.0):
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (held := condition()):
         assert time.monotonic() < deadline, "this takes too long"
         time.sleep(0.01)
+    return held
+
+
+def start(nursery, program, number=0):
+    until(nursery.is_ready)
+    return nursery.start(program, number)
+
+
+def start_and_see_up(nursery, program):
+    child = start(nursery, program)
+    until(lambda: nursery.announced(program.role, child.pid))
+    return child
+
+
+def code_of(child):
+    until(lambda: child.poll() is not None)
+    return child.poll()
 
 
 def is_running(pid):
@@ -84,19 +89,36 @@ def is_running(pid):
 
 
 def test_a_process_is_up_when_it_says_so_itself_and_not_by_an_earlier_ones_word(nursery, run_dir):
-    child = nursery.start(program(run_dir.root), 0)
-    until(lambda: nursery.announced("env-0", child.pid))
+    child = start_and_see_up(nursery, program(run_dir.root))
     assert not nursery.announced("env-0", child.pid + 1)
     child.terminate()
-    assert child.wait(30) == 0
+    assert code_of(child) == 0
+
+
+def test_the_signal_that_killed_a_process_is_known(nursery, run_dir):
+    child = start_and_see_up(nursery, program(run_dir.root))
+    child.kill()
+    assert code_of(child) == -signal.SIGKILL
+
+
+def test_what_has_ended_is_sent_no_signals(nursery, run_dir, monkeypatch):
+    child = start(nursery, program(run_dir.root, manner="crashes"))
+    assert code_of(child) == 1
+    sent = []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "kill", lambda *signal: sent.append(signal))
+        child.terminate()
+        child.kill()
+    assert sent == []  # its number may be another's by now
 
 
 def test_output_of_all_starts_is_in_one_log(nursery, run_dir):
     for number in (4, 5):
-        nursery.start(program(run_dir.root, manner="crashes", numbered=True), number).wait(30)
-    words = nursery.last_words("env-0")
+        code_of(start(nursery, program(run_dir.root, manner="crashes", numbered=True), number))
+    words = nursery.log("env-0").read_text()
     assert words.count("options") == 2
     assert words.index("--incarnation=4") < words.index("--incarnation=5")
+    assert "RuntimeError: on purpose" in nursery.last_words("env-0")
 
 
 def test_last_words_are_the_end_of_a_long_log(nursery):
@@ -106,24 +128,114 @@ def test_last_words_are_the_end_of_a_long_log(nursery):
 
 
 def test_a_ctrl_c_at_the_terminal_reaches_the_launcher_alone(nursery, run_dir):
-    child = nursery.start(program(run_dir.root), 0)
-    until(lambda: nursery.announced("env-0", child.pid))
+    child = start_and_see_up(nursery, program(run_dir.root))
     assert os.getpgid(child.pid) != os.getpgid(0)
     assert os.getsid(child.pid) == child.pid
     child.terminate()
-    child.wait(30)
+    code_of(child)
 
 
-def test_children_end_when_their_launcher_is_killed(tmp_path):
+def test_a_process_is_found_by_its_command(nursery, run_dir):
+    child = start_and_see_up(nursery, program(run_dir.root))
+    shown = Path(f"/proc/{child.pid}/cmdline").read_text()
+    assert shown.startswith(f"ssd-pretended env-0 {run_dir.root} obeys --lifeline=")
+    assert Path(f"/proc/{child.pid}/comm").read_text() == "ssd-pretended\n"
+    child.kill()
+    code_of(child)
+
+
+def test_processes_hold_no_end_of_a_line_that_is_not_theirs(nursery, run_dir):
+    """Nor the lifeline's other end: with that, the launcher's death would go unnoticed."""
+    child = start_and_see_up(nursery, program(run_dir.root))
+    held = {path.readlink().name for path in Path(f"/proc/{child.pid}/fd").iterdir()}
+    lifeline = Path(f"/proc/self/fd/{nursery._lifeline}").readlink().name
+    assert lifeline in held
+    assert not [name for name in held if name.startswith("socket")]
+    for path in Path(f"/proc/{child.pid}/fd").iterdir():
+        if path.readlink().name == lifeline:
+            flags = Path(f"/proc/{child.pid}/fdinfo/{path.name}").read_text().split()[3]
+            assert int(flags, 8) & os.O_ACCMODE == os.O_RDONLY
+    child.kill()
+    code_of(child)
+
+
+def test_forked_processes_do_not_draw_the_same_numbers(nursery, run_dir):
+    for _ in range(2):
+        code_of(start(nursery, program(run_dir.root, manner="crashes")))
+    lines = nursery.log("env-0").read_text().splitlines()
+    first, second = (line.split()[1:] for line in lines if line.startswith("random"))
+    assert not set(first) & set(second)
+
+
+def test_the_nursery_may_be_killed_without_harm_to_what_it_started(nursery, run_dir):
+    child = start_and_see_up(nursery, program(run_dir.root))
+    os.kill(nursery._process.pid, signal.SIGKILL)
+    other = None
+    while other is None:
+        other = start(nursery, program(run_dir.root, role="env-1"))
+    assert child.poll() is None
+    for one in (child, other):
+        one.terminate()
+        assert code_of(one) in (0, -signal.SIGTERM)  # the latter where it was not up yet
+
+
+def test_a_nursery_that_does_not_answer_is_replaced(run_dir, monkeypatch):
+    monkeypatch.setattr("ssd_lab.children.PATIENCE", 2.0)
+    nursery = Nursery(run_dir, PRETENDED)
+    until(nursery.is_ready)
+    frozen = nursery._process.pid
+    os.kill(frozen, signal.SIGSTOP)
+    assert nursery.start(program(run_dir.root), 0) is None
+    assert not is_running(frozen)
+    child = start_and_see_up(nursery, program(run_dir.root))
+    nursery.close()
+    assert code_of(child) == 0
+
+
+@pytest.mark.parametrize(
+    ("preload", "reason"),
+    [
+        ("fails", "No module named 'torch'"),
+        ("starts a thread", "wanted 1 thread before a fork, found 2"),
+        ("uses a GPU", "wanted no CUDA before a fork, found it initialised"),
+    ],
+)
+def test_a_nursery_that_cannot_fork_ends_the_run_with_its_words(
+    run_dir, monkeypatch, preload, reason
+):
+    monkeypatch.setenv("PRETENDED_PRELOAD", preload)
+    nursery = Nursery(run_dir, PRETENDED)
+    with pytest.raises(RunFailedError, match="nursery ended, 3 times before") as failed:
+        until(lambda: start(nursery, program(run_dir.root)))
+    assert reason in nursery.last_words(failed.value.role)
+    assert not nursery.is_ready()  # while the run stops
+    assert nursery.descriptors == ()
+    nursery.close()
+
+
+def test_nothing_is_left_of_a_nursery_that_was_closed(run_dir):
+    nursery = Nursery(run_dir, PRETENDED)
+    child = start_and_see_up(nursery, program(run_dir.root))
+    nursery.close()
+    assert code_of(child) == 0  # its lifeline has closed
+    for pid in (child.pid, nursery._process.pid):
+        with pytest.raises(ChildProcessError):  # nor a zombie
+            os.waitpid(pid, os.WNOHANG)
+
+
+@pytest.mark.parametrize("nursery_dies", [False, True], ids=["alone", "after the nursery"])
+def test_children_end_when_their_launcher_is_killed(tmp_path, nursery_dies):
     root = tmp_path / "run"
     arguments = program(root).command
     with subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, str(root), *arguments], stdout=subprocess.PIPE, text=True
     ) as launcher:
-        pid = int(launcher.stdout.readline())
-        assert is_running(pid)
+        pids = [int(word) for word in launcher.stdout.readline().split()]
+        if nursery_dies:
+            os.kill(pids[1], signal.SIGKILL)
+        assert is_running(pids[0])
         launcher.kill()
-    until(lambda: not is_running(pid))
+    until(lambda: not any(map(is_running, pids)))
 
 
 @pytest.fixture

@@ -44,10 +44,20 @@ class Stage:
 
     started: list[Pretended] = field(default_factory=list)
     up: bool = True
+    ready: bool = True
+    fails: int = 0  # starts that come to nothing
     now: float = 1000.0
     said: list[str] = field(default_factory=list)
 
+    def is_ready(self):
+        return self.ready
+
     def start(self, program, number):
+        assert self.ready
+        if self.fails:
+            self.fails -= 1
+            self.ready = False
+            return None
         self.started.append(Pretended(program.role, number, pid=len(self.started) + 1))
         return self.started[-1]
 
@@ -78,9 +88,9 @@ def history(tmp_path):
 @pytest.fixture
 def supervisor(stage, history):
     programs = [
-        Program("learner-0", ()),
-        Program("env-0", (), numbered=True),
-        Program("actor-0-0", ()),
+        Program("learner-0", "", ()),
+        Program("env-0", "", (), numbered=True),
+        Program("actor-0-0", "", ()),
     ]
     return Supervisor(programs, stage, history, stage.clock, stage.said.append)
 
@@ -101,6 +111,35 @@ def seconds_until_restart(stage, supervisor, role):
 def test_everything_is_started_at_once(stage, supervisor):
     supervisor.look()
     assert [process.role for process in stage.started] == ["learner-0", "env-0", "actor-0-0"]
+
+
+def test_nothing_is_started_before_that_is_possible(stage, supervisor):
+    stage.ready = False
+    supervisor.look()
+    assert stage.started == []
+    stage.ready = True
+    supervisor.look()
+    assert len(stage.started) == 3
+
+
+def test_a_start_that_came_to_nothing_is_made_up_for_at_once(stage, supervisor):
+    stage.fails = 1
+    supervisor.look()
+    assert stage.started == []
+    stage.ready = True
+    supervisor.look()
+    assert [process.role for process in stage.started] == ["learner-0", "env-0", "actor-0-0"]
+    assert stage.said == []
+
+
+def test_a_world_whose_start_came_to_nothing_does_not_use_its_number_again(stage, supervisor):
+    stage.fails = 1
+    stage.newest = lambda role: next(p for p in stage.started if p.role == role)
+    supervisor._charges.sort(key=lambda charge: charge.role != "env-0")
+    supervisor.look()
+    stage.ready = True
+    supervisor.look()
+    assert stage.newest("env-0").number == 1
 
 
 def test_what_dies_is_started_again_and_counted_and_told(stage, supervisor, history):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -14,76 +16,32 @@ from click.testing import CliRunner
 from ssd_lab.presets import preset_names
 from ssd_lab.train import main
 
-# Each makes, trains or reports a fixed amount at once: two segments of 800 own-steps per agent.
-STAND_IN = """
-import json, select, sys, time
-from pathlib import Path
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from ssd_wire.process import announce, serve_metrics, write_whole
-from ssd_wire.stop import Stop
-
-role, run_dir, manner, *options = sys.argv[1:]
-run_dir = Path(run_dir)
-kind, *numbers = role.split("-")
-agent = int(numbers[-1])
-stop = Stop(next(int(o.partition("=")[2]) for o in options if o.startswith("--lifeline")))
-if manner == "refuses" and role == "learner-1":
-    print("error: no such device")
-    sys.exit(78)
-
-class Metrics:
-    def collect(self):
-        if kind == "learner":
-            yield CounterMetricFamily("ssd_learner_own_steps", "", 1600)
-            yield CounterMetricFamily("ssd_learner_updates", "", 2)
-            yield GaugeMetricFamily("ssd_learner_complete", "", manner == "completes")
-            yield GaugeMetricFamily("ssd_learner_moa_loss_nats", "", 1.5)
-
-if kind == "actor":
-    ledger = {"arena": 0, "agent": agent, "epoch": agent + 1, "made": 2, "resent": 0,
-              "discarded": 0}
-    name = f"actor-0-{agent}-{agent + 1:016x}.json"
-    write_whole(run_dir / "ledgers" / name, json.dumps(ledger))
-if kind == "learner":
-    epoch = {"arena": 0, "epoch": agent + 1, "received": 2, "trained": 2, "durable": 2,
-             "surplus": 0}
-    ledger = {"agent": agent, "learner": 1, "own_steps": 1600, "updates": 2, "complete": True,
-              "segments": {"received": 2, "trained": 2, "surplus": 0, "duplicate": 0},
-              "epochs": [epoch]}
-    write_whole(run_dir / "ledgers" / f"learner-{agent}.json", json.dumps(ledger))
-if kind == "env":
-    episode = {"length": 1000, "returns": [1.0] * 5, "collective_return": 5.0, "equality": 1.0,
-               "time": time.time()}
-    (run_dir / "episodes" / "arena-0.jsonl").write_text(json.dumps(episode) + "\\n")
-announce(run_dir, role, {"metrics": serve_metrics(Metrics(), "127.0.0.1:0")})
-while not stop.requested or (manner == "stubborn" and kind == "actor"):
-    select.select([] if stop.requested else stop.descriptors, [], [], 0.5)
-    stop.look()
-"""
-
 LAUNCHER = """
+import functools
 import sys
 import ssd_lab.launch
 from ssd_lab.roster import Program
 from ssd_lab.train import main
-stand_in, manner = sys.argv.pop(1), sys.argv.pop(1)
+manner = sys.argv.pop(1)
 original = ssd_lab.launch.roster
 def roster(extent, run_dir, sockets):
     for program in original(extent, run_dir, sockets):
-        command = (sys.executable, "-c", stand_in, program.role, str(run_dir.root), manner)
-        yield Program(program.role, command, program.numbered)
+        command = (program.command[0], program.role, str(run_dir.root), manner)
+        yield Program(program.role, "pretended_run", command, program.numbered)
 ssd_lab.launch.roster = roster
+ssd_lab.launch.Nursery = functools.partial(ssd_lab.launch.Nursery, preload="pretended_run")
 main()
 """
 
 
 @pytest.fixture
-def launch(tmp_path):
+def launch(tmp_path, monkeypatch):
     """Starts `ssd-train` with stand-ins that behave in a certain manner."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     started = []
 
     def start(manner, *arguments):
-        command = [sys.executable, "-c", LAUNCHER, STAND_IN, manner, *arguments]
+        command = [sys.executable, "-c", LAUNCHER, manner, *arguments]
         directory = f"--run-dir={tmp_path / 'run'}"
         started.append(
             subprocess.Popen(
@@ -98,11 +56,24 @@ def launch(tmp_path):
         launcher.communicate()
 
 
-def until_all_are_up(root):
+def until(condition):
     deadline = time.monotonic() + 60
-    while len(list((root / "processes").glob("*.json"))) < 11:
-        assert time.monotonic() < deadline, "processes do not come up"
+    while not condition():
+        assert time.monotonic() < deadline, "this takes too long"
         time.sleep(0.05)
+
+
+def until_all_are_up(root):
+    until(lambda: len(list((root / "processes").glob("*.json"))) == 11)
+
+
+def entry(tmp_path, role):
+    path = tmp_path / "run" / "processes" / f"{role}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def name_of(pid):
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def test_a_run_ends_by_itself_when_all_learners_are_complete(launch, tmp_path):
@@ -152,6 +123,22 @@ def test_a_process_that_cannot_go_on_ends_the_run_with_its_logs_tail(launch, tmp
     assert "failed" in json.loads((tmp_path / "run" / "summary.json").read_text())["ended"]
 
 
+def test_a_killed_nursery_does_not_end_the_run(launch, tmp_path):
+    launcher = launch("obeys", "cleanup-moa")
+    until_all_are_up(tmp_path / "run")
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    (nursery,) = (int(pid) for pid in children if name_of(pid) == "ssd-nursery")
+    victim = entry(tmp_path, "actor-0-2")
+    os.kill(nursery, signal.SIGKILL)
+    os.kill(victim["pid"], signal.SIGKILL)
+    until(lambda: entry(tmp_path, "actor-0-2") not in (victim, None))
+    launcher.send_signal(signal.SIGINT)
+    _, err = launcher.communicate(timeout=100)
+    assert launcher.returncode == 0, err
+    restarts = json.loads((tmp_path / "run" / "summary.json").read_text())["restarts"]
+    assert {role: times for role, times in restarts.items() if times} == {"actor-0-2": 1}
+
+
 def test_sockets_are_gone_when_the_run_is(launch, tmp_path, monkeypatch):
     (tmp_path / "t").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
@@ -193,6 +180,12 @@ def test_what_cannot_be_run_is_refused_in_words_and_leaves_nothing(
     assert result.exit_code == code
     assert message in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_launcher_is_light():
+    heavy = "{'torch', 'numba', 'zmq', 'matplotlib'} & set(sys.modules)"
+    command = [sys.executable, "-c", f"import sys, ssd_lab.train; print({heavy} or 'light')"]
+    assert subprocess.check_output(command, text=True) == "light\n"
 
 
 def test_a_run_directory_in_use_is_refused(run_dir):

@@ -1,0 +1,38 @@
+"""What is loaded before the fork: all that is slow, and nothing that a fork would break."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ssd_lab.children import Nursery
+from ssd_lab.roster import Program
+
+PROCESSES = {"ssd_actors.cli", "ssd_learner.cli", "ssd_world.cli"}
+LIBRARIES = {"torch", "numba", "zmq", "msgpack", "pydantic", "safetensors"}
+BY_A_FIRST_OPTIMIZER = {"torch._dynamo"}
+KERNELS = {"spawn", "move", "fire", "eat", "grow_and_spoil", "draw"}  # that Cleanup calls
+
+
+@pytest.mark.timeout(300)  # on a machine that has never run them, kernels are compiled
+def test_a_forked_process_finds_loaded_what_takes_long_to_load(run_dir, monkeypatch):
+    """That it could be forked at all says that no thread and no CUDA stood in the way."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    nursery = Nursery(run_dir)
+    try:
+        while not nursery.is_ready():
+            time.sleep(0.05)
+        command = ("ssd-pretended", "env-0", str(run_dir.root), "tells")
+        child = nursery.start(Program("env-0", "pretended_process", command), 0)
+        while child.poll() is None:
+            time.sleep(0.01)
+    finally:
+        nursery.close()
+    assert child.poll() == 0
+    told = [line.split() for line in nursery.log("env-0").read_text().splitlines()]
+    loaded = {words[0]: set(words[1:]) for words in told}
+    assert (PROCESSES | LIBRARIES | BY_A_FIRST_OPTIMIZER) - loaded["modules"] == set()
+    assert KERNELS - loaded["kernels"] == set()
