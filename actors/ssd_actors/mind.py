@@ -82,6 +82,26 @@ class Mind:
         self._inference.refresh()
         self.learner, self.version = weights.learner, weights.version
 
+    def rehearse(self) -> None:
+        """Live one step of no account, after which every kernel is compiled and at hand."""
+        games = len(self._draws)
+        seen = Timestep(
+            world=0,
+            lane=0,
+            tick=0,
+            pixels=np.zeros((games, self.shape.view, self.shape.view), np.uint8),
+            first=np.zeros(games, np.bool_),
+            reward=np.zeros(games, np.float32),
+            actions=np.zeros((games, self.shape.num_agents), np.uint8),
+            visible=np.ones((games, self.shape.num_agents), np.bool_),
+        )
+        for array in (seen.pixels, seen.first, seen.actions, seen.visible):
+            array.flags.writeable = False  # as they are when they come off the wire
+        state = self.fresh_state()
+        moment = self.decide(seen, state)
+        if state.moa is not None and (known := self.recall(moment, seen, state)) is not None:
+            self.influence(known, seen.actions)
+
     def fresh_state(self) -> State:
         """The state of one who remembers nothing."""
         return self._inference.fresh_state()

@@ -150,3 +150,14 @@ def handfuls(pixels: Pixels) -> Iterator[tuple[slice, Pixels]]:
     for begin in range(0, len(pixels), HANDFUL):
         some = slice(begin, min(begin + HANDFUL, len(pixels)))
         yield some, pixels[some]
+
+
+def compile_kernels() -> None:
+    """Have the kernels of `see` at hand, there and back, without asking torch for a gradient."""
+    palette, kernel = torch.zeros(1, 3), torch.zeros(1, 3, 3, 3)
+    eye = Eye(palette, kernel, torch.zeros(1), torch.zeros(1, 1), torch.zeros(1))
+    views = np.zeros((1, 3, 3), np.uint8)
+    eye.look(views, torch.empty(1, 1))
+    d_rows = array(torch.zeros_like(eye.rows))
+    convolution.convolve_back(views, array(eye.room), 1, d_rows)
+    convolution.untabulate(d_rows, array(palette), array(kernel), array(torch.zeros(1)))

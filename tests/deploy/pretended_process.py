@@ -49,8 +49,9 @@ def main() -> None:
 
 def tell_what_is_loaded() -> None:
     """Modules, and kernels as numba has them once they are compiled or read from its cache."""
-    games = [module for name, module in sys.modules.items() if name.startswith("ssd_envs.")]
-    things = [(name, thing) for module in games for name, thing in vars(module).items()]
+    ours = ("ssd_envs.", "ssd_influence.")
+    modules = [module for name, module in sys.modules.items() if name.startswith(ours)]
+    things = [(name, thing) for module in modules for name, thing in vars(module).items()]
     kernels = [name for name, thing in things if getattr(thing, "nopython_signatures", None)]
     print("modules", *sys.modules)
     print("kernels", *kernels)
