@@ -106,7 +106,6 @@ class Mind:
         """The state of one who remembers nothing."""
         return self._inference.fresh_state()
 
-    @torch.inference_mode()
     def decide(self, seen: Timestep, state: State) -> Moment:
         """Look at s_t and act.
 
@@ -118,7 +117,6 @@ class Mind:
         choice = self._inference.decide(seen.pixels, seen.actions, seen.first, noise, state)
         return Moment(seen.first, choice, np.take(seen.visible, self.shape.others, 1))
 
-    @torch.inference_mode()
     def recall(self, moment: Moment, seen: Timestep, state: State) -> Reckoning | None:
         """With s_{t+1} here, tell the MOA what everyone did at t, and imagine what if I had not.
 

@@ -16,7 +16,7 @@ import msgpack
 import numpy as np
 
 from ssd_wire.errors import ProtocolError
-from ssd_wire.fields import CONSTANT_AXES, Layout, check_scalar, layout
+from ssd_wire.fields import Layout, check_scalar, fit, layout
 from ssd_wire.messages import MESSAGES, Message
 
 if sys.byteorder != "little":  # pragma: no cover
@@ -70,7 +70,7 @@ def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], sizes: Si
             names = ", ".join(_KINDS[one] for one in wanted)
             raise ValueError(f"kind: wanted {names}, found {shown(kind)}")
         fields = layout(message)
-        values = _scalars(fields, scalars) | _arrays(fields, shapes, frames[1:], sizes)
+        values = _scalars(fields, scalars) | _arrays(message, shapes, frames[1:], sizes)
         return message.checked(values)
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as fault:
         raise ProtocolError(str(fault) or type(fault).__name__) from fault
@@ -117,14 +117,11 @@ def _scalars(fields: Layout, scalars: list[object]) -> dict[str, Any]:
 
 
 def _arrays(
-    fields: Layout, shapes: list[Any], frames: Sequence[bytes], run: Sizes
+    message: type[Message], shapes: list[Any], frames: Sequence[bytes], run: Sizes
 ) -> dict[str, Any]:
-    if not len(shapes) == len(frames) == len(fields.arrays):
+    wanted = len(layout(message).arrays)
+    if not len(shapes) == len(frames) == wanted:
         found = f"{len(frames)} frames and {len(shapes)} shapes"
-        raise ValueError(f"arrays: wanted {len(fields.arrays)}, found {found}")
-    sizes = {**CONSTANT_AXES, **run}
-    arrays = {}
-    for field, shape, frame in zip(fields.arrays, shapes, frames, strict=True):
-        field.bind(shape, sizes)
-        arrays[field.name] = field.read(frame, shape, sizes)
-    return arrays
+        raise ValueError(f"arrays: wanted {wanted}, found {found}")
+    fitted = fit(message, shapes, tuple(run.items()))
+    return {field.name: field.read(frame) for field, frame in zip(fitted, frames, strict=True)}

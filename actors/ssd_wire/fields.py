@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from reprlib import repr as shown
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -77,23 +78,35 @@ class ArrayField:
             )
         sizes[axis] = length - more
 
-    def read(self, frame: bytes, shape: Sequence[int], sizes: Mapping[str, int]) -> NDArray[Any]:
-        """The array in a frame, as a view of it.
 
-        Args:
-            frame: Its bytes.
-            shape: One that `bind` let pass.
-            sizes: Lengths of the axes; an axis not named here bounds nothing.
+@dataclass(frozen=True)
+class FittedArray:
+    """An array field of known shape.
+
+    Attributes:
+        name, dtype: The field's.
+        shape: One that its axes allow.
+        size: Its bytes.
+        below: What every byte must be less than, or None.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    size: int
+    below: int | None
+
+    def read(self, frame: bytes) -> NDArray[Any]:
+        """The array in a frame, as a view of it.
 
         Raises:
             ValueError: when the bytes are too few or too many, or hold what no honest peer sends.
         """
-        size = math.prod(shape) * self.dtype.itemsize
-        if len(frame) != size:
-            raise ValueError(f"{self.name}: wanted {size} bytes, found {len(frame)}")
-        array: NDArray[Any] = np.ndarray(shape, self.dtype, frame)
-        if self.below in sizes:
-            self._check_below(sizes[self.below], frame)
+        if len(frame) != self.size:
+            raise ValueError(f"{self.name}: wanted {self.size} bytes, found {len(frame)}")
+        array: NDArray[Any] = np.ndarray(self.shape, self.dtype, frame)
+        if self.below is not None:
+            self._check_below(self.below, frame)
         elif self.dtype.kind == "f" and np.count_nonzero(np.isfinite(array)) != array.size:
             raise ValueError(f"{self.name}: wanted finite numbers, found NaN or infinity")
         return array
@@ -116,6 +129,9 @@ class Layout:
 
 
 _LAYOUTS: dict[type[Any], Layout] = {}
+_FITTED: dict[tuple[object, ...], tuple[FittedArray, ...]] = {}
+_MOST_FITTED = 256  # a run has some twenty
+_EXACT = frozenset([int])
 
 
 def _axis(text: str) -> tuple[str, int]:
@@ -171,17 +187,71 @@ def check_array(name: str, dtype: np.dtype[Any], array: object) -> None:
         raise ValueError(f"{name}: wanted {dtype}, found {found}")
 
 
+def fit(
+    message: type[Any], shapes: Sequence[Any], run: tuple[tuple[str, int], ...] = ()
+) -> tuple[FittedArray, ...]:
+    """A message's array fields with these shapes, if they go together and with the run's axes.
+
+    A run's messages have few shapes, over and over: what was found is remembered.
+
+    Args:
+        message: Its class.
+        shapes: One per array field.
+        run: Lengths of the run's axes; an axis not named here bounds nothing.
+
+    Raises:
+        ValueError: when a rank or a length is not what the axes say.
+    """
+    try:
+        key = (message, tuple(map(tuple, shapes)), run)
+        exact = set(map(type, chain.from_iterable(key[1]))) <= _EXACT
+    except TypeError:
+        exact = False
+    if not exact:  # which refuses it, in words; True and 1.0 would pass for 1 below
+        return _fit(message, shapes, run)
+    fitted = _FITTED.get(key)
+    if fitted is None:
+        fitted = _fit(message, shapes, run)
+        if len(_FITTED) < _MOST_FITTED:
+            _FITTED[key] = fitted
+    return fitted
+
+
+def _fit(
+    message: type[Any], shapes: Sequence[Any], run: tuple[tuple[str, int], ...]
+) -> tuple[FittedArray, ...]:
+    sizes = {**CONSTANT_AXES, **dict(run)}
+    fields = layout(message).arrays
+    for field, shape in zip(fields, shapes, strict=True):
+        field.bind(shape, sizes)
+    known = CONSTANT_AXES | dict(run)
+    return tuple(
+        FittedArray(
+            name=field.name,
+            dtype=field.dtype,
+            shape=tuple(shape),
+            size=math.prod(shape) * field.dtype.itemsize,
+            below=known.get(field.below),
+        )
+        for field, shape in zip(fields, shapes, strict=True)
+    )
+
+
 def check_fields(message: object) -> None:
     """Make a message valid or not at all: called by every message when it is made.
 
     Raises:
         ValueError: the first field that does not hold, naming what was wanted and found.
     """
-    fields = layout(type(message))
-    for name, kind in fields.scalars:
-        check_scalar(name, kind, getattr(message, name))
-    sizes = dict(CONSTANT_AXES)
+    kind = type(message)
+    fields = layout(kind)
+    for name, scalar in fields.scalars:
+        check_scalar(name, scalar, getattr(message, name))
+    if not fields.arrays:
+        return
+    shapes = []
     for field in fields.arrays:
         array = getattr(message, field.name)
         check_array(field.name, field.dtype, array)
-        field.bind(array.shape, sizes)
+        shapes.append(array.shape)
+    fit(kind, shapes)

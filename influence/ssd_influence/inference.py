@@ -64,7 +64,8 @@ class Inference:
         hidden = network.policy.torso.fc2.in_features
         self._network = network
         self._torsos = [part.torso for part in parts]
-        self._hidden = torch.empty(games, hidden * len(parts))
+        self._hidden_tensor = torch.empty(games, hidden * len(parts))
+        self._hidden = array(self._hidden_tensor)
         self._cores = [_Core(part.lstm, hidden, part.num_actions, games) for part in parts]
         self._seen_to_act = network.policy.others.numpy()
         self._never = np.zeros(games, np.bool_)
@@ -86,6 +87,10 @@ class Inference:
             torch.cat([torso.fc1.bias for torso in torsos]),
         )
         self._second = [(array(torso.fc2.weight.t()), array(torso.fc2.bias)) for torso in torsos]
+        head = network.policy.logits
+        self._policy_head = array(head.weight), array(head.bias)
+        if network.moa is not None:
+            self._moa_head = network.moa.logits.weight.detach(), network.moa.logits.bias.detach()
         for core in self._cores:
             core.refresh()
 
@@ -101,21 +106,22 @@ class Inference:
             noise: [B, A] draws of Exp(1), by which the actions are drawn.
             state: the policy's before s_t in, after it out. The MOA's waits for `recall`.
         """
-        hidden = array(self._eye.look(pixels, self._hidden))
+        self._eye.look(pixels, self._hidden_tensor)
         for number, (core, (weight, bias)) in enumerate(
             zip(self._cores, self._second, strict=True)
         ):
-            dense.relu_dense_relu(hidden, number * len(weight), weight, bias, core.inputs)
+            dense.relu_dense_relu(self._hidden, number * len(weight), weight, bias, core.inputs)
         core = self._cores[0]
         gates = core.gates(state.policy, first_t)
         taken = np.take(actions_tm1, self._seen_to_act, 1)
         lstm.add_columns(gates, core.columns, taken, first_t)
         lstm.step(gates, first_t, state.policy)
-        games, head = len(noise), self._network.policy.logits
+        games = len(noise)
         choice = Choice(
             np.empty_like(noise), np.empty(games, np.uint8), np.empty(games, np.float32)
         )
-        dense.choose(state.policy, array(head.weight), array(head.bias), noise, *choice)
+        weight, bias = self._policy_head
+        dense.choose(state.policy, weight, bias, noise, *choice)
         return choice
 
     def recall(self, actions_t: U8, first_t: Bools, state: State, games: Ints) -> F32:
@@ -141,11 +147,13 @@ class Inference:
         taken = actions_t.copy()
         taken[:, own] = model.num_actions  # a column of zeros
         lstm.add_columns(gates, core.columns, taken, self._never)
-        h = torch.empty(len(games), model.num_actions, model.lstm.hidden_size)
-        lstm.imagine(gates, core.columns[model.agent, :-1], first_t, state.moa, games, array(h))
+        h = np.empty((len(games), model.num_actions, model.lstm.hidden_size), np.float32)
+        lstm.imagine(gates, core.columns[model.agent, :-1], first_t, state.moa, games, h)
         lstm.add_columns(gates, core.columns[own], actions_t[:, own].copy(), self._never)
         lstm.step(gates, first_t, state.moa)
-        return array(model.logits(h))
+        weight, bias = self._moa_head
+        logits = torch.addmm(bias, torch.from_numpy(h).flatten(0, 1), weight.t())
+        return logits.view(len(games), model.num_actions, len(bias)).numpy()
 
 
 def influence(
@@ -202,6 +210,7 @@ class _Core:
         self._lstm, self._floats, self._values = lstm, floats, values
         self._inputs = torch.zeros(games, floats + lstm.hidden_size)
         self._gates = torch.empty(games, 4 * lstm.hidden_size)
+        self._gates_array = array(self._gates)
         self.inputs = array(self._inputs)
         self.state_like = np.empty((games, 2 * lstm.hidden_size), np.float32)
 
@@ -217,4 +226,5 @@ class _Core:
     def gates(self, state: F32, first: Bools) -> F32:
         """[B, 4 · cells] of the float inputs, h and the bias; good until the next call."""
         lstm.carry_over(state, first, self.inputs)
-        return array(torch.addmm(self._bias, self._inputs, self._weight, out=self._gates))
+        torch.addmm(self._bias, self._inputs, self._weight, out=self._gates)
+        return self._gates_array

@@ -129,6 +129,7 @@ class Eye:
         if self._tabulated:
             weights = array(kernel), array(kernel_bias), array(palette)
             convolution.tabulate(*weights, array(self.rows))
+        self._arrays = array(self.rows), array(self.room)
 
     def look(self, pixels: Pixels, out: Tensor) -> Tensor:
         """[M, V, V] palette indices → [M, D], before the last ReLU; written to `out`."""
@@ -140,8 +141,8 @@ class Eye:
         """A handful [m, V, V] → [m, inputs] after the first ReLU, good until the next handful."""
         if not self._tabulated:
             return torch.relu_(_convolve(torch.from_numpy(views.copy()), *self._convolution))
-        channels = len(self._convolution[1])
-        convolution.convolve(views, array(self.rows), channels, array(self.room))
+        rows, room = self._arrays
+        convolution.convolve(views, rows, len(self._convolution[1]), room)
         return self.room.relu_()[: len(views), : self._dense.shape[1]]
 
 

@@ -152,7 +152,7 @@ class Learner:
             if epoch.peer is None or epoch.retired:
                 continue
             told, news = self._told.get(epoch.number), self.ack(epoch)
-            if told is None or astuple(told) != astuple(news):
+            if told is None or vars(told) != vars(news):
                 self.mail.send(epoch.peer, news)
 
     def train_what_has_arrived(self) -> bool:
