@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -42,6 +42,15 @@ class Batch:
     def steps(self) -> int:
         """Own-steps in this batch: T·B."""
         return self.reward.numel()
+
+    def split(self, games: int) -> Iterator[Batch]:
+        """Its games in equal parts, as few as hold at most so many each, without a copy."""
+        parts = -(-self.reward.shape[1] // games)
+        state = self.state.tensor_split(parts)
+        others = [field.name for field in fields(self) if field.name != "state"]
+        columns = [getattr(self, name).tensor_split(parts, 1) for name in others]
+        for number, part in enumerate(zip(*columns, strict=True)):
+            yield Batch(**dict(zip(others, part, strict=True)), state=state[number])
 
 
 def collate(segments: Sequence[Segment], device: torch.device) -> Batch:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from ssd_learner.archive import Archive
-from ssd_learner.batch import collate
+from ssd_learner.batch import Batch, collate
 from ssd_learner.intake import Epoch, Intake
 from ssd_learner.trainer import Report, Trainer
 from ssd_wire.codec import Sizes, decode
@@ -156,21 +156,30 @@ class Learner:
                 self.mail.send(epoch.peer, news)
 
     def train_what_has_arrived(self) -> bool:
-        """One update from the oldest segments here, if there are any."""
+        """Train on the oldest segments here, if there are any."""
         segments = self.intake.take(self.trainer.learning.batch_segments)
         if not segments:
             return False
         self.lag = self._policy_lag(segments)
         began = time.monotonic()
-        report = self.trainer.learn(collate(segments, self.trainer.device))
+        batch = collate(segments, self.trainer.device)
+        for part in batch.split(self.trainer.learning.update_games):
+            self.learn(part)
         self.busy_seconds += time.monotonic() - began
-        if not all(map(math.isfinite, astuple(report))):
-            raise ArithmeticError(f"update {self.trainer.version} is not finite: {report}")
-        self.report = report
         self.finish_if_complete()
         self.publish_weights()
         self.acknowledge()
         return True
+
+    def learn(self, batch: Batch) -> None:
+        """One update.
+
+        Raises:
+            ArithmeticError: it was not finite; its segments stay untrained in every checkpoint.
+        """
+        self.report = self.trainer.learn(batch)
+        if not all(map(math.isfinite, astuple(self.report))):
+            raise ArithmeticError(f"update {self.trainer.version} is not finite: {self.report}")
 
     def finish_if_complete(self) -> None:
         """At the budget: train no more, and make the last weights durable."""

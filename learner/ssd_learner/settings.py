@@ -24,7 +24,9 @@ class LearningSettings(BaseModel):
         gradient_clip: Largest norm of an update's gradient.
         rho_clip: V-trace's ρ̄, the clip of the importance weights in its targets.
         c_clip: V-trace's c̄, the clip of those in its traces.
-        batch_segments: Most segments in one update; it takes what has arrived, and waits for none.
+        batch_segments: Most segments taken at once: those that have arrived; none is waited for.
+        update_games: Most games in one update; what was taken is trained in as many updates, one
+            after the other, as that makes.
         checkpoint_seconds: Longest time between checkpoints while there is news.
         checkpoints_kept: How many of the newest checkpoints stay on disk.
     """
@@ -41,7 +43,8 @@ class LearningSettings(BaseModel):
     gradient_clip: float = Field(default=40.0, gt=0)
     rho_clip: float = Field(default=1.0, gt=0)
     c_clip: float = Field(default=1.0, gt=0)
-    batch_segments: int = Field(default=4, ge=1, le=1024)
+    batch_segments: int = Field(default=1, ge=1, le=1024)
+    update_games: int = Field(default=32, ge=1, le=1_048_576)
     checkpoint_seconds: float = Field(default=15.0, gt=0)
     checkpoints_kept: int = Field(default=2, ge=1)
 

@@ -57,7 +57,7 @@ class Diary:
 
     def __init__(self, disk):
         self.shape = SimpleNamespace(agent=AGENT)
-        self.learning = SimpleNamespace(batch_segments=3)
+        self.learning = SimpleNamespace(batch_segments=3, update_games=2)
         self.device = torch.device("cpu")
         self.own_steps, self.version = disk.clocks.own_steps, disk.clocks.version
         self.trained = disk.trained
