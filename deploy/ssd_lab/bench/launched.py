@@ -81,8 +81,7 @@ class LaunchedRun:
 
 @contextmanager
 def launched(
-    preset: str,
-    assignments: Iterable[str],
+    command: Iterable[str],
     run_dir: Path,
     agents: int,
     say: Callable[[str], None],
@@ -90,16 +89,14 @@ def launched(
     """A run that goes on until this context ends. If we are killed, it dies of its next line.
 
     Args:
-        preset: Name, or path of a file.
-        assignments: As `ssd-train --set` takes them.
+        command: What `ssd-train` is told.
         run_dir: Where it shall be.
         agents: N.
         say: Told when it did not stop cleanly.
     """
     train = Path(sys.executable).parent / "ssd-train"
-    sets = [f"--set={assignment}" for assignment in assignments]
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [str(train), preset, *sets, f"--run-dir={run_dir}"],
+        [str(train), *command, f"--run-dir={run_dir}"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

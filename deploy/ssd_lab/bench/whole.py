@@ -40,6 +40,7 @@ class Study:
         warmup: Seconds to leave out after the last learner's first update.
         seconds: To measure after that.
         place: Where processes shall run, or None for wherever Linux puts them.
+        arenas: How many.
     """
 
     preset: str
@@ -47,7 +48,8 @@ class Study:
     assignments: tuple[str, ...]
     warmup: float
     seconds: float
-    place: Placing | None
+    place: Placing | None = None
+    arenas: int = 1
 
     @property
     def name(self) -> str:
@@ -87,8 +89,9 @@ def measure(study: Study, runs: int, say: Callable[[str], None]) -> Row:
 
 def _run(study: Study, say: Callable[[str], None]) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="ssd-bench-", ignore_cleanup_errors=True) as folder:
-        agents = study.plan.game.agents
-        started = launched(study.preset, study.assignments, Path(folder) / "run", agents, say)
+        sets = [f"--set={assignment}" for assignment in study.assignments]
+        command = [study.preset, *sets, f"--arenas={study.arenas}"]
+        started = launched(command, Path(folder) / "run", study.plan.game.agents, say)
         with started as run:
             first_updates = run.wait_for_first_updates()
             if study.place is not None:
