@@ -44,7 +44,7 @@ class LearningSettings(BaseModel):
     rho_clip: float = Field(default=1.0, gt=0)
     c_clip: float = Field(default=1.0, gt=0)
     batch_segments: int = Field(default=1, ge=1, le=1024)
-    update_games: int = Field(default=32, ge=1, le=1_048_576)
+    update_games: int = Field(default=24, ge=1, le=1_048_576)
     checkpoint_seconds: float = Field(default=15.0, gt=0)
     checkpoints_kept: int = Field(default=2, ge=1)
 

@@ -54,7 +54,7 @@ def test_every_setting_of_these_sections_counts(name, key):
 
 def test_the_protocols_version_counts(monkeypatch):
     before = fingerprint(*SETTINGS.values())
-    monkeypatch.setattr(runfile, "PROTOCOL_VERSION", 2)
+    monkeypatch.setattr(runfile, "PROTOCOL_VERSION", 3)
     assert fingerprint(*SETTINGS.values()) != before
 
 
