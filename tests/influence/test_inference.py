@@ -128,6 +128,17 @@ def test_pmi_without_the_next_actions_is_refused():
         influence(logits, choice, visible, "pmi", np.zeros(1, np.int64), None)
 
 
+def test_where_nobody_is_asked_for_the_model_still_learns_what_happened(make_network):
+    life = Inference(make_network(), GAMES)
+    nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
+    asked, unasked = life.fresh_state(), life.fresh_state()
+    life.recall(nobody, first, asked, np.arange(GAMES))
+    told = life.recall(nobody, first, unasked, np.empty(0, np.int64))
+    assert told.shape == (0, ACTIONS, 3 * ACTIONS)
+    assert (asked.moa == unasked.moa).all()
+    assert asked.moa.any()
+
+
 def test_a_network_without_a_model_of_others_has_nothing_to_recall(make_network):
     life = Inference(make_network(moa="off"), GAMES)
     nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)

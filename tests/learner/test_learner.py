@@ -121,6 +121,16 @@ def test_a_segment_is_acknowledged_when_received_when_trained_and_when_durable(o
     assert mail.acks() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
 
 
+def test_a_segment_of_many_games_is_trained_in_several_updates_and_told_of_once(
+    tmp_path, make_trainer, letter
+):
+    office = Office(tmp_path, make_trainer(update_games=2))
+    mail = office.live([letter(0)], [letter(1)])
+    assert office.learner.trainer.version == 3  # of 2, 2 and 1 of its 5 games
+    assert office.learner.trainer.own_steps == STEPS_OF_A_SEGMENT
+    assert mail.acks() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
+
+
 def test_an_update_takes_the_oldest_and_no_more_than_a_batch(office, letter):
     mail = office.live([letter(0), letter(1), letter(2), letter(3)])
     assert mail.acks()[3:] == [(3, 2, 0), (3, 3, 0), (3, 3, 3)]

@@ -22,7 +22,7 @@ from ssd_wire.runfile import override
 
 ARENAS = "arenas"  # the only size that no run file has
 SIZES: dict[str, tuple[int, ...]] = {
-    "run.games": (8, 16, 32, 64, 128, 256),
+    "run.games": (16, 32, 64, 96, 128, 256),
     "run.lanes": (1, 2, 4),
     "run.segment": (20, 50, 100),
     "game.agents": (2, 5, 10),
@@ -61,7 +61,7 @@ class Point:
 
 
 @click.command()
-@click.option("--preset", "presets", multiple=True, default=("cleanup-moa", "cleanup-a3c"))
+@click.option("--preset", "presets", multiple=True, default=("cleanup-moa",))
 @click.option("--size", "sizes", multiple=True, type=click.Choice(list(SIZES)), default=list(SIZES))
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Of each point.")
 @click.option("--seconds", default=12.0, show_default=True, type=click.FloatRange(1))

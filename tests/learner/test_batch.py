@@ -1,0 +1,45 @@
+"""A batch is taken apart by games, and each part is what its games alone would have been."""
+
+from dataclasses import fields
+
+import pytest
+import torch
+
+from ssd_learner.batch import Batch, collate
+
+CPU = torch.device("cpu")
+GAMES = 5  # of one segment
+
+
+def sizes(batch, games):
+    return [part.reward.shape[1] for part in batch.split(games)]
+
+
+@pytest.fixture
+def segments(make_trainer, make_segment):
+    trainer = make_trainer()
+    return [make_segment(trainer, seed, seq=seed + 1) for seed in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("games", "wanted"),
+    [(1, [1] * 10), (3, [3, 3, 2, 2]), (5, [5, 5]), (7, [5, 5]), (10, [10]), (99, [10])],
+)
+def test_parts_are_as_few_as_may_be_and_as_equal(segments, games, wanted):
+    assert sizes(collate(segments, CPU), games) == wanted
+
+
+def test_nothing_is_lost_doubled_or_moved(segments):
+    batch = collate(segments, CPU)
+    parts = list(batch.split(3))
+    for field in fields(Batch):
+        axis = 0 if field.name == "state" else 1
+        joined = torch.cat([getattr(part, field.name) for part in parts], axis)
+        assert torch.equal(joined, getattr(batch, field.name))
+    assert sum(part.steps for part in parts) == batch.steps
+
+
+def test_a_part_trains_as_its_segment_alone(segments, make_trainer):
+    apart, alone = make_trainer(), make_trainer()
+    for part, segment in zip(collate(segments, CPU).split(GAMES), segments, strict=True):
+        assert apart.learn(part) == alone.learn(collate([segment], CPU))
