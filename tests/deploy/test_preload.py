@@ -15,7 +15,14 @@ PROCESSES = {"ssd_actors.cli", "ssd_learner.cli", "ssd_world.cli"}
 LIBRARIES = {"torch", "numba", "zmq", "msgpack", "pydantic", "safetensors"}
 BY_A_FIRST_OPTIMIZER = {"torch._dynamo"}
 KERNELS = {"spawn", "move", "fire", "eat", "grow_and_spoil", "draw"}  # that Cleanup calls
-KERNELS |= {"tabulate", "convolve", "relu_dense_relu", "carry_over", "add_columns", "step"}  # acting
+KERNELS |= {
+    "tabulate",
+    "convolve",
+    "relu_dense_relu",
+    "carry_over",
+    "add_columns",
+    "step",
+}  # acting
 KERNELS |= {"choose", "imagine", "influence"}  # with a model of others
 KERNELS |= {"convolve_back", "untabulate"}  # learners
 
