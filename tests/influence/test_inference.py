@@ -121,6 +121,29 @@ def test_influence_is_that_of_the_formula_whatever_the_logits(kind, scale):
     assert not np.delete(found, rows).any()
 
 
+@pytest.mark.parametrize("kind", ["kl", "jsd"])
+def test_the_least_influence_is_still_told_from_rounding(kind):
+    rng = np.random.default_rng(3)
+    base = rng.normal(size=(1, 1, 3 * 4))
+    logits = (base + 1e-4 * rng.normal(size=(50, 4, 3 * 4))).astype(np.float32)
+    choice = Choice(
+        rng.normal(size=(50, 4)).astype(np.float32),
+        rng.integers(0, 4, 50).astype(np.uint8),
+        np.zeros(50, np.float32),
+    )
+    exact = influence_reward(
+        torch.from_numpy(logits).view(50, 4, 3, 4).double(),
+        torch.from_numpy(choice.logits).double(),
+        torch.from_numpy(choice.action),
+        torch.ones(50, 3, dtype=torch.bool),
+        kind,
+    )
+    everyone = np.ones((50, 3), np.bool_)
+    found = influence(logits.copy(), choice, everyone, kind, np.arange(50), None)
+    assert (found > 0).all()
+    assert found.mean() == pytest.approx(exact.mean().item(), rel=0.01)
+
+
 def test_pmi_without_the_next_actions_is_refused():
     choice = Choice(np.zeros((1, 2), np.float32), np.zeros(1, np.uint8), np.zeros(1, np.float32))
     logits, visible = np.zeros((1, 2, 2), np.float32), np.ones((1, 1), np.bool_)
