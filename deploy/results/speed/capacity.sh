@@ -13,6 +13,6 @@ windows=(--seconds "${SECONDS_EACH:-10}" --repeats "${REPEATS:-3}")
 load=(python -m ssd_lab.load.cli --preset "$preset" "${windows[@]}")
 "${load[@]}" --actors 1,2,5,10,20 --json "$here/load.json"
 "${load[@]}" --actors 1,2,5,10,20 --ingest-only --json "$here/ingest.json"
-"${load[@]}" --actors 2,5,10,15,20 --rate 1600 --json "$here/paced.json"
+"${load[@]}" --actors 1,2,4,6 --rate 5000 --json "$here/paced.json"
 python -m ssd_lab.load.fanout --preset "$preset" --subscribers 1,5,20,100 --json "$here/fanout.json"
 python -m ssd_lab.load.capacity "$here"

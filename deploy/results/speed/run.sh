@@ -5,7 +5,7 @@
 set -euo pipefail
 export PATH="$PWD/.venv/bin:$PATH"
 here=$(dirname "$0")
-ssd-bench --game all --json "$here/parts.json"
+ssd-bench --json "$here/parts.json"
 ssd-bench --preset cleanup-moa --preset cleanup-a3c --preset harvest-moa --preset harvest-a3c \
     --runs 5 --seconds 14 --warmup 5 --json "$here/whole.json"
 python -m ssd_lab.bench.scaling --seconds 8 --warmup 4 --csv "$here/scaling.csv" --png "$here/scaling.png"
