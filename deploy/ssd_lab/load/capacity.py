@@ -65,8 +65,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _setting(row: Mapping[str, Any]) -> str:
     return (
-        f"{row['preset']}, B = {row['games']} games in each of {row['lanes']} lanes, "
-        f"T = {row['steps']}, {row['batch_segments']} segments in a batch; "
+        f"{row['preset']}, lanes × games {row['lanes']} × {row['games']}, "
+        f"T = {row['steps']}, segments in a batch: {row['batch_segments']}; "
         f"medians of {row['repeats']} windows of {row['figures']['seconds']:.0f} s"
     )
 
@@ -119,7 +119,7 @@ def _traffic(found: Findings) -> str:
     words = (
         f"A segment has {costs.segment_bytes:,.0f} bytes for {costs.segment_steps:.0f} own-steps: "
         f"{each:.0f} bytes each. A version of the weights has {costs.weights_bytes:,.0f} bytes, "
-        "and goes to every arena after every update. To take in an own-step costs a learner "
+        "and goes to every arena when a batch has been trained. To take in an own-step costs a learner "
         f"{costs.ingest_seconds * 1e6:.2f} µs of a core; to publish a version "
         f"{costs.publish_seconds * 1e3:.1f} ms and {costs.subscriber_seconds * 1e3:.2f} ms for "
         f"each arena; a checkpoint takes {costs.checkpoint_seconds * 1e3:.0f} ms."
