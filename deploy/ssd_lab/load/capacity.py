@@ -119,7 +119,8 @@ def _traffic(found: Findings) -> str:
     words = (
         f"A segment has {costs.segment_bytes:,.0f} bytes for {costs.segment_steps:.0f} own-steps: "
         f"{each:.0f} bytes each. A version of the weights has {costs.weights_bytes:,.0f} bytes, "
-        "and goes to every arena when a batch has been trained. To take in an own-step costs a learner "
+        "and goes to every arena when a batch has been trained. "
+        "To take in an own-step costs a learner "
         f"{costs.ingest_seconds * 1e6:.2f} µs of a core; to publish a version "
         f"{costs.publish_seconds * 1e3:.1f} ms and {costs.subscriber_seconds * 1e3:.2f} ms for "
         f"each arena; a checkpoint takes {costs.checkpoint_seconds * 1e3:.0f} ms."
