@@ -304,7 +304,7 @@ def test_an_arena_is_recorded_as_it_runs(tmp_path):
         check=False,
     )
     assert said.returncode == 0, said.stderr
-    assert said.stdout.startswith("cleanup-moa, 2 agents, 2 lanes of 4 games: ")
+    assert said.stdout.startswith("cleanup-moa, 2 agents, lanes × games 1 × 4: ")
     written = list(csv.DictReader((tmp_path / "tick.csv").read_text().splitlines()))
     for process in ("env", "actor", "learner", "tick"):
         shares = [

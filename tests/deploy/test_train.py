@@ -41,7 +41,8 @@ def launch(tmp_path, monkeypatch):
     started = []
 
     def start(manner, *arguments):
-        command = [sys.executable, "-c", LAUNCHER, manner, *arguments]
+        sizes = "--set=run.games=16"  # the stand-ins' segments have 800 own-steps
+        command = [sys.executable, "-c", LAUNCHER, manner, *arguments, sizes]
         directory = f"--run-dir={tmp_path / 'run'}"
         started.append(
             subprocess.Popen(

@@ -114,7 +114,7 @@ def heading(plan: Plan, recording: Recording) -> str:
     middle = 1e3 * statistics.median(tick.seconds for tick in ticks)
     cores = sum(recording.cpu.values()) / recording.seconds
     return (
-        f"{plan.preset.name}, {plan.game.agents} agents, {run.lanes} lanes of {run.games} games: "
+        f"{plan.preset.name}, {plan.game.agents} agents, lanes × games {run.lanes} × {run.games}: "
         f"{len(ticks) / recording.seconds:.0f} ticks/s, each {middle:.1f} ms long "
         f"(median), on {cores:.2f} of {os.cpu_count()} cores"
     )
