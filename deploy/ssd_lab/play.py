@@ -43,8 +43,19 @@ class TrainedAgent:
 
         Returns:
             uint8 [B].
+
+        Raises:
+            ValueError: these are not B games of N agents, a pixel is no palette index, or an
+                action none of the game's.
         """
         games, agents = actions.shape
+        wanted_shape = (len(self._memory.policy), self.mind.shape.num_agents)
+        if (games, agents) != wanted_shape or not len(pixels) == len(first) == games:
+            found = f"{len(pixels)} views, {len(first)} firsts, actions of {games} by {agents}"
+            raise ValueError(f"wanted games by agents {wanted_shape}, found {found}")
+        if (largest := actions[~first].max(initial=0)) >= self.mind.shape.num_actions:
+            wanted = self.mind.shape.num_actions
+            raise ValueError(f"actions: wanted numbers below {wanted}, found {largest}")
         seen = Timestep(
             world=0,
             lane=0,

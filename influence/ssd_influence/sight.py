@@ -132,7 +132,14 @@ class Eye:
         self._arrays = array(self.rows), array(self.room)
 
     def look(self, pixels: Pixels, out: Tensor) -> Tensor:
-        """[M, V, V] palette indices → [M, D], before the last ReLU; written to `out`."""
+        """[M, V, V] palette indices → [M, D], before the last ReLU; written to `out`.
+
+        Raises:
+            ValueError: a pixel has a colour that is not in the palette. No kernel would notice.
+        """
+        colours = len(self._convolution[0])
+        if (largest := pixels.max(initial=0)) >= colours:
+            raise ValueError(f"pixels: wanted palette indices below {colours}, found {largest}")
         for some, views in handfuls(pixels):
             torch.addmm(self._bias, self.convolve(views), self._dense.t(), out=out[some])
         return out

@@ -61,6 +61,29 @@ def test_a_first_view_wipes_memory_and_hides_what_others_did_before(run_dir):
     ).all()
 
 
+def seen(games=4, agents=2, colour=0, action=0):
+    """What an agent is shown, in the middle of an episode."""
+    view = np.full((games, 15, 15), colour, np.uint8)
+    return view, np.full((games, agents), action, np.uint8), np.zeros(games, np.bool_)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"games": 3}, r"wanted games by agents \(4, 2\), found 3 views"),
+        ({"agents": 3}, r"wanted games by agents \(4, 2\), found .* 4 by 3"),
+        ({"colour": 200}, "wanted palette indices below"),
+        ({"action": 99}, "wanted numbers below 8, found 99"),
+    ],
+    ids=["other games", "other agents", "no colour", "no action"],
+)
+def test_what_no_game_shows_is_refused(run_dir, wrong, message):
+    agent = load_agents(run_dir, games=4)[0]
+    agent.act(*seen())
+    with pytest.raises(ValueError, match=message):
+        agent.act(*seen(**wrong))
+
+
 def test_an_agent_without_a_checkpoint_is_named(run_dir):
     for path in (run_dir / "checkpoints" / "agent-1").glob("*.safetensors"):
         path.unlink()

@@ -93,3 +93,10 @@ def test_a_view_looked_at_twice_gives_twice_the_gradient():
     twice = torch.autograd.grad(see(pixels.repeat(2, 1, 1), palette, *weights).sum(), weights)
     for one, other in zip(once, twice, strict=True):
         torch.testing.assert_close(2 * one, other)
+
+
+def test_a_colour_that_is_not_in_the_palette_is_refused():
+    pixels, palette, weights = drawn(2, 5, 3, 4)
+    pixels[1, 2, 3] = 4
+    with pytest.raises(ValueError, match="wanted palette indices below 4, found 4"):
+        see(pixels, palette, *weights)
