@@ -85,7 +85,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
     def start_one(*arguments: str, run_dir: str = "run", small: bool = True) -> Run:
         sets = [word for value in SMALL if small for word in ("--set", value)]
-        runs.append(Run(tmp_path / run_dir, *arguments, *sets))
+        first, *others = arguments  # whose own settings come after ours, and count
+        runs.append(Run(tmp_path / run_dir, first, *sets, *others))
         return runs[-1]
 
     yield start_one
