@@ -94,7 +94,8 @@ class Sight(torch.autograd.Function):
             d_dense.addmm_(d_out[some].t(), inputs)
             torch.mm(d_out[some], dense, out=d_seen[: len(views), : dense.shape[1]])
             d_conv = threshold_backward(d_seen, ctx.eye.room, 0)
-            convolution.convolve_back(views, array(d_conv), len(kernel), array(d_rows))
+            sizes = len(palette), len(kernel)
+            convolution.convolve_back(views, array(d_conv), *sizes, array(d_rows))
         d_kernel, d_kernel_bias = torch.empty_like(kernel), kernel.new_empty(len(kernel))
         convolution.untabulate(array(d_rows), array(palette), array(d_kernel), array(d_kernel_bias))
         return None, None, d_kernel, d_kernel_bias, d_dense, d_out.sum(0)
@@ -149,7 +150,8 @@ class Eye:
         if not self._tabulated:
             return torch.relu_(_convolve(torch.from_numpy(views.copy()), *self._convolution))
         rows, room = self._arrays
-        convolution.convolve(views, rows, len(self._convolution[1]), room)
+        palette, kernel, _ = self._convolution
+        convolution.convolve(views, rows, len(palette), len(kernel), room)
         return self.room.relu_()[: len(views), : self._dense.shape[1]]
 
 
@@ -167,5 +169,5 @@ def compile_kernels() -> None:
     views = np.zeros((1, 3, 3), np.uint8)
     eye.look(views, torch.empty(1, 1))
     d_rows = array(torch.zeros_like(eye.rows))
-    convolution.convolve_back(views, array(eye.room), 1, d_rows)
+    convolution.convolve_back(views, array(eye.room), 1, 1, d_rows)
     convolution.untabulate(d_rows, array(palette), array(kernel), array(torch.zeros(1)))

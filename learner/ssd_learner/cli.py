@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import torch
 
-from ssd_envs.spec import GameSettings, game_spec
+from ssd_envs.spec import GameSettings, GameSpec, game_spec
 from ssd_influence.network import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.archive import Archive, restore
@@ -117,15 +117,7 @@ def main(
     )
     ledger = run_dir / "ledgers" / f"{role}.json" if run_dir else None
     archive = Archive(checkpoints, ledger, learning.checkpoint_seconds, learning.checkpoints_kept)
-    sizes = {
-        "T": run.segment,
-        "B": run.games,
-        "N": spec.num_agents,
-        "W": spec.view,
-        "P": len(spec.palette),
-        "A": spec.num_actions,
-        "S": trainer.network.state_size,
-    }
+    sizes = axes(run, spec, trainer.network.state_size)
     mail = ZmqMail(stop, bind, weights)
     learner = Learner(mail, trainer, intake, archive, sizes, run.window, own_steps or math.inf)
     addresses = {
@@ -138,6 +130,19 @@ def main(
     learner.live()
     log.info("stopped at %d own-steps, version %d", trainer.own_steps, trainer.version)
     held.close()
+
+
+def axes(run: RunSettings, spec: GameSpec, state: int) -> dict[str, int]:
+    """Lengths of the axes of all that an actor sends, with S floats of recurrent state."""
+    return {
+        "T": run.segment,
+        "B": run.games,
+        "N": spec.num_agents,
+        "W": spec.view,
+        "P": len(spec.palette),
+        "A": spec.num_actions,
+        "S": state,
+    }
 
 
 def _device(name: str) -> torch.device:

@@ -12,6 +12,7 @@ from ssd_actors.lane import Finished
 from ssd_envs.spec import game_spec
 from ssd_influence.network import AgentNetwork, AgentShape
 from ssd_lab.plan import Plan
+from ssd_learner.cli import axes
 from ssd_wire.weights import Shapes
 
 
@@ -51,15 +52,7 @@ def cast(plan: Plan, agent: int) -> Cast:
         agent=agent,
         shape=SegmentShape(run.segment, run.games, spec.num_agents, spec.view, network.state_size),
         tensors={name: tuple(tensor.shape) for name, tensor in network.named_parameters()},
-        sizes={
-            "T": run.segment,
-            "B": run.games,
-            "N": spec.num_agents,
-            "W": spec.view,
-            "P": len(spec.palette),
-            "A": spec.num_actions,
-            "S": network.state_size,
-        },
+        sizes=axes(run, spec, network.state_size),
     )
 
 

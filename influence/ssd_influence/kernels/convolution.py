@@ -30,13 +30,6 @@ def lanes(channels: int) -> int:
 
 
 @inlined
-def _cube_root(cube: int) -> int:
-    """P of P³."""
-    root: int = round(cube ** (1 / 3))
-    return root
-
-
-@inlined
 def _number_rows(view: npt.NDArray[np.uint8], colours: int, row: npt.NDArray[np.int32]) -> None:
     """[V, V] palette indices → [V, V−2] which of the P³ rows of three begins at each pixel."""
     side, windows = row.shape
@@ -109,18 +102,20 @@ def untabulate(d_rows: F32, palette: F32, d_weight: F32, d_bias: F32) -> None:
 
 
 @kernel
-def convolve(pixels: npt.NDArray[np.uint8], rows: F32, channels: int, out: F32) -> None:
+def convolve(
+    pixels: npt.NDArray[np.uint8], rows: F32, colours: int, channels: int, out: F32
+) -> None:
     """The convolution of M views.
 
     Args:
         pixels: [M, V, V] uint8 palette indices.
         rows: [3, P³, lanes] of `tabulate`.
+        colours: P.
         channels: C.
         out: [at least M, (V−2)² · C + SLACK] out: by window, its channels side by side.
     """
     views, side, _ = pixels.shape
     windows = side - 2
-    colours = _cube_root(rows.shape[1])
     row = np.empty((side, windows), np.int32)
     for m in range(views):
         _number_rows(pixels[m], colours, row)
@@ -138,18 +133,20 @@ def convolve(pixels: npt.NDArray[np.uint8], rows: F32, channels: int, out: F32) 
 
 
 @kernel
-def convolve_back(pixels: npt.NDArray[np.uint8], d_out: F32, channels: int, d_rows: F32) -> None:
+def convolve_back(
+    pixels: npt.NDArray[np.uint8], d_out: F32, colours: int, channels: int, d_rows: F32
+) -> None:
     """The gradient of `convolve`, added to that of the rows.
 
     Args:
         pixels: as `convolve` had them.
         d_out: [at least M, (V−2)² · C + SLACK].
+        colours: P.
         channels: C.
         d_rows: [3, P³, lanes] in and out; lanes that are no channel gather nonsense.
     """
     views, side, _ = pixels.shape
     windows = side - 2
-    colours = _cube_root(d_rows.shape[1])
     row = np.empty((side, windows), np.int32)
     for m in range(views):
         _number_rows(pixels[m], colours, row)
