@@ -44,13 +44,26 @@ class Losses:
     moa_marginal: Tensor
 
 
+@dataclass(frozen=True)
+class Weights:
+    """What changes as the agent grows older.
+
+    Attributes:
+        beta: of the influence reward.
+        entropy: of the policy's entropy.
+    """
+
+    beta: float
+    entropy: float
+
+
 def losses(
     network: AgentNetwork,
     batch: Batch,
     shape: AgentShape,
     experiment: ExperimentSettings,
     learning: LearningSettings,
-    beta: float,
+    weights: Weights,
 ) -> Losses:
     """All losses of a batch, with the reward r_t = α·e_t + β·c_t of §4.
 
@@ -60,7 +73,7 @@ def losses(
         shape: Who the agent is.
         experiment: What the agent is rewarded for and what its MOA learns from.
         learning: How it learns.
-        beta: Weight of the influence reward now.
+        weights: Of what the agent's clock changes, now.
     """
     unroll = network.unroll(batch.pixels, batch.first_host, batch.actions, batch.state)
     log_policy = unroll.policy_logits[:-1].log_softmax(-1)  # [T, B, A]
@@ -69,7 +82,7 @@ def losses(
 
     targets = vtrace(
         log_ratio_t=log_prob.detach() - batch.log_prob,
-        reward_t=experiment.alpha * batch.reward + beta * batch.influence,
+        reward_t=experiment.alpha * batch.reward + weights.beta * batch.influence,
         discount_t=learning.gamma * ~batch.first[1:],
         value_t=unroll.values.detach(),
         rho_clip=learning.rho_clip,
@@ -79,7 +92,7 @@ def losses(
     value = 0.5 * (targets.value - unroll.values[:-1]).square().mean()
     entropy = -(log_policy.exp() * log_policy).sum(-1).mean()
     moa, moa_marginal = _moa_losses(unroll, batch, shape, experiment)
-    actor_critic = policy + learning.value_coefficient * value - learning.entropy * entropy
+    actor_critic = policy + learning.value_coefficient * value - weights.entropy * entropy
     total = batch.steps * actor_critic + experiment.moa_weight * moa
     return Losses(total, policy, value, entropy, moa, moa_marginal)
 

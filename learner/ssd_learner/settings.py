@@ -19,7 +19,9 @@ class LearningSettings(BaseModel):
         lr_init: Learning rate at the start.
         lr_end: Learning rate once annealed, and from then on.
         lr_anneal: Own-steps over which it goes linearly from `lr_init` to `lr_end`.
-        entropy: Weight of the policy's entropy.
+        entropy: Weight of the policy's entropy at the start.
+        entropy_end: Its weight once annealed, and from then on; as at the start if not given.
+        entropy_anneal: Own-steps over which it goes linearly from `entropy` to `entropy_end`.
         value_coefficient: Weight of the value loss.
         gradient_clip: Largest norm of an update's gradient.
         rho_clip: V-trace's ρ̄, the clip of the importance weights in its targets.
@@ -39,6 +41,8 @@ class LearningSettings(BaseModel):
     lr_end: float = Field(default=0.000012, ge=0)
     lr_anneal: float = Field(default=3e8, gt=0)
     entropy: float = Field(default=0.00176, ge=0)
+    entropy_end: float | None = Field(default=None, ge=0)
+    entropy_anneal: float = Field(default=3e8, gt=0)
     value_coefficient: float = Field(default=0.5, ge=0)
     gradient_clip: float = Field(default=40.0, gt=0)
     rho_clip: float = Field(default=1.0, gt=0)
@@ -50,5 +54,14 @@ class LearningSettings(BaseModel):
 
     def learning_rate_at(self, own_steps: int) -> float:
         """The learning rate of an update that starts after this many own-steps."""
-        progress = min(1.0, own_steps / self.lr_anneal)
-        return self.lr_init + (self.lr_end - self.lr_init) * progress
+        return _annealed(self.lr_init, self.lr_end, own_steps / self.lr_anneal)
+
+    def entropy_at(self, own_steps: int) -> float:
+        """The weight of the policy's entropy in an update that starts after so many own-steps."""
+        end = self.entropy if self.entropy_end is None else self.entropy_end
+        return _annealed(self.entropy, end, own_steps / self.entropy_anneal)
+
+
+def _annealed(start: float, end: float, progress: float) -> float:
+    """A straight line from start to end, where it stays."""
+    return start + (end - start) * min(1.0, progress)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ssd_influence.network import AgentNetwork, AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.batch import Batch
-from ssd_learner.losses import losses
+from ssd_learner.losses import Weights, losses
 from ssd_learner.settings import LearningSettings
 
 
@@ -81,11 +81,14 @@ class Trainer:
     def learn(self, batch: Batch) -> Report:
         """One update, and what it looked like."""
         learning_rate = self.learning.learning_rate_at(self.own_steps)
-        beta = self.experiment.beta_at(self.own_steps)
+        weights = Weights(
+            beta=self.experiment.beta_at(self.own_steps),
+            entropy=self.learning.entropy_at(self.own_steps),
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.zero_grad(set_to_none=True)
-        loss = losses(self.network, batch, self.shape, self.experiment, self.learning, beta)
+        loss = losses(self.network, batch, self.shape, self.experiment, self.learning, weights)
         loss.total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.learning.gradient_clip)
         self.optimizer.step()
@@ -103,7 +106,7 @@ class Trainer:
         }
         values = torch.stack(list(numbers.values())).tolist()  # one wait for the device, not eight
         report = dict(zip(numbers, values, strict=True))
-        return Report(**report, learning_rate=learning_rate, beta=beta)
+        return Report(**report, learning_rate=learning_rate, beta=weights.beta)
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """The weights by name, on the host; of a network that lives there the very same memory."""

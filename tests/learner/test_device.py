@@ -12,7 +12,7 @@ import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from ssd_learner.batch import collate
-from ssd_learner.losses import losses
+from ssd_learner.losses import Weights, losses
 
 GPU = torch.device("meta")
 EXPERIMENTS = {
@@ -45,7 +45,9 @@ def test_a_batch_is_on_the_device_but_for_where_episodes_start(batch):
 def test_losses_and_gradients_are_made_on_the_device_without_waiting_for_it(trainer, batch):
     with FakeTensorMode(allow_non_fake_inputs=True):
         learning, experiment = trainer.learning, trainer.experiment
-        loss = losses(trainer.network, batch, trainer.shape, experiment, learning, beta=0.5)
+        loss = losses(
+            trainer.network, batch, trainer.shape, experiment, learning, Weights(0.5, 0.01)
+        )
         loss.total.backward()
     assert {getattr(loss, field.name).device for field in fields(loss)} == {GPU}
     assert {weight.grad.device for weight in trainer.network.parameters()} == {GPU}

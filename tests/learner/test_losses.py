@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ssd_learner.batch import Batch
-from ssd_learner.losses import losses
+from ssd_learner.losses import Weights, losses
 from ssd_learner.vtrace import vtrace
 
 STEPS = 8
@@ -19,7 +19,8 @@ AGENTS = {
 
 def losses_of(trainer, batch, beta=0.0, **experiment):
     settings = trainer.experiment.model_copy(update=experiment)
-    return losses(trainer.network, batch, trainer.shape, settings, trainer.learning, beta)
+    weights = Weights(beta, trainer.learning.entropy)
+    return losses(trainer.network, batch, trainer.shape, settings, trainer.learning, weights)
 
 
 def gradients(trainer, batch, beta=0.0, **experiment):

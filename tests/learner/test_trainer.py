@@ -4,7 +4,7 @@ import torch
 from ssd_influence.settings import NetworkSettings
 from ssd_learner.checkpoint import Clocks, read_checkpoint, write_checkpoint
 from ssd_learner.intake import Counts
-from ssd_learner.losses import losses
+from ssd_learner.losses import Weights, losses
 
 STEPS_OF_A_BATCH = 8 * 5
 
@@ -55,6 +55,28 @@ def test_beta_is_ramped_by_own_steps(make_trainer, make_batch):
     assert betas == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 0.8])
 
 
+def test_the_weight_of_entropy_is_annealed_linearly_and_stays_at_its_end(make_trainer, make_batch):
+    trainer = make_trainer(entropy=0.1, entropy_end=0.02, entropy_anneal=4 * STEPS_OF_A_BATCH)
+    weights = []
+    for _ in range(6):
+        weights.append(trainer.learning.entropy_at(trainer.own_steps))
+        trainer.learn(make_batch(trainer))
+    assert weights == pytest.approx([0.1, 0.08, 0.06, 0.04, 0.02, 0.02])
+
+
+def test_the_weight_of_entropy_stays_as_it_is_without_an_end(make_trainer):
+    learning = make_trainer(entropy=0.1).learning
+    assert {learning.entropy_at(0), learning.entropy_at(10**12)} == {0.1}
+
+
+def test_the_entropy_weight_of_its_clock_is_the_one_in_the_loss(make_trainer, make_batch):
+    young = make_trainer(entropy=0.0, entropy_end=50.0, entropy_anneal=1)
+    old = make_trainer(entropy=0.0, entropy_end=50.0, entropy_anneal=1)
+    old.own_steps = 1
+    batch = make_batch(young)
+    assert old.learn(batch).gradient_norm > 2 * young.learn(batch).gradient_norm
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_the_rate_reported_is_the_rate_used(make_trainer, make_batch, optimizer):
     trainer = make_trainer(optimizer=optimizer, lr_init=0.01, lr_end=0.0, lr_anneal=1)
@@ -82,8 +104,9 @@ def test_a_gradient_shorter_than_the_clip_is_left_alone(make_trainer, make_batch
 def test_an_update_reports_the_losses_it_began_with(make_trainer, make_batch):
     trainer, batch = make_trainer(experiment={"beta": 0.5}), None
     batch = make_batch(trainer)
-    beta = trainer.experiment.beta_at(0)
-    loss = losses(trainer.network, batch, trainer.shape, trainer.experiment, trainer.learning, beta)
+    weights = Weights(trainer.experiment.beta_at(0), trainer.learning.entropy_at(0))
+    settings = trainer.experiment, trainer.learning
+    loss = losses(trainer.network, batch, trainer.shape, *settings, weights)
     report = trainer.learn(batch)
     assert report.policy_loss == pytest.approx(loss.policy.item())
     assert report.value_loss == pytest.approx(loss.value.item())
