@@ -128,7 +128,7 @@ class Mind:
         Returns:
             The counterfactuals; None where influence is not wanted or nobody could be influenced.
         """
-        if self.experiment.moa == "influence":
+        if self.experiment.influence == "moa":
             # The last step of an episode has no t + 1 in it: influence is 0 there.
             games = np.flatnonzero(moment.visible.any(1) & ~seen.first)
         else:

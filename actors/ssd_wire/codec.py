@@ -1,8 +1,8 @@
 """Messages to frames and back.
 
 A message is a msgpack header ``[kind, protocol version, [scalars], [shapes]]`` and one raw
-frame per array in C order, little-endian. Dtypes and ranks come from our classes, never from the
-peer.
+frame per array in C order, little-endian. An array that is left out has nil for a shape, and no
+frame. Dtypes and ranks come from our classes, never from the peer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ssd_wire.messages import MESSAGES, Message
 if sys.byteorder != "little":  # pragma: no cover
     raise ImportError("the protocol's arrays are little-endian, and so must the machine be")
 
-PROTOCOL_VERSION = 2  # 2: the first dense layer takes its inputs by window, not by channel
+PROTOCOL_VERSION = 3  # 3: arrays may be left out; symbols, responses, and others' rewards
 LARGEST_HEADER = 64 * 1024
 LARGEST_FRAME = 256 * 1024 * 1024
 LONGEST_LIST = 64  # in a message's header; no message has so many fields
@@ -40,14 +40,15 @@ def encode(message: Message) -> list[Frame]:
         ValueError: when an array is larger than a frame may be.
     """
     fields = layout(type(message))
-    arrays = [np.ascontiguousarray(getattr(message, field.name)) for field in fields.arrays]
+    given = [getattr(message, field.name) for field in fields.arrays]
+    arrays = [np.ascontiguousarray(array) for array in given if array is not None]
     if too_large := [array.shape for array in arrays if array.nbytes > LARGEST_FRAME]:
         raise ValueError(f"arrays: wanted at most {LARGEST_FRAME} bytes each, found {too_large}")
     header = (
         _KINDS[type(message)],
         PROTOCOL_VERSION,
         [getattr(message, name) for name, _ in fields.scalars],
-        [array.shape for array in arrays],
+        [None if array is None else array.shape for array in given],
     )
     return [msgpack.packb(header), *(array.data for array in arrays)]
 
@@ -120,8 +121,13 @@ def _arrays(
     message: type[Message], shapes: list[Any], frames: Sequence[bytes], run: Sizes
 ) -> dict[str, Any]:
     wanted = len(layout(message).arrays)
-    if not len(shapes) == len(frames) == wanted:
-        found = f"{len(frames)} frames and {len(shapes)} shapes"
-        raise ValueError(f"arrays: wanted {wanted}, found {found}")
+    there = sum(shape is not None for shape in shapes)
+    if len(shapes) != wanted or len(frames) != there:
+        found = f"{len(frames)} frames and {len(shapes)} shapes, {there} of them of arrays"
+        raise ValueError(f"arrays: wanted {wanted} shapes and a frame for each, found {found}")
     fitted = fit(message, shapes, tuple(run.items()))
-    return {field.name: field.read(frame) for field, frame in zip(fitted, frames, strict=True)}
+    rest = iter(frames)
+    return {
+        field.name: None if one is None else one.read(next(rest))
+        for field, one in zip(layout(message).arrays, fitted, strict=True)
+    }

@@ -1,15 +1,16 @@
 """What a message's fields may hold, read once from the annotations of its class.
 
 An array field is written ``Annotated[np.ndarray, Axes("uint8", "T+1 B N", below="A")]``: its
-dtype, its axes by name, and for bytes the axis that bounds their values. Everything else is a
-scalar.
+dtype, its axes by name, and for bytes the axis that bounds their values. One that only some runs,
+or some agents, have a use for names in `where` the axis that has a length for them, and 0 for the
+others: these leave it out, as ``None``. Everything else is a scalar.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from reprlib import repr as shown
@@ -36,11 +37,13 @@ class Axes:
         dtype: A numpy dtype name.
         names: Axes separated by spaces, each a name, or a name plus a number (``T+1``).
         below: The axis whose length every value of a uint8 array must stay below, or empty.
+        where: The axis without whose length the array is left out, or empty for never.
     """
 
     dtype: str
     names: str
     below: str = ""
+    where: str = ""
 
     def __post_init__(self) -> None:
         if self.below and np.dtype(self.dtype).itemsize != 1:
@@ -55,6 +58,23 @@ class ArrayField:
     dtype: np.dtype[Any]
     axes: tuple[tuple[str, int], ...]  # (axis, how many more than the axis)
     below: str
+    where: str
+
+    def check_presence(self, is_there: bool, run: Mapping[str, int]) -> None:
+        """Hold whether it is there against the lengths of the run's axes.
+
+        Raises:
+            ValueError: when it is missing, or not wanted.
+        """
+        if not self.where:
+            wanted = True
+        elif self.where in run:
+            wanted = run[self.where] > 0
+        else:
+            return
+        if is_there != wanted:
+            words = {True: "an array", False: "none"}
+            raise ValueError(f"{self.name}: wanted {words[wanted]}, found {words[is_there]}")
 
     def bind(self, shape: object, sizes: dict[str, int]) -> None:
         """Hold a shape against the sizes known so far, and learn the sizes it tells.
@@ -129,7 +149,7 @@ class Layout:
 
 
 _LAYOUTS: dict[type[Any], Layout] = {}
-_FITTED: dict[tuple[object, ...], tuple[FittedArray, ...]] = {}
+_FITTED: dict[tuple[object, ...], tuple[FittedArray | None, ...]] = {}
 _MOST_FITTED = 256  # a run has some twenty
 _EXACT = frozenset([int])
 
@@ -156,7 +176,7 @@ def _read_layout(message: type[Any]) -> Layout:
             axes = next(extra for extra in get_args(hint) if isinstance(extra, Axes))
             names = tuple(_axis(name) for name in axes.names.split())
             below = "2" if axes.dtype == "bool" else axes.below
-            arrays.append(ArrayField(field.name, np.dtype(axes.dtype), names, below))
+            arrays.append(ArrayField(field.name, np.dtype(axes.dtype), names, below, axes.where))
         else:
             scalars.append((field.name, hint))
     return Layout(tuple(scalars), tuple(arrays))
@@ -189,22 +209,26 @@ def check_array(name: str, dtype: np.dtype[Any], array: object) -> None:
 
 def fit(
     message: type[Any], shapes: Sequence[Any], run: tuple[tuple[str, int], ...] = ()
-) -> tuple[FittedArray, ...]:
+) -> tuple[FittedArray | None, ...]:
     """A message's array fields with these shapes, if they go together and with the run's axes.
 
     A run's messages have few shapes, over and over: what was found is remembered.
 
     Args:
         message: Its class.
-        shapes: One per array field.
+        shapes: One per array field, None for one that is left out.
         run: Lengths of the run's axes; an axis not named here bounds nothing.
 
+    Returns:
+        One per array field, None for one that is left out.
+
     Raises:
-        ValueError: when a rank or a length is not what the axes say.
+        ValueError: when a rank or a length is not what the axes say, or an array is missing or too
+            many.
     """
     try:
-        key = (message, tuple(map(tuple, shapes)), run)
-        exact = set(map(type, chain.from_iterable(key[1]))) <= _EXACT
+        key = (message, tuple([None if one is None else tuple(one) for one in shapes]), run)
+        exact = set(map(type, chain.from_iterable(filter(None, key[1])))) <= _EXACT
     except TypeError:
         exact = False
     if not exact:  # which refuses it, in words; True and 1.0 would pass for 1 below
@@ -219,14 +243,18 @@ def fit(
 
 def _fit(
     message: type[Any], shapes: Sequence[Any], run: tuple[tuple[str, int], ...]
-) -> tuple[FittedArray, ...]:
-    sizes = {**CONSTANT_AXES, **dict(run)}
+) -> tuple[FittedArray | None, ...]:
+    known = CONSTANT_AXES | dict(run)
+    sizes = dict(known)
     fields = layout(message).arrays
     for field, shape in zip(fields, shapes, strict=True):
-        field.bind(shape, sizes)
-    known = CONSTANT_AXES | dict(run)
+        field.check_presence(shape is not None, known)
+        if shape is not None:
+            field.bind(shape, sizes)
     return tuple(
-        FittedArray(
+        None
+        if shape is None
+        else FittedArray(
             name=field.name,
             dtype=field.dtype,
             shape=tuple(shape),
@@ -249,9 +277,12 @@ def check_fields(message: object) -> None:
         check_scalar(name, scalar, getattr(message, name))
     if not fields.arrays:
         return
-    shapes = []
+    shapes: list[tuple[int, ...] | None] = []
     for field in fields.arrays:
         array = getattr(message, field.name)
+        if array is None and field.where:
+            shapes.append(None)
+            continue
         check_array(field.name, field.dtype, array)
         shapes.append(array.shape)
     fit(kind, shapes)

@@ -1,7 +1,13 @@
 """Every message that crosses a process boundary, valid by construction.
 
 Axes: B games in a lane, N agents, T steps of a segment, W×W cells of a view, P colours, A actions,
-S floats of recurrent state. `PROTOCOL.md` beside this file describes the bytes.
+S floats of recurrent state, V symbols. What only some experiments have, and in them only some
+agents: L leaders that act before the agent within a step, Q of them who tell their policies (all or
+none), D = 1 if it tells its own, K agents to whom it discloses what it would have done had they
+done otherwise, J who disclose so to it, C things that one could have done or said, and R = N where
+everyone's rewards are told. An array of such an axis is None for all others.
+
+`PROTOCOL.md` beside this file describes the bytes.
 """
 
 from __future__ import annotations
@@ -48,6 +54,7 @@ class Seat(Message):
     world: int  # the world's incarnation
     agents: int
     actions: int
+    symbols: int  # V; 0 for silence
     lanes: int
     games: int
     horizon: int
@@ -59,8 +66,8 @@ class Seat(Message):
 class Timestep(Message):
     """World to actor: what agent k sees in each of B games, and what everyone just did.
 
-    Where `first` is true, pixels and visible belong to the new episode, reward and actions to the
-    last step of the old one.
+    Where `first` is true, pixels, visible and what leaders do belong to the new episode; reward,
+    actions, symbols and responses to the last step of the old one.
     """
 
     world: int
@@ -71,6 +78,14 @@ class Timestep(Message):
     reward: Annotated[Array, Axes("float32", "B")]  # agent k's own, for its last action
     actions: Annotated[Array, Axes("uint8", "B N", below="A")]  # everyone's last
     visible: Annotated[Array, Axes("bool", "B N")]  # whether k sees j in these pixels
+    symbols: Annotated[Array | None, Axes("uint8", "B N", below="V", where="V")] = None  # last said
+    # What those whom k follows do in this very step, and from which policy, as log-probabilities.
+    leaders: Annotated[Array | None, Axes("uint8", "B L", below="A", where="L")] = None
+    policies: Annotated[Array | None, Axes("float32", "B Q A", where="Q")] = None
+    # Log-probability of each action of j in the last step, had k done or said each c then (§4), or
+    # in the step before (§5).
+    responses: Annotated[Array | None, Axes("float32", "B J C A", where="J")] = None
+    rewards: Annotated[Array | None, Axes("float32", "B R", where="R")] = None  # everyone's
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +96,10 @@ class Act(Message):
     lane: int
     tick: int
     action: Annotated[Array, Axes("uint8", "B", below="A")]
+    symbol: Annotated[Array | None, Axes("uint8", "B", below="V", where="V")] = None
+    # Log-probabilities: of k's policy, and of what it would do, had each of K done or said each c.
+    policy: Annotated[Array | None, Axes("float32", "B A", where="D")] = None
+    responses: Annotated[Array | None, Axes("float32", "B K C A", where="K")] = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +130,9 @@ class Welcome(Message):
 class Segment(Message):
     """Actor to learner: T steps of B games, with all that is needed to learn from them.
 
-    Index t of an axis T+1 or T+2 counts from the segment's first step, but for `actions`, which
-    begins one step earlier: ``actions[t]`` is what everyone did at step t − 1.
+    Index t of an axis T+1 or T+2 counts from the segment's first step, but for `actions` and
+    `symbols`, which begin one step earlier: ``actions[t]`` is what everyone did at step t − 1, and
+    what leaders do at step t is in ``actions[t + 1]``.
     """
 
     epoch: int
@@ -128,6 +148,9 @@ class Segment(Message):
     reward: Annotated[Array, Axes("float32", "T B")]  # e_t, the environment's for a_t
     influence: Annotated[Array, Axes("float32", "T B")]  # c_t in nats, unweighted
     state: Annotated[Array, Axes("float32", "B S")]  # recurrent state before step 0
+    symbols: Annotated[Array | None, Axes("uint8", "T+1 B N", below="V", where="V")] = None
+    symbol_log_prob: Annotated[Array | None, Axes("float32", "T B", where="V")] = None  # of k's
+    shaped: Annotated[Array | None, Axes("float32", "T B", where="R")] = None  # in the place of e
 
 
 @dataclass(frozen=True, eq=False)

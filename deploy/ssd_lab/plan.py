@@ -53,7 +53,7 @@ class Plan:
     @property
     def has_moa(self) -> bool:
         """Whether the agents model one another."""
-        return self.experiment.moa != "off"
+        return self.experiment.has_moa
 
     def sections(self) -> dict[str, dict[str, Any]]:
         """Every value of every section, defaults included; only what is None is left out."""

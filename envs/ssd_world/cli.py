@@ -117,6 +117,7 @@ def seat_of(run: RunSettings, game: GameSettings, incarnation: int) -> Seat:
         world=incarnation,
         agents=spec.num_agents,
         actions=spec.num_actions,
+        symbols=0,
         lanes=run.lanes,
         games=run.games,
         horizon=spec.horizon,

@@ -89,7 +89,7 @@ class AgentNetwork(nn.Module):
         self, shape: AgentShape, network: NetworkSettings, experiment: ExperimentSettings
     ) -> None:
         super().__init__()
-        if experiment.moa != "off" and shape.num_agents < 2:
+        if experiment.has_moa and shape.num_agents < 2:
             raise ValueError("a model of other agents needs another agent")
         colours = torch.from_numpy(shape.palette.astype(np.float32) / 255)
         self.register_buffer("palette", colours, persistent=False)  # [P, 3]
@@ -106,7 +106,7 @@ class AgentNetwork(nn.Module):
         )
         self.moa = (
             None
-            if experiment.moa == "off"
+            if not experiment.has_moa
             else ModelOfOthers(
                 inputs=seen,
                 hidden=network.hidden,

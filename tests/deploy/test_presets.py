@@ -14,7 +14,7 @@ TABLE_3 = {
     "harvest-moa-aux": (0.00495, 0.00206, 0.000022, 0.0, 1.711, None, None, False),
     "harvest-moa": (0.00223, 0.00120, 0.000044, 2.521, 10.911, 226, "kl", True),
 }
-MOA = {"a3c": "off", "moa-aux": "auxiliary", "moa": "influence"}
+MOA = {"a3c": "off", "moa-aux": "auxiliary", "influence": "moa"}
 
 
 def test_all_columns_of_table_3_are_presets():

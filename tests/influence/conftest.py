@@ -51,7 +51,7 @@ def make_network(make_shape: Callable[..., AgentShape]) -> Callable[..., AgentNe
     """An agent with opinions: its heads are not near uniform, as those of a new one are."""
 
     def make(shape: AgentShape | None = None, **experiment: object) -> AgentNetwork:
-        settings = ExperimentSettings.model_validate({"moa": "influence", **experiment})
+        settings = ExperimentSettings.model_validate({"influence": "moa", **experiment})
         network = AgentNetwork(shape or make_shape(), SIZES, settings)
         with torch.no_grad():
             network.policy.logits.weight.mul_(100)

@@ -13,10 +13,10 @@ from ssd_influence.settings import ExperimentSettings, NetworkSettings
 CLOSE = {"rtol": 0, "atol": 1e-5}
 GAMES, ACTIONS = 5, 7
 EXPERIMENTS = {
-    "A3C": {"moa": "off", "visible_actions": False},
-    "visible actions": {"moa": "off"},
-    "a model of others": {"moa": "influence"},
-    "a model of others, not seeing them act": {"moa": "influence", "visible_actions": False},
+    "A3C": {"influence": "off", "visible_actions": False},
+    "visible actions": {"influence": "off"},
+    "a model of others": {"influence": "moa"},
+    "a model of others, not seeing them act": {"influence": "moa", "visible_actions": False},
 }
 
 
@@ -163,7 +163,7 @@ def test_where_nobody_is_asked_for_the_model_still_learns_what_happened(make_net
 
 
 def test_a_network_without_a_model_of_others_has_nothing_to_recall(make_network):
-    life = Inference(make_network(moa="off"), GAMES)
+    life = Inference(make_network(influence="off"), GAMES)
     nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
     with pytest.raises(ValueError, match="nothing to recall"):
         life.recall(nobody, first, life.fresh_state(), np.arange(GAMES))
@@ -185,7 +185,7 @@ def test_the_cell_is_exact_up_to_rounding_wherever_its_gates_stand(extreme):
 
 
 def test_the_paper_s_agent_lives_with_the_paper_s_sizes(make_shape):
-    network = AgentNetwork(make_shape(), NetworkSettings(), ExperimentSettings(moa="influence"))
+    network = AgentNetwork(make_shape(), NetworkSettings(), ExperimentSettings(influence="moa"))
     state = Inference(network, 3).fresh_state()
     assert [part.shape for part in state] == [(3, 256), (3, 256)]
     assert state.joined().shape == (3, network.state_size)

@@ -95,7 +95,7 @@ def test_the_policy_is_not_told_its_own_last_action(make_network):
 
 
 def test_plain_a3c_sees_no_actions(make_network):
-    network = make_network(moa="off", visible_actions=False)
+    network = make_network(influence="off", visible_actions=False)
     did, else_ = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[5, 0, 1, 1]])
     assert torch.equal(*(policy_logits(network, a, first=False) for a in (did, else_)))
 
@@ -125,7 +125,7 @@ def test_views_are_coloured_by_the_palette_and_convolved(make_network, make_shap
 
 def test_the_paper_s_network_has_the_paper_s_sizes(make_shape):
     shape = dataclasses.replace(make_shape(0, num_agents=5, num_actions=9), view=15)
-    network = AgentNetwork(shape, NetworkSettings(), ExperimentSettings(moa="influence"))
+    network = AgentNetwork(shape, NetworkSettings(), ExperimentSettings(influence="moa"))
     sizes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     lstms = {
         f"{part}.lstm.{name}": (512, columns) if columns else (512,)
@@ -148,7 +148,7 @@ def test_the_paper_s_network_has_the_paper_s_sizes(make_shape):
 
 
 def test_without_a_moa_there_are_no_weights_or_memory_of_one(make_network):
-    network = make_network(moa="off")
+    network = make_network(influence="off")
     assert not [name for name in network.state_dict() if name.startswith("moa")]
     assert network.state_size == 2 * 17
     assert network.split_state(network.initial_state(3)).moa is None
@@ -224,5 +224,5 @@ def test_one_who_is_alone_has_nobody_to_model(make_network, make_shape):
     with pytest.raises(ValueError, match="needs another agent"):
         make_network(alone)
     assert isinstance(alone, AgentShape)
-    network = make_network(alone, moa="off")
+    network = make_network(alone, influence="off")
     assert policy_logits(network, torch.zeros(1, 1).long(), first=False).shape == (1, 7)

@@ -12,12 +12,12 @@ from ssd_influence.settings import ExperimentSettings, NetworkSettings
     ("own_steps", "beta"), [(0, 0.0), (10, 0.155), (40, 0.62), (41, 0.62), (10**9, 0.62)]
 )
 def test_beta_grows_linearly_over_the_agent_s_own_steps_and_then_stays(own_steps, beta):
-    settings = ExperimentSettings(moa="influence", beta=0.62, beta_ramp=40)
+    settings = ExperimentSettings(influence="moa", beta=0.62, beta_ramp=40)
     assert settings.beta_at(own_steps) == pytest.approx(beta)
 
 
 def test_without_a_ramp_beta_is_whole_from_the_start():
-    assert ExperimentSettings(moa="influence", beta=0.62).beta_at(0) == 0.62
+    assert ExperimentSettings(influence="moa", beta=0.62).beta_at(0) == 0.62
 
 
 @pytest.mark.parametrize("moa", ["off", "auxiliary"])

@@ -47,7 +47,7 @@ def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer
         trainer = Trainer(
             make_shape(agent),
             sizes,
-            ExperimentSettings.model_validate({"moa": "influence"} | (experiment or {})),
+            ExperimentSettings.model_validate({"influence": "moa"} | (experiment or {})),
             LearningSettings.model_validate(learning),
             CPU,
             seed,

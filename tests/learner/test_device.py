@@ -16,8 +16,8 @@ from ssd_learner.losses import Weights, losses
 
 GPU = torch.device("meta")
 EXPERIMENTS = {
-    "A3C": {"moa": "off", "visible_actions": False},
-    "influence": {"moa": "influence", "beta": 0.5, "moa_only_when_visible": True},
+    "A3C": {"influence": "off", "visible_actions": False},
+    "influence": {"influence": "moa", "beta": 0.5, "moa_only_when_visible": True},
 }
 
 

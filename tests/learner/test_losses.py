@@ -10,10 +10,10 @@ from ssd_learner.vtrace import vtrace
 STEPS = 8
 TERMS = ("policy", "value", "entropy", "moa", "moa_marginal")
 AGENTS = {
-    "A3C": {"moa": "off", "visible_actions": False},
-    "visible actions": {"moa": "off"},
-    "MOA as auxiliary task": {"moa": "auxiliary", "moa_weight": 1.3},
-    "influence": {"moa": "influence", "beta": 0.6, "alpha": 0.8, "moa_only_when_visible": True},
+    "A3C": {"influence": "off", "visible_actions": False},
+    "visible actions": {"influence": "off"},
+    "MOA as auxiliary task": {"influence": "off", "moa_auxiliary": True, "moa_weight": 1.3},
+    "influence": {"influence": "moa", "beta": 0.6, "alpha": 0.8, "moa_only_when_visible": True},
 }
 
 
@@ -102,7 +102,7 @@ def test_every_term_is_its_definition(make_trainer, make_batch, name):
 
 def test_the_entropy_bonus_raises_entropy(make_trainer, make_batch):
     trainer = make_trainer(
-        experiment={"moa": "off", "alpha": 0.0},
+        experiment={"influence": "off", "alpha": 0.0},
         entropy=1.0,
         value_coefficient=0.0,
         lr_init=0.01,

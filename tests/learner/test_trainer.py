@@ -154,7 +154,7 @@ def test_a_trainer_that_never_learnt_can_be_restored(make_trainer, tmp_path):
     "other",
     [
         {"sizes": NetworkSettings(conv_channels=2, hidden=13, lstm=9, moa_lstm=14)},
-        {"experiment": {"moa": "off"}},
+        {"experiment": {"influence": "off"}},
     ],
     ids=["other sizes", "no MOA"],
 )

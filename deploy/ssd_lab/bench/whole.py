@@ -59,12 +59,18 @@ class Study:
     @property
     def ceiling(self) -> str | None:
         """The row that it is held against: none where its networks have other sizes."""
-        kind = {"off": "a3c", "influence": "moa"}.get(self.plan.experiment.moa)
+        kind = self._kind_of_network()
         game = self.plan.game
         usual = type(game)(name=game.name).agents
         if kind is None or self.plan.network != NetworkSettings() or game.agents != usual:
             return None
         return f"torch/{game.name}/{kind}/run"
+
+    def _kind_of_network(self) -> str | None:
+        experiment = self.plan.experiment
+        if experiment.symbols or (experiment.has_moa and experiment.influence != "moa"):
+            return None
+        return "moa" if experiment.has_moa else "a3c"
 
 
 def measure(study: Study, runs: int, say: Callable[[str], None]) -> Row:

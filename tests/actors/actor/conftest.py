@@ -37,7 +37,7 @@ class Person:
     def __init__(self, **experiment):
         palette = np.random.default_rng(3).integers(0, 256, (COLOURS, 3)).astype(np.uint8)
         self.shape = AgentShape(AGENT, AGENTS, ACTIONS, VIEW, palette)
-        self.experiment = ExperimentSettings.model_validate({"moa": "influence"} | experiment)
+        self.experiment = ExperimentSettings.model_validate({"influence": "moa"} | experiment)
         state = self.network(0).state_size
         self.segment = SegmentShape(STEPS, GAMES, AGENTS, VIEW, state)
         self.axes = AXES | {"S": state}

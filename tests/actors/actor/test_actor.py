@@ -58,7 +58,7 @@ class PlayedWorld(Mailbox):
                 self.put(Refused(self.reason, fatal=True))
             case Join():
                 palette = np.zeros((11, 3), np.uint8)
-                self.put(Seat(self.number, 4, 7, LANES, GAMES, 100, 9, palette))
+                self.put(Seat(self.number, 4, 7, 0, LANES, GAMES, 100, 9, palette))
                 for lane in self.lanes:
                     self.put(lane.shown[-1] if lane.shown else lane.next())
             case Act() as act if act.world != self.number:

@@ -10,11 +10,11 @@ from ssd_learner.batch import collate
 
 TICKS = 26  # four segments of 6 steps, and the tick that finishes the last
 EXPERIMENTS = {
-    "A3C": {"moa": "off", "visible_actions": False},
-    "visible actions": {"moa": "off"},
-    "MOA as auxiliary task": {"moa": "auxiliary"},
-    "influence": {"moa": "influence"},
-    "influence, nothing else": {"moa": "influence", "visible_actions": False},
+    "A3C": {"influence": "off", "visible_actions": False},
+    "visible actions": {"influence": "off"},
+    "MOA as auxiliary task": {"influence": "off", "moa_auxiliary": True},
+    "influence": {"influence": "moa"},
+    "influence, nothing else": {"influence": "moa", "visible_actions": False},
 }
 
 
@@ -145,8 +145,8 @@ def test_nobody_is_influenced_who_was_not_seen(lived, name):
 
 
 def test_a_life_is_the_same_whether_influence_is_reckoned_or_not(lived):
-    _, reckoning = lived(moa="influence")
-    _, not_reckoning = lived(moa="auxiliary")
+    _, reckoning = lived(influence="moa")
+    _, not_reckoning = lived(influence="off", moa_auxiliary=True)
     for one, other in zip(reckoning, not_reckoning, strict=True):
         assert one.state == pytest.approx(other.state, abs=1e-6)
         assert (one.actions == other.actions).all()

@@ -135,7 +135,7 @@ def test_welcome_brings_weights(desk):
 
 
 def test_a_welcome_with_another_network_s_weights_ends_it(stranger, make_person):
-    other = Desk(make_person(moa="off"), stranger.line, stranger.clock)
+    other = Desk(make_person(influence="off"), stranger.line, stranger.clock)
     with pytest.raises(RefusedError, match="the learner's weights do not fit"):
         stranger.hear(other.welcome())
 

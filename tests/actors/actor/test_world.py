@@ -12,7 +12,7 @@ UNKNOWN = Refused("this world does not know you: join again", fatal=False)
 
 
 def seat(world=7):
-    return Seat(world, 4, 7, 2, 3, 100, 5, np.zeros((11, 3), np.uint8))
+    return Seat(world, 4, 7, 0, 2, 3, 100, 5, np.zeros((11, 3), np.uint8))
 
 
 def timestep(tick, lane=0, world=7):

@@ -1,0 +1,102 @@
+"""Who influences whom, who acts before whom, and what each agent is told for it. Needs no torch.
+
+In experiment I (§4) influencers act first within a step, and influencees see what they do. In II
+(§5) everybody hears everybody's symbols. In both, those who may be influenced disclose how they
+would have acted otherwise; in III, and in all baselines, nobody discloses anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ssd_influence.settings import ExperimentSettings
+
+
+@dataclass(frozen=True)
+class Part:
+    """What agent k has to do with the others, beside living among them. All numbers ascend.
+
+    Attributes:
+        agent: k.
+        num_agents: N.
+        leads: k's action of a step is shown to others before they act.
+        follows: the L agents whose actions of this step k sees before it acts.
+        rewarded: k is rewarded for its influence.
+        answers: the K agents to whom k discloses what it would do, had they done otherwise.
+        asks: the J agents that disclose so to k.
+        tells_policy: k tells those who follow it from which policy it acted.
+        is_told_policies: k is told so by those it follows, to know how far it was influenced.
+    """
+
+    agent: int
+    num_agents: int
+    leads: bool
+    follows: tuple[int, ...]
+    rewarded: bool
+    answers: tuple[int, ...]
+    asks: tuple[int, ...]
+    tells_policy: bool
+    is_told_policies: bool
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """All agents but k."""
+        return tuple(j for j in range(self.num_agents) if j != self.agent)
+
+
+def part_of(experiment: ExperimentSettings, agent: int, num_agents: int) -> Part:
+    """The part of agent k of N.
+
+    Raises:
+        ValueError: the experiment's leaders or roles are not for so many agents.
+    """
+    influencers, influencees = _influencers_and_influencees(experiment, num_agents)
+    disclosed = experiment.influence in ("basic", "communication")
+    in_turn = experiment.agents_act_in_turn
+    leads, follows = in_turn and agent in influencers, in_turn and agent in influencees
+    return Part(
+        agent=agent,
+        num_agents=num_agents,
+        leads=leads,
+        follows=influencers if follows else (),
+        rewarded=experiment.influence != "off" and agent in influencers,
+        answers=_without(agent, influencers) if disclosed and agent in influencees else (),
+        asks=_without(agent, influencees) if disclosed and agent in influencers else (),
+        tells_policy=leads and experiment.influencee_reward,
+        is_told_policies=follows and experiment.influencee_reward,
+    )
+
+
+def _influencers_and_influencees(
+    experiment: ExperimentSettings, num_agents: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Both without the plain; disjoint where agents act in turn."""
+    everyone = range(num_agents)
+    if experiment.leaders:
+        if experiment.leaders >= num_agents:
+            raise ValueError(
+                f"leaders: wanted 1 to {num_agents - 1} of {num_agents} agents,"
+                f" found {experiment.leaders}"
+            )
+        return tuple(everyone[: experiment.leaders]), tuple(everyone[experiment.leaders :])
+    if not experiment.roles:
+        return tuple(everyone), tuple(everyone)
+    if len(experiment.roles) != num_agents:
+        found = len(experiment.roles)
+        raise ValueError(f"roles: wanted one for each of {num_agents} agents, found {found}")
+    cast = {
+        role: tuple(agent for agent in everyone if experiment.roles[agent] == role)
+        for role in ("influencer", "influencee")
+    }
+    if experiment.agents_act_in_turn and not (cast["influencer"] and cast["influencee"]):
+        raise ValueError(
+            f"roles: wanted at least one influencer and one influencee,"
+            f" found {', '.join(experiment.roles)}"
+        )
+    if experiment.agents_act_in_turn:
+        return cast["influencer"], cast["influencee"]
+    return cast["influencer"], tuple(sorted(cast["influencer"] + cast["influencee"]))
+
+
+def _without(agent: int, agents: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(other for other in agents if other != agent)
