@@ -26,6 +26,9 @@ class Batch:
         reward: [T, B] float32, e_t.
         influence: [T, B] float32, c_t in nats.
         state: [B, S] float32, recurrent state before step 0.
+        symbols: [T+1, B, N] long, m_{−1} … m_{T−1}; None where nobody speaks.
+        symbol_log_prob: [T, B] float32 of the agent's own symbol when it spoke; None as well.
+        shaped: [T, B] float32, in the place of e_t; None where e_t has its place.
     """
 
     pixels: Tensor
@@ -37,6 +40,9 @@ class Batch:
     reward: Tensor
     influence: Tensor
     state: Tensor
+    symbols: Tensor | None = None
+    symbol_log_prob: Tensor | None = None
+    shaped: Tensor | None = None
 
     @property
     def steps(self) -> int:
@@ -46,11 +52,13 @@ class Batch:
     def split(self, games: int) -> Iterator[Batch]:
         """Its games in equal parts, as few as hold at most so many each, without a copy."""
         parts = -(-self.reward.shape[1] // games)
-        state = self.state.tensor_split(parts)
-        others = [field.name for field in fields(self) if field.name != "state"]
-        columns = [getattr(self, name).tensor_split(parts, 1) for name in others]
-        for number, part in enumerate(zip(*columns, strict=True)):
-            yield Batch(**dict(zip(others, part, strict=True)), state=state[number])
+        pieces = {
+            field.name: tensor.tensor_split(parts, 0 if field.name == "state" else 1)
+            for field in fields(self)
+            if (tensor := getattr(self, field.name)) is not None
+        }
+        for number in range(parts):
+            yield Batch(**{name: piece[number] for name, piece in pieces.items()})
 
 
 def collate(segments: Sequence[Segment], device: torch.device) -> Batch:
@@ -64,7 +72,10 @@ def collate(segments: Sequence[Segment], device: torch.device) -> Batch:
     def there(tensor: Tensor) -> Tensor:
         return tensor.to(device, non_blocking=True)
 
-    first = beside("first")
+    def there_if_any(name: str) -> Tensor | None:
+        return None if getattr(segments[0], name) is None else there(beside(name))
+
+    first, symbols = beside("first"), there_if_any("symbols")
     return Batch(
         pixels=there(beside("pixels")),
         first_host=first,
@@ -75,4 +86,7 @@ def collate(segments: Sequence[Segment], device: torch.device) -> Batch:
         reward=there(beside("reward")),
         influence=there(beside("influence")),
         state=there(beside("state", axis=0)),
+        symbols=None if symbols is None else symbols.long(),
+        symbol_log_prob=there_if_any("symbol_log_prob"),
+        shaped=there_if_any("shaped"),
     )

@@ -26,7 +26,7 @@ from ssd_wire.links import Publisher, Router, Waiting
 from ssd_wire.memory import keep_freed_memory
 from ssd_wire.messages import Message
 from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
-from ssd_wire.runfile import RunSettings, fingerprint, load_run_file, section
+from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
 from ssd_wire.stop import Stop
 
 
@@ -100,7 +100,8 @@ def main(
         raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
 
     shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
-    trainer = Trainer(shape, network, experiment, learning, _device(device), run.seed)
+    with blaming("experiment"):
+        trainer = Trainer(shape, network, experiment, learning, _device(device), run.seed)
     mark = fingerprint(run, game, experiment, network)
     held = hold(checkpoints / ".lock", f"checkpoint folder {checkpoints}")
     try:
@@ -117,7 +118,7 @@ def main(
     )
     ledger = run_dir / "ledgers" / f"{role}.json" if run_dir else None
     archive = Archive(checkpoints, ledger, learning.checkpoint_seconds, learning.checkpoints_kept)
-    sizes = axes(run, spec, trainer.network.state_size)
+    sizes = axes(run, spec, experiment, trainer.network.state_size)
     mail = ZmqMail(stop, bind, weights)
     learner = Learner(mail, trainer, intake, archive, sizes, run.window, own_steps or math.inf)
     addresses = {
@@ -132,7 +133,9 @@ def main(
     held.close()
 
 
-def axes(run: RunSettings, spec: GameSpec, state: int) -> dict[str, int]:
+def axes(
+    run: RunSettings, spec: GameSpec, experiment: ExperimentSettings, state: int
+) -> dict[str, int]:
     """Lengths of the axes of all that an actor sends, with S floats of recurrent state."""
     return {
         "T": run.segment,
@@ -142,6 +145,8 @@ def axes(run: RunSettings, spec: GameSpec, state: int) -> dict[str, int]:
         "P": len(spec.palette),
         "A": spec.num_actions,
         "S": state,
+        "V": experiment.symbols,
+        "R": 0 if experiment.reward == "own" else spec.num_agents,
     }
 
 

@@ -1,4 +1,4 @@
-"""What an update minimises: the actor-critic's losses, and the model of others' beside them."""
+"""What an update minimises: the losses of acting and speaking, and of the model of others."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ssd_influence.moa_loss import (
 )
 from ssd_influence.network import AgentNetwork, AgentShape, Unroll
 from ssd_influence.settings import ExperimentSettings
+from ssd_learner.actor_critic import Head, HeadLosses, head_losses
 from ssd_learner.batch import Batch
 from ssd_learner.settings import LearningSettings
-from ssd_learner.vtrace import vtrace
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,17 +29,15 @@ class Losses:
             that the clip of the gradient's norm is at work in nearly every update: a rare reward
             a hundred times the usual one then moves the weights no further than any other. The
             MOA's loss is a mean (§10.4), weighted.
-        policy: −Σ log π · advantage, before weighing.
-        value: ½ (v − V)², before weighing.
-        entropy: of the policy, in nats.
+        acting: of the policy and its value.
+        speaking: of the communication head; None where nobody speaks.
         moa: cross-entropy of the others' next actions in nats, unweighted; 0 without a MOA.
         moa_marginal: entropy of the others' action marginals over the same (t, j); 0 without.
     """
 
     total: Tensor
-    policy: Tensor
-    value: Tensor
-    entropy: Tensor
+    acting: HeadLosses
+    speaking: HeadLosses | None
     moa: Tensor
     moa_marginal: Tensor
 
@@ -65,7 +63,7 @@ def losses(
     learning: LearningSettings,
     weights: Weights,
 ) -> Losses:
-    """All losses of a batch, with the reward r_t = α·e_t + β·c_t of §4.
+    """All losses of a batch.
 
     Args:
         network: The agent's, with the weights to improve.
@@ -75,26 +73,56 @@ def losses(
         learning: How it learns.
         weights: Of what the agent's clock changes, now.
     """
-    unroll = network.unroll(batch.pixels, batch.first_host, batch.actions, batch.state)
-    log_policy = unroll.policy_logits[:-1].log_softmax(-1)  # [T, B, A]
-    own_action = batch.actions[1:-1, :, shape.agent, None]  # [T, B, 1]
-    log_prob = log_policy.gather(-1, own_action).squeeze(-1)  # [T, B]
-
-    targets = vtrace(
-        log_ratio_t=log_prob.detach() - batch.log_prob,
-        reward_t=experiment.alpha * batch.reward + weights.beta * batch.influence,
-        discount_t=learning.gamma * ~batch.first[1:],
-        value_t=unroll.values.detach(),
-        rho_clip=learning.rho_clip,
-        c_clip=learning.c_clip,
+    unroll = network.unroll(
+        batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
     )
-    policy = -(log_prob * targets.advantage).mean()
-    value = 0.5 * (targets.value - unroll.values[:-1]).square().mean()
-    entropy = -(log_policy.exp() * log_policy).sum(-1).mean()
+    acts = Head.of(unroll.policy_logits, unroll.values, batch.actions[1:-1, :, shape.agent])
+    says = _speaking(unroll, batch, shape)
+    to_act, to_speak = rewards(batch, experiment, weights.beta)
+    log_ratio = _log_ratio(acts, says, batch)
+    discount = learning.gamma * ~batch.first[1:]
+
+    acting = head_losses(acts, to_act, log_ratio, discount, learning)
+    speaking = None
+    if says is not None:
+        speaking = head_losses(says, to_speak, log_ratio, discount, learning)
     moa, moa_marginal = _moa_losses(unroll, batch, shape, experiment)
-    actor_critic = policy + learning.value_coefficient * value - weights.entropy * entropy
-    total = batch.steps * actor_critic + experiment.moa_weight * moa
-    return Losses(total, policy, value, entropy, moa, moa_marginal)
+    per_step = acting.total(learning.value_coefficient, weights.entropy)
+    if speaking is not None:
+        spoken = speaking.total(learning.value_coefficient, learning.communication_entropy)
+        per_step = per_step + experiment.communication_weight * spoken
+    total = batch.steps * per_step + experiment.moa_weight * moa
+    return Losses(total, acting, speaking, moa, moa_marginal)
+
+
+def rewards(batch: Batch, experiment: ExperimentSettings, beta: float) -> tuple[Tensor, Tensor]:
+    """What acting is paid, and what speaking is: r = α·e + β·c of §4 for the one that influences.
+
+    Where influence is of symbols, that is the communication head, and acting is paid e (§5). Else
+    it is the policy, and speaking is paid e. In the place of e stands what a reward scheme made of
+    everyone's.
+
+    Returns:
+        [T, B] twice.
+    """
+    e = batch.reward if batch.shaped is None else batch.shaped
+    influencing = experiment.alpha * e + beta * batch.influence
+    return (e, influencing) if experiment.influence_of_symbols else (influencing, e)
+
+
+def _speaking(unroll: Unroll, batch: Batch, shape: AgentShape) -> Head | None:
+    if unroll.symbol_logits is None or unroll.symbol_values is None or batch.symbols is None:
+        return None
+    said = batch.symbols[1:, :, shape.agent]
+    return Head.of(unroll.symbol_logits, unroll.symbol_values, said)
+
+
+def _log_ratio(acts: Head, says: Head | None, batch: Batch) -> Tensor:
+    """[T, B] of all that the agent chose: what follows depends on what it did and what it said."""
+    ratio = acts.log_prob.detach() - batch.log_prob
+    if says is None or batch.symbol_log_prob is None:
+        return ratio
+    return ratio + says.log_prob.detach() - batch.symbol_log_prob
 
 
 def _moa_losses(

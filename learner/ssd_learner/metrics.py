@@ -52,7 +52,11 @@ class LearnerMetrics(Collector):
         if it.report is not None:  # nothing is said of an update before there was one
             yield ("policy_lag_updates", "Updates between acting and training, last batch.", it.lag)
             yield from self._of_the_update(it.report)
-            if it.trainer.network.moa is not None:
+            if it.trainer.experiment.influence != "off":
+                yield from self._of_influence(it.report)
+            if it.trainer.experiment.symbols:
+                yield from self._of_the_symbols(it.report)
+            if it.trainer.experiment.has_moa:
                 yield from self._of_the_moa(it.report)
 
     def _of_the_update(self, report: Report) -> Iterable[tuple[str, str, float]]:
@@ -65,10 +69,21 @@ class LearnerMetrics(Collector):
             ("gradient_norm", "Norm of the last gradient, before its clip.", report.gradient_norm),
         )
 
-    def _of_the_moa(self, report: Report) -> Iterable[tuple[str, str, float]]:
+    def _of_influence(self, report: Report) -> Iterable[tuple[str, str, float]]:
         return (
             ("beta", "Weight of the influence reward in the last update.", report.beta),
             ("influence_nats", "Influence per own-step, last batch.", report.influence),
+        )
+
+    def _of_the_symbols(self, report: Report) -> Iterable[tuple[str, str, float]]:
+        return (
+            ("symbol_policy_loss", "Policy loss of what is said.", report.symbol_policy_loss),
+            ("symbol_value_loss", "Value loss of what is said.", report.symbol_value_loss),
+            ("symbol_entropy_nats", "Entropy of what is said, last batch.", report.symbol_entropy),
+        )
+
+    def _of_the_moa(self, report: Report) -> Iterable[tuple[str, str, float]]:
+        return (
             ("moa_loss_nats", "Cross-entropy of the others' next actions.", report.moa_loss),
             (
                 "moa_marginal_entropy_nats",

@@ -22,7 +22,9 @@ class LearningSettings(BaseModel):
         entropy: Weight of the policy's entropy at the start.
         entropy_end: Its weight once annealed, and from then on; as at the start if not given.
         entropy_anneal: Own-steps over which it goes linearly from `entropy` to `entropy_end`.
-        value_coefficient: Weight of the value loss.
+        communication_entropy: Weight of the entropy of what is said, in the communication head's
+            loss (§5).
+        value_coefficient: Weight of the value losses.
         gradient_clip: Largest norm of an update's gradient.
         rho_clip: V-trace's ρ̄, the clip of the importance weights in its targets.
         c_clip: V-trace's c̄, the clip of those in its traces.
@@ -43,6 +45,7 @@ class LearningSettings(BaseModel):
     entropy: float = Field(default=0.00176, ge=0)
     entropy_end: float | None = Field(default=None, ge=0)
     entropy_anneal: float = Field(default=3e8, gt=0)
+    communication_entropy: float = Field(default=0.001, ge=0)
     value_coefficient: float = Field(default=0.5, ge=0)
     gradient_clip: float = Field(default=40.0, gt=0)
     rho_clip: float = Field(default=1.0, gt=0)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ssd_influence.network import AgentNetwork, AgentShape
+from ssd_influence.network import AgentShape, make_network
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.batch import Batch
 from ssd_learner.losses import Weights, losses
@@ -24,6 +24,7 @@ class Report:
     Attributes:
         policy_loss, value_loss: unweighted.
         entropy: of the policy, nats.
+        symbol_policy_loss, symbol_value_loss, symbol_entropy: the same of the communication head.
         moa_loss: cross-entropy of the others' next actions, nats, unweighted.
         moa_marginal_entropy: of the others' actions over the same (t, j), nats.
         influence: c per own-step, nats.
@@ -35,6 +36,9 @@ class Report:
     policy_loss: float = 0.0
     value_loss: float = 0.0
     entropy: float = 0.0
+    symbol_policy_loss: float = 0.0
+    symbol_value_loss: float = 0.0
+    symbol_entropy: float = 0.0
     moa_loss: float = 0.0
     moa_marginal_entropy: float = 0.0
     influence: float = 0.0
@@ -73,7 +77,7 @@ class Trainer:
         self.experiment = experiment
         self.learning = learning
         self.device = device
-        self.network = AgentNetwork(shape, network, experiment).to(device)
+        self.network = make_network(shape, network, experiment).to(device)
         self.optimizer = _optimizer(learning, list(self.network.parameters()))
         self.own_steps = 0
         self.version = 0
@@ -95,15 +99,21 @@ class Trainer:
         self.own_steps += batch.steps
         self.version += 1
         numbers = {
-            "policy_loss": loss.policy,
-            "value_loss": loss.value,
-            "entropy": loss.entropy,
+            "policy_loss": loss.acting.policy,
+            "value_loss": loss.acting.value,
+            "entropy": loss.acting.entropy,
             "moa_loss": loss.moa,
             "moa_marginal_entropy": loss.moa_marginal,
             "influence": batch.influence.mean(),
             "reward": batch.reward.mean(),
             "gradient_norm": norm,
         }
+        if loss.speaking is not None:
+            numbers |= {
+                "symbol_policy_loss": loss.speaking.policy,
+                "symbol_value_loss": loss.speaking.value,
+                "symbol_entropy": loss.speaking.entropy,
+            }
         values = torch.stack(list(numbers.values())).tolist()  # one wait for the device, not eight
         report = dict(zip(numbers, values, strict=True))
         return Report(**report, learning_rate=learning_rate, beta=weights.beta)

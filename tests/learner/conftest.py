@@ -56,6 +56,8 @@ def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer
             trainer.network.policy.logits.weight.mul_(opinion)
             if trainer.network.moa is not None:
                 trainer.network.moa.logits.weight.mul_(opinion)
+            if trainer.network.policy.communication is not None:
+                trainer.network.policy.communication.logits.weight.mul_(opinion)
         return trainer
 
     return make
@@ -73,6 +75,10 @@ def make_segment() -> Callable[..., Segment]:
         first[0, 0] = first[steps // 2, 1] = first[steps // 2, 3] = first[steps, 2] = True
         views = (steps + 1, GAMES)
         actions = rng.integers(0, ACTIONS, (steps + 2, GAMES, AGENTS)).astype(np.uint8)
+        symbols, experiment = trainer.experiment.symbols, trainer.experiment
+        said = rng.integers(0, max(1, symbols), (*views, AGENTS)).astype(np.uint8)
+        how_likely = -rng.exponential(1.0, (steps, GAMES)).astype(np.float32)
+        shaped = rng.normal(0, 1, (steps, GAMES)).astype(np.float32)
         return Segment(
             epoch=epoch,
             seq=seq,
@@ -87,6 +93,9 @@ def make_segment() -> Callable[..., Segment]:
             reward=rng.normal(0, 1, (steps, GAMES)).astype(np.float32),
             influence=rng.exponential(1, (steps, GAMES)).astype(np.float32),
             state=rng.normal(0, 1, (GAMES, trainer.network.state_size)).astype(np.float32),
+            symbols=said if symbols else None,
+            symbol_log_prob=how_likely if symbols else None,
+            shaped=None if experiment.reward == "own" else shaped,
         )
 
     return make

@@ -15,9 +15,20 @@ def sizes(batch, games):
     return [part.reward.shape[1] for part in batch.split(games)]
 
 
+EXPERIMENTS = [
+    {"influence": "moa"},
+    {"influence": "communication", "symbols": 3, "reward": "prosocial"},
+]
+
+
+@pytest.fixture(params=EXPERIMENTS, ids=["moa", "communication, prosocial"])
+def experiment(request):
+    return request.param
+
+
 @pytest.fixture
-def segments(make_trainer, make_segment):
-    trainer = make_trainer()
+def segments(make_trainer, make_segment, experiment):
+    trainer = make_trainer(experiment=experiment)
     return [make_segment(trainer, seed, seq=seed + 1) for seed in range(2)]
 
 
@@ -34,13 +45,16 @@ def test_nothing_is_lost_doubled_or_moved(segments):
     parts = list(batch.split(3))
     for field in fields(Batch):
         axis = 0 if field.name == "state" else 1
+        if getattr(batch, field.name) is None:
+            assert all(getattr(part, field.name) is None for part in parts)
+            continue
         joined = torch.cat([getattr(part, field.name) for part in parts], axis)
         assert torch.equal(joined, getattr(batch, field.name))
     assert sum(part.steps for part in parts) == batch.steps
 
 
-def test_a_part_trains_as_its_segment_alone(segments, make_trainer):
-    apart, alone = make_trainer(), make_trainer()
+def test_a_part_trains_as_its_segment_alone(segments, make_trainer, experiment):
+    apart, alone = (make_trainer(experiment=experiment) for _ in range(2))
     for part, segment in zip(collate(segments, CPU).split(GAMES), segments, strict=True):
         wanted = astuple(alone.learn(collate([segment], CPU)))
         assert astuple(apart.learn(part)) == pytest.approx(wanted, rel=1e-4)

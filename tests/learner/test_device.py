@@ -18,6 +18,12 @@ GPU = torch.device("meta")
 EXPERIMENTS = {
     "A3C": {"influence": "off", "visible_actions": False},
     "influence": {"influence": "moa", "beta": 0.5, "moa_only_when_visible": True},
+    "communication": {"influence": "communication", "symbols": 3, "beta": 0.5},
+    "led, and averse to inequity": {
+        "influence": "basic",
+        "leaders": 1,
+        "reward": "inequity_averse",
+    },
 }
 
 
@@ -37,7 +43,8 @@ def batch(trainer, make_segment):
 
 
 def test_a_batch_is_on_the_device_but_for_where_episodes_start(batch):
-    devices = {field.name: getattr(batch, field.name).device for field in fields(batch)}
+    there = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    devices = {name: tensor.device for name, tensor in there.items() if tensor is not None}
     assert devices.pop("first_host").type == "cpu"
     assert set(devices.values()) == {GPU}
 
@@ -49,7 +56,10 @@ def test_losses_and_gradients_are_made_on_the_device_without_waiting_for_it(trai
             trainer.network, batch, trainer.shape, experiment, learning, Weights(0.5, 0.01)
         )
         loss.total.backward()
-    assert {getattr(loss, field.name).device for field in fields(loss)} == {GPU}
+    heads = [head for head in (loss.acting, loss.speaking) if head is not None]
+    terms = [loss.total, loss.moa, loss.moa_marginal]
+    terms += [getattr(head, field.name) for head in heads for field in fields(head)]
+    assert {term.device for term in terms} == {GPU}
     assert {weight.grad.device for weight in trainer.network.parameters()} == {GPU}
 
 

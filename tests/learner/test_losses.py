@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import fields, replace
 
 import pytest
@@ -8,13 +9,32 @@ from ssd_learner.losses import Weights, losses
 from ssd_learner.vtrace import vtrace
 
 STEPS = 8
-TERMS = ("policy", "value", "entropy", "moa", "moa_marginal")
+HEAD = ("policy", "value", "entropy")
 AGENTS = {
     "A3C": {"influence": "off", "visible_actions": False},
     "visible actions": {"influence": "off"},
     "MOA as auxiliary task": {"influence": "off", "moa_auxiliary": True, "moa_weight": 1.3},
     "influence": {"influence": "moa", "beta": 0.6, "alpha": 0.8, "moa_only_when_visible": True},
+    "prosocial": {"influence": "off", "reward": "prosocial"},
+    "basic influence, led": {"influence": "basic", "leaders": 1, "alpha": 0.8},
+    "communication": {
+        "influence": "communication",
+        "symbols": 3,
+        "alpha": 0.7,
+        "communication_weight": 0.3,
+    },
+    "communication, baseline": {"influence": "off", "symbols": 3, "communication_weight": 0.3},
+    "communication by MOA": {"influence": "moa_communication", "symbols": 3, "moa_weight": 2.0},
 }
+
+
+def terms_of(losses):
+    """Every number of some losses, by name."""
+    terms = {"total": losses.total, "moa": losses.moa}
+    terms |= {name: getattr(losses.acting, name) for name in HEAD}
+    if losses.speaking is not None:
+        terms |= {f"said {name}": getattr(losses.speaking, name) for name in HEAD}
+    return {name: term.item() for name, term in terms.items()}
 
 
 def losses_of(trainer, batch, beta=0.0, **experiment):
@@ -39,7 +59,7 @@ def cut(batch, begin, end):
     parts = {
         field.name: getattr(batch, field.name)[begin : end + length.get(field.name, 1)]
         for field in fields(Batch)
-        if field.name != "state"
+        if field.name != "state" and getattr(batch, field.name) is not None
     }
     return Batch(**parts, state=batch.state)
 
@@ -49,55 +69,116 @@ def trainer(make_trainer):
     return make_trainer(value_coefficient=0.4, entropy=0.02, gamma=0.9)
 
 
+def head_literally(batch, learning, log_ratio, reward, head):
+    """Sums over all steps of one head's losses; `head` is its logits, values and choices."""
+    logits, values, chosen = head
+    steps, games = batch.reward.shape
+    pi, discount = logits.double().softmax(-1), torch.zeros(steps, games).double()
+    for t in range(steps):
+        for b in range(games):
+            discount[t, b] = 0.0 if batch.first[t + 1, b] else learning.gamma
+    targets = vtrace(log_ratio, reward, discount, values.double())
+    policy = value = entropy = 0.0
+    for t in range(steps):
+        for b in range(games):
+            policy -= float(pi[t, b, chosen[t, b]].log() * targets.advantage[t, b])
+            value += 0.5 * float(targets.value[t, b] - values[t, b]) ** 2
+            entropy -= sum(float(p * p.log()) for p in pi[t, b])
+    return {"policy": policy, "value": value, "entropy": entropy}
+
+
+def moa_literally(trainer, batch, moa_logits):
+    """The mean over all (t, j) that count."""
+    loss = counted = 0.0
+    for t, b in itertools.product(*map(range, batch.reward.shape)):
+        if batch.first[t + 1, b]:
+            continue
+        for place, j in enumerate(trainer.shape.others):
+            if trainer.experiment.moa_only_when_visible and not batch.visible[t, b, j]:
+                continue
+            guess = moa_logits[t, b, place].double().softmax(-1)
+            loss -= float(guess[batch.actions[t + 2, b, j]].log())
+            counted += 1
+    return loss / counted
+
+
 def literally(trainer, batch, beta):
     """Each term in loops, from what the network says of the segment."""
     with torch.no_grad():
-        unroll = trainer.network.unroll(batch.pixels, batch.first_host, batch.actions, batch.state)
+        unroll = trainer.network.unroll(
+            batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+        )
     experiment, learning, k = trainer.experiment, trainer.learning, trainer.shape.agent
     steps, games = batch.reward.shape
-    pi = unroll.policy_logits.double().softmax(-1)
-    log_ratio, reward, discount = (torch.zeros(steps, games).double() for _ in range(3))
-    for t in range(steps):
-        for b in range(games):
-            log_ratio[t, b] = pi[t, b, batch.actions[t + 1, b, k]].log() - batch.log_prob[t, b]
-            reward[t, b] = experiment.alpha * batch.reward[t, b] + beta * batch.influence[t, b]
-            discount[t, b] = 0.0 if batch.first[t + 1, b] else learning.gamma
-    targets = vtrace(log_ratio, reward, discount, unroll.values.double())
-
-    policy = value = entropy = moa = counted = 0.0
-    for t in range(steps):
-        for b in range(games):
-            taken = pi[t, b, batch.actions[t + 1, b, k]]
-            policy -= float(taken.log() * targets.advantage[t, b])
-            value += 0.5 * float(targets.value[t, b] - unroll.values[t, b]) ** 2
-            entropy -= sum(float(p * p.log()) for p in pi[t, b])
-            if unroll.moa_logits is None or batch.first[t + 1, b]:
-                continue
-            for place, j in enumerate(trainer.shape.others):
-                if experiment.moa_only_when_visible and not batch.visible[t, b, j]:
-                    continue
-                guess = unroll.moa_logits[t, b, place].double().softmax(-1)
-                moa -= float(guess[batch.actions[t + 2, b, j]].log())
-                counted += 1
-    n = steps * games
-    terms = {"policy": policy / n, "value": value / n, "entropy": entropy / n}
-    terms["moa"] = moa / counted if counted else 0.0
-    terms["total"] = (  # sums of the actor-critic's losses over all steps, a mean of the MOA's
-        policy
-        + learning.value_coefficient * value
-        - learning.entropy * entropy
-        + experiment.moa_weight * terms["moa"]
-    )
+    heads = {"": (unroll.policy_logits, unroll.values, batch.actions[1:, :, k])}
+    if experiment.symbols:
+        heads["said "] = (unroll.symbol_logits, unroll.symbol_values, batch.symbols[1:, :, k])
+    was = {"": batch.log_prob, "said ": batch.symbol_log_prob}
+    log_ratio = torch.zeros(steps, games).double()
+    paid = {name: torch.zeros(steps, games).double() for name in heads}
+    of_symbols = experiment.influence in ("communication", "moa_communication")
+    for t, b in itertools.product(range(steps), range(games)):
+        for name, (logits, _, chosen) in heads.items():
+            now = logits[t, b].double().log_softmax(-1)[chosen[t, b]]
+            log_ratio[t, b] += now - was[name][t, b]
+            e = batch.reward[t, b] if experiment.reward == "own" else batch.shaped[t, b]
+            influences = (name == "said ") == of_symbols
+            both = experiment.alpha * e + beta * batch.influence[t, b]
+            paid[name][t, b] = both if influences else e
+    terms, total = {}, 0.0
+    for name, head in heads.items():
+        sums = head_literally(batch, learning, log_ratio, paid[name], head)
+        weight = experiment.communication_weight if name else 1.0
+        bonus = learning.communication_entropy if name else learning.entropy
+        total += weight * (
+            sums["policy"] + learning.value_coefficient * sums["value"] - bonus * sums["entropy"]
+        )
+        terms |= {f"{name}{term}": number / (steps * games) for term, number in sums.items()}
+    terms["moa"] = 0.0
+    if unroll.moa_logits is not None:
+        terms["moa"] = moa_literally(trainer, batch, unroll.moa_logits)
+    terms["total"] = total + experiment.moa_weight * terms["moa"]
     return terms
 
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_term_is_its_definition(make_trainer, make_batch, name):
-    trainer = make_trainer(experiment=AGENTS[name], value_coefficient=0.4, entropy=0.02, gamma=0.9)
+    weights = {"value_coefficient": 0.4, "entropy": 0.02, "communication_entropy": 0.05}
+    trainer = make_trainer(experiment=AGENTS[name], gamma=0.9, **weights)
     batch = make_batch(trainer)
-    found = losses_of(trainer, batch, beta=0.3)
-    for term, wanted in literally(trainer, batch, beta=0.3).items():
-        assert getattr(found, term).item() == pytest.approx(wanted, rel=1e-4), term
+    found = terms_of(losses_of(trainer, batch, beta=0.3))
+    assert found == pytest.approx(literally(trainer, batch, beta=0.3), rel=1e-4)
+
+
+def test_who_is_paid_for_its_symbols_acts_for_the_environment_s_reward_alone(
+    make_trainer, make_batch
+):
+    trainer = make_trainer(experiment={"influence": "communication", "symbols": 3, "alpha": 0.0})
+    batch = make_batch(trainer)
+    once, often = (losses_of(trainer, batch, beta=beta) for beta in (0.0, 5.0))
+    for name in HEAD:
+        assert getattr(once.acting, name) == getattr(often.acting, name)
+    assert once.speaking.policy != often.speaking.policy
+
+
+def test_what_is_learnt_by_speaking_reaches_the_layers_shared_with_acting(make_trainer, make_batch):
+    trainer = make_trainer(experiment={"influence": "communication", "symbols": 3})
+    batch = make_batch(trainer)
+    whole = gradients(trainer, batch, communication_weight=1.0)
+    silent = gradients(trainer, batch, communication_weight=0.0)
+    assert not torch.equal(whole["conv.weight"], silent["conv.weight"])
+    assert not any(silent[name].any() for name in silent if ".communication." in name)
+    assert all(whole[name].any() for name in whole if ".communication." in name)
+
+
+def test_what_a_reward_scheme_shaped_is_learnt_from_and_one_s_own_reward_is_not(
+    make_trainer, make_batch
+):
+    trainer = make_trainer(experiment={"influence": "off", "reward": "inequity_averse"})
+    batch = make_batch(trainer)
+    plain = losses_of(trainer, batch).total
+    assert losses_of(trainer, replace(batch, reward=batch.reward + 1)).total == plain
+    assert losses_of(trainer, replace(batch, shaped=batch.shaped + 1)).total != plain
 
 
 def test_the_entropy_bonus_raises_entropy(make_trainer, make_batch):
@@ -134,9 +215,7 @@ def test_the_reward_is_alpha_e_plus_beta_c(trainer, make_batch):
     apart = losses_of(trainer, batch, beta=0.7, alpha=0.3)
     joined = 0.3 * batch.reward + 0.7 * batch.influence
     together = losses_of(trainer, replace(batch, reward=joined), beta=0.0, alpha=1.0)
-    assert [getattr(apart, term).item() for term in TERMS] == pytest.approx(
-        [getattr(together, term).item() for term in TERMS]
-    )
+    assert terms_of(apart) == pytest.approx(terms_of(together))
 
 
 def test_the_influence_reward_moves_weights_as_any_reward_does_and_in_no_other_way(
@@ -181,9 +260,10 @@ def test_an_episode_s_start_parts_the_losses_into_two_that_know_nothing_of_each_
     whole = losses_of(trainer, two_episodes, beta=0.5)
     before = losses_of(trainer, cut(two_episodes, 0, 3), beta=0.5)
     after = losses_of(trainer, cut(two_episodes, 3, STEPS), beta=0.5)
-    for term in ("policy", "value", "entropy"):
-        parts = 3 * getattr(before, term) + 5 * getattr(after, term)
-        assert STEPS * getattr(whole, term).item() == pytest.approx(parts.item(), rel=1e-5), term
+    for term in HEAD:
+        parts = 3 * getattr(before.acting, term) + 5 * getattr(after.acting, term)
+        found = STEPS * getattr(whole.acting, term)
+        assert found.item() == pytest.approx(parts.item(), rel=1e-5), term
     parts = 2 * before.moa + 5 * after.moa  # the last step of an episode has no target
     assert 7 * whole.moa.item() == pytest.approx(parts.item(), rel=1e-5)
 
@@ -206,7 +286,7 @@ def test_the_view_after_the_last_step_bootstraps_where_the_episode_goes_on(train
     batch.first[:] = False
     other = replace(batch, pixels=batch.pixels.clone())
     other.pixels[-1] = (other.pixels[-1] + 1) % 11
-    assert losses_of(trainer, batch).policy != losses_of(trainer, other).policy
+    assert losses_of(trainer, batch).acting.policy != losses_of(trainer, other).acting.policy
 
 
 def test_every_weight_learns(trainer, make_batch):

@@ -108,8 +108,8 @@ def test_an_update_reports_the_losses_it_began_with(make_trainer, make_batch):
     settings = trainer.experiment, trainer.learning
     loss = losses(trainer.network, batch, trainer.shape, *settings, weights)
     report = trainer.learn(batch)
-    assert report.policy_loss == pytest.approx(loss.policy.item())
-    assert report.value_loss == pytest.approx(loss.value.item())
+    assert report.policy_loss == pytest.approx(loss.acting.policy.item())
+    assert report.value_loss == pytest.approx(loss.acting.value.item())
     assert report.moa_loss == pytest.approx(loss.moa.item())
     assert report.influence == pytest.approx(batch.influence.mean().item())
     assert report.reward == pytest.approx(batch.reward.mean().item())
