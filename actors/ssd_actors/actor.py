@@ -96,7 +96,7 @@ class Actor:
 
         if lane.wants_segment and self.teacher.weights is not None:
             lane.begin_segment(seen, self.teacher.weights)
-        self.world.act(seen, lane.act(seen))
+        self.world.act(lane.act(seen))
         self.agent_steps += len(seen.first)
 
     @property

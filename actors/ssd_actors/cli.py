@@ -27,7 +27,7 @@ from ssd_wire.links import Dealer, Subscriber, Waiting
 from ssd_wire.memory import keep_freed_memory
 from ssd_wire.messages import Hello, Join
 from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
-from ssd_wire.runfile import RunSettings, fingerprint, load_run_file, section
+from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
 from ssd_wire.stop import Stop
 
 
@@ -83,9 +83,9 @@ def main(
     noise = torch.Generator()
     seed = np.random.SeedSequence((run.seed, arena, agent, epoch)).generate_state(1, np.uint64)
     noise.manual_seed(int(seed[0]))
-    minds = [Mind(shape, network, experiment, run.games, noise) for _ in range(run.lanes)]
-    state_size = minds[0].network.state_size
-    segment = SegmentShape(run.segment, run.games, spec.num_agents, spec.view, state_size)
+    with blaming("experiment"):
+        minds = [Mind(shape, network, experiment, run.games, noise) for _ in range(run.lanes)]
+    segment = SegmentShape.of(run, spec, experiment, minds[0].network.state_size)
     sizes = {
         "T": run.segment,
         "B": run.games,
@@ -93,6 +93,7 @@ def main(
         "W": spec.view,
         "P": len(spec.palette),
         "A": spec.num_actions,
+        **minds[0].axes,
     }
     shapes = {name: tuple(w.shape) for name, w in minds[0].network.named_parameters()}
 

@@ -6,18 +6,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ssd_envs.spec import GameSpec
+from ssd_influence.inference import Decision
+from ssd_influence.settings import ExperimentSettings
 from ssd_wire.messages import Segment, Timestep
+from ssd_wire.runfile import RunSettings
 
 
 @dataclass(frozen=True)
 class SegmentShape:
-    """T steps of B games of N agents with W×W views, and S floats of recurrent state."""
+    """T steps of B games of N agents with W×W views, and S floats of recurrent state.
+
+    Attributes:
+        speaks: whether what is said is part of it.
+        shaped: whether a reward that a scheme made of everyone's is.
+    """
 
     steps: int
     games: int
     agents: int
     view: int
     state: int
+    speaks: bool = False
+    shaped: bool = False
+
+    @classmethod
+    def of(
+        cls, run: RunSettings, spec: GameSpec, experiment: ExperimentSettings, state: int
+    ) -> SegmentShape:
+        """The shape of all segments of a run."""
+        return cls(
+            steps=run.segment,
+            games=run.games,
+            agents=spec.num_agents,
+            view=spec.view,
+            state=state,
+            speaks=experiment.symbols > 0,
+            shaped=experiment.reward != "own",
+        )
 
 
 class Draft:
@@ -45,6 +71,9 @@ class Draft:
         self.reward = np.zeros((t, b), np.float32)
         self.influence = np.zeros((t, b), np.float32)
         self.state = state
+        self.symbols = np.zeros((t + 1, b, n), np.uint8) if shape.speaks else None
+        self.symbol_log_prob = np.zeros((t, b), np.float32) if shape.speaks else None
+        self.shaped = np.zeros((t, b), np.float32) if shape.shaped else None
 
     @property
     def is_full(self) -> bool:
@@ -57,10 +86,14 @@ class Draft:
         self.first[self.steps] = seen.first
         self.visible[self.steps] = seen.visible
         self.actions[self.steps] = seen.actions
+        if self.symbols is not None and seen.symbols is not None:
+            self.symbols[self.steps] = seen.symbols
 
-    def act(self, log_prob: np.ndarray) -> None:
-        """Write down that the step seen last was acted, with these [B] log-probabilities."""
-        self.log_prob[self.steps] = log_prob
+    def act(self, decision: Decision) -> None:
+        """Write down that the step seen last was acted, and how likely what was chosen had been."""
+        self.log_prob[self.steps] = decision.act.log_prob
+        if self.symbol_log_prob is not None and decision.symbol is not None:
+            self.symbol_log_prob[self.steps] = decision.symbol.log_prob
         self.steps += 1
 
     def finish(self, epoch: int, seq: int, lane: int, last_actions: np.ndarray) -> Segment:
@@ -80,4 +113,7 @@ class Draft:
             reward=self.reward,
             influence=self.influence,
             state=self.state,
+            symbols=self.symbols,
+            symbol_log_prob=self.symbol_log_prob,
+            shaped=self.shaped,
         )

@@ -8,18 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_actors.draft import Draft, SegmentShape
-from ssd_actors.mind import Mind, Moment, Reckoning
-from ssd_wire.messages import Timestep
+from ssd_actors.intrinsic.past import Moment, Past
+from ssd_actors.mind import Mind
+from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
 
 @dataclass(frozen=True, eq=False)
 class _Debt:
-    """Influence still to be written into a draft, once the others' next actions are known."""
+    """An intrinsic reward still to be written into a draft, once one more timestep is here."""
 
     draft: Draft
     step: int
-    reckoning: Reckoning
+    past: Past
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,7 @@ class Lane:
         self.world = world
         self.tick = -1
         self._memory = self.mind.fresh_state()
+        self._social = self.mind.fresh_social_reward()
         self._open = None
         self._closed = None
         self._moment: Moment | None = None
@@ -73,21 +75,21 @@ class Lane:
         """Settle what the timestep t + 1 tells about the steps before it.
 
         Everyone moved at the same instant, so what step t was worth, in reward and in influence,
-        can be written down only now that t + 1 is here; and with a_{t} here, so is the influence
-        of t − 1 by PMI, and the end of a segment whose last step was t − 1.
+        can be written down only now that t + 1 is here; and with a_t here, so are the influence of
+        t − 1 where it waits for that, and the end of a segment whose last step was t − 1.
 
         Returns:
             The segment that this completes, if it does.
         """
         if self._debt is not None:
-            self._pay(self._debt, seen.actions)
+            self._pay(self._debt, seen)
             self._debt = None
         finished = None
         if self._closed is not None:
             finished = Finished(self._closed, seen.actions)
             self._closed = None
         if self._open is not None and self._moment is not None:
-            self._open.reward[self._open.steps - 1] = seen.reward
+            self._reward(self._open, seen)
             self._reckon_influence(self._open, self._moment, seen)
         return finished
 
@@ -101,27 +103,31 @@ class Lane:
         state = self._memory.joined()
         self._open = Draft(self.shape, self.mind.learner, self.mind.version, state)
 
-    def act(self, seen: Timestep) -> NDArray[np.uint8]:
-        """Decide what to do in every game at this timestep, and remember it: [B] actions."""
+    def act(self, seen: Timestep) -> Act:
+        """Decide what to do in every game at this timestep, and remember it."""
         if self._open is None:
             raise ValueError("no segment is open: begin one first")
         self._moment = self.mind.decide(seen, self._memory)
         self._open.see(seen)
-        self._open.act(self._moment.choice.log_prob)
+        self._open.act(self._moment.decision)
         self.tick = seen.tick
-        return self._moment.choice.action
+        return self.mind.act(self._moment)
+
+    def _reward(self, draft: Draft, seen: Timestep) -> None:
+        draft.reward[draft.steps - 1] = seen.reward
+        if self._social is not None and draft.shaped is not None and seen.rewards is not None:
+            draft.shaped[draft.steps - 1] = self._social.shape(seen.rewards, seen.first)
 
     def _reckon_influence(self, draft: Draft, moment: Moment, seen: Timestep) -> None:
-        if self._memory.moa is None:
+        past = self.mind.recall(moment, seen, self._memory)
+        intrinsic = self.mind.intrinsic
+        if intrinsic is None:
             return
-        reckoning = self.mind.recall(moment, seen, self._memory)
-        if reckoning is None:
-            return
-        debt = _Debt(draft, draft.steps - 1, reckoning)
-        if self.mind.experiment.divergence == "pmi":
+        debt = _Debt(draft, draft.steps - 1, past)
+        if intrinsic.waits:
             self._debt = debt
         else:
             self._pay(debt, None)
 
-    def _pay(self, debt: _Debt, next_actions: NDArray[np.uint8] | None) -> None:
-        debt.draft.influence[debt.step] = self.mind.influence(debt.reckoning, next_actions)
+    def _pay(self, debt: _Debt, after: Timestep | None) -> None:
+        debt.draft.influence[debt.step] = self.mind.reward(debt.past, after)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ssd_actors.asking import Line, Silence
 from ssd_wire.codec import Frame, Sizes, decode, encode
 from ssd_wire.errors import ProtocolError, RefusedError
@@ -68,10 +65,10 @@ class World:
         if self._silence.is_long():
             self._ask_again()
 
-    def act(self, seen: Timestep, action: NDArray[np.uint8]) -> None:
-        """Answer a timestep: [B] uint8 actions."""
-        frames = encode(Act(seen.world, seen.lane, seen.tick, action))
-        self._answers[seen.world, seen.lane] = (seen.tick, frames)
+    def act(self, act: Act) -> None:
+        """Answer a timestep."""
+        frames = encode(act)
+        self._answers[act.world, act.lane] = (act.tick, frames)
         self._line.send(frames)
 
     def _sit_down(self, seat: Seat) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,6 +100,19 @@ def section(sections: Sections, name: str, settings: type[Settings]) -> Settings
             for error in fault.errors()
         ]
         raise RunFileError("\n".join(lines)) from fault
+
+
+@contextmanager
+def blaming(name: str) -> Iterator[None]:
+    """Whatever proves wrong inside is the fault of this section of the run file.
+
+    Raises:
+        RunFileError: when something inside raises ValueError.
+    """
+    try:
+        yield
+    except ValueError as fault:
+        raise RunFileError(f"[{name}] {fault}") from fault
 
 
 def fingerprint(run: RunSettings, *others: BaseModel) -> str:

@@ -173,7 +173,7 @@ def prepare(
         history=history,
         supervisor=supervisor,
         scraper=scraper,
-        watch=Watch(supervisor.alive, scraper, episodes, history, before, plan.has_moa),
+        watch=Watch(supervisor.alive, scraper, episodes, history, before),
         records=Records(run_dir),
     )
 

@@ -10,10 +10,11 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict
 
 from ssd_envs.spec import GameSettings
+from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import RunSettings, Sections, override, section
+from ssd_wire.runfile import RunSettings, Sections, blaming, override, section
 
 SECTIONS = ("preset", "run", "game", "experiment", "network", "learning")
 
@@ -50,11 +51,6 @@ class Plan:
         """Own-steps in one segment: T steps of the B games of a lane."""
         return self.run.segment * self.run.games
 
-    @property
-    def has_moa(self) -> bool:
-        """Whether the agents model one another."""
-        return self.experiment.has_moa
-
     def sections(self) -> dict[str, dict[str, Any]]:
         """Every value of every section, defaults included; only what is None is left out."""
         return {name: getattr(self, name).model_dump(exclude_none=True) for name in SECTIONS}
@@ -68,12 +64,13 @@ def validate(sections: Sections) -> Plan:
     """The plan that these sections describe; keys they do not set take their defaults.
 
     Raises:
-        RunFileError: naming an unknown section, or the key and what was wanted there.
+        RunFileError: naming an unknown section, or the key and what was wanted there, or why the
+            experiment is none for the game's agents.
     """
     if unknown := sorted(set(sections) - set(SECTIONS)):
         named = ", ".join(f"[{name}]" for name in unknown)
         raise RunFileError(f"unknown section {named}: wanted only {', '.join(SECTIONS)}")
-    return Plan(
+    plan = Plan(
         preset=section(sections, "preset", PresetSettings),
         run=section(sections, "run", RunSettings),
         game=section(sections, "game", GameSettings),
@@ -81,6 +78,9 @@ def validate(sections: Sections) -> Plan:
         network=section(sections, "network", NetworkSettings),
         learning=section(sections, "learning", LearningSettings),
     )
+    with blaming("experiment"):
+        part_of(plan.experiment, 0, plan.game.agents)
+    return plan
 
 
 def check_agrees(kept: Plan, stated: Sections, assignments: Iterable[str]) -> None:

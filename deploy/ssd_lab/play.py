@@ -66,7 +66,7 @@ class TrainedAgent:
             actions=actions,
             visible=np.zeros((games, agents), np.bool_),
         )
-        return self.mind.decide(seen, self._memory).choice.action
+        return self.mind.decide(seen, self._memory).decision.act.chosen
 
 
 def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAgent]:

@@ -5,6 +5,7 @@ Nothing here may start a thread, open a socket or touch a GPU: the nursery refus
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -13,8 +14,10 @@ import ssd_actors.cli  # noqa: F401 - for those who are forked
 import ssd_learner.cli  # noqa: F401 - the same
 import ssd_world.cli
 from ssd_actors.mind import Mind
+from ssd_actors.rehearsal import rehearse
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.network import AgentShape
+from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_influence.sight import compile_kernels
 from ssd_wire.runfile import load_run_file, section
@@ -31,8 +34,18 @@ def preload(run_file: Path) -> None:
     ssd_world.cli.compile_kernels(game)
     compile_kernels()
     spec = game_spec(game)
-    shape = AgentShape(0, spec.num_agents, spec.num_actions, spec.view, spec.palette)
     network = section(sections, "network", NetworkSettings)
     experiment = section(sections, "experiment", ExperimentSettings)
-    Mind(shape, network, experiment, 1, torch.Generator()).rehearse()
+    for agent in _one_of_each_part(experiment, spec.num_agents):
+        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+        rehearse(Mind(shape, network, experiment, 1, torch.Generator()))
     torch.optim.RMSprop([torch.zeros(1, requires_grad=True)])  # imports another 800 modules
+
+
+def _one_of_each_part(experiment: ExperimentSettings, num_agents: int) -> Iterable[int]:
+    """Agents enough that whatever anybody does in this experiment, one of them does too."""
+    parts = [part_of(experiment, agent, num_agents) for agent in range(num_agents)]
+    return {
+        (part.leads, bool(part.follows), part.rewarded, bool(part.answers)): part.agent
+        for part in parts
+    }.values()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ssd_lab.episodes import Outcome
 from ssd_lab.scrape import Metrics
 
 SPEED_WINDOW = 10.0  # seconds over which the present speed is taken
-MOA_MEASURES = ("influence_nats", "moa_loss_nats", "moa_marginal_entropy_nats", "beta")
-MEASURES = (
-    *MOA_MEASURES,
+MEASURES = (  # some of them are of some experiments only
+    "influence_nats",
+    "beta",
+    "moa_loss_nats",
+    "moa_marginal_entropy_nats",
+    "symbol_entropy_nats",
+    "symbol_policy_loss",
+    "symbol_value_loss",
     "policy_entropy_nats",
     "policy_lag_updates",
     "policy_loss",
@@ -83,7 +88,7 @@ class Progress:
 
 
 def agents_of(
-    heard: Mapping[str, Metrics], before: Sequence[AgentProgress], outcome: Outcome, has_moa: bool
+    heard: Mapping[str, Metrics], before: Sequence[AgentProgress], outcome: Outcome
 ) -> tuple[AgentProgress, ...]:
     """Every learner's progress, from what it said last.
 
@@ -91,27 +96,26 @@ def agents_of(
         heard: Role → its metrics.
         before: Where each stood when this launch began; that holds until it says more.
         outcome: Of the last episodes.
-        has_moa: Whether there is anything to measure of a MOA.
     """
     returns = outcome.returns or (None,) * len(before)
-    names = [name for name in MEASURES if has_moa or name not in MOA_MEASURES]
     return tuple(
         replace(
-            _agent(metrics, names) if (metrics := heard.get(f"learner-{number}")) else start,
+            _agent(metrics) if (metrics := heard.get(f"learner-{number}")) else start,
             episode_return=returns[number],
         )
         for number, start in enumerate(before)
     )
 
 
-def _agent(metrics: Metrics, names: Iterable[str]) -> AgentProgress:
+def _agent(metrics: Metrics) -> AgentProgress:
     updates = int(metrics.get("ssd_learner_updates_total", 0))
-    said = {name: metrics.get(f"ssd_learner_{name}") if updates else None for name in names}
+    names = MEASURES if updates else ()
     return AgentProgress(
         own_steps=int(metrics.get("ssd_learner_own_steps_total", 0)),
         updates=updates,
         complete=metrics.get("ssd_learner_complete", 0) == 1,
-        measures=dict.fromkeys(MEASURES) | said,
+        measures=dict.fromkeys(MEASURES)
+        | {name: metrics.get(f"ssd_learner_{name}") for name in names},
     )
 
 

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ssd_influence.settings import ExperimentSettings
 from ssd_lab.episodes import Outcome
 from ssd_lab.progress import AgentProgress, Progress
 from ssd_lab.summary import clock
@@ -31,13 +32,13 @@ class Heading:
         preset: What it is called.
         run_dir: Where it is.
         steps: Agent-steps it is to reach, or None.
-        has_moa: Whether the agents model one another.
+        experiment: What there is to show of its agents.
     """
 
     preset: str
     run_dir: str
     steps: int | None
-    has_moa: bool
+    experiment: ExperimentSettings
 
 
 class Screen(Protocol):
@@ -126,8 +127,12 @@ def plain(progress: Progress, heading: Heading) -> str:
         f"return {number(outcome.collective_return)} ({outcome.episodes} episodes)",
         f"equality {number(outcome.equality)}{_defined(outcome)}",
     ]
-    if heading.has_moa:
+    if heading.experiment.influence != "off":
         parts.append(f"influence {digits(progress.mean('influence_nats'))}")
+    if heading.experiment.symbols:
+        spoken = number(progress.mean("symbol_entropy_nats"), 3)
+        parts.append(f"entropy of symbols {spoken}")
+    if heading.experiment.has_moa:
         parts.append(f"MOA loss {number(progress.mean('moa_loss_nats'), 3)}")
     parts.append(f"lag {number(progress.mean('policy_lag_updates'), 1)}")
     parts.extend(_trouble(progress))
@@ -203,15 +208,20 @@ def _cells(agent: AgentProgress, heading: Heading, width: int) -> Iterator[tuple
     yield "own steps", f"{agent.own_steps:,}"
     yield "updates", f"{agent.updates:,}"
     yield "return", number(agent.episode_return)
-    if heading.has_moa:
+    experiment, is_wide = heading.experiment, width >= WIDE
+    if experiment.influence != "off":
         yield "influence", digits(measures["influence_nats"])
-        yield "MOA loss", number(measures["moa_loss_nats"], 3)
-        if width >= WIDE:
-            yield "marginal", number(measures["moa_marginal_entropy_nats"], 3)
+        if is_wide:
             yield "β", number(measures["beta"], 4)
+    if experiment.has_moa:
+        yield "MOA loss", number(measures["moa_loss_nats"], 3)
+        if is_wide:
+            yield "marginal", number(measures["moa_marginal_entropy_nats"], 3)
+    if experiment.symbols and is_wide:
+        yield "symbols", number(measures["symbol_entropy_nats"], 3)
     yield "entropy", number(measures["policy_entropy_nats"], 3)
     yield "lag", number(measures["policy_lag_updates"], 1)
-    if width >= WIDE:
+    if is_wide:
         yield "learning rate", number(measures["learning_rate"], 6)
 
 

@@ -15,7 +15,7 @@ from ssd_lab import rundir
 from ssd_lab.history import History
 from ssd_lab.launch import COMPLETE, STOPPED, prepare, run
 from ssd_lab.plan import Plan, check_agrees, validate
-from ssd_lab.presets import load_preset, preset_names
+from ssd_lab.presets import catalogue, load_preset
 from ssd_lab.roster import Extent
 from ssd_lab.rundir import RunDir
 from ssd_lab.screen import Heading, Screen, screen
@@ -55,7 +55,8 @@ def main(
     --steps it trains until Ctrl-C. --set changes one value of the run file, as often as need be.
     """
     if lists:
-        _list_presets()
+        for line in catalogue.lines():
+            click.echo(line)
         return
     if seed is not None:
         assignments = (*assignments, f"run.seed={seed}")
@@ -70,7 +71,7 @@ def main(
         history = History(taken.history, taken.ledgers)
         devices = tuple(device.split(","))
         extent = Extent(plan.game.agents, arenas or history.arenas, steps, devices)
-        heading = Heading(plan.preset.name, str(taken.root), steps, plan.has_moa)
+        heading = Heading(plan.preset.name, str(taken.root), steps, plan.experiment)
         shown = screen(Console(), heading)
         sys.exit(_launch(plan, taken, extent, history, shown, stop_seconds))
 
@@ -115,9 +116,3 @@ def _go_on(
     plan = rundir.plan_of(root)
     check_agrees(plan, {} if preset is None else load_preset(preset), assignments)
     return rundir.go_on(root, patience, lambda text: click.echo(text, err=True)), plan
-
-
-def _list_presets() -> None:
-    for name in preset_names():
-        about = validate(load_preset(name)).preset
-        click.echo(f"{name:<18}{about.about}\n{'':<18}{about.paper}")

@@ -20,7 +20,6 @@ class Watch:
         episodes: Follows what the worlds report.
         history: Knows who was started again.
         before: Where each learner stood when this launch began.
-        has_moa: Whether the agents model one another.
     """
 
     def __init__(
@@ -30,14 +29,12 @@ class Watch:
         episodes: Episodes,
         history: History,
         before: Sequence[AgentProgress],
-        has_moa: bool,
     ) -> None:
         self._alive = alive
         self._scraper = scraper
         self._episodes = episodes
         self._history = history
         self._before = before
-        self._has_moa = has_moa
         self._began = time.monotonic()
         self.speed = Speed(before)
 
@@ -50,7 +47,7 @@ class Watch:
         """The run at this moment."""
         outcome = self._episodes.follow()
         heard = self._scraper.heard()
-        agents = agents_of(heard, self._before, outcome, self._has_moa)
+        agents = agents_of(heard, self._before, outcome)
         return Progress(
             elapsed=self.elapsed,
             agents=agents,

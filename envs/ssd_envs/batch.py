@@ -6,12 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_envs.beams import fire
-from ssd_envs.doors import open_doors
 from ssd_envs.layout import Layout, turns
-from ssd_envs.maps import DOOR
 from ssd_envs.moves import eat, move
 from ssd_envs.palette import AGENT, CLEANING_BEAM, EMPTY, FINING_BEAM
-from ssd_envs.rules import make_rules
+from ssd_envs.rules import Boards, make_rules
 from ssd_envs.spawn import spawn
 from ssd_envs.spec import EVENTS, VIEW, GameSettings, game_spec
 from ssd_envs.state import GameState
@@ -20,7 +18,6 @@ from ssd_envs.views import draw, overlay
 Bytes = npt.NDArray[np.uint8]
 
 _BEAMS = {"fire": FINING_BEAM, "clean": CLEANING_BEAM}
-_OPEN = "open_box"
 
 
 class GameBatch:
@@ -49,7 +46,7 @@ class GameBatch:
         """Set up boards for so many games.
 
         Raises:
-            ValueError: if there is not at least one game.
+            ValueError: if there is not at least one game, or no rules where the game names them.
         """
         if games < 1:
             raise ValueError(f"a batch has at least 1 game, not {games}")
@@ -70,7 +67,6 @@ class GameBatch:
         self._turns = turns(names)
         self._beam_of_action = np.array([_BEAMS.get(name, EMPTY) for name in names], np.uint8)
         self._starts = self._layout.cell(*self.spec.map.starts().T)
-        self._doors = self._layout.cells(self.spec.map.marked(DOOR))
         self._first_cells = np.zeros(self._layout.size, np.uint8)
         self._layout.inner(self._first_cells)[...] = self._rules.first_cells()
 
@@ -94,6 +90,17 @@ class GameBatch:
         self._canvas = np.zeros(size, np.uint8)
         self._agent_workspace = np.zeros(n, np.int64)
         self._spawn_workspace = np.zeros_like(self._starts)
+        self._boards = Boards(
+            actions=self._actions,
+            cells=self._cells,
+            agents=self._agents,
+            place=self._place,
+            heading=self._heading,
+            random=self._random,
+            clock=self.clock,
+            reward=self.reward,
+            counts=self._counts,
+        )
 
     def reset(
         self,
@@ -153,8 +160,8 @@ class GameBatch:
         self._move()
         eat(self._cells, self._place, self.reward, self._counts[0])
         self._fire()
-        self._open()
-        self._rules.grow(self._cells, self._agents, self._random)
+        self._rules.act(self._boards)
+        self._rules.grow(self._boards)
         self.clock += 1
         np.equal(self.clock, self.spec.horizon, out=self.ended)
         self.returns += self.reward.T
@@ -207,13 +214,6 @@ class GameBatch:
             cleaned,
             self._agent_workspace,
         )
-
-    def _open(self) -> None:
-        if self._doors.size > 0:
-            action = self.spec.action_names.index(_OPEN)
-            open_doors(
-                self._actions, action, self._doors, self.clock, self._cells, self._counts[-1]
-            )
 
     def observe(self) -> None:
         """Draw `pixels` and `visible` of all games as they stand."""

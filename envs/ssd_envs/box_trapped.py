@@ -8,21 +8,26 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ssd_envs.doors import open_doors
 from ssd_envs.kernel import kernel
 from ssd_envs.layout import Layout
+from ssd_envs.maps import DOOR
 from ssd_envs.palette import APPLE, EMPTY, WALL
-from ssd_envs.spec import GameSettings
+from ssd_envs.rules import Boards, Rules
+from ssd_envs.spec import EVENTS, GameSettings, game_spec
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 
-class BoxTrapped:
+class BoxTrapped(Rules):
     """Box Trapped's own rules."""
 
     def __init__(self, settings: GameSettings, layout: Layout) -> None:
         self._map = settings.parsed_map()
         self._orchard = layout.cells(self._map.marked("o"))
+        self._doors = layout.cells(self._map.marked(DOOR))
+        self._opening = game_spec(settings).action_names.index("open_box")
 
     def first_cells(self) -> Bytes:
         """What each cell holds at reset, as palette index: uint8 [height, width]."""
@@ -31,10 +36,16 @@ class BoxTrapped:
         cells[self._map.marked("o")] = APPLE
         return cells
 
-    def grow(self, cells: Bytes, agents: Bytes, random: npt.NDArray[np.uint64]) -> None:
-        """Grow apples in all games; arrays as in `bear_again`, and no luck in it."""
-        del random
-        bear_again(self._orchard, cells, agents)
+    def act(self, boards: Boards) -> None:
+        """Open the doors of all games whose opener acts so."""
+        opened_at = boards.counts[EVENTS.index("opened_at")]
+        open_doors(
+            boards.actions, self._opening, self._doors, boards.clock, boards.cells, opened_at
+        )
+
+    def grow(self, boards: Boards) -> None:
+        """Grow apples in all games; there is no luck in it."""
+        bear_again(self._orchard, boards.cells, boards.agents)
 
 
 @kernel

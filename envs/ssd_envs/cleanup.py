@@ -9,13 +9,14 @@ from ssd_envs.chance import after, below, unit
 from ssd_envs.kernel import kernel
 from ssd_envs.layout import Layout
 from ssd_envs.palette import APPLE, EMPTY, RIVER, WALL, WASTE
+from ssd_envs.rules import Boards, Rules
 from ssd_envs.spec import GameSettings
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 
-class Cleanup:
+class Cleanup(Rules):
     """Cleanup's own rules."""
 
     def __init__(self, settings: GameSettings, layout: Layout) -> None:
@@ -34,17 +35,17 @@ class Cleanup:
         cells[self._map.marked("w")] = WASTE
         return cells
 
-    def grow(self, cells: Bytes, agents: Bytes, random: npt.NDArray[np.uint64]) -> None:
-        """Grow apples and waste in all games; arrays as in `grow_and_spoil`."""
+    def grow(self, boards: Boards) -> None:
+        """Grow apples and waste in all games."""
         grow_and_spoil(
             self._orchard,
             self._river,
             self._apple_growth,
             self._waste_growth,
             self._waste_limit,
-            cells,
-            agents,
-            random,
+            boards.cells,
+            boards.agents,
+            boards.random,
         )
 
 

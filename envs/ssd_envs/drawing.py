@@ -24,9 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_envs.batch import GameBatch
+from ssd_envs.games import game_of
 from ssd_envs.maps import NUMBERS, SPAWN, is_numbered, refusal, rows_of
 from ssd_envs.palette import APPLE, CLEANING_BEAM, EMPTY, FINING_BEAM, RIVER, WALL, WASTE
-from ssd_envs.spec import GAMES, GameSettings
+from ssd_envs.spec import GameSettings
 
 _ARROWS = "^>v<"
 _FOOTER = "agents:"
@@ -104,7 +105,7 @@ def scene(name: str, drawing: str, games: int = 1, **settings: Any) -> GameBatch
         ValueError: if the drawing or the settings are refused.
     """
     drawn = _read(drawing)
-    numbered = name in GAMES and is_numbered(GAMES[name].symbols)
+    numbered = is_numbered(game_of(name).symbols)
     game_map = _map_of(drawn, numbered=numbered)
     batch = GameBatch(
         GameSettings.model_validate(

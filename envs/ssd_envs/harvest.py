@@ -9,13 +9,14 @@ from ssd_envs.chance import after, unit
 from ssd_envs.kernel import kernel
 from ssd_envs.layout import Layout
 from ssd_envs.palette import APPLE, EMPTY, WALL
+from ssd_envs.rules import Boards, Rules
 from ssd_envs.spec import GameSettings
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 
-class Harvest:
+class Harvest(Rules):
     """Harvest's own rules."""
 
     def __init__(self, settings: GameSettings, layout: Layout) -> None:
@@ -32,9 +33,17 @@ class Harvest:
         cells[self._map.marked("o")] = APPLE
         return cells
 
-    def grow(self, cells: Bytes, agents: Bytes, random: npt.NDArray[np.uint64]) -> None:
-        """Grow apples in all games; arrays as in `regrow`."""
-        regrow(self._orchard, self._near, self._chances, cells, agents, random, self._apples_near)
+    def grow(self, boards: Boards) -> None:
+        """Grow apples in all games."""
+        regrow(
+            self._orchard,
+            self._near,
+            self._chances,
+            boards.cells,
+            boards.agents,
+            boards.random,
+            self._apples_near,
+        )
 
 
 @kernel

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+LEGEND = "#.+o~w=D01"
 WALL = "#"
 SPAWN = "+"
 APPLE_CELL = "o"

@@ -6,14 +6,22 @@ Nothing here needs numba, so processes that never step a game (actors, learners)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from ssd_envs import atlas
+from ssd_envs.games import GAMES, Game, Parameter, game_of
 from ssd_envs.maps import GameMap, drawing_of, parse_map
 from ssd_envs.palette import MAX_AGENTS, make_palette
 
@@ -24,80 +32,15 @@ EVENTS = ("apples", "fires", "hits", "cleaned", "opened_at")
 """What each agent did, counted over an episode: apples eaten, fining beams fired, agents hit by
 them, waste cells cleaned; and the step, from 1, at which it opened the box, or 0 if it did not."""
 
-MOVES = (
-    "left",
-    "right",
-    "forward",
-    "backward",
-    "stay",
-    "turn_clockwise",
-    "turn_counterclockwise",
-)
-"""The actions that every game has, by number from 0."""
-
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-@dataclass(frozen=True)
-class Game:
-    """What sets a game apart from the others, its kernels aside.
-
-    Attributes:
-        actions: names, in the order of the actions' numbers.
-        symbols: what its maps may be drawn with.
-        drawing: its own map.
-        parameters: the fields of `GameSettings` that only some games have, and this one has.
-        defaults: the fields of `GameSettings` that are other than usual unless told otherwise.
-    """
-
-    actions: tuple[str, ...]
-    symbols: str
-    drawing: str
-    parameters: frozenset[str]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-
-
-_BEAMS = frozenset({"fire_cost", "fine", "beam_length"})
-_CLEANUP = Game(
-    actions=(*MOVES, "fire", "clean"),
-    symbols="#.+o~w=",
-    drawing=atlas.CLEANUP,
-    parameters=_BEAMS | {"apple_growth", "waste_growth", "waste_limit"},
-)
-_HARVEST = Game(
-    actions=(*MOVES, "fire"),
-    symbols="#.+o",
-    drawing=atlas.HARVEST,
-    parameters=_BEAMS | {"regrowth", "growth_radius"},
-)
-_BOX_TRAPPED = Game(
-    actions=(*MOVES, "open_box"),
-    symbols="#.oD01",
-    drawing=atlas.BOX_TRAPPED,
-    parameters=frozenset(),
-    defaults={"agents": 2, "horizon": 100},
-)
-_SMALL = {"agents": 3, "horizon": 250}
-_SMALL_RIVER = {"waste_growth": 0.05}
-"""With a seventh of the river cells, 0.4 of them spoilt per step instead of 1 are enough: so one
-agent of three can keep the river clean."""
-
-GAMES = {
-    "cleanup": _CLEANUP,
-    "cleanup-small": replace(_CLEANUP, drawing=atlas.CLEANUP_SMALL, defaults=_SMALL | _SMALL_RIVER),
-    "harvest": _HARVEST,
-    "harvest-small": replace(_HARVEST, drawing=atlas.HARVEST_SMALL, defaults=_SMALL),
-    "box-trapped": _BOX_TRAPPED,
-}
-"""The games, by the names of run files. The small ones have the rules of the large ones."""
 
 
 class GameSettings(BaseModel):
     """The run file's [game]: which game, on which map, by which numbers.
 
     Attributes:
-        name: the game.
+        name: the game, one of `GAMES` or `package.module:NAME` for a `Game` of one's own.
         agents: N, at most one per spawn cell; by default 5, in small games 3, in Box Trapped 2.
         horizon: steps per episode; by default 1000, in small games 250, in Box Trapped 100.
         map: a drawing, or the path of a text file that holds one (read at once, so that settings
@@ -112,11 +55,12 @@ class GameSettings(BaseModel):
         waste_growth: Cleanup: the chance of each clean river cell that is tried for new waste; by
             default 0.5, on the small map 0.05.
         waste_limit: Cleanup: the waste density at which nothing grows and no waste appears.
+        own: a game of one's own: its own parameters; those not given have their usual values.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Literal["cleanup", "cleanup-small", "harvest", "harvest-small", "box-trapped"]
+    name: str
     agents: int = Field(5, ge=2, le=MAX_AGENTS)
     horizon: int = Field(1000, ge=1, lt=2**31)
     map: str | None = None
@@ -128,12 +72,22 @@ class GameSettings(BaseModel):
     apple_growth: Probability = 0.05
     waste_growth: Probability = 0.5
     waste_limit: float = Field(0.4, gt=0, le=1)
+    own: dict[str, Parameter] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _as_usual_in_this_game(cls, given: Any) -> Any:
-        game = GAMES.get(str(given.get("name"))) if isinstance(given, Mapping) else None
-        return given if game is None else {**game.defaults, **given}
+        try:
+            game = game_of(str(given.get("name")))
+        except (AttributeError, ValueError):
+            return given  # what is wrong with it is told field by field
+        return {**game.defaults, **given, "own": _with_defaults(game.own, given.get("own", {}))}
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_game(cls, given: str) -> str:
+        game_of(given)
+        return given
 
     @field_validator("map")
     @classmethod
@@ -143,17 +97,45 @@ class GameSettings(BaseModel):
     @model_validator(mode="after")
     def _fits_game(self) -> Self:
         elsewhere = frozenset[str]().union(*(game.parameters for game in GAMES.values()))
-        for parameter in sorted(elsewhere - GAMES[self.name].parameters):
+        for parameter in sorted(elsewhere - self._game.parameters):
             if getattr(self, parameter) != type(self).model_fields[parameter].default:
                 raise ValueError(f"{self.name} has no {parameter}")
+        for parameter, value in self.own.items():
+            self._check_own(parameter, value)
         self.parsed_map()
         return self
 
+    def _check_own(self, parameter: str, value: Parameter) -> None:
+        usual = self._game.own
+        if parameter not in usual:
+            raise ValueError(
+                f"{self.name} has no own {parameter}: it has {', '.join(usual) or 'none'}"
+            )
+        if type(value) is not type(usual[parameter]):
+            wanted = type(usual[parameter]).__name__
+            raise ValueError(f"own {parameter}: wanted {wanted}, found {value!r}")
+
+    @model_serializer(mode="wrap")
+    def _without_what_most_games_lack(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        return written if self.own else {k: v for k, v in written.items() if k != "own"}
+
+    @property
+    def _game(self) -> Game:
+        return game_of(self.name)
+
     def parsed_map(self) -> GameMap:
         """The map, checked against this game's symbols and number of agents."""
-        game = GAMES[self.name]
-        drawing = game.drawing if self.map is None else self.map
-        return parse_map(drawing, game.symbols, self.agents)
+        drawing = self._game.drawing if self.map is None else self.map
+        return parse_map(drawing, self._game.symbols, self.agents)
+
+
+def _with_defaults(usual: Mapping[str, Parameter], given: Any) -> Any:
+    """Own parameters with those that were not given; whole numbers where fractions are usual."""
+    if not isinstance(given, Mapping):
+        return given
+    whole = {k: v for k, v in given.items() if type(v) is int and type(usual.get(k)) is float}
+    return {**usual, **given, **{parameter: float(value) for parameter, value in whole.items()}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +171,7 @@ def game_spec(settings: GameSettings) -> GameSpec:
     return GameSpec(
         name=settings.name,
         num_agents=settings.agents,
-        action_names=GAMES[settings.name].actions,
+        action_names=game_of(settings.name).actions,
         view=VIEW,
         palette=make_palette(settings.agents),
         horizon=settings.horizon,

@@ -10,12 +10,14 @@ import numpy as np
 
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings, game_spec
+from ssd_influence.roles import Part, axes, part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.links import Router, Waiting
 from ssd_wire.messages import Seat
 from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
-from ssd_wire.runfile import RunSettings, fingerprint, load_run_file, section
+from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
 from ssd_wire.stop import Stop
+from ssd_world.disclosed import Disclosed
 from ssd_world.episodes import Arena, EpisodeLog
 from ssd_world.games import LaneGames
 from ssd_world.lane import Lane
@@ -49,14 +51,14 @@ def main(
     stop = Stop(lifeline)
     role = f"env-{arena}"
     log = log_as(role)
-    run, game, run_fingerprint = load_settings(run_file)
+    run, game, experiment, run_fingerprint = load_settings(run_file)
     if incarnation is None:
         incarnation = secrets.randbelow(ANY_INCARNATION)
 
     door = Router(endpoint)
     place = Arena(run.seed, arena, incarnation)
     record = run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None
-    world = make_world(door, run, game, run_fingerprint, place, record)
+    world = make_world(door, run, game, experiment, run_fingerprint, place, record)
     address = serve_metrics(WorldMetrics(world), metrics)
     announce(run_dir, role, {"metrics": address, "world": door.endpoint})
     log.info("%d lanes of %d games of %s at %s", run.lanes, run.games, game.name, door.endpoint)
@@ -67,24 +69,38 @@ def main(
     door.close()
 
 
-def load_settings(run_file: Path) -> tuple[RunSettings, GameSettings, str]:
+def load_settings(run_file: Path) -> tuple[RunSettings, GameSettings, ExperimentSettings, str]:
     """What this process needs of the run file, and the fingerprint of all that must agree.
 
     Raises:
-        RunFileError: when the file or one of these sections is unusable.
+        RunFileError: when the file or one of these sections is unusable, or the experiment is none
+            for the game's agents.
     """
     sections = load_run_file(run_file)
     run = section(sections, "run", RunSettings)
     game = section(sections, "game", GameSettings)
     experiment = section(sections, "experiment", ExperimentSettings)
     network = section(sections, "network", NetworkSettings)
-    return run, game, fingerprint(run, game, experiment, network)
+    cast_of(experiment, game)
+    return run, game, experiment, fingerprint(run, game, experiment, network)
+
+
+def cast_of(experiment: ExperimentSettings, game: GameSettings) -> list[Part]:
+    """[N] the part of each agent.
+
+    Raises:
+        RunFileError: when the experiment's leaders or roles are not for so many agents.
+    """
+    agents = game_spec(game).num_agents
+    with blaming("experiment"):
+        return [part_of(experiment, agent, agents) for agent in range(agents)]
 
 
 def make_world(
     door: Door,
     run: RunSettings,
     game: GameSettings,
+    experiment: ExperimentSettings,
     run_fingerprint: str,
     arena: Arena,
     record: Path | None,
@@ -95,6 +111,7 @@ def make_world(
         door: To the actors.
         run: The run's settings.
         game: The game's.
+        experiment: The experiment's: who acts before whom, and what is disclosed to whom.
         run_fingerprint: What actors must show to be let in.
         arena: What the episodes' seeds follow from.
         record: The file of ended episodes, or None.
@@ -105,19 +122,25 @@ def make_world(
         LaneGames(GameBatch(game, run.games), lane, arena, incarnation, run.segment)
         for lane in range(run.lanes)
     ]
-    lanes = [Lane(one.timesteps(), run.games) for one in games]
-    referee = Referee(seat_of(run, game, incarnation), run_fingerprint, lanes)
-    return World(door, referee, games, EpisodeLog(record, arena, incarnation))
+    parts = cast_of(experiment, game)
+    seat = seat_of(run, game, experiment, incarnation)
+    run_sizes = {"A": seat.actions, "B": seat.games, "N": seat.agents}
+    sizes = [run_sizes | axes(part, experiment, seat.actions) for part in parts]
+    lanes = [Lane(one.timesteps(), run.games, Disclosed(parts, sizes)) for one in games]
+    referee = Referee(seat, run_fingerprint, lanes)
+    return World(door, referee, games, EpisodeLog(record, arena, incarnation), sizes)
 
 
-def seat_of(run: RunSettings, game: GameSettings, incarnation: int) -> Seat:
+def seat_of(
+    run: RunSettings, game: GameSettings, experiment: ExperimentSettings, incarnation: int
+) -> Seat:
     """What the world tells of itself to whoever takes a seat in it."""
     spec = game_spec(game)
     return Seat(
         world=incarnation,
         agents=spec.num_agents,
         actions=spec.num_actions,
-        symbols=0,
+        symbols=experiment.symbols,
         lanes=run.lanes,
         games=run.games,
         horizon=spec.horizon,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ssd_wire.errors import ProtocolError
@@ -48,7 +48,7 @@ class Referee:
         self.seats = Seats(self.seat.agents)
         self._noted: set[bytes] = set()
 
-    def hear(self, peer: bytes, message: Message) -> Sends:
+    def hear(self, peer: bytes, message: Message, now: float) -> Sends:
         """What to send, now that this peer has sent this message.
 
         Raises:
@@ -56,7 +56,7 @@ class Referee:
         """
         match message:
             case Act():
-                return self._act(peer, message)
+                return self._act(peer, message, now)
             case Join():
                 return self._join(peer, message)
             case Refused():  # never answered, or two peers would refuse each other for ever
@@ -75,20 +75,16 @@ class Referee:
         return self.refuse(peer, str(fault))
 
     def turn(self, lane: Lane, timesteps: Sequence[Timestep], now: float) -> Sends:
-        """Move a lane on, and tell everyone seated what came of it."""
+        """Move a lane on, and tell everyone seated who follows nobody what came of it."""
         lane.turn(timesteps)
-        lane.offered = now
-        return [(peer, timesteps[agent]) for agent, peer in self.seats]
+        return self._offer(lane, range(len(timesteps)), now)
 
     def reoffers(self, now: float) -> Sends:
         """The timesteps that have waited too long for an answer, and must be sent again."""
         sends: Sends = []
         for lane in self.lanes:
             if now - lane.offered >= OFFER_AGAIN_S:
-                lane.offered = now
-                sends += [
-                    (peer, step) for agent, peer in self.seats for step in lane.owed_to(agent)
-                ]
+                sends += self._offer(lane, range(self.seat.agents), now)
         self.counts.reoffers += len(sends)
         return sends
 
@@ -96,7 +92,13 @@ class Referee:
         """For how many seconds nothing needs to be sent unless something arrives."""
         return max(0.0, min(lane.offered for lane in self.lanes) + OFFER_AGAIN_S - now)
 
-    def _act(self, peer: bytes, act: Act) -> Sends:
+    def _offer(self, lane: Lane, agents: Collection[int], now: float) -> Sends:
+        """What a lane owes to these of the agents that are seated."""
+        lane.offered = now
+        told = [(agent, peer) for agent, peer in self.seats if agent in agents]
+        return [(peer, step) for agent, peer in told for step in lane.owed_to(agent)]
+
+    def _act(self, peer: bytes, act: Act, now: float) -> Sends:
         agent = self.seats.agent_of(peer)
         if agent is None and self.seats.is_retired(peer):
             return self.refuse(peer, "this agent is played by a process that started later")
@@ -106,9 +108,11 @@ class Referee:
             raise ProtocolError(f"lane: wanted less than {len(self.lanes)}, found {act.lane}")
         # An old tick's repeat is not answered with the newest timestep: the answer to that would
         # be another repeat, and so on for ever. What got lost is offered again in time.
-        if not self.lanes[act.lane].answer(agent, act.tick, act.action):
+        lane = self.lanes[act.lane]
+        freed = lane.answer(agent, act)
+        if freed is None:
             self.counts.repeats += 1
-        return []
+        return self._offer(lane, freed, now) if freed else []
 
     def _join(self, peer: bytes, join: Join) -> Sends:
         asking = Holder(peer, join.incarnation)

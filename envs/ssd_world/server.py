@@ -52,6 +52,7 @@ class World:
         referee: Decides who is told what.
         games: Per lane, in the order of the referee's.
         episodes: Where ended episodes are written down.
+        sizes: [N] lengths of the axes that each agent's messages have.
         clock: Tells the time in seconds, from any beginning.
     """
 
@@ -59,11 +60,12 @@ class World:
     referee: Referee
     games: Sequence[LaneGames]
     episodes: EpisodeLog
+    sizes: Sequence[Sizes]
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         seat = self.referee.seat
-        self._sizes: Sizes = {"A": seat.actions, "B": seat.games, "N": seat.agents}
+        self._strangers: Sizes = {"A": seat.actions, "B": seat.games, "N": seat.agents}
 
     def serve(self, stop: Stopping, idle: Wait) -> None:
         """Let the actors play until asked to stop. Start reading here."""
@@ -81,9 +83,15 @@ class World:
 
     def _hear(self, peer: bytes, frames: list[bytes]) -> Sends:
         try:
-            return self.referee.hear(peer, decode(frames, (Act, Join, Refused), self._sizes))
+            message = decode(frames, (Act, Join, Refused), self._sizes_of(peer))
+            return self.referee.hear(peer, message, self.clock())
         except ProtocolError as fault:
             return self.referee.refuse_nonsense(peer, fault)
+
+    def _sizes_of(self, peer: bytes) -> Sizes:
+        """What a peer's messages are held to: who has no seat may yet be told to join again."""
+        agent = self.referee.seats.agent_of(peer)
+        return self._strangers if agent is None else self.sizes[agent]
 
     def _send(self, sends: Iterable[tuple[bytes, Message]]) -> None:
         for peer, message in sends:

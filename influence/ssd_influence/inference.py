@@ -2,27 +2,30 @@
 
 The same numbers, to rounding. The matrix products are torch's, into memory that is kept from step
 to step; all between them are kernels. A one-hot input, which `AgentNetwork` multiplies with the
-weights, is here one of their columns, added.
+weights, is here one of their columns, added; so what an agent would do, had one of them been
+another, costs its gates and the policy's head, and no more.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from ssd_influence.core import F32, U8, Bools, Core
+from ssd_influence.hearing import Hearing
 from ssd_influence.kernels import dense, divergence, lstm
 from ssd_influence.kernels.kernel import array
-from ssd_influence.layers import Lstm
-from ssd_influence.network import AgentNetwork
 from ssd_influence.settings import Divergence
 from ssd_influence.sight import Eye
+from ssd_influence.told import told_of
 
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
-Bools = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    from ssd_influence.communication import CommunicationHead
+    from ssd_influence.network import AgentNetwork
+
 Ints = npt.NDArray[np.int64]
 
 DIVERGENCES: dict[Divergence, int] = {
@@ -44,11 +47,21 @@ class State(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What was done at t."""
+    """What was done, or said, at t."""
 
-    logits: F32  # [B, A] of the policy it was drawn from
-    action: U8  # [B]
-    log_prob: F32  # [B] of the action
+    logits: F32  # [B, A] or [B, V] of the policy it was drawn from
+    chosen: U8  # [B]
+    log_prob: F32  # [B] of what was chosen
+
+
+class Decision(NamedTuple):
+    """All that an agent makes of s_t."""
+
+    act: Choice
+    symbol: Choice | None  # None for one who says nothing
+    # [B, K, C, A] log-probabilities of its actions, had each of K done or said each c; None for one
+    # who discloses nothing.
+    responses: F32 | None
 
 
 class Inference:
@@ -66,8 +79,11 @@ class Inference:
         self._torsos = [part.torso for part in parts]
         self._hidden_tensor = torch.empty(games, hidden * len(parts))
         self._hidden = array(self._hidden_tensor)
-        self._cores = [_Core(part.lstm, hidden, part.num_actions, games) for part in parts]
-        self._seen_to_act = network.policy.others.numpy()
+        policy, model = network.policy, network.moa
+        self._cores = [Core(policy.lstm, hidden, policy.told.groups, games)]
+        if model is not None:
+            self._cores.append(Core(model.lstm, hidden, model.groups, games))
+        self._hearing = Hearing(network, games)
         self._never = np.zeros(games, np.bool_)
         self.refresh()
 
@@ -89,14 +105,24 @@ class Inference:
         self._second = [(array(torso.fc2.weight.t()), array(torso.fc2.bias)) for torso in torsos]
         head = network.policy.logits
         self._policy_head = array(head.weight), array(head.bias)
+        self._symbol_head = _composed(network.policy.communication)
         if network.moa is not None:
             self._moa_head = network.moa.logits.weight.detach(), network.moa.logits.bias.detach()
         for core in self._cores:
             core.refresh()
+        self._hearing.refresh(self._cores[0])
 
     def decide(
-        self, pixels: U8, actions_tm1: U8, first_t: Bools, noise: F32, state: State
-    ) -> Choice:
+        self,
+        pixels: U8,
+        actions_tm1: U8,
+        first_t: Bools,
+        noise: F32,
+        state: State,
+        leaders_t: U8 | None = None,
+        symbols_tm1: U8 | None = None,
+        symbol_noise: F32 | None = None,
+    ) -> Decision:
         """See s_t and act.
 
         Args:
@@ -105,26 +131,39 @@ class Inference:
             first_t: [B] whether s_t begins an episode; see `Policy.step`.
             noise: [B, A] draws of Exp(1), by which the actions are drawn.
             state: the policy's before s_t in, after it out. The MOA's waits for `recall`.
-        """
-        self._eye.look(pixels, self._hidden_tensor)
-        for number, (core, (weight, bias)) in enumerate(
-            zip(self._cores, self._second, strict=True)
-        ):
-            dense.relu_dense_relu(self._hidden, number * len(weight), weight, bias, core.inputs)
-        core = self._cores[0]
-        gates = core.gates(state.policy, first_t)
-        taken = np.take(actions_tm1, self._seen_to_act, 1)
-        lstm.add_columns(gates, core.columns, taken, first_t)
-        lstm.step(gates, first_t, state.policy)
-        games = len(noise)
-        choice = Choice(
-            np.empty_like(noise), np.empty(games, np.uint8), np.empty(games, np.float32)
-        )
-        weight, bias = self._policy_head
-        dense.choose(state.policy, weight, bias, noise, *choice)
-        return choice
+            leaders_t: [B, L] what those it follows do at t, ascending.
+            symbols_tm1: [B, N] what everyone said in the step before.
+            symbol_noise: [B, V] draws of Exp(1), by which the symbols are drawn.
 
-    def recall(self, actions_t: U8, first_t: Bools, state: State, games: Ints) -> F32:
+        Raises:
+            ValueError: it is not told what those do or say that it follows or hears.
+        """
+        self._look(pixels)
+        core, places = self._cores[0], self._hearing.places
+        gates = core.gates(state.policy, first_t)
+        told = self._hearing.hear(actions_tm1, first_t, leaders_t, symbols_tm1)
+        for inputs in told[:-1]:
+            lstm.add_columns(gates, *inputs)
+        # Before the step, while the state is that of before s_t.
+        imagined = core.imagine(gates, told[-1], places, first_t, state.policy) if places else None
+        for inputs in told[-1:]:
+            lstm.add_columns(gates, *inputs)
+        lstm.step(gates, first_t, state.policy)
+        act = _choose(state.policy, self._policy_head, noise)
+        symbol = None
+        if self._symbol_head is not None:
+            symbol = _choose(state.policy, self._symbol_head, told_of(symbol_noise, "symbol_noise"))
+        responses = None if imagined is None else self._responses(imagined, act, told[-1].mute)
+        return Decision(act, symbol, responses)
+
+    def recall(
+        self,
+        actions_t: U8,
+        first_t: Bools,
+        state: State,
+        games: Ints,
+        symbols_t: U8 | None = None,
+    ) -> F32:
         """With everyone's a_t here, before s_{t+1} is seen: advance the MOA, and ask it what if.
 
         Args:
@@ -132,34 +171,83 @@ class Inference:
             first_t: [B] of t.
             state: the MOA's before t in, after t out; no counterfactual ever enters it.
             games: [R] long, the games to ask for.
+            symbols_t: [B, N] what everyone said at t.
 
         Returns:
-            [R, A, J · A] logits of a_{t+1} of each other agent, had k taken each of its A actions.
+            [R, C, J · A] logits of a_{t+1} of each other agent, had k taken each of its A actions;
+            or, where its influence is that of its symbols, said each of V.
 
         Raises:
-            ValueError: the network has no MOA.
+            ValueError: the network has no MOA, or its MOA hears symbols and is told none.
         """
         model = self._network.moa
         if model is None or state.moa is None:
             raise ValueError("a network without a model of others has nothing to recall")
         core, own = self._cores[1], slice(model.agent, model.agent + 1)
         gates = core.gates(state.moa, first_t)
-        taken = actions_t.copy()
-        taken[:, own] = model.num_actions  # a column of zeros
-        lstm.add_columns(gates, core.columns, taken, self._never)
-        h = np.empty((len(games), model.num_actions, model.lstm.hidden_size), np.float32)
-        lstm.imagine(gates, core.columns[model.agent, :-1], first_t, state.moa, games, h)
-        lstm.add_columns(gates, core.columns[own], actions_t[:, own].copy(), self._never)
+        chosen = (
+            [actions_t] if len(core.columns) == 1 else [actions_t, told_of(symbols_t, "symbols_t")]
+        )
+        for group, (columns, of_all) in enumerate(zip(core.columns, chosen, strict=True)):
+            taken = of_all.copy()
+            if group == model.imagined:
+                taken[:, own] = model.alternatives  # a column of zeros
+            lstm.add_columns(gates, columns, taken, self._never)
+        columns, of_all = core.columns[model.imagined], chosen[model.imagined]
+        h = np.empty((len(games), model.alternatives, model.lstm.hidden_size), np.float32)
+        lstm.imagine(gates, columns[model.agent, :-1], first_t, state.moa, games, h)
+        lstm.add_columns(gates, columns[own], of_all[:, own].copy(), self._never)
         lstm.step(gates, first_t, state.moa)
         weight, bias = self._moa_head
         logits = torch.addmm(bias, torch.from_numpy(h).flatten(0, 1), weight.t())
-        return logits.view(len(games), model.num_actions, len(bias)).numpy()
+        return logits.view(len(games), model.alternatives, len(bias)).numpy()
+
+    def _look(self, pixels: U8) -> None:
+        """From views to the float inputs of all cores."""
+        self._eye.look(pixels, self._hidden_tensor)
+        for number, (core, (weight, bias)) in enumerate(
+            zip(self._cores, self._second, strict=True)
+        ):
+            dense.relu_dense_relu(self._hidden, number * len(weight), weight, bias, core.inputs)
+
+    def _responses(self, imagined: F32, act: Choice, mute: Bools) -> F32:
+        """[B, K, C, A] log-probabilities.
+
+        Args:
+            imagined: [K, B, C, cells] the policy's output.
+            act: what it really did, which is what it would have done anyway in
+            mute: [B] the games in which it was not told what others did or said.
+        """
+        weight, bias = (torch.from_numpy(part) for part in self._policy_head)
+        logits = torch.addmm(bias, torch.from_numpy(imagined).flatten(0, 2), weight.t())
+        by_agent = logits.view(*imagined.shape[:-1], len(bias))
+        responses = by_agent.transpose(0, 1).contiguous().numpy()
+        responses[mute] = act.logits[mute, None, None]
+        divergence.normalise(responses)
+        return responses
+
+
+def _choose(state: F32, head: tuple[F32, F32], noise: F32) -> Choice:
+    """Draw from a head, weight and bias, on the output h of a state [B, 2 · cells]."""
+    games, (weight, bias) = len(noise), head
+    choice = Choice(np.empty_like(noise), np.empty(games, np.uint8), np.empty(games, np.float32))
+    dense.choose(state, weight, bias, noise, *choice)
+    return choice
+
+
+@torch.no_grad()
+def _composed(head: CommunicationHead | None) -> tuple[F32, F32] | None:
+    """Embedding and logits, both linear, as one: weight [V, cells], bias [V]."""
+    if head is None:
+        return None
+    weight = head.logits.weight @ head.embedding.weight
+    return array(weight), array(head.logits(head.embedding.bias))
 
 
 def influence(
     counterfactual_logits: F32,
     choice: Choice,
-    visible: Bools,
+    counted: Bools,
     kind: Divergence,
     games: Ints,
     next_actions: U8 | None,
@@ -167,9 +255,10 @@ def influence(
     """What `influence_reward` gives in some of B games; 0 in the others.
 
     Args:
-        counterfactual_logits: [R, A, J · A] of `Inference.recall`; left normalised.
-        choice: of step t, all B games; its logits are left normalised.
-        visible: [B, J] bool, whether k saw j in s_t.
+        counterfactual_logits: [R, C, J · A] of `Inference.recall`, or what others disclosed;
+            left normalised.
+        choice: among the C alternatives, all B games; its logits are left normalised.
+        counted: [B, J] bool, whom to count: by a MOA, those whom k saw in s_t.
         kind: of divergence.
         games: [R] long, the games that those logits are of.
         next_actions: [B, J] what the others did at t+1; only PMI asks for it.
@@ -182,49 +271,16 @@ def influence(
     """
     if kind == "pmi" and next_actions is None:
         raise ValueError("PMI compares what was done at t+1: it needs next_actions")
-    done = np.zeros(visible.shape, np.uint8) if next_actions is None else next_actions
-    reward = np.zeros(len(visible), np.float32)
+    done = np.zeros(counted.shape, np.uint8) if next_actions is None else next_actions
+    reward = np.zeros(len(counted), np.float32)
     divergence.influence(
         counterfactual_logits,
         choice.logits,
-        choice.action,
-        visible,
+        choice.chosen,
+        counted,
         games,
         DIVERGENCES[kind],
         done,
         reward,
     )
     return reward
-
-
-class _Core:
-    """One LSTM with F float inputs, and any number of one-hot inputs of A values each.
-
-    Attributes:
-        inputs: [B, F + cells]; the first F columns are for others to fill, the rest is h.
-        columns: [K, A + 1, 4 · cells] what each one-hot input adds to the gates; A stands for
-            none, and adds nothing.
-    """
-
-    def __init__(self, lstm: Lstm, floats: int, values: int, games: int) -> None:
-        self._lstm, self._floats, self._values = lstm, floats, values
-        self._inputs = torch.zeros(games, floats + lstm.hidden_size)
-        self._gates = torch.empty(games, 4 * lstm.hidden_size)
-        self._gates_array = array(self._gates)
-        self.inputs = array(self._inputs)
-        self.state_like = np.empty((games, 2 * lstm.hidden_size), np.float32)
-
-    @torch.no_grad()
-    def refresh(self) -> None:
-        """Take over the LSTM's weights."""
-        given, recurrent = self._lstm.weight_ih_l0, self._lstm.weight_hh_l0
-        self._weight = torch.cat([given[:, : self._floats], recurrent], 1).t()
-        self._bias = self._lstm.bias_ih_l0 + self._lstm.bias_hh_l0
-        columns = given[:, self._floats :].t().reshape(-1, self._values, len(given))
-        self.columns = array(torch.nn.functional.pad(columns, (0, 0, 0, 1)))
-
-    def gates(self, state: F32, first: Bools) -> F32:
-        """[B, 4 · cells] of the float inputs, h and the bias; good until the next call."""
-        lstm.carry_over(state, first, self.inputs)
-        torch.addmm(self._bias, self._inputs, self._weight, out=self._gates)
-        return self._gates_array

@@ -1,12 +1,15 @@
-"""The influence reward: how far agent k's action moved what it expects of the others.
+"""The influence reward: how far what agent k did, or said, moved the others.
 
-With P[ã, j, ·] = p(aʲ | ã, s), what k expects of j had it taken ã, and π the policy k acted from,
+With P[ã, j, ·] = p(aʲ | ã, s), what is to be expected of j had k taken ã, and π the policy k acted
+from,
 
-    conditional  P[aᵏ, j, ·]                  what k expects after what it did
-    marginal     Σ_ã π(ã | s) P[ã, j, ·]      what it expected before it chose
+    conditional  P[aᵏ, j, ·]                  what to expect after what k did
+    marginal     Σ_ã π(ã | s) P[ã, j, ·]      what to expect before it chose
 
-and the reward is c = Σⱼ D(conditional, marginal) over the agents in view (equation 1, §6). All of
-it in log space: finite logits give finite rewards, and nothing is masked away.
+and the reward is c = Σⱼ D(conditional, marginal) over the agents that count (equation 1). P is what
+the others disclose (§4), or k's model of them says (§6); and where influence is that of symbols
+(equation 2, §5), ã, aᵏ and π are m̃, mᵏ and π_m. All of it in log space: finite logits give finite
+rewards, and nothing is masked away.
 """
 
 import math
@@ -26,15 +29,16 @@ def influence_reward(
     divergence: Divergence,
     next_actions: Tensor | None = None,
 ) -> Tensor:
-    """The reward cᵏ of what agent k did at t, in nats, summed over the agents it saw.
+    """The reward cᵏ of what agent k did or said at t, in nats, summed over the agents that count.
 
     Args:
-        counterfactual_logits: [B, A, J, A] of j's action at t+1, had k taken each of its A actions.
-        policy_logits: [B, A] the policy π that k acted from at t.
-        action: [B] integer, the action aᵏ that k took at t.
-        visible: [B, J] bool, whether k saw j in s_t; an unseen agent counts for nothing.
+        counterfactual_logits: [B, C, J, A] of the action of j that k may have moved, had k chosen
+            each of C alternatives: its actions, or its symbols.
+        policy_logits: [B, C] the policy π, or π_m, that k chose from at t.
+        action: [B] integer, which of the C it chose.
+        visible: [B, J] bool, whom to count: by a model, those that k saw in s_t.
         divergence: "kl", "jsd" (base e) or "pmi".
-        next_actions: [B, J] integer, what each other agent really did at t+1; only PMI asks for it.
+        next_actions: [B, J] integer, what each other agent really did; only PMI asks for it.
 
     Returns:
         [B] not clipped. By KL at least 0, and at most −log π(aᵏ | s) for each agent seen; by JSD
@@ -43,8 +47,8 @@ def influence_reward(
     Raises:
         ValueError: PMI without the next actions.
     """
-    log_p = _log_normalised(counterfactual_logits)  # [B, A, J, A]
-    log_policy = _log_normalised(policy_logits)[:, :, None, None]  # [B, A, 1, 1]
+    log_p = _log_normalised(counterfactual_logits)  # [B, C, J, A]
+    log_policy = _log_normalised(policy_logits)[:, :, None, None]  # [B, C, 1, 1]
     log_marginal = (log_policy + log_p).logsumexp(1)  # [B, J, A]
     each = torch.arange(len(action), device=action.device)
     log_conditional = log_p[each, action.long()]  # [B, J, A]

@@ -1,9 +1,14 @@
 """One agent's network: a convolution, a policy on it, and where wanted a model of other agents.
 
-Time, as in the paper: at t the agent sees s_t and acts a_t; everyone's a_t is known with s_{t+1}.
-Stepping (`features`, `policy_step`, and the model's `step` or `counterfactuals`) is how an agent
-lives; `unroll` is how it learns. Both give the same numbers.
+Time, as in the paper: at t the agent sees s_t, acts a_t and says m_t; everyone's a_t and m_t are
+known with s_{t+1}, and only what those do whom it follows is known with s_t. Stepping (`features`,
+`policy_step`, and the model's `step` or `counterfactuals`) is how an agent lives; `unroll` is how
+it learns. Both give the same numbers.
+
+A network of one's own is a subclass: see `make_network`.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,11 +18,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ssd_influence.inference import Inference
 from ssd_influence.layers import RELU_GAIN, LstmState
 from ssd_influence.moa import ModelOfOthers
+from ssd_influence.own import own_class
 from ssd_influence.policy import Policy, PolicyStep
+from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_influence.sight import see
+from ssd_influence.stepping import Stepping
+from ssd_influence.told import Told
 
 KERNEL = 3
 
@@ -78,10 +88,24 @@ class Unroll(NamedTuple):
     policy_logits: Tensor  # [T+1, B, A]
     values: Tensor  # [T+1, B]
     moa_logits: Tensor | None  # [T, B, J, A] of a_{t+1} at t = 0 … T−1; None without a MOA
+    symbol_logits: Tensor | None = None  # [T+1, B, V]; None for one who says nothing
+    symbol_values: Tensor | None = None  # [T+1, B]
 
 
 class AgentNetwork(nn.Module):
-    """The network of figure 6; without a MOA, of the A3C and visible-actions agents."""
+    """The network of figures 3 and 6; with neither head nor MOA, of the A3C agents.
+
+    Args:
+        shape: who the agent is.
+        network, experiment: sections of the run file.
+
+    Raises:
+        ValueError: the experiment is not for so many agents.
+
+    Attributes:
+        shape, experiment: as given.
+        part: what the agent has to do with the others.
+    """
 
     palette: Tensor
 
@@ -91,6 +115,8 @@ class AgentNetwork(nn.Module):
         super().__init__()
         if experiment.has_moa and shape.num_agents < 2:
             raise ValueError("a model of other agents needs another agent")
+        self.shape, self.experiment = shape, experiment
+        self.part = part_of(experiment, shape.agent, shape.num_agents)
         colours = torch.from_numpy(shape.palette.astype(np.float32) / 255)
         self.register_buffer("palette", colours, persistent=False)  # [P, 3]
         self.conv = nn.Conv2d(3, network.conv_channels, KERNEL)
@@ -101,26 +127,43 @@ class AgentNetwork(nn.Module):
             inputs=seen,
             hidden=network.hidden,
             cells=network.lstm,
-            others=shape.others if experiment.visible_actions else (),
             num_actions=shape.num_actions,
+            told=Told(self.part, experiment, shape.num_actions),
+            symbols=experiment.symbols,
+            embedding=network.communication_embedding,
         )
-        self.moa = (
-            None
-            if not experiment.has_moa
-            else ModelOfOthers(
-                inputs=seen,
-                hidden=network.hidden,
-                cells=network.moa_lstm,
-                agent=shape.agent,
-                num_agents=shape.num_agents,
-                num_actions=shape.num_actions,
-            )
+        self.moa = self._model_of_others(seen, network) if experiment.has_moa else None
+
+    def _model_of_others(self, inputs: int, network: NetworkSettings) -> ModelOfOthers:
+        return ModelOfOthers(
+            inputs=inputs,
+            hidden=network.hidden,
+            cells=network.moa_lstm,
+            agent=self.shape.agent,
+            num_agents=self.shape.num_agents,
+            num_actions=self.shape.num_actions,
+            symbols=self.experiment.symbols,
+            imagines_symbols=self.experiment.influence == "moa_communication",
         )
+
+    def inference(self, games: int) -> Inference | Stepping:
+        """How it lives in B games on a CPU: a subclass by its own methods, unless it knows better.
+
+        Args:
+            games: B.
+        """
+        return Inference(self, games) if type(self) is AgentNetwork else Stepping(self, games)
+
+    @property
+    def cells(self) -> list[int]:
+        """Floats per game of h and of c: of the policy, then of the MOA."""
+        sizes = [self.policy.lstm.hidden_size] * 2
+        return sizes if self.moa is None else sizes + [self.moa.lstm.hidden_size] * 2
 
     @property
     def state_size(self) -> int:
         """Floats of recurrent state per game: [h | c] of the policy, then [h | c] of the MOA."""
-        return sum(self._cells())
+        return sum(self.cells)
 
     def initial_state(self, batch: int) -> Tensor:
         """[B, state_size] zeros, where the network's weights are."""
@@ -128,7 +171,7 @@ class AgentNetwork(nn.Module):
 
     def split_state(self, flat: Tensor) -> AgentState:
         """[B, state_size] taken apart, without a copy."""
-        h, c, *moa = flat.split_with_sizes(self._cells(), -1)
+        h, c, *moa = flat.split_with_sizes(self.cells, -1)
         return AgentState(LstmState(h, c), LstmState(*moa) if moa else None)
 
     def join_state(self, state: AgentState) -> Tensor:
@@ -154,20 +197,35 @@ class AgentNetwork(nn.Module):
         return Features(policy, moa[0] if moa else None)
 
     def policy_step(
-        self, features_t: Tensor, actions_tm1: Tensor, first_t: Tensor, state: LstmState
+        self,
+        features_t: Tensor,
+        actions_tm1: Tensor,
+        first_t: Tensor,
+        state: LstmState,
+        leaders_t: Tensor | None = None,
+        symbols_tm1: Tensor | None = None,
     ) -> PolicyStep:
-        """Logits and value of s_t; see `Policy.step`."""
-        return self.policy.step(features_t, actions_tm1, first_t, state)
+        """Logits and values of s_t; see `Policy.step`."""
+        return self.policy.step(features_t, actions_tm1, first_t, state, leaders_t, symbols_tm1)
 
-    def unroll(self, pixels: Tensor, first: Tensor, actions: Tensor, state: Tensor) -> Unroll:
+    def unroll(
+        self,
+        pixels: Tensor,
+        first: Tensor,
+        actions: Tensor,
+        state: Tensor,
+        symbols: Tensor | None = None,
+    ) -> Unroll:
         """A whole segment at once, differentiably.
 
         Args:
             pixels: [T+1, B, V, V] uint8, s_0 … s_T.
             first: [T+1, B] bool **on the host**: where episodes start decides how the sequence is
                 cut, and a device would have to be waited for. Pinned memory is copied unwaited.
-            actions: [T+2, B, N] integer, a_{−1} … a_T; the last is nobody's input.
+            actions: [T+2, B, N] integer, a_{−1} … a_T; the last is an input only as what leaders
+                do.
             state: [B, state_size] at the segment's start, before any reset at s_0.
+            symbols: [T+1, B, N] integer, m_{−1} … m_{T−1}; None where nothing is said.
 
         Raises:
             ValueError: `first` is on a device.
@@ -178,21 +236,41 @@ class AgentNetwork(nn.Module):
         first = first.to(pixels.device, non_blocking=True)
         features = self.features(pixels)
         memory = self.split_state(state)
-        logits, values = self.policy.unroll(
-            features.policy, actions[:-1], first, starts, memory.policy
+        policy = self.policy.unroll(
+            features.policy,
+            actions[:-1],
+            first,
+            starts,
+            memory.policy,
+            actions[1:].index_select(-1, self.policy.told.leaders),
+            symbols,
         )
-        if self.moa is None or features.moa is None or memory.moa is None:
-            return Unroll(logits, values, None)
-        last = len(pixels) - 1
-        moa_logits = self.moa.unroll(
-            features.moa[:last],
-            actions[1:-1],
-            first[:last],
-            [t for t in starts if t < last],
-            memory.moa,
-        )
-        return Unroll(logits, values, moa_logits)
+        moa_logits = None
+        if self.moa is not None and features.moa is not None and memory.moa is not None:
+            last = len(pixels) - 1
+            moa_logits = self.moa.unroll(
+                features.moa[:last],
+                actions[1:-1],
+                first[:last],
+                [t for t in starts if t < last],
+                memory.moa,
+                None if symbols is None else symbols[1:],
+            )
+        return Unroll(policy.logits, policy.values, moa_logits, *policy[2:])
 
-    def _cells(self) -> list[int]:
-        sizes = [self.policy.lstm.hidden_size] * 2
-        return sizes if self.moa is None else sizes + [self.moa.lstm.hidden_size] * 2
+
+def make_network(
+    shape: AgentShape, network: NetworkSettings, experiment: ExperimentSettings
+) -> AgentNetwork:
+    """The network that a run file asks for: ours, or of a class of the user's own.
+
+    Such a class takes the same three arguments; its own settings are in `network.own`. It may
+    make other `features`, or other parts of a policy or model; whatever it overrides, what it
+    remembers of a game is [h | c] of the policy, then of the MOA, as `cells` says.
+
+    Raises:
+        ValueError: there is no such class, or the experiment is not for so many agents.
+    """
+    ours = network.kind == "paper"
+    kind = AgentNetwork if ours else own_class(network.kind, AgentNetwork)
+    return kind(shape, network, experiment)

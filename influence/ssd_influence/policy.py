@@ -1,4 +1,6 @@
-"""The policy and value of an agent: features, and what the others just did, through an LSTM."""
+"""What an agent does and says: features, and what it is told of the others, through an LSTM."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,7 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ssd_influence.layers import LOGITS_GAIN, Lstm, LstmState, Torso, dense, one_hot
+from ssd_influence.communication import CommunicationHead
+from ssd_influence.layers import LOGITS_GAIN, Lstm, LstmState, Torso, dense
+from ssd_influence.told import Told
 
 
 class PolicyStep(NamedTuple):
@@ -15,48 +19,75 @@ class PolicyStep(NamedTuple):
     logits: Tensor  # [B, A]
     value: Tensor  # [B]
     state: LstmState  # after s_t
+    symbol_logits: Tensor | None = None  # [B, V]; None for one who says nothing
+    symbol_value: Tensor | None = None  # [B]
+
+
+class PolicyUnroll(NamedTuple):
+    """The policy along a sequence."""
+
+    logits: Tensor  # [T, B, A]
+    values: Tensor  # [T, B]
+    symbol_logits: Tensor | None  # [T, B, V]; None for one who says nothing
+    symbol_values: Tensor | None  # [T, B]
 
 
 class Policy(nn.Module):
-    """π and V of one agent.
+    """π and V of one agent, and where symbols are said π_m and V_m.
 
     Args:
         inputs: size of the convolution's output.
         hidden: size of the dense layers.
         cells: size of the LSTM.
-        others: the numbers of the agents whose last actions are visible to the policy, whether
-            or not they are in view.
         num_actions: A.
+        told: what it is told of the others.
+        symbols: V; 0 for silence.
+        embedding: width of the communication head's embedding.
     """
 
-    others: Tensor
-
     def __init__(
-        self, inputs: int, hidden: int, cells: int, others: Sequence[int], num_actions: int
+        self,
+        inputs: int,
+        hidden: int,
+        cells: int,
+        num_actions: int,
+        told: Told,
+        symbols: int,
+        embedding: int,
     ) -> None:
         super().__init__()
-        self.num_actions = num_actions
-        self.register_buffer("others", torch.tensor(others, dtype=torch.long), persistent=False)
+        self.told = told
         self.torso = Torso(inputs, hidden)
-        self.lstm = Lstm(hidden + len(others) * num_actions, cells)
+        self.lstm = Lstm(hidden + told.width, cells)
         self.logits = dense(cells, num_actions, LOGITS_GAIN)
         self.value = dense(cells, 1, 1.0)
+        self.communication = CommunicationHead(cells, embedding, symbols) if symbols else None
 
     def step(
-        self, features_t: Tensor, actions_tm1: Tensor, first_t: Tensor, state: LstmState
+        self,
+        features_t: Tensor,
+        actions_tm1: Tensor,
+        first_t: Tensor,
+        state: LstmState,
+        leaders_t: Tensor | None = None,
+        symbols_tm1: Tensor | None = None,
     ) -> PolicyStep:
-        """Logits and value of s_t.
+        """Logits and values of s_t.
 
         Args:
             features_t: [B, hidden] policy features of s_t.
             actions_tm1: [B, N] integer, what everyone did in the step before.
             first_t: [B] bool, where s_t is the first view of an episode: there the state starts
-                from zero, and the others' last actions enter as zeros, not as any action.
+                from zero, and what the others did and said in the step before enters as zeros,
+                not as any action or symbol.
             state: the policy's state before s_t.
+            leaders_t: [B, L] integer, what those it follows do in this step, ascending.
+            symbols_tm1: [B, N] integer, what everyone said in the step before.
         """
-        inputs = self._inputs(features_t, actions_tm1, first_t)
+        inputs = self._inputs(features_t, actions_tm1, first_t, leaders_t, symbols_tm1)
         state = self.lstm.step(inputs, state.reset(first_t))
-        return PolicyStep(self.logits(state.h), self.value(state.h).squeeze(-1), state)
+        heads = self._heads(state.h)
+        return PolicyStep(heads.logits, heads.values, state, *heads[2:])
 
     def unroll(
         self,
@@ -65,8 +96,10 @@ class Policy(nn.Module):
         first: Tensor,
         starts: Sequence[int],
         state: LstmState,
-    ) -> tuple[Tensor, Tensor]:
-        """What `step` gives along a sequence, differentiably: logits [T, B, A], values [T, B].
+        leaders: Tensor | None = None,
+        symbols_tm1: Tensor | None = None,
+    ) -> PolicyUnroll:
+        """What `step` gives along a sequence, differentiably.
 
         Args:
             features: [T, B, hidden] policy features.
@@ -74,15 +107,25 @@ class Policy(nn.Module):
             first: [T, B] bool.
             starts: as in `Lstm.unroll`.
             state: before the first view.
+            leaders: [T, B, L] integer, what those it follows do at each view, ascending.
+            symbols_tm1: [T, B, N] integer, what everyone said before each view.
         """
-        inputs = self._inputs(features, actions_tm1, first)
-        outputs = self.lstm.unroll(inputs, first, starts, state)
-        return self.logits(outputs), self.value(outputs).squeeze(-1)
+        inputs = self._inputs(features, actions_tm1, first, leaders, symbols_tm1)
+        return self._heads(self.lstm.unroll(inputs, first, starts, state))
 
-    def _inputs(self, features: Tensor, actions_tm1: Tensor, first: Tensor) -> Tensor:
-        """[..., hidden], [..., N] and [...] → [..., hidden + J·A]."""
-        if not len(self.others):
-            return features
-        taken = one_hot(actions_tm1.index_select(-1, self.others), self.num_actions)
-        taken &= ~first[..., None, None]
-        return torch.cat([features, taken.flatten(-2).to(features.dtype)], -1)
+    def _inputs(
+        self,
+        features: Tensor,
+        actions_tm1: Tensor,
+        first: Tensor,
+        leaders: Tensor | None,
+        symbols_tm1: Tensor | None,
+    ) -> Tensor:
+        """[..., hidden] and what it is told → [..., hidden + S·A + J·V]."""
+        told = self.told(actions_tm1, first, leaders, symbols_tm1)
+        return torch.cat([features, *(x.to(features.dtype) for x in told)], -1)
+
+    def _heads(self, h: Tensor) -> PolicyUnroll:
+        """Of the LSTM's output [..., cells]."""
+        said = (None, None) if self.communication is None else self.communication(h)
+        return PolicyUnroll(self.logits(h), self.value(h).squeeze(-1), *said)

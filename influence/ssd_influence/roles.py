@@ -67,6 +67,27 @@ def part_of(experiment: ExperimentSettings, agent: int, num_agents: int) -> Part
     )
 
 
+def axes(part: Part, experiment: ExperimentSettings, num_actions: int) -> dict[str, int]:
+    """How long the axes are of what only some experiments tell some agents; 0 for not at all.
+
+    V symbols; L agents that it follows, Q of which tell their policies; D = 1 if it tells its own;
+    K agents to whom it discloses, J that disclose to it, C alternatives of what each could have
+    done or said; R agents whose rewards it is told.
+    """
+    alternatives = {"basic": num_actions, "communication": experiment.symbols}
+    leaders = len(part.follows)
+    return {
+        "V": experiment.symbols,
+        "L": leaders,
+        "Q": leaders if part.is_told_policies else 0,
+        "D": int(part.tells_policy),
+        "K": len(part.answers),
+        "J": len(part.asks),
+        "C": alternatives.get(experiment.influence, 0),
+        "R": 0 if experiment.reward == "own" else part.num_agents,
+    }
+
+
 def _influencers_and_influencees(
     experiment: ExperimentSettings, num_agents: int
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -25,6 +25,9 @@ class NetworkSettings(BaseModel):
     """The `[network]` section of a run file: layer sizes (§10.4 of the paper).
 
     Attributes:
+        kind: "paper", or `package.module:Name` for a network of one's own, a subclass of
+            `ssd_influence.network.AgentNetwork`.
+        own: what a network of one's own wants to be told beside the sizes below.
         conv_channels: of the convolution.
         hidden: width of the dense layers.
         lstm: cells of the policy's LSTM.
@@ -34,11 +37,19 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: Annotated[str, Field(pattern=f"^(paper|{OWN})$")] = "paper"
+    own: dict[str, bool | int | Finite | str] = {}
     conv_channels: Size = 6
     hidden: Size = 32
     lstm: Size = 128
     moa_lstm: Size = 128
     communication_embedding: Size = 32
+
+    @model_validator(mode="after")
+    def _own_settings_have_an_owner(self) -> Self:
+        if self.own and self.kind == "paper":
+            raise ValueError(f'own = {self.own} is for a network of one\'s own: kind = "paper"')
+        return self
 
 
 class ExperimentSettings(BaseModel):

@@ -1,59 +1,262 @@
+"""The presets say what the paper's tables say, and nothing besides."""
+
 import pytest
+from click.testing import CliRunner
 
 from ssd_lab.plan import validate
 from ssd_lab.presets import load_preset, preset_names
+from ssd_lab.presets.catalogue import catalogue
+from ssd_lab.train import main
 from ssd_wire.errors import RunFileError
 
-# Table 3 of the paper, column by column. C is read in millions of own-steps.
-TABLE_3 = {
-    # preset: entropy, lr_init, lr_end, β, MOA weight, C, divergence, only when visible
-    "cleanup-a3c": (0.00176, 0.00126, 0.000012, None, None, None, None, None),
-    "cleanup-moa-aux": (0.00176, 0.00123, 0.000012, 0.0, 1.312, None, None, False),
-    "cleanup-moa": (0.00176, 0.00123, 0.000012, 0.620, 15.007, 40, "kl", True),
-    "harvest-a3c": (0.000687, 0.00136, 0.000028, None, None, None, None, None),
-    "harvest-moa-aux": (0.00495, 0.00206, 0.000022, 0.0, 1.711, None, None, False),
-    "harvest-moa": (0.00223, 0.00120, 0.000044, 2.521, 10.911, 226, "kl", True),
+
+def column(experiment, learning, **network):
+    """One column of the paper's Tables 1 to 3, under our names."""
+    names = ("entropy", "lr_init", "lr_end", "communication_entropy")
+    learned = dict(zip(names, learning, strict=False))
+    return {
+        "experiment": experiment,
+        "learning": {**learned, "lr_anneal": 3e8},
+        **({"network": network} if network else {}),
+    }
+
+
+PLAIN = {"visible_actions": False, "influence": "off"}
+SEEING = {"visible_actions": True, "influence": "off"}
+PROSOCIAL = {**PLAIN, "reward": "prosocial", "prosocial_eta": 0.85}
+AVERSE = {
+    **PLAIN,
+    "reward": "inequity_averse",
+    "disadvantageous": 5.0,
+    "advantageous": 0.05,
+    "smoothing": 0.975,
 }
-MOA = {"a3c": "off", "moa-aux": "auxiliary", "influence": "moa"}
+CLEANUP_SYMBOLS = {
+    "symbols": 9,
+    "divergence": "kl",
+    "alpha": 0.0,
+    "beta": 2.752,
+    "beta_ramp": 1e6,
+    "communication_weight": 0.0758,
+}
+HARVEST_SYMBOLS = {
+    "symbols": 7,
+    "divergence": "kl",
+    "alpha": 1.0,
+    "beta": 4.825,
+    "beta_ramp": 8e6,
+    "communication_weight": 0.0709,
+}
+COLUMNS = {
+    "cleanup-a3c": column(PLAIN, (0.00176, 0.00126, 0.000012)),
+    "harvest-a3c": column(PLAIN, (0.000687, 0.00136, 0.000028)),
+    "cleanup-prosocial": column(PROSOCIAL, (0.00176, 0.00126, 0.000012)),
+    "harvest-prosocial": column(PROSOCIAL, (0.000687, 0.00136, 0.000028)),
+    "cleanup-inequity-averse": column(AVERSE, (0.00176, 0.00126, 0.000012)),
+    "harvest-inequity-averse": column(AVERSE, (0.000687, 0.00136, 0.000028)),
+    # Table 1
+    "cleanup-visible-actions": column(
+        {**SEEING, "leaders": 3, "beta": 0.0}, (0.00176, 0.00126, 0.000012)
+    ),
+    "harvest-visible-actions": column(
+        {**SEEING, "leaders": 3, "beta": 0.0}, (0.00184, 0.00215, 0.000013)
+    ),
+    "cleanup-basic": column(
+        {
+            "visible_actions": True,
+            "influence": "basic",
+            "leaders": 1,
+            "influencee_reward": True,
+            "divergence": "jsd",
+            "beta": 0.146,
+            "beta_ramp": 140e6,
+        },
+        (0.000248, 0.00107, 0.000042),
+    ),
+    "harvest-basic": column(
+        {
+            "visible_actions": True,
+            "influence": "basic",
+            "leaders": 3,
+            "influencee_reward": False,
+            "divergence": "pmi",
+            "beta": 0.224,
+            "beta_ramp": 140e6,
+        },
+        (0.00025, 0.00107, 0.000042),
+    ),
+    # Table 2
+    "cleanup-communication-baseline": column(
+        {**PLAIN, "symbols": 9, "beta": 0.0, "communication_weight": 0.0758},
+        (0.000249, 0.00223, 0.000022, 0.000789),
+        communication_embedding=32,
+    ),
+    "harvest-communication-baseline": column(
+        {**PLAIN, "symbols": 7, "beta": 0.0, "communication_weight": 0.0709},
+        (0.000174, 0.00137, 0.0000127, 0.00208),
+        communication_embedding=16,
+    ),
+    "cleanup-communication": column(
+        {"visible_actions": False, "influence": "communication", **CLEANUP_SYMBOLS},
+        (0.00305, 0.00249, 0.0000127, 0.000789),
+        communication_embedding=32,
+    ),
+    "harvest-communication": column(
+        {"visible_actions": False, "influence": "communication", **HARVEST_SYMBOLS},
+        (0.00220, 0.000413, 0.000049, 0.00208),
+        communication_embedding=16,
+    ),
+    # Table 3
+    "cleanup-moa-aux": column(
+        {
+            **SEEING,
+            "moa_auxiliary": True,
+            "beta": 0.0,
+            "moa_weight": 1.312,
+            "moa_only_when_visible": False,
+        },
+        (0.00176, 0.00123, 0.000012),
+    ),
+    "harvest-moa-aux": column(
+        {
+            **SEEING,
+            "moa_auxiliary": True,
+            "beta": 0.0,
+            "moa_weight": 1.711,
+            "moa_only_when_visible": False,
+        },
+        (0.00495, 0.00206, 0.000022),
+    ),
+    "cleanup-moa": column(
+        {
+            "visible_actions": True,
+            "influence": "moa",
+            "divergence": "kl",
+            "beta": 0.620,
+            "beta_ramp": 40e6,
+            "moa_weight": 15.007,
+            "moa_only_when_visible": True,
+        },
+        (0.00176, 0.00123, 0.000012),
+    ),
+    "harvest-moa": column(
+        {
+            "visible_actions": True,
+            "influence": "moa",
+            "divergence": "kl",
+            "beta": 2.521,
+            "beta_ramp": 226e6,
+            "moa_weight": 10.911,
+            "moa_only_when_visible": True,
+        },
+        (0.00223, 0.00120, 0.000044),
+    ),
+    # Tables 2 and 3 together
+    "cleanup-moa-communication": column(
+        {
+            "visible_actions": False,
+            "influence": "moa_communication",
+            **CLEANUP_SYMBOLS,
+            "moa_weight": 15.007,
+            "moa_only_when_visible": False,
+        },
+        (0.00305, 0.00249, 0.0000127, 0.000789),
+        communication_embedding=32,
+    ),
+    "harvest-moa-communication": column(
+        {
+            "visible_actions": False,
+            "influence": "moa_communication",
+            **HARVEST_SYMBOLS,
+            "moa_weight": 10.911,
+            "moa_only_when_visible": False,
+        },
+        (0.00220, 0.000413, 0.000049, 0.00208),
+        communication_embedding=16,
+    ),
+}
+PLACES = {
+    "a3c": "Tables 1–3: A3C baseline; fig. 1, 4, 7",
+    "prosocial": "§10.5.2; fig. 15",
+    "inequity-averse": "Table 4: Inequity aversion",
+    "visible-actions": "§4, Table 1: Visible actions baseline; fig. 1",
+    "basic": "§4, Table 1: Influence; fig. 1",
+    "communication-baseline": "§5, Table 2: Comm. baseline; fig. 4",
+    "communication": "§5, Table 2: Influence comm.; fig. 4",
+    "moa-aux": "§6, Table 3: MOA baseline; fig. 7",
+    "moa": "§6, Table 3: Influence MOA; fig. 7",
+    "moa-communication": "beyond the paper",
+}
 
 
-def test_all_columns_of_table_3_are_presets():
-    assert preset_names() == tuple(sorted(TABLE_3))
+def test_every_column_of_the_tables_is_a_preset_for_both_games():
+    ours = {name for name in preset_names() if name.startswith(("cleanup-", "harvest-"))}
+    assert ours == set(COLUMNS)
 
 
-@pytest.mark.parametrize("name", TABLE_3)
-def test_preset_has_the_papers_numbers(name):
-    entropy, lr_init, lr_end, beta, weight, ramp, divergence, only_visible = TABLE_3[name]
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_preset_says_what_its_column_says_and_nothing_besides(name):
+    game = name.partition("-")[0]
+    said = {key: value for key, value in load_preset(name).items() if key != "preset"}
+    assert said == {"game": {"name": game}, **COLUMNS[name]}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_what_a_preset_says_is_what_the_run_gets(name):
+    sections = validate(load_preset(name)).sections()
+    for section, keys in COLUMNS[name].items():
+        assert {key: sections[section][key] for key in keys} == keys
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_preset_tells_its_place_in_the_paper(name):
+    kind = name.partition("-")[2]
     plan = validate(load_preset(name))
-    learning, experiment = plan.learning, plan.experiment
-    assert (learning.entropy, learning.lr_init, learning.lr_end) == (entropy, lr_init, lr_end)
-    assert experiment.beta == (beta or 0.0)
-    if weight is not None:
-        assert experiment.moa_weight == weight
-        assert experiment.moa_only_when_visible is only_visible
-    if ramp is not None:
-        assert experiment.beta_ramp == ramp * 1_000_000
-        assert experiment.divergence == divergence
-
-
-@pytest.mark.parametrize("name", TABLE_3)
-def test_preset_is_the_experiment_that_its_name_says(name):
-    game, _, kind = name.partition("-")
-    plan = validate(load_preset(name))
-    assert plan.game.name == game
-    assert plan.experiment.moa == MOA[kind]
-    assert plan.experiment.visible_actions is (kind != "a3c")
     assert plan.preset.name == name
-    assert plan.preset.about.startswith(game.capitalize())
-    assert f"Table 3: {game.capitalize()}" in plan.preset.paper
+    assert PLACES[kind] in plan.preset.paper
 
 
-@pytest.mark.parametrize("name", TABLE_3)
-def test_every_preset_learns_as_the_method_says(name):
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_preset_of_the_tables_learns_as_the_method_says(name):
     learning = validate(load_preset(name)).learning
     assert (learning.gamma, learning.value_coefficient) == (0.99, 0.5)
     assert (learning.gradient_clip, learning.lr_anneal) == (40.0, 3e8)
     assert (learning.rho_clip, learning.c_clip) == (1.0, 1.0)
+
+
+def listed():
+    result = CliRunner().invoke(main, ["--list"])
+    assert result.exit_code == 0, result.output
+    return result.output.splitlines()
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_the_list_shows_each_preset_once_with_a_line_and_its_place_in_the_paper(name):
+    lines = listed()
+    (at,) = (number for number, line in enumerate(lines) if line.split()[:1] == [name])
+    shown = " ".join([lines[at].replace(name, ""), *lines[at + 1 : at + 4]])
+    preset = validate(load_preset(name)).preset
+    assert preset.about
+    assert preset.paper
+    assert f"{preset.about} {preset.paper}" in " ".join(shown.split())
+
+
+def test_the_list_stands_in_columns_on_a_terminal_of_80():
+    lines = listed()
+    assert max(map(len, lines)) <= 80
+    entries = [line for line in lines if line.startswith("  ")]
+    column = len(max(preset_names(), key=len)) + 4
+    assert all(line[column - 1] == " " and line[column] != " " for line in entries)
+
+
+def test_presets_are_listed_by_experiment_and_then_by_game():
+    drawn = ("cleanup-a3c", "cleanup-basic", "harvest-a3c", "harvest-basic", "harvest-moa", "pond")
+    assert list(catalogue(drawn).values()) == [
+        ("cleanup-a3c", "harvest-a3c"),
+        ("cleanup-basic", "harvest-basic"),
+        ("harvest-moa",),
+        ("pond",),
+    ]
 
 
 def test_unknown_preset_is_refused_with_the_nearest_name():

@@ -33,32 +33,32 @@ def picture(agents):
 
 def test_agents_are_in_the_order_of_their_numbers_and_count_what_was_trained():
     heard = {"learner-1": said(own_steps=800), "learner-0": said(own_steps=1600)}
-    found = agents_of(heard, NEW, NOTHING, has_moa=True)
+    found = agents_of(heard, NEW, NOTHING)
     assert [agent.own_steps for agent in found] == [1600, 800]
     assert picture(found).agent_steps == 2400
 
 
 def test_before_its_first_update_a_learner_has_nothing_to_measure():
     heard = {"learner-0": said(updates=0, moa_loss_nats=0.0)}
-    assert agents_of(heard, NEW, NOTHING, has_moa=True)[0].measures == dict.fromkeys(MEASURES)
+    assert agents_of(heard, NEW, NOTHING)[0].measures == dict.fromkeys(MEASURES)
 
 
-def test_a_run_without_moa_has_no_moa_loss_rather_than_zero():
-    heard = {"learner-0": said(moa_loss_nats=0.0, policy_lag_updates=1.0)}
-    found = agents_of(heard, NEW, NOTHING, has_moa=False)[0]
+def test_what_a_learner_does_not_measure_is_not_zero():
+    heard = {"learner-0": said(policy_lag_updates=1.0)}
+    found = agents_of(heard, NEW, NOTHING)[0]
     assert found.measures["moa_loss_nats"] is None
     assert found.measures["policy_lag_updates"] == 1.0
 
 
 def test_a_learner_not_heard_yet_stands_where_its_ledger_says():
     before = (AgentProgress(own_steps=5000, updates=7), AgentProgress())
-    found = agents_of({"learner-1": said(own_steps=10)}, before, NOTHING, has_moa=True)
+    found = agents_of({"learner-1": said(own_steps=10)}, before, NOTHING)
     assert [agent.own_steps for agent in found] == [5000, 10]
 
 
 def test_returns_of_the_last_episodes_stand_beside_their_agents():
     last = outcome([{"returns": [1.0, 3.0], "collective_return": 4.0, "equality": None}])
-    found = agents_of({}, NEW, last, has_moa=True)
+    found = agents_of({}, NEW, last)
     assert [agent.episode_return for agent in found] == [1.0, 3.0]
 
 
@@ -69,7 +69,7 @@ def test_a_run_is_complete_when_every_learner_is():
 
 def test_a_mean_leaves_out_who_has_not_said():
     heard = {"learner-0": said(beta=0.4)}
-    run = picture(agents_of(heard, NEW, NOTHING, has_moa=True))
+    run = picture(agents_of(heard, NEW, NOTHING))
     assert run.mean("beta") == 0.4
     assert run.mean("moa_loss_nats") is None
 

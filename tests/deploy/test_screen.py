@@ -4,12 +4,16 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from ssd_influence.settings import ExperimentSettings
 from ssd_lab.episodes import outcome
 from ssd_lab.progress import MEASURES, AgentProgress, Progress
 from ssd_lab.screen import Board, Heading, Lines, board, digits, plain, screen
 
-HEADING = Heading("cleanup-moa", "runs/cleanup-moa-20250101-120000", 2_000_000, has_moa=True)
-BASELINE = replace(HEADING, has_moa=False)
+MOA = ExperimentSettings(influence="moa")
+HEADING = Heading("cleanup-moa", "runs/cleanup-moa-20250101-120000", 2_000_000, MOA)
+BASELINE = replace(HEADING, experiment=ExperimentSettings())
+TALKERS = ExperimentSettings(influence="moa_communication", symbols=9)
+ALL = replace(HEADING, experiment=TALKERS)
 MEASURED = dict.fromkeys(MEASURES, 0.1) | {
     "influence_nats": 0.0234,
     "moa_loss_nats": 1.234,
@@ -57,7 +61,7 @@ def test_the_table_shows_every_agent_and_the_whole():
 
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("progress", [PROGRESS, START], ids=["under way", "at the start"])
-@pytest.mark.parametrize("heading", [HEADING, BASELINE], ids=["moa", "a3c"])
+@pytest.mark.parametrize("heading", [HEADING, BASELINE, ALL], ids=["moa", "a3c", "all"])
 def test_the_table_fits_the_terminal_without_breaking_a_line(progress, heading, width):
     lines = drawn(progress, heading, width).splitlines()
     assert max(map(len, lines)) <= width
@@ -77,6 +81,12 @@ def test_a_run_without_moa_has_no_columns_for_it():
     assert "influence" not in text
     assert "MOA" not in text
     assert "MOA" not in plain(PROGRESS, BASELINE)
+
+
+def test_a_run_that_speaks_shows_how_freely():
+    assert "entropy of symbols 0.100" in plain(PROGRESS, ALL)
+    assert "symbols" in drawn(PROGRESS, ALL, 120)
+    assert "symbols" not in plain(PROGRESS, HEADING) + drawn(PROGRESS, HEADING, 120)
 
 
 def test_a_run_without_end_says_so():

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ssd_lab.presets import preset_names
 from ssd_lab.train import main
 
 LAUNCHER = """
@@ -151,15 +150,6 @@ def test_sockets_are_gone_when_the_run_is(launch, tmp_path, monkeypatch):
 
 def invoke(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def test_list_shows_each_preset_with_a_line_and_its_place_in_the_paper():
-    result = invoke("--list")
-    assert result.exit_code == 0
-    lines = result.output.splitlines()
-    assert [line.split()[0] for line in lines[::2]] == list(preset_names())
-    assert all("Table 3" in line for line in lines[1::2])
-    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize(

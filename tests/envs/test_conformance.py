@@ -340,3 +340,8 @@ class TestHarvestSmall(TestHarvest):
 class TestBoxTrapped(GameConformance):
     name = "box-trapped"
     crowd: ClassVar = {"map": "#####\n#1Do#\n##0##\n#####"}
+
+
+class TestOwnGame(SpawnConformance):
+    name = "own_game.game:COMMONS"
+    crowd: ClassVar = {"agents": 7, "map": "#####\n#+o+#\n#+++#\n#o+o#\n#+o+#\n#####"}

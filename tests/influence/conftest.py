@@ -12,7 +12,7 @@ from ssd_influence.network import AgentNetwork, AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 
 STEPS, GAMES, COLOURS, VIEW = 11, 5, 12, 9
-SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=17, moa_lstm=19)
+SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=17, moa_lstm=19, communication_embedding=8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,8 @@ class Segment:
     pixels: Tensor  # [T+1, B, V, V] uint8
     first: Tensor  # [T+1, B] bool
     visible: Tensor  # [T+1, B, N] bool
-    actions: Tensor  # [T+2, B, N] uint8
+    actions: Tensor  # [T+2, B, N] uint8, a_{−1} … a_T
+    symbols: Tensor | None  # [T+1, B, N] uint8, m_{−1} … m_{T−1}
     state: Tensor  # [B, S]
 
 
@@ -57,6 +58,8 @@ def make_network(make_shape: Callable[..., AgentShape]) -> Callable[..., AgentNe
             network.policy.logits.weight.mul_(100)
             if network.moa is not None:
                 network.moa.logits.weight.mul_(100)
+            if network.policy.communication is not None:
+                network.policy.communication.logits.weight.mul_(100)
         return network
 
     return make
@@ -64,20 +67,23 @@ def make_network(make_shape: Callable[..., AgentShape]) -> Callable[..., AgentNe
 
 @pytest.fixture
 def make_segment() -> Callable[..., Segment]:
-    """Random views, actions and starting state; episodes start at 0, inside and at the end."""
+    """Drawn views, actions, symbols and starting state; episodes start at 0, inside, at the end."""
 
     def make(network: AgentNetwork, shape: AgentShape) -> Segment:
         first = torch.zeros(STEPS + 1, GAMES, dtype=torch.bool)
         first[0, 0] = first[4, 1] = first[4, 3] = first[7, 3] = True
         first[STEPS - 1, 2] = first[STEPS, 4] = True
         steps = (STEPS + 1, GAMES)
+        said = (*steps, shape.num_agents)
+        symbols = network.experiment.symbols
         return Segment(
             pixels=torch.randint(0, COLOURS, (*steps, VIEW, VIEW), dtype=torch.uint8),
             first=first,
-            visible=torch.rand(*steps, shape.num_agents) < 0.5,
+            visible=torch.rand(said) < 0.5,
             actions=torch.randint(
                 0, shape.num_actions, (STEPS + 2, GAMES, shape.num_agents), dtype=torch.uint8
             ),
+            symbols=torch.randint(0, symbols, said, dtype=torch.uint8) if symbols else None,
             state=torch.randn(GAMES, network.state_size),
         )
 

@@ -40,10 +40,23 @@ class Unwaiting(TorchDispatchMode):
         return func(*args, **kwargs)
 
 
-@pytest.fixture
-def agent(make_network, make_shape, make_segment) -> Iterator[tuple[AgentNetwork, AgentShape, Any]]:
+ROLES = ("influencer", "influencee", "plain", "influencer")
+EXPERIMENTS = {
+    "a model of others": {"influence": "moa"},
+    "influence of symbols by a model": {"influence": "moa_communication", "symbols": 6},
+    "symbols": {"influence": "communication", "symbols": 6, "visible_actions": False},
+    "leaders": {"influence": "basic", "roles": ROLES},
+    "leaders, symbols and a model": {"influence": "basic", "roles": ROLES, "symbols": 6}
+    | {"moa_auxiliary": True},
+}
+
+
+@pytest.fixture(params=EXPERIMENTS.values(), ids=EXPERIMENTS)
+def agent(
+    request, make_network, make_shape, make_segment
+) -> Iterator[tuple[AgentNetwork, AgentShape, Any]]:
     """An agent on the GPU, with its shape and a segment that is still on the host."""
-    network, shape = make_network(), make_shape()
+    network, shape = make_network(**request.param), make_shape()
     segment = make_segment(network, shape)
     network.to(GPU)
     with FakeTensorMode(allow_non_fake_inputs=True), Unwaiting():
@@ -67,38 +80,61 @@ def test_an_index_from_the_host_is_waited_for():
             of_all[:, index]
 
 
+def said_at(segment: Any, index: int) -> Tensor | None:
+    return None if segment.symbols is None else there(segment.symbols[index])
+
+
 def test_an_agent_lives_on_a_gpu_without_waiting_for_it(agent):
-    network, shape, segment = agent
+    network, _, segment = agent
     state = network.split_state(network.initial_state(5))
     first, actions = there(segment.first[0]), there(segment.actions[0])
     features = network.features(there(segment.pixels[0]))
-    step = network.policy_step(features.policy, actions, first, state.policy)
+    known = features.policy, actions, first, state.policy
+    leaders = there(segment.actions[1][:, : len(network.part.follows)])
+    step = network.policy_step(*known, leaders, said_at(segment, 0))
+    said = () if step.symbol_logits is None else (step.symbol_logits, step.symbol_value)
+    if network.moa is not None:
+        heard = there(segment.actions[1]), first, state.moa, said_at(segment, 1)
+        state = state._replace(moa=network.moa.step(features.moa, *heard).state)
+    joined = network.join_state(state._replace(policy=step.state))
+    assert {t.device for t in (step.logits, step.value, joined, *said)} == {GPU}
+
+
+def test_an_agent_reckons_its_influence_on_a_gpu_without_waiting_for_it(agent):
+    network, shape, segment = agent
+    if network.moa is None:
+        return
+    state = network.split_state(network.initial_state(5))
+    first, actions = there(segment.first[0]), there(segment.actions[0])
+    features, rows = network.features(there(segment.pixels[0])), torch.arange(3, device=GPU)
     known = features.moa, actions, first, state.moa
-    told, rows = network.moa.step(*known), torch.arange(3, device=GPU)
-    imagined = network.moa.counterfactuals(*known, rows)
+    imagined = network.moa.counterfactuals(*known, rows, said_at(segment, 1))
     others = there(torch.tensor(shape.others))
     for divergence in ("kl", "jsd", "pmi"):
         reward = influence_reward(
             imagined.logits,
-            step.logits[rows],
+            torch.zeros(3, network.moa.alternatives, device=GPU),
             actions[rows, shape.agent],
             there(segment.visible[0])[rows][:, others],
             divergence,
             actions[rows][:, others],
         )
         assert clip_influence(reward, 10.0).device == GPU
-    joined = network.join_state(state._replace(policy=step.state, moa=imagined.state))
-    assert {t.device for t in (step.logits, step.value, told.logits, joined)} == {GPU}
 
 
 def test_an_agent_learns_on_a_gpu_without_waiting_for_it(agent):
     network, shape, segment = agent
     actions, first, visible = map(there, (segment.actions, segment.first, segment.visible))
-    unroll = network.unroll(there(segment.pixels), segment.first, actions, there(segment.state))
-    targets = moa_targets(actions, shape.others)
-    mask = moa_targets_mask(first, visible, shape.others, only_when_visible=True)
-    loss = moa_loss(unroll.moa_logits, targets, mask)
-    entropy = action_marginal_entropy(targets, mask, shape.num_actions)
-    (loss + unroll.policy_logits.sum() + unroll.values.sum()).backward()
+    symbols = None if segment.symbols is None else there(segment.symbols)
+    known = there(segment.pixels), segment.first, actions, there(segment.state)
+    unroll = network.unroll(*known, symbols)
+    learnt = [of for of in unroll if of is not None]
+    loss = sum(of.sum() for of in learnt)
+    if unroll.moa_logits is not None:
+        targets = moa_targets(actions, shape.others)
+        mask = moa_targets_mask(first, visible, shape.others, only_when_visible=True)
+        loss = loss + moa_loss(unroll.moa_logits, targets, mask)
+        learnt.append(action_marginal_entropy(targets, mask, shape.num_actions))
+    loss.backward()
     gradients = [parameter.grad for parameter in network.parameters()]
-    assert {t.device for t in (*unroll, loss, entropy, *gradients)} == {GPU}
+    assert {t.device for t in (*learnt, loss, *gradients)} == {GPU}

@@ -7,52 +7,85 @@ import torch
 from ssd_influence.inference import Choice, Inference, influence
 from ssd_influence.influence import influence_reward
 from ssd_influence.kernels import lstm
-from ssd_influence.network import AgentNetwork, AgentState
+from ssd_influence.network import AgentNetwork
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_influence.stepping import Stepping
 
-CLOSE = {"rtol": 0, "atol": 1e-5}
-GAMES, ACTIONS = 5, 7
+GAMES, ACTIONS, SYMBOLS, AGENT = 5, 7, 6, 1
+MIXED = ("influencer", "influencee", "plain", "influencer")
 EXPERIMENTS = {
     "A3C": {"influence": "off", "visible_actions": False},
     "visible actions": {"influence": "off"},
     "a model of others": {"influence": "moa"},
     "a model of others, not seeing them act": {"influence": "moa", "visible_actions": False},
+    "leaders among visible others": {"influence": "basic", "roles": MIXED},
+    "leaders alone": {"influence": "basic", "roles": MIXED, "visible_actions": False},
+    "leaders whom nobody answers": {"leaders": 1},
+    "symbols": {"influence": "communication", "visible_actions": False},
+    "symbols and visible actions": {"influence": "communication"},
+    "symbols that only some ask about": {"influence": "communication", "roles": MIXED},
+    "symbols that nobody asks about": {"influence": "off", "symbols": SYMBOLS},
+    "leaders and symbols": {"influence": "basic", "roles": MIXED, "symbols": SYMBOLS},
+    "a model of what others do and say": {"influence": "moa", "symbols": SYMBOLS},
+    "influence of symbols by a model": {"influence": "moa_communication"},
 }
 
 
-def noise():
-    return np.random.default_rng(4).exponential(size=(GAMES, ACTIONS)).astype(np.float32)
+def noise(values=ACTIONS):
+    return np.random.default_rng(4).exponential(size=(GAMES, values)).astype(np.float32)
 
 
-def tensors(state):
-    """The flat state of an `Inference`, as the network has it."""
-    return torch.from_numpy(state.joined())
+def news(network, segment, t) -> tuple[tuple, dict]:
+    """What an agent is shown and told at t, as `decide` takes it."""
+    leaders = segment.actions[t + 1][:, list(network.part.follows)]
+    said = None if segment.symbols is None else segment.symbols[t].numpy()
+    told = {"leaders_t": leaders.numpy(), "symbols_tm1": said, "symbol_noise": noise(SYMBOLS)}
+    return (segment.pixels[t].numpy(), segment.actions[t].numpy(), segment.first[t].numpy()), told
+
+
+def same(found, wanted) -> None:
+    """Both None, or equal to rounding."""
+    if wanted is None:
+        assert found is None
+    else:
+        assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
-@torch.no_grad()
 def test_a_life_on_the_cpu_is_the_network_s_own(make_network, make_shape, make_segment, experiment):
-    network = make_network(**experiment)
-    segment, life = make_segment(network, make_shape()), Inference(network, GAMES)
-    memory, state = network.split_state(network.initial_state(GAMES)), life.fresh_state()
-    games = np.array([0, 2, 3])
-    for t in range(len(segment.pixels)):
-        first_t, actions_tm1, actions_t = segment.first[t], *segment.actions[t : t + 2]
-        features = network.features(segment.pixels[t])
-        step = network.policy_step(features.policy, actions_tm1, first_t, memory.policy)
-        seen = segment.pixels[t].numpy(), actions_tm1.numpy(), first_t.numpy()
-        choice = life.decide(*seen, noise(), state)
-        torch.testing.assert_close(torch.from_numpy(choice.logits), step.logits, **CLOSE)
-        memory = AgentState(step.state, memory.moa)
+    if experiment.get("influence", "").endswith("communication"):
+        experiment = {**experiment, "symbols": SYMBOLS}
+    network = make_network(**{"influence": "off", **experiment})
+    segment = make_segment(network, make_shape())
+    lives = Inference(network, GAMES), Stepping(network, GAMES)
+    states, games = [life.fresh_state() for life in lives], np.array([0, 2, 3])
+    spread = []
+    for t in range(len(segment.pixels) - 1):
+        shown, told = news(network, segment, t)
+        found, wanted = (
+            life.decide(*shown, noise(), state, **told)
+            for life, state in zip(lives, states, strict=True)
+        )
+        for one, other in ((found.act, wanted.act), (found.symbol, wanted.symbol)):
+            assert (one is None) == (other is None)
+            for part, of_other in zip(one or (), other or (), strict=True):
+                same(part, of_other)
+        same(found.responses, wanted.responses)
+        if found.responses is not None:
+            spread.append(np.ptp(found.responses, axis=2).max())
         if network.moa is not None:
-            known = features.moa, actions_t, first_t, memory.moa
-            wanted = network.moa.counterfactuals(*known, torch.from_numpy(games))
-            found = life.recall(actions_t.numpy(), first_t.numpy(), state, games)
-            torch.testing.assert_close(torch.from_numpy(found), wanted.logits.flatten(-2), **CLOSE)
-            assert np.ptp(found, axis=1).max() > 0.01  # else no action would make a difference
-            memory = AgentState(step.state, wanted.state)
-        torch.testing.assert_close(tensors(state), network.join_state(memory), **CLOSE)
-    assert choice.logits.std() > 0.05
+            said = None if segment.symbols is None else segment.symbols[t + 1].numpy()
+            happened = segment.actions[t + 1].numpy(), shown[2]
+            imagined, as_wanted = (
+                life.recall(*happened, state, games, said)
+                for life, state in zip(lives, states, strict=True)
+            )
+            same(imagined, as_wanted)
+            spread.append(np.ptp(imagined, axis=1).max())
+        same(*(state.joined() for state in states))
+    assert not spread or max(spread) > 0.01  # else nothing would make a difference
+    assert found.act.logits.std() > 0.05
 
 
 def test_what_was_drawn_is_the_most_of_probability_over_noise(make_network):
@@ -60,10 +93,10 @@ def test_what_was_drawn_is_the_most_of_probability_over_noise(make_network):
     life, draws = Inference(network, GAMES), noise()
     pixels = np.zeros((GAMES, 9, 9), np.uint8)
     nobody, first = np.zeros((GAMES, 4), np.uint8), np.ones(GAMES, np.bool_)
-    choice = life.decide(pixels, nobody, first, draws, life.fresh_state())
+    choice = life.decide(pixels, nobody, first, draws, life.fresh_state()).act
     p = torch.from_numpy(choice.logits).softmax(-1).numpy()
-    assert choice.action.tolist() == (p / draws).argmax(1).tolist()
-    taken = p[np.arange(GAMES), choice.action]
+    assert choice.chosen.tolist() == (p / draws).argmax(1).tolist()
+    taken = p[np.arange(GAMES), choice.chosen]
     assert np.exp(choice.log_prob) == pytest.approx(taken, rel=1e-5)
 
 
@@ -73,7 +106,7 @@ def test_new_weights_count_once_they_are_taken_over(make_network, make_shape, ma
     seen = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.first)]
 
     def logits():
-        return life.decide(*seen, noise(), life.fresh_state()).logits
+        return life.decide(*seen, noise(), life.fresh_state()).act.logits
 
     before = logits()
     with torch.no_grad():
@@ -84,33 +117,38 @@ def test_new_weights_count_once_they_are_taken_over(make_network, make_shape, ma
     assert (logits() == logits()).all()
 
 
-@pytest.mark.parametrize("place", range(20))
+@pytest.mark.parametrize("place", range(24))
 def test_a_weight_that_is_no_number_is_not_hidden(make_network, make_shape, make_segment, place):
-    network = make_network()
+    network = make_network(symbols=SYMBOLS)
     segment = make_segment(network, make_shape())
-    names = [name for name, _ in network.named_parameters() if not name.startswith("policy.value")]
+    names = [name for name, _ in network.named_parameters() if ".value." not in name]
+    assert len(names) == 24
     with torch.no_grad():
         network.get_parameter(names[place]).fill_(float("nan"))
     life = Inference(network, GAMES)
     state = life.fresh_state()
-    seen = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.first)]
-    choice = life.decide(*seen, noise(), state)
-    told = life.recall(segment.actions[1].numpy(), seen[2], state, np.arange(GAMES))
-    assert np.isnan(choice.logits).any() or np.isnan(told).any()
+    shown, told = news(network, segment, 0)
+    decision = life.decide(*shown, noise(), state, **told)
+    happened = segment.actions[1].numpy(), shown[2]
+    imagined = life.recall(*happened, state, np.arange(GAMES), segment.symbols[1].numpy())
+    found = decision.act.logits, decision.symbol.logits, imagined
+    assert any(np.isnan(of).any() for of in found)
 
 
 @pytest.mark.parametrize("kind", ["kl", "jsd", "pmi"])
 @pytest.mark.parametrize("scale", [0.1, 3.0, 60.0])
-def test_influence_is_that_of_the_formula_whatever_the_logits(kind, scale):
+@pytest.mark.parametrize("alternatives", [2, 4, 9])
+def test_influence_is_that_of_the_formula_whatever_the_logits(kind, scale, alternatives):
     rng = np.random.default_rng(7)
     games, others, rows = 6, 3, np.array([0, 1, 3, 5])
-    logits = (rng.normal(size=(len(rows), 4, others * 4)) * scale).astype(np.float32)
-    policy = (rng.normal(size=(games, 4)) * scale / 3).astype(np.float32)
-    action = rng.integers(0, 4, games).astype(np.uint8)
+    logits = rng.normal(size=(len(rows), alternatives, others * 4)) * scale
+    logits = logits.astype(np.float32)
+    policy = (rng.normal(size=(games, alternatives)) * scale / 3).astype(np.float32)
+    action = rng.integers(0, alternatives, games).astype(np.uint8)
     visible = rng.random((games, others)) < 0.7
     done = rng.integers(0, 4, (games, others)).astype(np.uint8)
     wanted = influence_reward(
-        torch.from_numpy(logits).view(len(rows), 4, others, 4).double(),
+        torch.from_numpy(logits).view(len(rows), alternatives, others, 4).double(),
         *(torch.from_numpy(of[rows]) for of in (policy.astype(np.float64), action, visible)),
         kind,
         torch.from_numpy(done[rows]),
@@ -134,7 +172,7 @@ def test_the_least_influence_is_still_told_from_rounding(kind):
     exact = influence_reward(
         torch.from_numpy(logits).view(50, 4, 3, 4).double(),
         torch.from_numpy(choice.logits).double(),
-        torch.from_numpy(choice.action),
+        torch.from_numpy(choice.chosen),
         torch.ones(50, 3, dtype=torch.bool),
         kind,
     )

@@ -60,13 +60,14 @@ def influence_literally(table, policy, action, visible, name, next_actions) -> l
     return rewards
 
 
-@pytest.fixture
-def moment() -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Table, policy, action, visible, next actions; agents as many as no axis is long."""
+@pytest.fixture(params=[ACTIONS, 4, 9], ids=["of actions", "of few symbols", "of many symbols"])
+def moment(request) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Table, policy, choice, visible, next actions; agents as many as no axis is long."""
+    alternatives = request.param
     return (
-        3 * torch.randn(GAMES, ACTIONS, OTHERS, ACTIONS, dtype=torch.float64),
-        2 * torch.randn(GAMES, ACTIONS, dtype=torch.float64),
-        torch.randint(0, ACTIONS, (GAMES,), dtype=torch.uint8),
+        3 * torch.randn(GAMES, alternatives, OTHERS, ACTIONS, dtype=torch.float64),
+        2 * torch.randn(GAMES, alternatives, dtype=torch.float64),
+        torch.randint(0, alternatives, (GAMES,), dtype=torch.uint8),
         torch.rand(GAMES, OTHERS) < 0.6,
         torch.randint(0, ACTIONS, (GAMES, OTHERS), dtype=torch.uint8),
     )

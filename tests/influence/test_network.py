@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -6,41 +7,71 @@ import torch
 from torch import Tensor
 
 from ssd_influence.layers import LstmState
-from ssd_influence.network import AgentNetwork, AgentShape, AgentState
+from ssd_influence.network import AgentNetwork, AgentShape, Unroll
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
+STEPS = 11
+MIXED = ("influencer", "influencee", "plain", "influencer")
+EXPERIMENTS = {
+    "A3C": {"influence": "off", "visible_actions": False},
+    "a model of others": {"influence": "moa"},
+    "leaders among visible others": {"influence": "basic", "roles": MIXED},
+    "leaders alone": {"influence": "basic", "leaders": 1, "visible_actions": False},
+    "symbols": {"influence": "communication", "symbols": 6, "visible_actions": False},
+    "a model of what others do and say": {"influence": "moa_communication", "symbols": 6},
+    "leaders, symbols and a model": {"roles": MIXED, "symbols": 6, "moa_auxiliary": True}
+    | {"influence": "basic"},
+}
 
 
-def lived(network, segment) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Policy logits, values and MOA logits, as an agent got them one step at a time."""
-    policy_logits, values, moa_logits = [], [], []
+def lived(network, segment) -> Unroll:
+    """What an agent got one step at a time, each [T+1, …]."""
+    leaders = list(network.part.follows)
+    steps, predictions = [], []
     state = network.split_state(segment.state)
     with torch.inference_mode():
         for t, pixels_t in enumerate(segment.pixels):
             first_t, actions_tm1, actions_t = segment.first[t], *segment.actions[t : t + 2]
-            features_t = network.features(pixels_t)
-            step = network.policy_step(features_t.policy, actions_tm1, first_t, state.policy)
-            told = network.moa.step(features_t.moa, actions_t, first_t, state.moa)
-            state = AgentState(step.state, told.state)
-            policy_logits.append(step.logits)
-            values.append(step.value)
-            moa_logits.append(told.logits)
-    return policy_logits, values, moa_logits
+            said_tm1, said_t = None, None
+            if segment.symbols is not None:
+                said_tm1, said_t = segment.symbols[t], segment.symbols[min(t + 1, STEPS)]
+            seen = network.features(pixels_t)
+            known = seen.policy, actions_tm1, first_t, state.policy
+            step = network.policy_step(*known, actions_t[:, leaders], said_tm1)
+            state = state._replace(policy=step.state)
+            if network.moa is not None:
+                told = network.moa.step(seen.moa, actions_t, first_t, state.moa, said_t)
+                state = state._replace(moa=told.state)
+                predictions.append(told.logits)
+            steps.append(step)
+    logits, values, _, *said = zip(*steps, strict=True)
+    of_moa = predictions if network.moa is not None else [None]
+    return Unroll(*(stacked(of) for of in (logits, values, of_moa, *said)))
 
 
+def stacked(steps: Sequence[Tensor | None]) -> Tensor | None:
+    return None if steps[0] is None else torch.stack(list(steps))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
 def test_what_the_learner_sees_is_what_the_agent_saw_through_episode_starts_anywhere(
-    make_network, make_shape, make_segment
+    make_network, make_shape, make_segment, experiment
 ):
-    network = make_network()
+    network = make_network(**experiment)
     segment = make_segment(network, make_shape())
-    unroll = network.unroll(segment.pixels, segment.first, segment.actions, segment.state)
-    policy_logits, values, moa_logits = lived(network, segment)
-    torch.testing.assert_close(unroll.policy_logits, torch.stack(policy_logits), **CLOSE)
-    torch.testing.assert_close(unroll.values, torch.stack(values), **CLOSE)
-    torch.testing.assert_close(unroll.moa_logits, torch.stack(moa_logits[:-1]), **CLOSE)
-    assert unroll.policy_logits.std() > 0.1  # else all would be close to all
-    assert unroll.moa_logits.std() > 0.1
+    known = segment.pixels, segment.first, segment.actions, segment.state
+    unroll = network.unroll(*known, segment.symbols)
+    for name, found, wanted in zip(unroll._fields, unroll, lived(network, segment), strict=True):
+        if found is None:
+            assert wanted is None
+            continue
+        end = STEPS if name == "moa_logits" else STEPS + 1
+        assert found.shape[0] == end
+        torch.testing.assert_close(found, wanted[:end], **CLOSE)
+        assert found.std() > 0.1 or "value" in name  # else all would be close to all
+    assert (unroll.symbol_logits is not None) == ("symbols" in experiment)
+    assert (unroll.moa_logits is not None) == (network.moa is not None)
 
 
 def test_an_episode_remembers_nothing_of_the_one_before(make_network, make_shape, make_segment):
@@ -66,7 +97,7 @@ def test_games_of_a_batch_do_not_touch_each_other(make_network, make_shape, make
         segment.actions[:, game],
         segment.state[game],
     )
-    for one, all_ in zip(alone, together, strict=True):
+    for one, all_ in zip(alone[:3], together[:3], strict=True):
         torch.testing.assert_close(one, all_[:, game], **CLOSE)
 
 
@@ -77,9 +108,12 @@ def policy_logits(network, actions_tm1: Tensor, first: bool) -> Tensor:
     return network.policy_step(features, actions_tm1, torch.tensor([first]), state).logits
 
 
-@pytest.mark.parametrize("moa", ["off", "auxiliary", "influence"])
-def test_the_policy_sees_what_each_other_agent_did_last_whatever_models_them(make_network, moa):
-    network = make_network(moa=moa)
+@pytest.mark.parametrize("influence", ["off", "moa"])
+@pytest.mark.parametrize("moa_auxiliary", [False, True])
+def test_the_policy_sees_what_each_other_agent_did_last_whatever_models_them(
+    make_network, influence, moa_auxiliary
+):
+    network = make_network(influence=influence, moa_auxiliary=moa_auxiliary)
     did = torch.tensor([[3, 0, 2, 6]])
     for other in (0, 2, 3):
         else_ = did.clone()

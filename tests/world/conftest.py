@@ -1,13 +1,16 @@
 """A small world, over plain lists in place of sockets."""
 
 from collections import deque
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ssd_envs.spec import GameSettings
+from ssd_influence.settings import ExperimentSettings
 from ssd_wire.codec import decode, encode
+from ssd_wire.fields import layout
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 from ssd_wire.runfile import RunSettings
 from ssd_world.cli import compile_kernels, make_world
@@ -42,19 +45,51 @@ class ListDoor:
             yield self.arrived.popleft()
 
 
+def scripted_act(world, lane, tick, agent, sizes, action=None):
+    """What an agent answers at a tick, whichever process plays it: drawn, with all that its part
+    has it disclose, and this action in all games if one is given."""
+    random = np.random.default_rng([agent, lane, tick])
+    arrays = {
+        field.name: draw_array(field, sizes, random)
+        for field in layout(Act).arrays
+        if not field.where or sizes[field.where]
+    }
+    if action is not None:
+        arrays["action"][:] = action
+    return Act(world, lane, tick, **arrays)
+
+
+def draw_array(field, sizes, random):
+    shape = [sizes[axis] + more for axis, more in field.axes]
+    if field.dtype.kind == "f":
+        return random.standard_normal(shape, field.dtype)
+    return random.integers(sizes[field.below], size=shape).astype(field.dtype)
+
+
 class SmallWorld:
     """A world whose time and messages the test moves by hand."""
 
     def __init__(
-        self, agents=3, lanes=2, games=2, seed=1, arena=0, incarnation=7, record=None, game=None
+        self,
+        agents=3,
+        lanes=2,
+        games=2,
+        seed=1,
+        arena=0,
+        incarnation=7,
+        record=None,
+        game=None,
+        **experiment,
     ):
         self.agents, self.lanes, self.games = agents, lanes, games
         self.now = 0.0
+        self.told = {}  # the newest timestep sent, by agent, lane and tick
         self.door = ListDoor()
         self.world = make_world(
             self.door,
             RunSettings(seed=seed, lanes=lanes, games=games, segment=SEGMENT),
             game or GameSettings(name="harvest", agents=agents, horizon=HORIZON, map=ORCHARD),
+            ExperimentSettings(**experiment),
             FINGERPRINT,
             Arena(seed, arena, incarnation),
             record,
@@ -77,6 +112,9 @@ class SmallWorld:
             for peer, frames in self.door.sent
         ]
         self.door.sent.clear()
+        for peer, message in sent:
+            if isinstance(message, Timestep):
+                self.told[agent_at(peer), message.lane, message.tick] = message
         return sent
 
     def hear(self, peer, message):
@@ -91,14 +129,24 @@ class SmallWorld:
         peer = peer or name(agent, incarnation)
         return self.hear(peer, Join(agent, incarnation, fingerprint))
 
+    def seated(self):
+        """This world, once everyone has joined it."""
+        for agent in range(self.agents):
+            self.join(agent)
+        return self
+
+    def scripted(self, agent, tick, lane=0, action=None):
+        """The act that an agent answers a tick with; see `scripted_act`."""
+        return scripted_act(self.number, lane, tick, agent, self.world.sizes[agent], action)
+
     def act(self, agent, tick, lane=0, action=0, incarnation=1, world=None):
-        actions = np.full(self.games, action, np.uint8)
-        number = self.number if world is None else world
-        return self.hear(name(agent, incarnation), Act(number, lane, tick, actions))
+        act = self.scripted(agent, tick, lane, action)
+        act = act if world is None else replace(act, world=world)
+        return self.hear(name(agent, incarnation), act)
 
     def everyone_acts(self, tick, lane=0, actions=None):
         """All agents answer a tick, each with its action of [N]; what the last one set off."""
-        for agent in range(self.agents):
+        for agent in sorted(range(self.agents), key=lambda agent: self.world.sizes[agent]["L"] > 0):
             sent = self.act(agent, tick, lane, 4 if actions is None else actions[agent])
         return sent
 
@@ -106,6 +154,11 @@ class SmallWorld:
 def name(agent, incarnation):
     """The socket identity of an agent's process."""
     return f"actor-{agent}-{incarnation:x}".encode()
+
+
+def agent_at(peer):
+    """The agent whose process has this socket identity."""
+    return int(peer.split(b"-")[1])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -123,12 +176,15 @@ def small_world():
 @pytest.fixture
 def world():
     """Everyone has joined it, and nobody has acted."""
-    made = SmallWorld()
-    for agent in range(made.agents):
-        made.join(agent)
-    return made
+    return SmallWorld().seated()
 
 
 @pytest.fixture
 def peer_name():
     return name
+
+
+@pytest.fixture(scope="session")
+def script():
+    """What agents answer, drawn; see `scripted_act`."""
+    return scripted_act

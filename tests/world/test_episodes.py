@@ -26,18 +26,12 @@ def play(world, ticks, lane=0, stay=False):
     return told
 
 
-def seated(world):
-    for agent in range(world.agents):
-        world.join(agent)
-    return world
-
-
 def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_same_run_arena_and_incarnation_play_the_same_episodes(small_world):
-    one, other = (play(seated(small_world(games=3)), 20) for _ in range(2))
+    one, other = (play(small_world(games=3).seated(), 20) for _ in range(2))
     for a, b in zip(chain(*one), chain(*other), strict=True):
         assert (a.pixels == b.pixels).all()
         assert (a.reward == b.reward).all()
@@ -76,7 +70,7 @@ def test_first_episodes_start_at_multiples_of_a_segment_evenly_spread(games, hor
 
 
 def test_a_batch_holds_all_phases_of_an_episode(small_world):
-    told = play(seated(small_world(games=3)), 12)
+    told = play(small_world(games=3).seated(), 12)
     ends = {
         game: [t for t, steps in enumerate(told, 1) if steps[0].first[game]] for game in range(3)
     }
@@ -93,7 +87,7 @@ def test_tick_0_is_the_first_of_every_episode_and_tells_of_no_step_before(world)
 
 
 def test_at_first_the_view_is_of_the_new_episode_and_reward_and_actions_of_the_old(small_world):
-    world = seated(small_world(games=1, lanes=1))
+    world = small_world(games=1, lanes=1).seated()
     *_, before = play(world, HORIZON - 1, stay=True)
     fire = world.everyone_acts(HORIZON - 1, actions=[7, 7, 7])
     steps = [message for _, message in fire]
@@ -123,7 +117,7 @@ def test_an_agents_timestep_holds_its_own_view_and_reward_and_no_one_elses(world
 
 def test_each_ended_episode_leaves_one_line(small_world, tmp_path):
     path = tmp_path / "episodes" / "arena-0.jsonl"
-    world = seated(small_world(games=2, record=path))
+    world = small_world(games=2, record=path).seated()
     told = play(world, 2 * HORIZON)
     written = lines(path)
     assert [(line["game"], line["episode"]) for line in written] == [(1, 0), (0, 0), (1, 1), (0, 1)]
@@ -143,7 +137,7 @@ def test_each_ended_episode_leaves_one_line(small_world, tmp_path):
 def test_the_line_tells_at_which_step_the_box_was_opened_or_0(small_world, tmp_path):
     path = tmp_path / "arena-0.jsonl"
     game = GameSettings(name="box-trapped", horizon=HORIZON)
-    world = seated(small_world(agents=2, games=1, record=path, game=game))
+    world = small_world(agents=2, games=1, record=path, game=game).seated()
     for tick in range(2 * HORIZON):
         world.everyone_acts(tick, actions=[7, 4] if tick in (2, 5) else [4, 7])
     assert [line["counts"]["opened_at"] for line in lines(path)] == [[3, 0], [0, 0]]
@@ -153,7 +147,7 @@ def test_the_line_tells_at_which_step_the_box_was_opened_or_0(small_world, tmp_p
 def test_a_world_plays_every_game_and_writes_down_its_episodes(small_world, tmp_path, name):
     path = tmp_path / "arena-0.jsonl"
     game = GameSettings(name=name, horizon=HORIZON)
-    world = seated(small_world(agents=game.agents, games=1, record=path, game=game))
+    world = small_world(agents=game.agents, games=1, record=path, game=game).seated()
     play(world, HORIZON)
     [line] = lines(path)
     assert (line["length"], len(line["returns"])) == (HORIZON, game.agents)
@@ -164,7 +158,7 @@ def test_a_world_plays_every_game_and_writes_down_its_episodes(small_world, tmp_
 
 def test_equality_is_null_where_it_means_nothing(small_world, tmp_path):
     path = tmp_path / "arena-0.jsonl"
-    world = seated(small_world(games=1, record=path))
+    world = small_world(games=1, record=path).seated()
     for tick in range(HORIZON):
         world.everyone_acts(tick, actions=[7, 7, 7])
     [line] = lines(path)
@@ -175,7 +169,7 @@ def test_equality_is_null_where_it_means_nothing(small_world, tmp_path):
 def test_episodes_of_a_restarted_server_are_appended(small_world, tmp_path):
     path = tmp_path / "arena-0.jsonl"
     for incarnation in (1, 2):
-        play(seated(small_world(games=1, record=path, incarnation=incarnation)), HORIZON)
+        play(small_world(games=1, record=path, incarnation=incarnation).seated(), HORIZON)
     first, second = lines(path)
     assert first["world"] != second["world"]
     assert first["seed"] != second["seed"]

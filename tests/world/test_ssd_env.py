@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssd_influence.roles import axes, part_of
 from ssd_wire.codec import decode, encode
 from ssd_wire.links import Dealer
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
@@ -39,11 +40,13 @@ map = """
 class HandWrittenActor:
     """Plays one agent with random actions, and repeats itself when it hears nothing."""
 
-    def __init__(self, arena, agent, incarnation):
-        self.agent = agent
+    def __init__(self, arena, agent, incarnation, script):
+        self.agent, self.script = agent, script
         self.dealer = Dealer(arena.endpoint, f"actor-{agent}-{incarnation}".encode())
-        self.join = Join(agent, incarnation, load_settings(arena.run_file)[2])
-        self.random = np.random.default_rng(incarnation)
+        _, _, experiment, fingerprint = load_settings(arena.run_file)
+        self.join = Join(agent, incarnation, fingerprint)
+        part = part_of(experiment, agent, num_agents=2)
+        self.sizes = {"A": 8, "B": 2, "N": 2} | axes(part, experiment, num_actions=8)
         self.seat = None
         self.told = {}
         self.refusals = []
@@ -52,7 +55,7 @@ class HandWrittenActor:
 
     def turn(self):
         for frames in self.dealer.receive():
-            self.hear(decode(frames, (Seat, Timestep, Refused), {}))
+            self.hear(decode(frames, (Seat, Timestep, Refused), self.sizes))
         if time.monotonic() - self.spoke > 0.3:
             for message in self.last:
                 self.say(message)
@@ -69,8 +72,8 @@ class HandWrittenActor:
             self.last = [] if message.fatal else [self.join]
         elif message.tick > self.tick(message.lane):
             self.told[message.lane] = message
-            action = self.random.integers(8, size=2).astype(np.uint8)
-            self.say(Act(message.world, message.lane, message.tick, action))
+            place = (message.world, message.lane, message.tick)
+            self.say(self.script(*place, self.agent, self.sizes))
 
     def tick(self, lane):
         return self.told[lane].tick if lane in self.told else -1
@@ -79,8 +82,8 @@ class HandWrittenActor:
 class ArenaProcess:
     """A real `ssd-env` in a directory of its own, and the actors that the test puts there."""
 
-    def __init__(self, folder, text=RUN_FILE):
-        self.folder = folder
+    def __init__(self, folder, script=None, text=RUN_FILE):
+        self.folder, self.script = folder, script
         self.run_file = folder / "run.toml"
         self.run_file.write_text(text)
         self.run_dir = folder / "run"
@@ -97,7 +100,7 @@ class ArenaProcess:
         return self
 
     def enter(self, agent, incarnation):
-        self.actors.append(HandWrittenActor(self, agent, incarnation))
+        self.actors.append(HandWrittenActor(self, agent, incarnation, self.script))
         return self.actors[-1]
 
     def leave(self, actor):
@@ -126,9 +129,9 @@ class ArenaProcess:
 
 
 @pytest.fixture
-def arena():
+def arena(script):
     with tempfile.TemporaryDirectory(prefix="ssd-") as folder:  # short, as ipc paths must be
-        made = ArenaProcess(Path(folder))
+        made = ArenaProcess(Path(folder), script)
         yield made
         for actor in made.actors:
             actor.dealer.close()
@@ -148,6 +151,22 @@ def test_actors_play_two_episodes_and_the_world_ends_cleanly(arena):
     whole = [line for line in arena.episodes() if line["length"] == 12]
     assert {(line["lane"], line["game"]) for line in whole} == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert all(line["collective_return"] == sum(line["returns"]) for line in whole)
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        'influence = "basic"\nleaders = 1\ninfluencee_reward = true',
+        'influence = "communication"\nsymbols = 4\nreward = "prosocial"',
+    ],
+    ids=["basic", "communication"],
+)
+def test_actors_play_where_they_disclose_and_act_in_turn(arena, experiment):
+    arena.run_file.write_text(f"{RUN_FILE}\n[experiment]\n{experiment}\n")
+    arena.start()
+    actors = [arena.enter(agent, 1) for agent in range(2)]
+    arena.play_until(lambda: min(actor.tick(lane) for actor in actors for lane in (0, 1)) >= 24)
+    assert not any(actor.refusals for actor in actors)
 
 
 def test_a_killed_actors_successor_enters_where_its_seat_has_not_answered(arena):
@@ -222,8 +241,19 @@ def test_it_ends_when_its_launcher_does(arena):
         (('name = "harvest"', 'name = "chess"'), "[game] name"),
         (("games = 2", "gmaes = 2"), "[run] gmaes"),
         (("#+oo+#", "#+oo.#"), "[game] as a whole"),
+        (("[game]", "[experiment]\nsymbols = 1\n[game]"), "[experiment] as a whole"),
+        (("[game]", "[experiment]\nleaders = 2\n[game]"), "[experiment] leaders: wanted 1 to 1"),
+        (("[game]", "[network]\nlstm = 0\n[game]"), "[network] lstm"),
     ],
-    ids=["bad horizon", "unknown game", "misspelt key", "too few places"],
+    ids=[
+        "bad horizon",
+        "unknown game",
+        "misspelt key",
+        "too few places",
+        "one symbol",
+        "only leaders",
+        "no memory",
+    ],
 )
 def test_a_bad_run_file_is_told_in_one_line_and_ends_with_code_78(arena, change, told):
     arena.run_file.write_text(RUN_FILE.replace(*change))

@@ -86,7 +86,7 @@ def _thoughtless_play(game: str, games: int) -> Iterator[Work]:
                 dealers[0].socket.poll(1)  # ms; when it is agent 0's turn it is everyone's
                 for agent, world in enumerate(worlds):
                     for seen in world.timesteps():
-                        world.act(seen, action)
+                        world.act(Act(seen.world, seen.lane, seen.tick, action))
                         answered += agent == 0
                 if time.monotonic() - began > PATIENCE:
                     raise RuntimeError(f"ssd-env did not answer within {PATIENCE:.0f} s")

@@ -61,9 +61,8 @@ def _living(game: str, kind: Kind, games: int) -> Iterator[Work]:
     """
     plan = plans.plan_for(game, kind, games)
     mind = subject.mind_of(plan)
-    sizes = plans.sizes_of(plan)
-    shape = SegmentShape(plans.STEPS, games, sizes["N"], sizes["W"], mind.network.state_size)
-    lane = Lane(0, mind, shape)
+    spec, state_size = plans.spec_of(plan), mind.network.state_size
+    lane = Lane(0, mind, SegmentShape.of(plan.run, spec, plan.experiment, state_size))
     learned = subject.weights_of(subject.mind_of(plan).network, 0)
     shown, versions = cycle(subject.timesteps(game, games)[: plans.STEPS]), count(1)
 

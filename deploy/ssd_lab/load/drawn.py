@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ssd_actors.draft import Draft, SegmentShape
 from ssd_actors.lane import Finished
 from ssd_envs.spec import game_spec
-from ssd_influence.network import AgentNetwork, AgentShape
+from ssd_influence.network import AgentShape, make_network
 from ssd_lab.plan import Plan
 from ssd_learner.cli import axes
 from ssd_wire.weights import Shapes
@@ -42,7 +42,7 @@ def cast(plan: Plan, agent: int) -> Cast:
         ValueError: when there is no such agent.
     """
     spec, run = game_spec(plan.game), plan.run
-    network = AgentNetwork(
+    network = make_network(
         AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette),
         plan.network,
         plan.experiment,
@@ -50,9 +50,9 @@ def cast(plan: Plan, agent: int) -> Cast:
     return Cast(
         plan=plan,
         agent=agent,
-        shape=SegmentShape(run.segment, run.games, spec.num_agents, spec.view, network.state_size),
+        shape=SegmentShape.of(run, spec, plan.experiment, network.state_size),
         tensors={name: tuple(tensor.shape) for name, tensor in network.named_parameters()},
-        sizes=axes(run, spec, network.state_size),
+        sizes=axes(run, spec, plan.experiment, network.state_size),
     )
 
 
@@ -78,6 +78,12 @@ def _segment(cast: Cast, rng: np.random.Generator) -> Finished:
     draft.log_prob[:] = -np.log(actions)
     draft.reward[:] = rng.random((t, b)) < 0.05
     draft.influence[:] = rng.exponential(1e-3, (t, b)) * ~draft.first[1:]
+    if draft.symbols is not None and draft.symbol_log_prob is not None:
+        symbols = cast.plan.experiment.symbols
+        draft.symbols[:] = rng.integers(0, symbols, draft.symbols.shape, np.uint8)
+        draft.symbol_log_prob[:] = -np.log(symbols)
+    if draft.shaped is not None:
+        draft.shaped[:] = draft.reward
     draft.steps = t
     return Finished(draft, rng.integers(0, actions, (b, n), np.uint8))
 

@@ -1,4 +1,4 @@
-"""Small dense layers, and the choice of an action, where a matrix product would not pay."""
+"""Small dense layers, and the draw from a policy, where a matrix product would not pay."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def relu_dense_relu(x: F32, begin: int, weight: F32, bias: F32, out: F32) -> Non
 
 @kernel
 def choose(
-    state: F32, weight: F32, bias: F32, noise: F32, logits: F32, action: U8, log_prob: F32
+    state: F32, weight: F32, bias: F32, noise: F32, logits: F32, chosen: U8, log_prob: F32
 ) -> None:
-    """Draw an action from the policy softmax(weight · h + bias).
+    """Draw an action, or a symbol, from the policy softmax(weight · h + bias).
 
     The largest of p / Exp(1) falls on action a with probability p(a).
 
@@ -53,8 +53,8 @@ def choose(
         bias: [A].
         noise: [B, A] draws of Exp(1).
         logits: [B, A] out.
-        action: [B] out.
-        log_prob: [B] out, of the action.
+        chosen: [B] out.
+        log_prob: [B] out, of what was chosen.
     """
     actions, cells = weight.shape
     for b in range(len(state)):
@@ -66,11 +66,11 @@ def choose(
                 logit += row[k] * h[k]
             logits[b, a] = logit
             most = max(most, logit)
-        total, best, chosen = 0.0, -1.0, 0
+        total, best, at = 0.0, -1.0, 0
         for a in range(actions):
             p = math.exp(logits[b, a] - most)
             total += p
             if p / noise[b, a] > best:
-                best, chosen = p / noise[b, a], a
-        action[b] = chosen
-        log_prob[b] = logits[b, chosen] - most - math.log(total)
+                best, at = p / noise[b, a], a
+        chosen[b] = at
+        log_prob[b] = logits[b, at] - most - math.log(total)

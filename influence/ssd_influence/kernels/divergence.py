@@ -35,7 +35,7 @@ def _normalise(logits: F32, x: F32) -> None:
 
 @inlined
 def _log_marginal(log_policy: F32, log_p: F32, most: F32, log_marginal: F32) -> None:
-    """Log Σ_ã π(ã) p[ã, ·]: [A] and [A, M] → [M], by way of the largest term, [M]."""
+    """Log Σ_ã π(ã) p[ã, ·]: [C] and [C, M] → [M], by way of the largest term, [M]."""
     most[:] = -np.inf
     for tilde in range(len(log_p)):
         row, log_pi = log_p[tilde], log_policy[tilde]
@@ -77,48 +77,59 @@ def _jsd(log_p: F32, log_q: F32, log_middle: F32) -> float:
 
 
 @kernel
+def normalise(logits: F32) -> None:
+    """log_softmax of [B, K, C, A] over its last axis, in place."""
+    x = np.empty(logits.shape[3], np.float32)
+    for b in range(logits.shape[0]):
+        for k in range(logits.shape[1]):
+            for c in range(logits.shape[2]):
+                _normalise(logits[b, k, c], x)
+
+
+@kernel
 def influence(
     logits: F32,
     log_policy: F32,
-    action: U8,
-    seen: npt.NDArray[np.bool_],
+    chosen: U8,
+    counted: npt.NDArray[np.bool_],
     games: Ints,
     divergence: int,
     next_actions: U8,
     reward: F32,
 ) -> None:
-    """The reward c of what agent k did in R of B games, in nats, summed over the agents it saw.
+    """The reward c of what agent k did or said in R of B games, in nats, summed over the others.
 
     Args:
-        logits: [R, A, J · A] of each other agent's action at t+1, had k taken each of its actions;
+        logits: [R, C, J · A] of each other agent's action, had k chosen each of C alternatives;
             log_softmax of them out.
-        log_policy: [B, A] in logits of k's policy, out its log_softmax.
-        action: [B] what k did.
-        seen: [B, J] whom k saw.
+        log_policy: [B, C] in logits of k's policy, out its log_softmax.
+        chosen: [B] what k did or said.
+        counted: [B, J] whom of the others to count.
         games: [R] which games.
         divergence: `KL`, `JSD` or `PMI`.
-        next_actions: [B, J] what the others did at t+1; only PMI reads it.
+        next_actions: [B, J] what the others then did; only PMI reads it.
         reward: [B] out, in the R games only.
     """
-    others, actions = seen.shape[1], log_policy.shape[1]
+    others, alternatives = counted.shape[1], log_policy.shape[1]
+    actions = logits.shape[2] // others
     log_marginal, most = (
         np.empty(others * actions, np.float32),
         np.empty(others * actions, np.float32),
     )
-    x = np.empty(actions, np.float32)
+    x = np.empty(max(actions, alternatives), np.float32)
     for r in range(len(games)):
         b = games[r]
         log_p = logits[r]
-        for tilde in range(actions):
+        for tilde in range(alternatives):
             for j in range(others):
                 _normalise(log_p[tilde, j * actions : (j + 1) * actions], x)
         _normalise(log_policy[b], x)
         _log_marginal(log_policy[b], log_p, most, log_marginal)
         c = 0.0
         for j in range(others):
-            if not seen[b, j]:
+            if not counted[b, j]:
                 continue
-            conditional = log_p[action[b], j * actions : (j + 1) * actions]
+            conditional = log_p[chosen[b], j * actions : (j + 1) * actions]
             marginal = log_marginal[j * actions : (j + 1) * actions]
             if divergence == KL:
                 c += _kl(conditional, marginal)

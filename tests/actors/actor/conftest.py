@@ -10,7 +10,8 @@ import torch
 from ssd_actors.draft import SegmentShape
 from ssd_actors.lane import Lane
 from ssd_actors.mind import Mind
-from ssd_influence.network import AgentNetwork, AgentShape
+from ssd_influence.network import AgentShape, make_network
+from ssd_influence.roles import axes, part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Ack, Act, Bye, Hello, Join, Refused, Seat, Segment, Timestep, Welcome
@@ -38,21 +39,25 @@ class Person:
         palette = np.random.default_rng(3).integers(0, 256, (COLOURS, 3)).astype(np.uint8)
         self.shape = AgentShape(AGENT, AGENTS, ACTIONS, VIEW, palette)
         self.experiment = ExperimentSettings.model_validate({"influence": "moa"} | experiment)
-        state = self.network(0).state_size
-        self.segment = SegmentShape(STEPS, GAMES, AGENTS, VIEW, state)
-        self.axes = AXES | {"S": state}
+        self.part = part_of(self.experiment, AGENT, AGENTS)
+        state, speaks = self.network(0).state_size, self.experiment.symbols > 0
+        shaped = self.experiment.reward != "own"
+        self.segment = SegmentShape(STEPS, GAMES, AGENTS, VIEW, state, speaks, shaped)
+        self.axes = AXES | {"S": state} | axes(self.part, self.experiment, ACTIONS)
         self.tensors = {name: tuple(w.shape) for name, w in self.network(0).named_parameters()}
 
     def network(self, version):
         """The network of a version: another draw for each, and none without opinions."""
         random = torch.get_rng_state()
         torch.manual_seed(version)
-        network = AgentNetwork(self.shape, SIZES, self.experiment)
+        network = make_network(self.shape, SIZES, self.experiment)
         torch.set_rng_state(random)
         with torch.no_grad():
             network.policy.logits.weight.mul_(400)
             if network.moa is not None:
                 network.moa.logits.weight.mul_(2000)
+            if network.policy.communication is not None:
+                network.policy.communication.logits.weight.mul_(400)
         return network.eval()
 
     def weights(self, version, learner=1):
@@ -75,15 +80,19 @@ class Scenery:
         seed: Of all that is random.
         starts: Games that start an episode, by tick; at tick 0 all do.
         world, lane: Of its timesteps.
+        person: Whose experiment decides what else it is told; None for nothing.
     """
 
-    def __init__(self, seed=0, starts=None, world=7, lane=0):
+    def __init__(self, seed=0, starts=None, world=7, lane=0, person=None):
+        self._axes = dict.fromkeys("VLQJCR", 0) | (person.axes if person else {})
+        self._follows = person.part.follows if person else ()
         self._rng = np.random.default_rng(seed)
         self._starts = {0: range(GAMES)} | (starts or {})
         self.world = world
         self.lane = lane
         self.shown = []
         self.acts = []
+        self.said = []
 
     def next(self):
         """The timestep after all that were shown."""
@@ -92,6 +101,8 @@ class Scenery:
         actions = rng.integers(0, ACTIONS, (GAMES, AGENTS)).astype(np.uint8)
         if self.acts:
             actions[:, AGENT] = self.acts[-1]
+        if self.shown and self.shown[-1].leaders is not None:
+            actions[:, list(self._follows)] = self.shown[-1].leaders
         self.shown.append(
             Timestep(
                 world=self.world,
@@ -102,9 +113,32 @@ class Scenery:
                 reward=rng.normal(0, 1, GAMES).astype(np.float32),
                 actions=actions,
                 visible=rng.random((GAMES, AGENTS)) < 0.4,
+                **self._told(),
             )
         )
         return self.shown[-1]
+
+    def _told(self):
+        """What only some experiments tell."""
+        size, rng, told = self._axes, self._rng, {}
+        if size["V"]:
+            told["symbols"] = rng.integers(0, size["V"], (GAMES, AGENTS)).astype(np.uint8)
+            if self.said:
+                told["symbols"][:, AGENT] = self.said[-1]
+        if size["L"]:
+            told["leaders"] = rng.integers(0, ACTIONS, (GAMES, size["L"])).astype(np.uint8)
+        if size["Q"]:
+            told["policies"] = log_probs(rng, GAMES, size["Q"], ACTIONS)
+        if size["J"]:
+            told["responses"] = log_probs(rng, GAMES, size["J"], size["C"], ACTIONS)
+        if size["R"]:
+            told["rewards"] = rng.normal(0, 1, (GAMES, size["R"])).astype(np.float32)
+        return told
+
+
+def log_probs(rng, *shape):
+    logits = rng.normal(0, 1, shape)
+    return np.float32(logits - np.log(np.exp(logits).sum(-1, keepdims=True)))
 
 
 EPISODES = {3: [1], 6: [2], 7: [0, 1], 11: [3], 12: [0, 4], 17: [2], 20: range(GAMES)}
@@ -120,7 +154,9 @@ def live(person, lane, scenery, ticks):
             segments.append(finished.draft.finish(1, seq, lane.number, finished.last_actions))
         if lane.wants_segment:
             lane.begin_segment(seen, person.weights(version=1 + lane.tick))
-        scenery.acts.append(lane.act(seen))
+        act = lane.act(seen)
+        scenery.acts.append(act.action)
+        scenery.said.append(act.symbol)
     return segments
 
 

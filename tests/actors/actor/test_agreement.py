@@ -15,6 +15,18 @@ EXPERIMENTS = {
     "MOA as auxiliary task": {"influence": "off", "moa_auxiliary": True},
     "influence": {"influence": "moa"},
     "influence, nothing else": {"influence": "moa", "visible_actions": False},
+    "visible actions, led": {"influence": "off", "leaders": 1},
+    "basic influence, led": {"influence": "basic", "leaders": 1, "influencee_reward": True},
+    "basic influence, leading": {"influence": "basic", "leaders": 2, "influencee_reward": True},
+    "basic influence, nothing else seen": {
+        "influence": "basic",
+        "leaders": 1,
+        "visible_actions": False,
+    },
+    "communication": {"influence": "communication", "symbols": 3, "visible_actions": False},
+    "communication, actions visible": {"influence": "communication", "symbols": 3},
+    "communication by MOA": {"influence": "moa_communication", "symbols": 3},
+    "prosocial": {"influence": "off", "reward": "prosocial"},
 }
 
 
@@ -24,7 +36,8 @@ def lived(make_person, make_scenery, episodes, live_through):
 
     def make(**experiment):
         person = make_person(**experiment)
-        segments = live_through(person, person.lane(), make_scenery(starts=episodes), TICKS)
+        scenery = make_scenery(starts=episodes, person=person)
+        segments = live_through(person, person.lane(), scenery, TICKS)
         assert len(segments) == 4
         return person, segments
 
@@ -40,7 +53,9 @@ def unrolled(person, segment):
     batch = as_batch(segment)
     with torch.no_grad():
         network = person.network(segment.version)
-        return network.unroll(batch.pixels, batch.first_host, batch.actions, batch.state)
+        return network.unroll(
+            batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+        )
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -51,6 +66,17 @@ def test_the_learner_finds_each_action_as_likely_as_the_actor_did(lived, name):
         own = segment.actions[1:-1, :, person.shape.agent]
         log_prob = np.take_along_axis(log_policy, own[..., None].astype(int), -1)[..., 0]
         assert log_prob == pytest.approx(segment.log_prob, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name, e in EXPERIMENTS.items() if "symbols" in e])
+def test_the_learner_finds_each_symbol_as_likely_as_the_actor_did(lived, name):
+    person, segments = lived(**EXPERIMENTS[name])
+    for segment in segments:
+        log_policy = unrolled(person, segment).symbol_logits[:-1].log_softmax(-1).numpy()
+        own = segment.symbols[1:, :, person.shape.agent]
+        log_prob = np.take_along_axis(log_policy, own[..., None].astype(int), -1)[..., 0]
+        assert log_prob == pytest.approx(segment.symbol_log_prob, abs=1e-5)
+        assert segment.symbol_log_prob.std() > 0.1
 
 
 def test_the_test_above_can_fail(lived):
@@ -78,31 +104,37 @@ def divergence(name, conditional, marginal, did_next):
 
 
 def influence_literally(person, segment, name, clip):
-    """c_t of a segment from its raw views and actions: one imagined life per step and action."""
+    """c_t of a segment from its raw views and actions: one imagined life per step and action.
+
+    Where influence is of symbols, everyone counts, and what is imagined is what was said.
+    """
     k, others, model = person.shape.agent, person.shape.others, person.network(segment.version)
-    policy_logits = unrolled(person, segment).policy_logits.numpy()
+    speaks = person.experiment.influence_of_symbols
+    now = unrolled(person, segment)
+    logits = (now.symbol_logits if speaks else now.policy_logits).numpy()
     batch = as_batch(segment)
     memory = model.split_state(batch.state).moa
     influence = np.zeros_like(segment.influence)
     for t in range(len(influence)):
         features = model.features(batch.pixels[t]).moa
+        said = None if batch.symbols is None else batch.symbols[t + 1]
         imagined = []
-        for tilde in range(person.shape.num_actions):
-            instead = batch.actions[t + 1].clone()
-            instead[:, k] = tilde
-            imagined.append(model.moa.step(features, instead, batch.first[t], memory).logits)
-        memory = model.moa.step(features, batch.actions[t + 1], batch.first[t], memory).state
+        for tilde in range(logits.shape[-1]):
+            did, spoke = batch.actions[t + 1].clone(), None if said is None else said.clone()
+            (spoke if speaks else did)[:, k] = tilde
+            imagined.append(model.moa.step(features, did, batch.first[t], memory, spoke).logits)
+        memory = model.moa.step(features, batch.actions[t + 1], batch.first[t], memory, said).state
         for b in range(influence.shape[1]):
             if segment.first[t + 1, b]:  # there is no t + 1 in this episode
                 continue
-            pi = softmax(policy_logits[t, b])
+            pi = softmax(logits[t, b])
             total = 0.0
             for place, j in enumerate(others):
-                if not segment.visible[t, b, j]:
+                if not (speaks or segment.visible[t, b, j]):
                     continue
                 p = [softmax(one[b, place]) for one in imagined]
                 marginal = sum(pi[tilde] * p[tilde] for tilde in range(len(pi)))
-                taken = segment.actions[t + 1, b, k]
+                taken = (segment.symbols if speaks else segment.actions)[t + 1, b, k]
                 total += divergence(name, p[taken], marginal, segment.actions[t + 2, b, j])
             influence[t, b] = min(clip, max(-clip, total))
     return influence
@@ -112,6 +144,16 @@ def influence_literally(person, segment, name, clip):
 @torch.no_grad()
 def test_influence_is_credited_to_the_step_whose_action_it_was(lived, name):
     person, segments = lived(divergence=name)
+    for segment in segments:
+        literal = influence_literally(person, segment, name, clip=10.0)
+        assert segment.influence == pytest.approx(literal, abs=1e-5)
+        assert (np.abs(literal) > 1e-3).mean() > 0.3
+
+
+@pytest.mark.parametrize("name", ["kl", "jsd", "pmi"])
+@torch.no_grad()
+def test_influence_of_symbols_by_one_s_own_model_is_credited_to_the_step_of_the_symbol(lived, name):
+    person, segments = lived(influence="moa_communication", symbols=3, divergence=name)
     for segment in segments:
         literal = influence_literally(person, segment, name, clip=10.0)
         assert segment.influence == pytest.approx(literal, abs=1e-5)

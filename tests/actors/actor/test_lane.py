@@ -1,15 +1,16 @@
 """What is written where in a segment. The mind is played: all it says is the number of a tick."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ssd_actors.draft import SegmentShape
+from ssd_actors.intrinsic.past import Moment, Past
 from ssd_actors.lane import Lane
-from ssd_actors.mind import Moment
-from ssd_influence.inference import Choice, State
-from ssd_wire.messages import Timestep
+from ssd_influence.inference import Choice, Decision, State
+from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
 STEPS = 3
@@ -20,11 +21,13 @@ class CountingMind:
     """Says the tick in all it says.
 
     Its log-probability at tick t is −t. Its recurrent state after tick t is t, the policy's as the
-    MOA's. The influence of tick t is 100 + t; by PMI, with everyone's next action behind the point.
+    MOA's. Its intrinsic reward of tick t is 100 + t; one that waits has everyone's next action
+    behind the point. Socially, all that anybody earned is worth its sum.
     """
 
-    def __init__(self, divergence="kl"):
-        self.experiment = SimpleNamespace(divergence=divergence)
+    def __init__(self, waits=False, social=False):
+        self.intrinsic = SimpleNamespace(waits=waits)
+        self.social = social
         self.learner, self.version, self.taken = 0, 0, []
 
     def take(self, weights):
@@ -38,17 +41,27 @@ class CountingMind:
         state.policy[:] = seen.tick
         action = np.full(1, seen.tick, np.uint8)
         log_prob = np.full(1, -seen.tick, np.float32)
-        return Moment(seen.first, Choice(seen.tick, action, log_prob), seen.visible)
+        said = Choice(None, action + 1, log_prob / 2)
+        return Moment(seen, Decision(Choice(None, action, log_prob), said, None))
 
-    def recall(self, moment, seen, state):
-        tick = moment.choice.logits
-        assert seen.tick == tick + 1
-        state.moa[:] = tick
-        return tick
+    def act(self, moment):
+        seen, decision = moment.seen, moment.decision
+        return Act(seen.world, seen.lane, seen.tick, decision.act.chosen)
 
-    def influence(self, reckoning, next_actions):
-        behind = 0 if next_actions is None else next_actions[0, 1] / 100
-        return np.full(1, 100 + reckoning + behind, np.float32)
+    def recall(self, moment, following, state):
+        assert following.tick == moment.seen.tick + 1
+        state.moa[:] = moment.seen.tick
+        return Past(moment, following, None)
+
+    def reward(self, past, after):
+        assert after is None or after.tick == past.next.tick + 1
+        behind = 0 if after is None else after.actions[0, 1] / 100
+        return np.full(1, 100 + past.moment.seen.tick + behind, np.float32)
+
+    def fresh_social_reward(self):
+        return (
+            SimpleNamespace(shape=lambda rewards, _first: rewards.sum(1)) if self.social else None
+        )
 
 
 def timestep(tick, world=7, first=False):
@@ -62,6 +75,8 @@ def timestep(tick, world=7, first=False):
         reward=np.full(1, 10 * tick, np.float32),
         actions=np.array([[max(0, tick - 1), max(0, 49 + tick)]], np.uint8),
         visible=np.array([[True, tick % 2 == 1]]),
+        symbols=np.array([[tick, tick + 10]], np.uint8),
+        rewards=np.array([[10 * tick, 1]], np.float32),
     )
 
 
@@ -118,10 +133,36 @@ def test_the_next_segment_begins_with_the_view_that_ended_the_one_before(lane):
     assert segment.state.tolist() == [[2, 2]]  # of the policy and of the MOA, after tick 2
 
 
-def test_by_pmi_influence_waits_for_the_next_actions_and_is_credited_to_its_own_step():
-    segments = live(Lane(0, CountingMind("pmi"), SHAPE), range(8))
+def test_a_reward_that_waits_for_one_more_timestep_is_credited_to_its_own_step():
+    segments = live(Lane(0, CountingMind(waits=True), SHAPE), range(8))
     assert flat(segments[4].influence) == pytest.approx([100.51, 101.52, 102.53])
     assert flat(segments[7].influence) == pytest.approx([103.54, 104.55, 105.56])
+
+
+def test_what_was_said_before_each_view_stands_beside_it_and_how_likely_one_s_own_was():
+    segments = live(Lane(0, CountingMind(), replace(SHAPE, speaks=True)), range(8))
+    assert flat(segments[4].symbols) == [10, 11, 12, 13]  # of ticks −1, 0, 1, 2
+    assert flat(segments[4].symbol_log_prob) == [0, -0.5, -1]
+    assert flat(segments[7].symbols) == [13, 14, 15, 16]
+
+
+def test_what_a_reward_scheme_makes_of_everyone_s_stands_beside_one_s_own():
+    segments = live(Lane(0, CountingMind(social=True), replace(SHAPE, shaped=True)), range(8))
+    assert flat(segments[4].reward) == [10, 20, 30]
+    assert flat(segments[4].shaped) == [11, 21, 31]
+    assert flat(segments[7].shaped) == [41, 51, 61]
+
+
+def test_a_segment_has_no_arrays_for_what_the_run_does_not_do(lane):
+    segment = live(lane, range(5))[4]
+    assert (segment.symbols, segment.symbol_log_prob, segment.shaped) == (None, None, None)
+
+
+def test_an_agent_without_intrinsic_reward_has_none():
+    mind = CountingMind()
+    mind.intrinsic = None
+    segment = live(Lane(0, mind, SHAPE), range(5))[4]
+    assert not segment.influence.any()
 
 
 def test_an_episode_may_begin_anywhere_in_a_segment(lane):

@@ -57,7 +57,7 @@ def answer(world, line, tick, action, lane=0):
     """Take a timestep of the line and answer it."""
     line.arrive(timestep(tick, lane))
     (seen,) = world.timesteps()
-    world.act(seen, np.array(action, np.uint8))
+    world.act(Act(seen.world, seen.lane, seen.tick, np.array(action, np.uint8)))
 
 
 def test_the_first_thing_it_says_is_join(world, line):
@@ -182,7 +182,7 @@ def test_timesteps_of_the_old_world_are_passed_over_in_the_new(seated, line):
 def test_an_act_for_the_old_world_does_not_hide_the_new_one_s_timesteps(seated, line):
     line.arrive(timestep(9), seat(8))
     (seen,) = seated.timesteps()  # held until there is room, and by then the world is another
-    seated.act(seen, np.zeros(3, np.uint8))
+    seated.act(Act(seen.world, seen.lane, seen.tick, np.zeros(3, np.uint8)))
     line.arrive(timestep(0, world=8))
     assert look(seated) == [(0, 0)]
 

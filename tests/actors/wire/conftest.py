@@ -10,6 +10,7 @@ import pytest
 from ssd_wire.fields import CONSTANT_AXES, layout
 
 SIZES = {"T": 3, "B": 2, "N": 3, "W": 5, "P": 7, "A": 4, "S": 6, "bytes": 9}
+SIZES |= {"V": 8, "L": 1, "Q": 1, "D": 1, "K": 2, "J": 3, "C": 5, "R": 3}  # every array is there
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,8 @@ def draw_scalar(of, random):
 
 
 def draw_array(field, lengths, random):
+    if field.where and not lengths[field.where]:
+        return None
     shape = [lengths[axis] + more for axis, more in field.axes]
     if field.dtype.kind == "f":
         return random.standard_normal(shape, field.dtype)

@@ -1,6 +1,7 @@
 """Messages come out as they went in, and what is no message of the run is refused."""
 
 import tracemalloc
+from dataclasses import replace
 
 import msgpack
 import numpy as np
@@ -17,6 +18,13 @@ from ssd_wire.messages import MESSAGES, Act, Bye, Join, Segment, Timestep
 ALL = tuple(MESSAGES.values())
 LARGE = {"T": 2, "B": 1100, "N": 2, "W": 3, "P": 7, "A": 4, "S": 3}  # arrays of over 1024 bytes
 AXES = ("T", "B", "N", "W", "P", "A", "S", "bytes")
+WHERE = ("V", "L", "Q", "D", "K", "J", "R")  # axes without which some arrays are left out
+OPTIONAL = [
+    pytest.param(kind, field, id=f"{kind.__name__}.{field.name}")
+    for kind in ALL
+    for field in layout(kind).arrays
+    if field.where
+]
 
 
 def frames_of(message):
@@ -39,13 +47,19 @@ def same(one, other):
 
 
 HEADER, ARRAY = ACT = frames_of(Act(1, 0, 7, np.array([3, 1], np.uint8)))
+HEARD = frames_of(Act(1, 0, 7, np.array([3, 1], np.uint8), symbol=np.array([0, 2], np.uint8)))
+
+OUT = [None] * 3  # the shapes of an act's other arrays
+
+lengths_of_axes = st.fixed_dictionaries(
+    {axis: st.integers(1, 5) for axis in (*AXES, "C")} | {axis: st.integers(0, 3) for axis in WHERE}
+)
 
 
 @settings(max_examples=25, deadline=None)
 @pytest.mark.parametrize("kind", ALL, ids=MESSAGES)
-@given(lengths=st.tuples(*(st.integers(1, 5) for _ in AXES)), seed=st.integers(0, 2**32))
-def test_every_message_comes_out_as_it_went_in(kind, lengths, seed, draw_message):
-    sizes = dict(zip(AXES, lengths, strict=True))
+@given(sizes=lengths_of_axes, seed=st.integers(0, 2**32))
+def test_every_message_comes_out_as_it_went_in(kind, sizes, seed, draw_message):
     message = draw_message(kind, sizes, seed)
     decoded = decode(frames_of(message), (kind,), sizes)
     assert same(decoded, message)
@@ -55,6 +69,77 @@ def test_every_message_comes_out_as_it_went_in(kind, lengths, seed, draw_message
 def test_an_axis_that_is_not_named_may_have_any_length(draw_message):
     message = draw_message(Timestep)
     assert same(decode(frames_of(message), ALL, {}), message)
+
+
+@settings(max_examples=50, deadline=None)
+@given(sizes=lengths_of_axes, named=st.sets(st.sampled_from([*AXES, "C", *WHERE])))
+def test_an_array_of_an_axis_that_is_not_named_may_be_left_out_or_not(sizes, named, draw_message):
+    known = {axis: length for axis, length in sizes.items() if axis in named}
+    for kind in (Timestep, Act, Segment):
+        message = draw_message(kind, sizes)
+        assert same(decode(frames_of(message), ALL, known), message)
+
+
+def test_an_array_that_is_left_out_has_nil_for_a_shape_and_no_frame(draw_message):
+    whole = draw_message(Act)
+    *_, shapes = msgpack.unpackb(frames_of(replace(whole, symbol=None, responses=None))[0])
+    assert shapes == [[2], None, [2, 4], None]
+    assert frames_of(replace(whole, symbol=None, responses=None))[1:] == [
+        whole.action.tobytes(),
+        whole.policy.tobytes(),
+    ]
+    found = decode(HEARD, ALL, {"V": 3, "D": 0, "K": 0})
+    assert found.symbol.tolist() == [0, 2]
+    assert (found.policy, found.responses) == (None, None)
+
+
+@pytest.mark.parametrize(("kind", "field"), OPTIONAL)
+def test_an_array_is_there_exactly_where_its_axis_has_a_length(kind, field, sizes, draw_message):
+    whole = draw_message(kind)
+    decode(frames_of(whole), ALL, sizes)
+    alike = [one.name for one in layout(kind).arrays if one.where == field.where]
+    without = frames_of(replace(whole, **{field.name: None}))
+    alone = frames_of(replace(whole, **dict.fromkeys(set(alike) - {field.name})))
+    with pytest.raises(ProtocolError, match=f"^{field.name}: wanted an array, found none$"):
+        decode(without, ALL, {field.where: sizes[field.where]})
+    with pytest.raises(ProtocolError, match=f"^{field.name}: wanted none, found an array$"):
+        decode(alone, ALL, {field.where: 0})
+
+
+@pytest.mark.parametrize("kind", ALL, ids=MESSAGES)
+def test_an_array_that_all_runs_have_is_never_left_out(kind, draw_message):
+    message = draw_message(kind)
+    header = frames_of(message)[0]
+    shapes = msgpack.unpackb(header)[3]
+    for at, field in enumerate(layout(kind).arrays):
+        if not field.where:
+            frames = frames_of(message)
+            del frames[1 + at]
+            without = [*shapes[:at], None, *shapes[at + 1 :]]
+            with pytest.raises(ProtocolError, match=f"{field.name}: wanted an array, found none"):
+                decode(repacked(frames, shapes=without), ALL, {})
+
+
+@pytest.mark.parametrize(
+    ("frames", "found"),
+    [
+        (HEARD[:2], "found 1 frames and 4 shapes, 2 of them of arrays"),
+        ([*HEARD, b"\0\0"], "found 3 frames and 4 shapes, 2 of them of arrays"),
+        ([*ACT, b"\0\0"], "found 2 frames and 4 shapes, 1 of them of arrays"),
+        (repacked(HEARD, shapes=[[2], None, None, None]), "found 2 frames and 4 shapes, 1 of"),
+        (repacked(ACT, shapes=[[2], [2], None, None]), "found 1 frames and 4 shapes, 2 of"),
+        (repacked(ACT, shapes=[None] * 4), "found 1 frames and 4 shapes, 0 of"),
+        (repacked(ACT[:1], shapes=[None] * 4), "action: wanted an array, found none"),
+        (repacked(HEARD, shapes=[[2], [], None, None]), r"symbol: wanted 1 axes, found \[\]"),
+        (repacked(HEARD, shapes=[[2], [3], None, None]), r"symbol: wanted B\+0 = 2, found 3"),
+        (repacked(HEARD, shapes=[[2], False, None, None]), "symbol: wanted 1 axes, found False"),
+        (repacked(HEARD, shapes=[[2], 0, None, None]), "symbol: wanted 1 axes, found 0"),
+        (repacked(HEARD, shapes=[[2], "", None, None]), "symbol: wanted 1 axes, found ''"),
+    ],
+)
+def test_there_is_a_frame_for_each_array_that_is_there_and_for_no_other(frames, found):
+    with pytest.raises(ProtocolError, match=found):
+        decode(frames, ALL, {})
 
 
 def test_arrays_that_do_not_lie_in_c_order_are_sent_in_it():
@@ -77,7 +162,9 @@ def test_a_message_of_another_runs_shape_is_refused(axis, sizes, draw_message):
 
 @pytest.mark.parametrize("lengths", [{}, LARGE], ids=["few bytes", "many bytes"])
 @pytest.mark.parametrize(
-    ("field", "axis"), [("pixels", "P"), ("actions", "A")], ids=["colours", "actions"]
+    ("field", "axis"),
+    [("pixels", "P"), ("actions", "A"), ("symbols", "V"), ("leaders", "A")],
+    ids=["colours", "actions", "symbols", "leaders"],
 )
 def test_bytes_stay_below_the_length_of_their_axis(field, axis, lengths, sizes, draw_message):
     sizes = sizes | lengths
@@ -101,12 +188,15 @@ def test_a_bool_is_a_byte_0_or_1(byte, lengths, sizes, draw_message):
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("field", ["log_prob", "reward", "influence", "state"])
-def test_no_number_is_nan_or_infinite(field, number, sizes, draw_message):
-    segment = draw_message(Segment)
-    getattr(segment, field).flat[-1] = number
-    with pytest.raises(ProtocolError, match=f"{field}: wanted finite numbers"):
-        decode(frames_of(segment), ALL, sizes)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, one.name) for kind in ALL for one in layout(kind).arrays if one.dtype.kind == "f"],
+)
+def test_no_number_is_nan_or_infinite(kind, name, number, sizes, draw_message):
+    message = draw_message(kind)
+    getattr(message, name).flat[-1] = number
+    with pytest.raises(ProtocolError, match=f"^{name}: wanted finite numbers"):
+        decode(frames_of(message), ALL, sizes)
 
 
 def test_the_largest_floats_are_numbers_like_others(sizes, draw_message):
@@ -126,9 +216,9 @@ def test_a_kind_that_may_not_come_this_way_is_refused_by_name():
         ({"kind": "nonsense"}, "found 'nonsense'"),
         ({"kind": 1}, "wanted a kind"),
         ({"kind": ["act"]}, "wanted a kind"),
-        ({"version": 1}, "wanted version 2, found 1"),
-        ({"version": True}, "wanted version 2, found True"),
-        ({"version": 2.0}, r"wanted version 2, found 2\.0"),
+        ({"version": 2}, "wanted version 3, found 2"),
+        ({"version": True}, "wanted version 3, found True"),
+        ({"version": 3.0}, r"wanted version 3, found 3\.0"),
         ({"scalars": [1, 0]}, "scalars: wanted 3, found 2"),
         ({"scalars": [1, 0, 7, 7]}, "scalars: wanted 3, found 4"),
         ({"scalars": [1, True, 7]}, "lane: wanted int, found bool"),
@@ -138,19 +228,23 @@ def test_a_kind_that_may_not_come_this_way_is_refused_by_name():
         ({"scalars": [1, "0", 7]}, "lane: wanted int, found str"),
         ({"scalars": [1, None, 7]}, "lane: wanted int, found NoneType"),
         ({"scalars": 3}, "a list of scalars"),
-        ({"shapes": []}, "arrays: wanted 1, found 1 frames and 0 shapes"),
-        ({"shapes": [[2], [2]]}, "found 1 frames and 2 shapes"),
-        ({"shapes": [2]}, "action: wanted 1 axes, found 2"),
-        ({"shapes": ["2"]}, "action: wanted"),
-        ({"shapes": [[2, 1]]}, r"action: wanted 1 axes, found \[2, 1\]"),
-        ({"shapes": [[True]]}, "found True"),
-        ({"shapes": [[2.0]]}, r"found 2\.0"),
-        ({"shapes": [["2"]]}, "found '2'"),
-        ({"shapes": [[-2]]}, "found -2"),
-        ({"shapes": [[1]]}, "action: wanted 1 bytes, found 2"),
-        ({"shapes": [[2**31 - 1]]}, "action: wanted 2147483647 bytes, found 2"),
-        ({"shapes": [[2**31]]}, "found 2147483648"),
-        ({"shapes": [[2**64 - 1]]}, "found 18446744073709551615"),
+        (
+            {"shapes": []},
+            "arrays: wanted 4 shapes and a frame for each, found 1 frames and 0 shapes",
+        ),
+        ({"shapes": [[2]]}, "found 1 frames and 1 shapes"),
+        ({"shapes": [[2], *OUT, None]}, "found 1 frames and 5 shapes"),
+        ({"shapes": [2, *OUT]}, "action: wanted 1 axes, found 2"),
+        ({"shapes": ["2", *OUT]}, "action: wanted"),
+        ({"shapes": [[2, 1], *OUT]}, r"action: wanted 1 axes, found \[2, 1\]"),
+        ({"shapes": [[True], *OUT]}, "found True"),
+        ({"shapes": [[2.0], *OUT]}, r"found 2\.0"),
+        ({"shapes": [["2"], *OUT]}, "found '2'"),
+        ({"shapes": [[-2], *OUT]}, "found -2"),
+        ({"shapes": [[1], *OUT]}, "action: wanted 1 bytes, found 2"),
+        ({"shapes": [[2**31 - 1], *OUT]}, "action: wanted 2147483647 bytes, found 2"),
+        ({"shapes": [[2**31], *OUT]}, "found 2147483648"),
+        ({"shapes": [[2**64 - 1], *OUT]}, "found 18446744073709551615"),
         ({"shapes": None}, "a list of shapes"),
     ],
     ids=lambda change: repr(change) if isinstance(change, dict) else "",
@@ -160,7 +254,9 @@ def test_a_header_says_what_its_message_has_and_nothing_else(changes, wrong):
         decode(repacked(ACT, **changes), ALL, {})
 
 
-@pytest.mark.parametrize("changes", [{"shapes": [[True]]}, {"shapes": [[2.0]]}], ids=repr)
+@pytest.mark.parametrize(
+    "changes", [{"shapes": [[True], *OUT]}, {"shapes": [[2.0], *OUT]}], ids=repr
+)
 def test_a_length_is_an_int_even_where_it_would_equal_the_runs(changes):
     length = changes["shapes"][0][0]
     with pytest.raises(ProtocolError, match="action: wanted"):
@@ -174,9 +270,7 @@ def test_a_length_is_an_int_even_where_it_would_equal_the_runs(changes):
 )
 def test_a_huge_shape_asks_for_no_memory(shape, draw_message):
     frames = frames_of(draw_message(Timestep))
-    shapes = [
-        list(array.shape) for array in vars(draw_message(Timestep)).values() if np.ndim(array)
-    ]
+    *_, shapes = msgpack.unpackb(frames[0])
     frames[1] = b""
     with pytest.raises(ProtocolError, match="wanted"):
         decode(repacked(frames, shapes=[shape, *shapes[1:]]), ALL, {})
@@ -189,7 +283,7 @@ def test_a_huge_shape_asks_for_no_memory(shape, draw_message):
         b"\xc1",
         b"\x94\xa3act",
         b"\x94\xa3\xff\xff\xff\x01\x90\x90",
-        b"\x93\xa3act\x01\x90",
+        b"\x93\xa3act\x03\x90",
         b"\x00",
         b"\xc0",
         b"\x90" * 2,
@@ -204,11 +298,11 @@ def test_a_huge_shape_asks_for_no_memory(shape, draw_message):
         b"\xdf\xff\xff\xff\xff",
         b"\x91" * 1000 + b"\xc0",
         b"\x91" * 65_535 + b"\xc0",
-        b"\x94\xa3act\x01\x90" + b"\x91" * 1000 + b"\xc0",
+        b"\x94\xa3act\x03\x90" + b"\x91" * 1000 + b"\xc0",
         b"\x94\xa3act" + b"\x91" * 1000 + b"\xc0\x90\x90",
-        b"\x94\xa3act\x01" + b"\x93\x00\x00" + b"\x91" * 1000 + b"\xc0\x91\x91\x02",
-        b"\x94\xa3act\x01\x93\x00\x00\x00" + b"\x91" * 1000 + b"\xc0",
-        b"\x94\xa3act\x01\x93\x00\x00\x00\x91\x91" + b"\x91" * 1000 + b"\xc0",
+        b"\x94\xa3act\x03" + b"\x93\x00\x00" + b"\x91" * 1000 + b"\xc0\x91\x91\x02",
+        b"\x94\xa3act\x03\x93\x00\x00\x00\x94" + b"\x91" * 1000 + b"\xc0" * 4,
+        b"\x94\xa3act\x03\x93\x00\x00\x00\x94\x91" + b"\x91" * 1000 + b"\xc0" * 4,
         bytes(65_537),
     ],
     ids=[

@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import RunSettings, load_run_file, override, section
+from ssd_wire.runfile import RunSettings, blaming, load_run_file, override, section
 
 
 @pytest.fixture
@@ -82,6 +82,12 @@ def test_a_missing_setting_and_one_within_a_list_are_named(load):
         section(load(""), "sweets", Sweets)
     with pytest.raises(RunFileError, match=r"\[sweets\] many\.1: .*integer.*, found 'x'"):
         section(load('[sweets]\nkind = "k"\nmany = [1, "x"]'), "sweets", Sweets)
+
+
+def test_what_proves_wrong_with_a_section_later_names_it_too():
+    told = r"^\[sweets\] many: wanted 1, found 2$"
+    with pytest.raises(RunFileError, match=told), blaming("sweets"):
+        raise ValueError("many: wanted 1, found 2")
 
 
 @pytest.mark.parametrize(

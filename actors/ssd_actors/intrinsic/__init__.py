@@ -1,0 +1,47 @@
+"""What an agent pays itself for what it did, by the name that the run file gives it."""
+
+from __future__ import annotations
+
+import pkgutil
+
+from ssd_actors.intrinsic.disclosed import BasicInfluence, CommunicationInfluence, UnderInfluence
+from ssd_actors.intrinsic.moa import MoaCommunicationInfluence, MoaInfluence
+from ssd_actors.intrinsic.reward import Intrinsic
+from ssd_influence.network import AgentShape
+from ssd_influence.roles import part_of
+from ssd_influence.settings import ExperimentSettings
+
+_INFLUENCES: dict[str, type[Intrinsic]] = {
+    "basic": BasicInfluence,
+    "communication": CommunicationInfluence,
+    "moa": MoaInfluence,
+    "moa_communication": MoaCommunicationInfluence,
+}
+
+
+def make_intrinsic(shape: AgentShape, experiment: ExperimentSettings) -> Intrinsic | None:
+    """The intrinsic reward of this agent; None where it has none.
+
+    Raises:
+        ValueError: one of the user's own cannot be loaded, or is no intrinsic reward.
+    """
+    part = part_of(experiment, shape.agent, shape.num_agents)
+    if part.is_told_policies:
+        return UnderInfluence(shape, part, experiment)
+    if not part.rewarded:
+        return None
+    kind = _INFLUENCES.get(experiment.influence) or _own(experiment.influence)
+    return kind(shape, part, experiment)
+
+
+def _own(name: str) -> type[Intrinsic]:
+    try:
+        found = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as fault:
+        raise ValueError(f"influence: {name!r} cannot be loaded: {fault}") from fault
+    if not (isinstance(found, type) and issubclass(found, Intrinsic)):
+        raise ValueError(
+            f"influence: wanted a class derived from ssd_actors.intrinsic.reward.Intrinsic,"
+            f" found {name} = {found!r:.200}"
+        )
+    return found

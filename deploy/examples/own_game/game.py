@@ -1,0 +1,27 @@
+"""All of the game but its rules, so that actors and learners know it without numba."""
+
+from __future__ import annotations
+
+from ssd_envs.games import BEAM_PARAMETERS, MOVES, Game
+
+MAP = """
+#############
+#+.........+#
+#...ooooo...#
+#..ooooooo..#
+#..ooooooo..#
+#..ooooooo..#
+#...ooooo...#
+#+.........+#
+#############
+"""
+
+COMMONS = Game(
+    actions=(*MOVES, "fire", "sow"),
+    symbols="#.+o",
+    drawing=MAP,
+    rules="own_game.rules:Commons",
+    parameters=BEAM_PARAMETERS,
+    own={"growth": 0.05, "sowing": 0.2},
+    defaults={"agents": 3, "horizon": 250},
+)

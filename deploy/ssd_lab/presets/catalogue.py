@@ -1,0 +1,60 @@
+"""What `ssd-train --list` shows: the presets by experiment, then by game."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from ssd_lab.plan import validate
+from ssd_lab.presets import load_preset, preset_names
+
+EXPERIMENTS = {
+    "Without influence": ("a3c", "prosocial", "inequity-averse"),
+    "I. Basic influence: some act first": ("visible-actions", "basic"),
+    "II. Communication": ("communication-baseline", "communication"),
+    "III. Models of other agents": ("moa-aux", "moa"),
+    "Beyond the paper": ("moa-communication",),
+}
+"""Heading → what follows the game in its presets' names, in order."""
+
+GAMES = ("cleanup", "harvest")
+OTHERS = "Other games"
+
+WIDTH = 80
+INDENT = "  "
+
+
+def catalogue(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """These presets under their headings; each stands under one, those of other games last."""
+    headed = {
+        heading: tuple(
+            name for game in GAMES for kind in kinds if (name := f"{game}-{kind}") in names
+        )
+        for heading, kinds in EXPERIMENTS.items()
+    }
+    placed = {name for group in headed.values() for name in group}
+    headed[OTHERS] = tuple(name for name in names if name not in placed)
+    return {heading: group for heading, group in headed.items() if group}
+
+
+def lines() -> Iterator[str]:
+    """Each preset with what it is and its place in the paper, in columns."""
+    names = preset_names()
+    column = len(INDENT) + max(map(len, names)) + 2
+    for number, (heading, group) in enumerate(catalogue(names).items()):
+        yield from [""] if number else []
+        yield heading
+        for name in group:
+            yield from _entry(name, column)
+
+
+def _entry(name: str, column: int) -> Iterator[str]:
+    preset = validate(load_preset(name)).preset
+    texts = [line for text in (preset.about, preset.paper) for line in _wrapped(text, column)]
+    labels = [INDENT + name] + [""] * (len(texts) - 1)
+    for label, text in zip(labels, texts, strict=True):
+        yield f"{label:<{column}}{text}"
+
+
+def _wrapped(text: str, column: int) -> list[str]:
+    return textwrap.wrap(text, WIDTH - column)

@@ -1,0 +1,189 @@
+"""A whole arena in one process: the real world and real actors, their messages carried in lists."""
+
+from collections import defaultdict, deque
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_actors.draft import SegmentShape
+from ssd_actors.lane import Lane
+from ssd_actors.mind import Mind
+from ssd_actors.world import World as WorldLine
+from ssd_envs.spec import GameSettings, game_spec
+from ssd_influence.network import AgentShape, make_network
+from ssd_lab.plan import validate
+from ssd_wire.codec import encode
+from ssd_wire.messages import Join
+from ssd_wire.weights import Weights
+from ssd_world.cli import compile_kernels, make_world
+from ssd_world.episodes import Arena as Place
+
+FINGERPRINT = "this run"
+ORCHARD = """
+#########
+#+..o..+#
+#..+oo.o#
+#+o..+o+#
+#########
+"""
+
+
+class Line:
+    """An actor's line to the world, and its end in the world."""
+
+    dropped = 0
+
+    def __init__(self, arena, agent):
+        self._arrived = arena.arrived
+        self._agent = agent
+        self.here = deque()
+
+    def send(self, frames):
+        self._arrived.append((str(self._agent).encode(), [bytes(frame) for frame in frames]))
+        return True
+
+    def receive(self):
+        while self.here:
+            yield self.here.popleft()
+
+
+class Player:
+    """One agent: its mind with the weights it keeps, its lane, and all that it saw and did."""
+
+    def __init__(self, arena, agent, opinion):
+        plan, spec = arena.plan, game_spec(arena.plan.game)
+        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+        noise = torch.Generator().manual_seed(100 + agent)
+        self.agent = agent
+        self.mind = Mind(shape, plan.network, plan.experiment, plan.run.games, noise)
+        self.weights = _weights(self.mind, agent, opinion, plan)
+        draft = SegmentShape.of(plan.run, spec, plan.experiment, self.mind.network.state_size)
+        self.lane = Lane(0, self.mind, draft)
+        sizes = {
+            "T": plan.run.segment,
+            "B": plan.run.games,
+            "N": spec.num_agents,
+            "W": spec.view,
+            "P": len(spec.palette),
+            "A": spec.num_actions,
+            **self.mind.axes,
+        }
+        self.line = Line(arena, agent)
+        join = Join(agent, 1 + agent, FINGERPRINT)
+        self.world = WorldLine(self.line, join, 1, sizes, lambda: arena.now)
+        self.shown, self.acts, self.segments = [], [], []
+
+    def live(self):
+        """Answer all timesteps that are here."""
+        for seen in self.world.timesteps():
+            if seen.world != self.lane.world:
+                self.lane.enter(seen.world)
+            if (finished := self.lane.reckon(seen)) is not None:
+                seq = len(self.segments) + 1
+                made = finished.draft.finish(1, seq, 0, finished.last_actions)
+                self.segments.append(made)
+            if self.lane.wants_segment:
+                self.lane.begin_segment(seen, self.weights)
+            act = self.lane.act(seen)
+            self.shown.append(seen)
+            self.acts.append(act)
+            self.world.act(act)
+
+    def of_segments(self, name):
+        """[T·segments, …] what all segments say, one after the other."""
+        return np.concatenate([getattr(segment, name) for segment in self.segments])
+
+
+def _weights(mind, agent, opinion, plan):
+    """Of a network that is not near uniform, as a new one is."""
+    state = torch.get_rng_state()
+    torch.manual_seed(1000 + agent)
+    network = make_network(mind.shape, plan.network, plan.experiment)
+    torch.set_rng_state(state)
+    with torch.no_grad():
+        network.policy.logits.weight.mul_(opinion)
+        if network.policy.communication is not None:
+            network.policy.communication.logits.weight.mul_(opinion)
+        if network.moa is not None:
+            network.moa.logits.weight.mul_(opinion)
+        network.policy.lstm.weight_ih_l0.mul_(3)  # what others do and say makes a difference
+    tensors = {name: w.detach().numpy() for name, w in network.named_parameters()}
+    return Weights(1, 1, 0, tensors)
+
+
+class Arena:
+    """All of it: `play` lets so many ticks pass."""
+
+    dropped = 0  # the world's door is this very object
+
+    def __init__(self, plan, opinion=300.0):
+        self.plan = plan
+        self.now = 0.0
+        self.arrived = deque()
+        self.frames = defaultdict(list)  # by agent: all that ever reached it
+        self.players = [Player(self, agent, opinion) for agent in range(plan.game.agents)]
+        place = Place(plan.run.seed, 0, 7)
+        self.world = make_world(
+            self, plan.run, plan.game, plan.experiment, FINGERPRINT, place, None
+        )
+        self.world.clock = lambda: self.now
+
+    def send(self, peer, message):
+        frames = [bytes(frame) for frame in encode(message)]
+        self.frames[int(peer)].append(frames)
+        self.players[int(peer)].line.here.append(frames)
+        return True
+
+    def receive(self):
+        while self.arrived:
+            yield self.arrived.popleft()
+
+    def play(self, ticks):
+        """Until every agent has acted in so many ticks."""
+        for _ in range(10 * ticks):
+            for player in self.players:
+                if len(player.acts) < ticks:
+                    player.live()
+            if all(len(player.acts) == ticks for player in self.players):
+                return self
+            self._serve()
+        raise AssertionError("the arena stands still")
+
+    def _serve(self):
+        stop = SimpleNamespace(requested=False)
+
+        def wait(_seconds):
+            stop.requested = not self.arrived
+
+        self.world.serve(stop, SimpleNamespace(wait=wait))
+
+
+SMALL = {
+    "preset": {"name": "small"},
+    "run": {"games": 4, "segment": 5, "lanes": 1, "seed": 3},
+    "game": {"name": "harvest", "agents": 4, "horizon": 10, "map": ORCHARD},
+    "network": {"conv_channels": 2, "hidden": 13, "lstm": 12, "moa_lstm": 14},
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled():
+    compile_kernels(GameSettings(name="harvest"))
+
+
+@pytest.fixture(scope="session")
+def small_plan():
+    """A small plan of 4 agents, with whatever the test wants otherwise, section by section."""
+
+    def make(**sections):
+        names = {*SMALL, *sections}
+        return validate({name: SMALL.get(name, {}) | sections.get(name, {}) for name in names})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def arena():
+    return Arena

@@ -1,0 +1,147 @@
+"""What holds for every experiment: each preset lives and learns in one process, in small."""
+
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_lab.plan import validate
+from ssd_lab.presets import load_preset, preset_names
+from ssd_learner.batch import collate
+from ssd_learner.trainer import Trainer
+from ssd_wire.runfile import override
+
+TICKS = 22  # four segments of 5 steps and two ticks: two episodes of 10 steps in every game
+SMALL = (
+    "run.games=3",
+    "run.segment=5",
+    "run.lanes=1",
+    "game.horizon=10",
+    "network.lstm=24",
+    "network.moa_lstm=28",
+)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module", params=preset_names())
+def plan(request):
+    return validate(override(load_preset(request.param), SMALL))
+
+
+@pytest.fixture(scope="module")
+def played(plan, arena):
+    return arena(plan).play(TICKS)
+
+
+def trainer_of(plan, player):
+    """The agent's learner, at the weights that the agent acted with."""
+    sections = plan.network, plan.experiment, plan.learning
+    trainer = Trainer(player.mind.shape, *sections, CPU, plan.run.seed)
+    for name, parameter in trainer.network.named_parameters():
+        parameter.data.copy_(torch.from_numpy(player.weights.tensors[name].copy()))
+    return trainer
+
+
+def test_every_agent_hands_in_all_that_it_lived(played):
+    assert [len(player.segments) for player in played.players] == [4] * len(played.players)
+    assert all(segment.first[1:].any() for p in played.players for segment in p.segments[::2])
+
+
+def test_the_learner_finds_what_was_chosen_as_likely_as_the_actor_did(plan, played):
+    for player in played.players:
+        trainer = trainer_of(plan, player)
+        for segment in player.segments:
+            batch = collate([segment], CPU)
+            with torch.no_grad():
+                unroll = trainer.network.unroll(
+                    batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+                )
+            k = player.agent
+            chosen = [(unroll.policy_logits, batch.actions[1:-1, :, k], segment.log_prob)]
+            if segment.symbols is not None:
+                said = batch.symbols[1:, :, k]
+                chosen.append((unroll.symbol_logits, said, segment.symbol_log_prob))
+            for logits, choice, wanted in chosen:
+                log_policy = logits[:-1].log_softmax(-1)
+                found = log_policy.gather(-1, choice.unsqueeze(-1)).squeeze(-1).numpy()
+                assert found == pytest.approx(wanted, abs=2e-5)
+
+
+def test_every_weight_learns_and_every_loss_is_finite(plan, played):
+    for player in played.players:
+        trainer = trainer_of(plan, player)
+        before = {name: w.detach().clone() for name, w in trainer.network.named_parameters()}
+        report = trainer.learn(collate(player.segments, CPU))
+        assert all(map(np.isfinite, astuple(report)))
+        for name, weight in trainer.network.named_parameters():
+            assert not torch.equal(weight, before[name]), name
+
+
+def test_a_learner_goes_on_from_its_state_as_if_nothing_had_happened(plan, played):
+    player = played.players[-1]
+    one, other = (trainer_of(plan, player) for _ in range(2))
+    one.learn(collate(player.segments[:2], CPU))
+    kept = {name: tensor.clone() for name, tensor in one.state().items()}
+    other.restore(kept, one.own_steps, one.version)
+    for trainer in (one, other):
+        trainer.learn(collate(player.segments[2:], CPU))
+    assert one.own_steps == other.own_steps
+    for (name, mine), theirs in zip(
+        one.network.named_parameters(), other.network.parameters(), strict=True
+    ):
+        assert torch.equal(mine, theirs), name
+
+
+def test_influence_is_rewarded_where_the_part_says_so_and_nowhere_else(plan, played):
+    for player in played.players:
+        influence = player.of_segments("influence")
+        part = player.mind.part
+        assert np.isfinite(influence).all()
+        assert influence.any() == (part.rewarded or part.is_told_policies)
+        if plan.experiment.divergence != "pmi":
+            assert influence.min() > -1e-6
+        if plan.experiment.influence.startswith(("moa", "communication")):
+            assert not influence[player.of_segments("first")[_steps(player)]].any()
+
+
+def _steps(player):
+    """Where, among the T+1 firsts of each segment, those stand that follow a step: 1 … T."""
+    length = len(player.segments[0].first)
+    return np.arange(len(player.segments) * length) % length > 0
+
+
+def test_nobody_is_told_what_the_experiment_does_not_tell_it(plan, played):
+    disclosed = plan.experiment.influence in ("basic", "communication")
+    for player in played.players:
+        for seen in player.shown:
+            assert (seen.rewards is not None) == (plan.experiment.reward != "own")
+            assert (seen.symbols is not None) == (plan.experiment.symbols > 0)
+            assert disclosed or (seen.responses is None and seen.policies is None)
+            assert (seen.leaders is not None) == bool(player.mind.part.follows)
+
+
+def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(plan, played):
+    kind = plan.experiment.reward
+    if kind == "own":
+        assert all(segment.shaped is None for p in played.players for segment in p.segments)
+        return
+    earned = np.stack([p.of_segments("reward") for p in played.players], -1)  # [steps, B, N]
+    firsts = np.concatenate([segment.first[1:] for segment in played.players[0].segments])
+    agents = len(played.players)
+    smooth = np.zeros_like(earned[0])
+    for step, first in enumerate(firsts):
+        smooth = plan.experiment.smoothing * smooth + earned[step]
+        for player in played.players:
+            k = player.agent
+            others = [i for i in range(agents) if i != k]
+            if kind == "prosocial":
+                wanted = earned[step, :, k] + 0.85 * earned[step][:, others].sum(1)
+            else:
+                behind = sum(np.maximum(smooth[:, i] - smooth[:, k], 0) for i in others)
+                ahead = sum(np.maximum(smooth[:, k] - smooth[:, i], 0) for i in others)
+                fair = 5 * behind / (agents - 1) + 0.05 * ahead / (agents - 1)
+                wanted = earned[step, :, k] - fair
+            assert player.of_segments("shaped")[step] == pytest.approx(wanted, rel=1e-5, abs=1e-5)
+        smooth[first] = 0
+    assert earned.any()
