@@ -6,13 +6,17 @@ PRESET ?= cleanup-moa
 STEPS ?=
 ARGS ?=
 
-.PHONY: train test check format bench clean
+.PHONY: train test conformance check format bench clean
 
 train: $(VENV)/ready
 	$(BIN)/ssd-train $(PRESET) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest $(ARGS)
+
+# Every preset is trained and gone on with, from the command line: minutes, so not a test of the suite.
+conformance: $(VENV)/ready
+	$(BIN)/python -m pytest tests/conformance/every_preset.py $(ARGS)
 
 # The same checks everywhere: here, in pre-commit and in CI.
 check: $(VENV)/ready

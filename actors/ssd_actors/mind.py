@@ -144,4 +144,5 @@ class Mind:
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Log-probabilities over the last axis."""
     below = logits - logits.max(-1, keepdims=True)
-    return below - np.log(np.exp(below).sum(-1, keepdims=True))
+    normalised: NDArray[np.float32] = below - np.log(np.exp(below).sum(-1, keepdims=True))
+    return normalised

@@ -117,12 +117,12 @@ def test_new_weights_count_once_they_are_taken_over(make_network, make_shape, ma
     assert (logits() == logits()).all()
 
 
-@pytest.mark.parametrize("place", range(24))
+@pytest.mark.parametrize("place", range(26))
 def test_a_weight_that_is_no_number_is_not_hidden(make_network, make_shape, make_segment, place):
     network = make_network(symbols=SYMBOLS)
     segment = make_segment(network, make_shape())
     names = [name for name, _ in network.named_parameters() if ".value." not in name]
-    assert len(names) == 24
+    assert len(names) == 26
     with torch.no_grad():
         network.get_parameter(names[place]).fill_(float("nan"))
     life = Inference(network, GAMES)

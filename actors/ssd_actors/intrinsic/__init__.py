@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pkgutil
-
 from ssd_actors.intrinsic.disclosed import BasicInfluence, CommunicationInfluence, UnderInfluence
 from ssd_actors.intrinsic.moa import MoaCommunicationInfluence, MoaInfluence
 from ssd_actors.intrinsic.reward import Intrinsic
 from ssd_influence.network import AgentShape
+from ssd_influence.own import own_class
 from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings
 
-_INFLUENCES: dict[str, type[Intrinsic]] = {
+_OURS: dict[str, type[Intrinsic]] = {
     "basic": BasicInfluence,
     "communication": CommunicationInfluence,
     "moa": MoaInfluence,
@@ -30,18 +29,5 @@ def make_intrinsic(shape: AgentShape, experiment: ExperimentSettings) -> Intrins
         return UnderInfluence(shape, part, experiment)
     if not part.rewarded:
         return None
-    kind = _INFLUENCES.get(experiment.influence) or _own(experiment.influence)
+    kind = _OURS.get(experiment.influence) or own_class(experiment.influence, Intrinsic)
     return kind(shape, part, experiment)
-
-
-def _own(name: str) -> type[Intrinsic]:
-    try:
-        found = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError, ValueError) as fault:
-        raise ValueError(f"influence: {name!r} cannot be loaded: {fault}") from fault
-    if not (isinstance(found, type) and issubclass(found, Intrinsic)):
-        raise ValueError(
-            f"influence: wanted a class derived from ssd_actors.intrinsic.reward.Intrinsic,"
-            f" found {name} = {found!r:.200}"
-        )
-    return found

@@ -359,10 +359,24 @@ def test_no_learner_ever_has_a_segment_that_the_ledger_knows_not_of(stage, tmp_p
     assert account["made"] == stage.actor.teacher.outbox.made
 
 
-@pytest.mark.parametrize("message", [Timestep, Segment])
-def test_of_others_an_actor_is_told_and_tells_only_what_they_did_and_whom_it_saw(message):
-    about_all = {field.name for field in layout(message).arrays if ("N", 0) in field.axes}
-    assert about_all == {"actions", "visible"}
+@pytest.mark.parametrize(
+    ("message", "always", "where_needed"),
+    [
+        (
+            Timestep,
+            {"actions", "visible"},
+            {"symbols", "leaders", "policies", "responses", "rewards"},
+        ),
+        (Segment, {"actions", "visible"}, {"symbols"}),
+    ],
+)
+def test_of_others_an_actor_is_told_and_tells_what_they_did_whom_it_saw_and_more_only_where_needed(
+    message, always, where_needed
+):
+    others = {(axis, 0) for axis in "NLQJR"}
+    about_others = [field for field in layout(message).arrays if others & set(field.axes)]
+    assert {field.name for field in about_others if not field.where} == always
+    assert {field.name for field in about_others if field.where} == where_needed
 
 
 def test_metrics_read_the_actor_s_state(stage):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import zmq
 
 import ssd_wire
 from ssd_envs.spec import GameSettings
+from ssd_influence.roles import axes, part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire import codec, endpoints, fields
 from ssd_wire.codec import decode, encode
@@ -54,7 +56,8 @@ def described(kind):
         axes = ", ".join(f"{axis}+{more}" if more else axis for axis, more in field.axes)
         bounded = field.below and field.dtype == np.uint8
         bound = f" < {field.below}" if bounded else ""
-        yield field.name, f"{field.dtype} [{axes}]{bound}"
+        presence = f"; if {field.where}" if field.where else ""
+        yield field.name, f"{field.dtype} [{axes}]{bound}{presence}"
 
 
 def test_the_page_describes_every_message_in_order():
@@ -74,7 +77,8 @@ def test_the_page_describes_every_field_in_order_with_its_type_and_axes(kind):
 def test_the_page_names_every_axis():
     named = {row[0] for row in rows(part("Messages as bytes")) if len(row) == 3}
     arrays = [field for kind in MESSAGES.values() for field in layout(kind).arrays]
-    used = {axis for field in arrays for axis, _ in field.axes} | {field.below for field in arrays}
+    used = {axis for field in arrays for axis, _ in field.axes}
+    used |= {field.below for field in arrays} | {field.where for field in arrays}
     assert named == {axis for axis in used if axis.isupper()}
 
 
@@ -83,6 +87,31 @@ def test_the_example_of_an_act_is_its_bytes():
     act = Act(world=1, lane=0, tick=7, action=np.array([4, 8], np.uint8))
     assert [bytes(frame) for frame in encode(act)] == frames
     assert decode(frames, (Act,), {"B": 2, "A": 9}).action.tolist() == [4, 8]
+
+
+def test_the_example_of_an_act_that_discloses_is_its_bytes():
+    [header] = hex_blocks(part("Another"))
+    symbol, responses = np.array([2, 0], np.uint8), np.full((2, 1, 3, 9), -np.log(9), np.float32)
+    act = Act(1, 0, 7, np.array([4, 8], np.uint8), symbol, responses=responses)
+    frames = [bytes(frame) for frame in encode(act)]
+    told = re.findall(r"then (?:(\d+) times )?`([0-9a-f ]+)`", part("Another"))
+    assert frames == [header, *(int(times or 1) * bytes.fromhex(one) for times, one in told)]
+
+
+def test_the_page_is_of_the_version_that_is_spoken():
+    told = re.findall(r"protocol version (\d+)|: int, (\d+)\.|`\[\"weights\", (\d+),", PAGE)
+    assert len(told) == 3
+    assert {int("".join(one)) for one in told} == {codec.PROTOCOL_VERSION}
+
+
+def test_the_page_tells_how_long_the_axes_of_each_part_are():
+    examples = [row for row in rows(part("Parts")) if len(row) == 10]
+    assert len(examples) >= 10
+    for settings, agent, *lengths in examples:
+        experiment = ExperimentSettings(**tomllib.loads("\n".join(re.findall("`(.*?)`", settings))))
+        found = axes(part_of(experiment, int(agent), 4), experiment, 9)
+        told = dict(zip("VLQDKJCR", map(int, lengths), strict=True))
+        assert found == told, (settings, agent)
 
 
 def test_the_example_of_weights_is_its_bytes():

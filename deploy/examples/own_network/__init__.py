@@ -1,0 +1,1 @@
+"""A network of one's own: a second convolution under the policy and the model of others."""

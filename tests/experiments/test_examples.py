@@ -1,0 +1,106 @@
+"""The documented examples of what a user may bring along live and learn as all others do."""
+
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_lab.plan import validate
+from ssd_lab.presets import load_preset
+from ssd_learner.batch import collate
+from ssd_learner.trainer import Trainer
+from ssd_wire.errors import RunFileError
+from ssd_wire.runfile import blaming, override
+
+EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
+RUN_FILES = sorted(EXAMPLES.glob("*/run.toml"))
+SMALL = ("run.games=3", "run.segment=5", "game.horizon=10", "network.lstm=24")
+CPU = torch.device("cpu")
+
+
+def plan_of(path):
+    return validate(override(load_preset(str(path)), SMALL))
+
+
+@pytest.fixture(scope="module", params=RUN_FILES, ids=[path.parent.name for path in RUN_FILES])
+def plan(request):
+    return plan_of(request.param)
+
+
+@pytest.fixture(scope="module")
+def played(plan, arena):
+    return arena(plan).play(22)
+
+
+def test_each_extension_point_has_an_example():
+    named = [
+        plan_of(path).sections()[section][key]
+        for path, (section, key) in zip(
+            RUN_FILES,
+            [("game", "name"), ("network", "kind"), ("experiment", "influence")],
+            strict=True,
+        )
+    ]
+    assert all(":" in name for name in named)
+
+
+def test_an_example_learns(plan, played):
+    for player in played.players:
+        trainer = Trainer(
+            player.mind.shape, plan.network, plan.experiment, plan.learning, CPU, seed=1
+        )
+        report = trainer.learn(collate(player.segments, CPU))
+        assert all(map(np.isfinite, astuple(report)))
+        assert report.influence > 0
+
+
+def test_its_learner_finds_its_actions_as_likely_as_its_actor_did(played):
+    for player in played.players:
+        for segment in player.segments:
+            batch = collate([segment], CPU)
+            with torch.no_grad():
+                unroll = player.mind.network.unroll(
+                    batch.pixels, batch.first_host, batch.actions, batch.state
+                )
+            log_policy = unroll.policy_logits[:-1].log_softmax(-1)
+            own = batch.actions[1:-1, :, player.agent, None]
+            found = log_policy.gather(-1, own).squeeze(-1).numpy()
+            assert found == pytest.approx(segment.log_prob, abs=1e-5)
+
+
+def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(arena):
+    played = arena(plan_of(EXAMPLES / "own_reward" / "run.toml")).play(22)
+    player = played.players[0]
+    for segment in player.segments:
+        batch = collate([segment], CPU)
+        with torch.no_grad():
+            unroll = player.mind.network.unroll(
+                batch.pixels, batch.first_host, batch.actions, batch.state
+            )
+        log_p = unroll.moa_logits.log_softmax(-1).numpy()  # [T, B, J, A]
+        for t, b in np.ndindex(segment.influence.shape):
+            seen = [j for j in player.mind.part.others if segment.visible[t, b, j]]
+            places = [player.mind.part.others.index(j) for j in seen]
+            told = [
+                -log_p[t, b, p, segment.actions[t + 2, b, j]]
+                for p, j in zip(places, seen, strict=True)
+            ]
+            wanted = np.mean(told) if told and not segment.first[t + 1, b] else 0.0
+            assert segment.influence[t, b] == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "fault"),
+    [
+        ("experiment.influence='nowhere.at:All'", r"nowhere\.at:All: wanted a subclass of Intr"),
+        ("experiment.influence='ssd_wire.codec:encode'", "wanted a subclass of Intrinsic, found"),
+        ("network.kind='ssd_wire.codec:Nothing'", "wanted a subclass of AgentNetwork, found"),
+    ],
+)
+def test_what_cannot_be_loaded_is_named(arena, assignment, fault):
+    path = EXAMPLES / "own_reward" / "run.toml"
+    plan = validate(override(load_preset(str(path)), [*SMALL, assignment]))
+    with pytest.raises(RunFileError, match=fault), blaming("experiment"):
+        arena(plan)
