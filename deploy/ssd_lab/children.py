@@ -17,12 +17,13 @@ from typing import Protocol
 from ssd_lab.nursery import LARGEST_PACKET, READY
 from ssd_lab.roster import Program
 from ssd_lab.rundir import RunDir
+from ssd_wire.process import CONFIGURATION_ERROR
 
 TAIL_LINES = 20
 TAIL_BYTES = 16_384
 PRELOAD = "ssd_lab.preload"
 ROLE = "nursery"
-PATIENCE = 10.0  # seconds that the nursery process, once it has loaded, has for its answer
+PATIENCE = 10.0  # seconds that the nursery process has for its answer, or to end
 HOPELESS = 3  # deaths in a row, of a process before it was up, of the nursery before it forked one
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _SET_CHILD_SUBREAPER = 36  # of prctl(2)
@@ -207,13 +208,22 @@ class Nursery:
 
     def _open_again(self, failed: bool) -> None:
         self._channel.close()
-        self._process.kill()
-        self._process.wait()
+        code = self._ended()
         self._up = False
         self._failures += failed
+        if code == CONFIGURATION_ERROR:
+            self._failures = HOPELESS
+            raise RunFailedError(ROLE, "cannot use the run file")
         if self._failures >= HOPELESS:
             raise RunFailedError(ROLE, f"ended, {HOPELESS} times before it had started a process")
         self._open()
+
+    def _ended(self) -> int:
+        """The exit code of a nursery process that has let go of its channel, or does not answer."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(PATIENCE)
+        self._process.kill()
+        return self._process.wait()
 
     def _entry(self, role: str) -> Path:
         return self._run_dir.processes / f"{role}.json"

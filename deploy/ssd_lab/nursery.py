@@ -26,6 +26,8 @@ from pathlib import Path
 
 from setproctitle import setproctitle, setthreadtitle
 
+from ssd_wire.process import reports_errors
+
 READY = b"ready"
 LARGEST_PACKET = 1 << 16
 
@@ -55,13 +57,19 @@ def main(channel: socket.socket, preload: str, run_file: Path) -> None:
     """
     entitle(["ssd-nursery", str(run_file.parent)])
     gc.disable()  # until a fork: a collection writes to the memory of all it looks at
-    importlib.import_module(preload).preload(run_file)
+    load(preload, run_file)
     gc.collect()
     gc.freeze()
     channel.send(READY)
     order = serve(channel)
     if order is not None:
         become(order)
+
+
+@reports_errors
+def load(preload: str, run_file: Path) -> None:
+    """Load what this run's processes need; what is wrong with its run file ends this process."""
+    importlib.import_module(preload).preload(run_file)
 
 
 def serve(channel: socket.socket) -> Order | None:

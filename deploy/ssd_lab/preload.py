@@ -20,7 +20,7 @@ from ssd_influence.network import AgentShape
 from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_influence.sight import compile_kernels
-from ssd_wire.runfile import load_run_file, section
+from ssd_wire.runfile import blaming, load_run_file, section
 
 
 def preload(run_file: Path) -> None:
@@ -38,7 +38,9 @@ def preload(run_file: Path) -> None:
     experiment = section(sections, "experiment", ExperimentSettings)
     for agent in _one_of_each_part(experiment, spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
-        rehearse(Mind(shape, network, experiment, 1, torch.Generator()))
+        with blaming("experiment"):
+            mind = Mind(shape, network, experiment, 1, torch.Generator())
+        rehearse(mind)
     torch.optim.RMSprop([torch.zeros(1, requires_grad=True)])  # imports another 800 modules
 
 

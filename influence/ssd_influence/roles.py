@@ -92,31 +92,34 @@ def _influencers_and_influencees(
     experiment: ExperimentSettings, num_agents: int
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Both without the plain; disjoint where agents act in turn."""
-    everyone = range(num_agents)
-    if experiment.leaders:
-        if experiment.leaders >= num_agents:
-            raise ValueError(
-                f"leaders: wanted 1 to {num_agents - 1} of {num_agents} agents,"
-                f" found {experiment.leaders}"
-            )
-        return tuple(everyone[: experiment.leaders]), tuple(everyone[experiment.leaders :])
-    if not experiment.roles:
-        return tuple(everyone), tuple(everyone)
-    if len(experiment.roles) != num_agents:
-        found = len(experiment.roles)
-        raise ValueError(f"roles: wanted one for each of {num_agents} agents, found {found}")
-    cast = {
-        role: tuple(agent for agent in everyone if experiment.roles[agent] == role)
-        for role in ("influencer", "influencee")
-    }
-    if experiment.agents_act_in_turn and not (cast["influencer"] and cast["influencee"]):
+    everyone = tuple(range(num_agents))
+    if experiment.roles:
+        return _cast(experiment, num_agents)
+    if not experiment.leaders:
+        return everyone, everyone
+    if experiment.leaders >= num_agents:
         raise ValueError(
-            f"roles: wanted at least one influencer and one influencee,"
-            f" found {', '.join(experiment.roles)}"
+            f"leaders: wanted 1 to {num_agents - 1} of {num_agents} agents,"
+            f" found {experiment.leaders}"
         )
-    if experiment.agents_act_in_turn:
-        return cast["influencer"], cast["influencee"]
-    return cast["influencer"], tuple(sorted(cast["influencer"] + cast["influencee"]))
+    return everyone[: experiment.leaders], everyone[experiment.leaders :]
+
+
+def _cast(
+    experiment: ExperimentSettings, num_agents: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Influencers and influencees by the run file's roles."""
+    roles = experiment.roles
+    if len(roles) != num_agents:
+        raise ValueError(f"roles: wanted one for each of {num_agents} agents, found {len(roles)}")
+    influencers = tuple(agent for agent in range(num_agents) if roles[agent] == "influencer")
+    influencees = tuple(agent for agent in range(num_agents) if roles[agent] == "influencee")
+    if not experiment.agents_act_in_turn:
+        return influencers, tuple(sorted(influencers + influencees))
+    if not (influencers and influencees):
+        found = ", ".join(roles)
+        raise ValueError(f"roles: wanted at least one influencer and one influencee, found {found}")
+    return influencers, influencees
 
 
 def _without(agent: int, agents: tuple[int, ...]) -> tuple[int, ...]:

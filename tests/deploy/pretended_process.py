@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+from ssd_wire.errors import RunFileError
 from ssd_wire.process import announce
 from ssd_wire.stop import Stop
 
@@ -20,6 +21,8 @@ def preload(_run_file: Path) -> None:
     match os.environ.get("PRETENDED_PRELOAD"):
         case "fails":
             raise ModuleNotFoundError("No module named 'torch'")
+        case "refuses":
+            raise RunFileError("[experiment] nowhere.at:All: wanted a reward, found none")
         case "starts a thread":
             threading.Thread(target=threading.Event().wait, daemon=True).start()
         case "uses a GPU":

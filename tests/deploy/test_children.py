@@ -213,6 +213,16 @@ def test_a_nursery_that_cannot_fork_ends_the_run_with_its_words(
     nursery.close()
 
 
+def test_a_run_file_that_cannot_be_used_ends_the_run_at_once_and_says_why(run_dir, monkeypatch):
+    monkeypatch.setenv("PRETENDED_PRELOAD", "refuses")
+    nursery = Nursery(run_dir, PRETENDED)
+    with pytest.raises(RunFailedError, match="nursery cannot use the run file") as failed:
+        until(lambda: start(nursery, program(run_dir.root)))
+    why = "error: [experiment] nowhere.at:All: wanted a reward, found none"
+    assert nursery.last_words(failed.value.role) == why
+    nursery.close()
+
+
 def test_nothing_is_left_of_a_nursery_that_was_closed(run_dir):
     nursery = Nursery(run_dir, PRETENDED)
     child = start_and_see_up(nursery, program(run_dir.root))

@@ -69,7 +69,7 @@ def test_resume_takes_what_agrees_with_the_run(plan, preset, assignments):
 @pytest.mark.parametrize(
     ("preset", "assignments", "named"),
     [
-        ("cleanup-moa-aux", [], r"\[experiment\] moa: wanted 'influence', found 'auxiliary'"),
+        ("cleanup-moa-aux", [], r"\[experiment\] influence: wanted 'moa', found 'off'"),
         ("harvest-moa", [], r"\[game\] name: wanted 'cleanup', found 'harvest'"),
         (None, ["run.seed=2"], r"\[run\] seed: wanted 1, found 2"),
         ("cleanup-moa", ["learning.gamma=0.9"], r"\[learning\] gamma: wanted 0.99, found 0.9"),

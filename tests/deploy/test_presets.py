@@ -4,8 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from ssd_lab.plan import validate
-from ssd_lab.presets import load_preset, preset_names
-from ssd_lab.presets.catalogue import catalogue
+from ssd_lab.presets import catalogue, load_preset, preset_names
 from ssd_lab.train import main
 from ssd_wire.errors import RunFileError
 
@@ -241,9 +240,13 @@ def test_the_list_shows_each_preset_once_with_a_line_and_its_place_in_the_paper(
     assert f"{preset.about} {preset.paper}" in " ".join(shown.split())
 
 
-def test_the_list_stands_in_columns_on_a_terminal_of_80():
-    lines = listed()
-    assert max(map(len, lines)) <= 80
+def test_the_list_fits_a_terminal_of_80_and_narrower_ones():
+    assert max(map(len, listed())) <= 80
+    assert max(map(len, catalogue.lines(60))) <= 60
+
+
+def test_the_list_stands_in_columns():
+    lines = [*listed(), *catalogue.lines(60)]
     entries = [line for line in lines if line.startswith("  ")]
     column = len(max(preset_names(), key=len)) + 4
     assert all(line[column - 1] == " " and line[column] != " " for line in entries)
@@ -251,7 +254,7 @@ def test_the_list_stands_in_columns_on_a_terminal_of_80():
 
 def test_presets_are_listed_by_experiment_and_then_by_game():
     drawn = ("cleanup-a3c", "cleanup-basic", "harvest-a3c", "harvest-basic", "harvest-moa", "pond")
-    assert list(catalogue(drawn).values()) == [
+    assert list(catalogue.by_experiment(drawn).values()) == [
         ("cleanup-a3c", "harvest-a3c"),
         ("cleanup-basic", "harvest-basic"),
         ("harvest-moa",),

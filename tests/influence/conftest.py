@@ -60,6 +60,7 @@ def make_network(make_shape: Callable[..., AgentShape]) -> Callable[..., AgentNe
                 network.moa.logits.weight.mul_(100)
             if network.policy.communication is not None:
                 network.policy.communication.logits.weight.mul_(100)
+                network.policy.communication.embedding.bias.normal_()
         return network
 
     return make

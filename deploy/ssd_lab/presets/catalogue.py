@@ -20,11 +20,10 @@ EXPERIMENTS = {
 GAMES = ("cleanup", "harvest")
 OTHERS = "Other games"
 
-WIDTH = 80
 INDENT = "  "
 
 
-def catalogue(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def by_experiment(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """These presets under their headings; each stands under one, those of other games last."""
     headed = {
         heading: tuple(
@@ -37,24 +36,21 @@ def catalogue(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     return {heading: group for heading, group in headed.items() if group}
 
 
-def lines() -> Iterator[str]:
-    """Each preset with what it is and its place in the paper, in columns."""
+def lines(width: int = 80) -> Iterator[str]:
+    """Each preset with what it is and its place in the paper, in columns of so wide a terminal."""
     names = preset_names()
     column = len(INDENT) + max(map(len, names)) + 2
-    for number, (heading, group) in enumerate(catalogue(names).items()):
+    for number, (heading, group) in enumerate(by_experiment(names).items()):
         yield from [""] if number else []
         yield heading
         for name in group:
-            yield from _entry(name, column)
+            yield from _entry(name, column, width)
 
 
-def _entry(name: str, column: int) -> Iterator[str]:
+def _entry(name: str, column: int, width: int) -> Iterator[str]:
     preset = validate(load_preset(name)).preset
-    texts = [line for text in (preset.about, preset.paper) for line in _wrapped(text, column)]
+    wrapped = (textwrap.wrap(text, width - column) for text in (preset.about, preset.paper))
+    texts = [line for text in wrapped for line in text]
     labels = [INDENT + name] + [""] * (len(texts) - 1)
     for label, text in zip(labels, texts, strict=True):
         yield f"{label:<{column}}{text}"
-
-
-def _wrapped(text: str, column: int) -> list[str]:
-    return textwrap.wrap(text, WIDTH - column)
