@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from ssd_actors.mind import Mind
-from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.network import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_lab.trajectories import play_out
 from ssd_learner.checkpoint import CheckpointError, newest_checkpoint, read_checkpoint
 from ssd_wire.messages import Timestep
 from ssd_wire.runfile import load_run_file, section
@@ -101,24 +101,14 @@ def play(
     """Let agents play one episode in each of B games.
 
     Args:
-        agents: All N of a game, each with a memory of B games.
+        agents: All N of a game, each for B games; whatever they remember counts for nothing.
         settings: The game.
         seeds: uint64 [B] of the episodes.
 
     Returns:
         float64 [B, N] what each agent earned.
     """
-    batch = GameBatch(settings, len(seeds))
-    batch.reset(seeds)
-    actions = np.zeros((len(seeds), len(agents)), np.uint8)
-    first = np.ones(len(seeds), np.bool_)
-    while not batch.ended.any():
-        batch.observe()
-        views = zip(agents, batch.pixels, strict=True)
-        actions = np.stack([agent.act(view, actions, first) for agent, view in views], axis=1)
-        first = np.zeros(len(seeds), np.bool_)
-        batch.step(actions)
-    return batch.returns
+    return play_out([agent.mind for agent in agents], settings, seeds).returns
 
 
 def _newest_weights(folder: Path) -> Weights:

@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 BIN = Path(sys.executable).parent
+LOOPBACK = "tcp://127.0.0.1:0"
 SMALL = (
     "game.agents=2",
     "game.horizon=100",
@@ -73,12 +75,6 @@ class Run:
 
 
 @pytest.fixture
-def small() -> tuple[str, ...]:
-    """Settings of a run of two agents that is soon trained."""
-    return SMALL
-
-
-@pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Starts runs with small settings; ends what a failed test leaves."""
     runs: list[Run] = []
@@ -94,3 +90,85 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
         if run.process.poll() is None:
             os.killpg(run.process.pid, signal.SIGKILL)
             run.process.wait()
+
+
+class Hand:
+    """Starts the processes of a run one by one, over tcp."""
+
+    def __init__(self, root: Path, preset: str, *sets: str) -> None:
+        self.dir = root / "by-hand"
+        self.run_file = root / "run.toml"
+        self._root, self._preset = root, preset
+        self._started: list[subprocess.Popen] = []
+        self.print_run_file(self.run_file, *sets)
+
+    def print_run_file(self, path: Path, *sets: str) -> None:
+        words = [word for value in (*SMALL, *sets) for word in ("--set", value)]
+        command = [BIN / "ssd-train", self._preset, "--print", *words]
+        path.write_bytes(subprocess.check_output(command))
+
+    def start(self, command: str, *arguments: object, run: Path | None = None) -> subprocess.Popen:
+        words = [BIN / command, "--run", run or self.run_file, "--run-dir", self.dir]
+        with (self._root / f"{command}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*words, *map(str, arguments)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        self._started.append(process)
+        return process
+
+    def world(self) -> subprocess.Popen:
+        return self.start("ssd-env", "--arena", 0, "--bind", LOOPBACK)
+
+    def learner(self, agent: int) -> subprocess.Popen:
+        checkpoints = self.dir / "checkpoints" / f"agent-{agent}"
+        return self.start(
+            "ssd-learner",
+            *("--agent", agent, "--bind", LOOPBACK, "--weights", LOOPBACK),
+            *("--checkpoints", checkpoints),
+        )
+
+    def actor(self, agent: int, through: Callable[[str], str] = str, **options: Any):
+        """An actor; `through` may lead it to another address than the one it is told."""
+        learner = self.entry(f"learner-{agent}")
+        return self.start(
+            "ssd-actor",
+            *("--agent", agent, "--arena", 0, "--world", through(self.entry("env-0")["world"])),
+            *("--learner", through(learner["segments"]), "--weights", through(learner["weights"])),
+            **options,
+        )
+
+    def entry(self, role: str) -> dict:
+        path = self.dir / "processes" / f"{role}.json"
+        self.wait(f"{role} to be up", path.exists)
+        return json.loads(path.read_text())
+
+    def ledger(self, agent: int) -> dict:
+        path = self.dir / "ledgers" / f"learner-{agent}.json"
+        return json.loads(path.read_text()) if path.exists() else {"updates": 0}
+
+    def wait(self, what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, f"not in {seconds} s: {what}"
+            time.sleep(0.1)
+
+    def end(self) -> None:
+        """End what a failed test leaves."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path) -> Iterator[Callable[..., Hand]]:
+    """Starts a run by hand: a preset with small settings."""
+    hands: list[Hand] = []
+
+    def make(preset: str, *sets: str) -> Hand:
+        hands.append(Hand(tmp_path, preset, *sets))
+        return hands[-1]
+
+    yield make
+    for hand in hands:
+        hand.end()

@@ -1,0 +1,163 @@
+"""Whole episodes of trained agents: what they did, earned, and paid themselves for influence.
+
+Agents are told here what a world would tell them, in the same order: those who act first are asked
+first, and what is disclosed is passed on. Only the sockets are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd_actors.intrinsic.past import Moment, Past
+from ssd_actors.mind import Mind
+from ssd_envs.batch import GameBatch
+from ssd_envs.spec import EVENTS, GameSettings
+from ssd_wire.messages import Act, Timestep
+from ssd_world.disclosed import Disclosed
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """E whole episodes of T steps by N agents.
+
+    Attributes:
+        seeds: uint64 [E] of the episodes.
+        returns: float64 [E, N] what each agent earned.
+        counts: int64 [E, N, K] what each agent did, in the order of `EVENTS`.
+        actions: uint8 [T, E, N].
+        influence: float32 [T, E, N] c of each step, clipped; nats where it is influence, and 0
+            where an agent reckons none. Where it is by a MOA, 0 at the last step.
+    """
+
+    seeds: NDArray[np.uint64]
+    returns: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    actions: NDArray[np.uint8]
+    influence: NDArray[np.float32]
+
+    def count(self, event: str) -> NDArray[np.int64]:
+        """[E, N] how often each agent did this: one of `EVENTS`."""
+        return self.counts[:, :, EVENTS.index(event)]
+
+
+def play_out(
+    minds: Sequence[Mind], settings: GameSettings, seeds: NDArray[np.uint64]
+) -> Trajectories:
+    """Let all N minds of a game play one episode in each of E games.
+
+    Args:
+        minds: In order, each for E games.
+        settings: The game.
+        seeds: uint64 [E].
+    """
+    batch = GameBatch(settings, len(seeds))
+    batch.reset(seeds)
+    horizon = batch.spec.horizon
+    everything = (horizon, len(seeds), len(minds))
+    actions, influence = np.zeros(everything, np.uint8), np.zeros(everything, np.float32)
+    players = [_Player(mind, influence[:, :, k]) for k, mind in enumerate(minds)]
+    disclosed = _disclosed(minds)
+    acts: list[Act] = []
+    for t in range(horizon):
+        batch.observe()
+        told = disclosed.tell(_timesteps(batch, acts), acts)
+        acts = _turn(players, told, disclosed)
+        actions[t] = np.stack([act.action for act in acts], 1)
+        batch.step(actions[t])
+    batch.observe()
+    for player, seen in zip(players, disclosed.tell(_timesteps(batch, acts), acts), strict=True):
+        player.reckon(seen)
+    return Trajectories(seeds, batch.returns.copy(), batch.counts.copy(), actions, influence)
+
+
+class _Player:
+    """A mind that plays one episode in each of its games, and what it remembers.
+
+    Args:
+        mind: It.
+        influence: [T, E] where its c goes.
+    """
+
+    def __init__(self, mind: Mind, influence: NDArray[np.float32]) -> None:
+        self._mind = mind
+        self._influence = influence
+        self._state = mind.fresh_state()
+        self._moment: Moment | None = None
+        self._unpaid: Past | None = None
+
+    def act(self, seen: Timestep) -> Act:
+        """Look back at the step before, then decide."""
+        self.reckon(seen)
+        self._moment = self._mind.decide(_kept(seen), self._state)
+        return self._mind.act(self._moment)
+
+    def reckon(self, seen: Timestep) -> None:
+        """With timestep t + 1 here, reckon c of t; or of t − 1, where it waits for that."""
+        if self._unpaid is not None:
+            self._pay(self._unpaid, seen)
+            self._unpaid = None
+        if self._moment is None or self._mind.intrinsic is None:
+            return
+        past = self._mind.recall(self._moment, _kept(seen), self._state)
+        if self._mind.intrinsic.waits:
+            self._unpaid = past
+        else:
+            self._pay(past, None)
+
+    def _pay(self, past: Past, after: Timestep | None) -> None:
+        self._influence[past.moment.seen.tick] = self._mind.reward(past, after)
+
+
+def _turn(players: Sequence[_Player], told: Sequence[Timestep], disclosed: Disclosed) -> list[Act]:
+    """[N] what everybody does in one step, those first whom others follow."""
+    acts: list[Act | None] = [None] * len(players)
+    order = sorted(range(len(players)), key=lambda agent: bool(disclosed.follows(agent)))
+    for agent in order:
+        seen = told[agent]
+        if disclosed.follows(agent):
+            seen = disclosed.tell_follower(seen, agent, acts)
+        acts[agent] = players[agent].act(seen)
+    return [act for act in acts if act is not None]
+
+
+def _disclosed(minds: Sequence[Mind]) -> Disclosed:
+    sizes = [
+        {"A": mind.shape.num_actions, "B": mind.games, "N": mind.shape.num_agents, **mind.axes}
+        for mind in minds
+    ]
+    return Disclosed([mind.part for mind in minds], sizes)
+
+
+def _timesteps(batch: GameBatch, acts: Sequence[Act]) -> list[Timestep]:
+    """[N] what a world tells by itself, in episodes that all began together."""
+    nothing = np.zeros((batch.games, batch.spec.num_agents), np.uint8)
+    actions = np.stack([act.action for act in acts], 1) if acts else nothing
+    tick = int(batch.clock[0])
+    first = np.full(batch.games, tick in (0, batch.spec.horizon))
+    return [
+        Timestep(
+            world=0,
+            lane=0,
+            tick=tick,
+            pixels=batch.pixels[agent],
+            first=first,
+            reward=batch.reward[agent],
+            actions=actions,
+            visible=batch.visible[agent],
+        )
+        for agent in range(batch.spec.num_agents)
+    ]
+
+
+def _kept(seen: Timestep) -> Timestep:
+    """A copy that lasts: a world's arrays hold until its next step."""
+    told = {field.name: getattr(seen, field.name) for field in fields(seen)}
+    copies: dict[str, Any] = {
+        name: array.copy() for name, array in told.items() if isinstance(array, np.ndarray)
+    }
+    return replace(seen, **copies)

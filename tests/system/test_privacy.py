@@ -1,0 +1,135 @@
+"""What reaches an actor process: every byte on every connection it has, read on the way."""
+
+import signal
+from functools import partial
+from pathlib import Path
+
+import msgpack
+import numpy as np
+import pytest
+from tests.system.relay import Relay
+
+from ssd_wire.codec import decode
+from ssd_wire.messages import Ack, Refused, Seat, Timestep, Welcome
+from ssd_wire.weights import decode_weights
+
+pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
+
+AGENTS = 2
+UPDATES = 4
+PRESETS = {"harvest-moa": [], "harvest-basic": ["experiment.leaders=1"], "harvest-prosocial": []}
+
+
+class Overheard:
+    """All that reached one actor."""
+
+    def __init__(self, world, learner, weights):
+        self.relays = [world, learner, weights]
+        self.timesteps, self.welcomes = [], []
+        for message in (decode(m, (Seat, Timestep, Refused), {}) for m in world.messages()):
+            if isinstance(message, Timestep):
+                self.timesteps.append(message)
+        for message in (decode(m, (Welcome, Ack, Refused), {}) for m in learner.messages()):
+            if isinstance(message, Welcome):
+                self.welcomes.append(message)
+        published = [frame for (frame,) in weights.messages()]
+        welcomed = [welcome.weights.tobytes() for welcome in self.welcomes]
+        self.weights = [_decoded(frame) for frame in (*welcomed, *published)]
+        self.bytes = b"".join(bytes(stream) for relay in self.relays for stream in relay.heard)
+
+
+def _decoded(frame):
+    """Weights, whatever the shapes that their header tells."""
+    size = int.from_bytes(frame[:4], "big")
+    shapes = {name: tuple(shape) for name, shape in msgpack.unpackb(frame[4 : 4 + size])[3]}
+    return decode_weights(frame, shapes)
+
+
+def connected_to(pid):
+    """Ports at the other ends of a process's tcp connections."""
+    links = (entry.readlink() for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink())
+    inodes = {str(link)[8:-1] for link in links if str(link).startswith("socket:")}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {int(row[2].partition(":")[2], 16) for row in rows if row[9] in inodes} - {0}
+
+
+@pytest.fixture
+def make_relay():
+    """Makes a relay to an address, adds it to a list, and tells where it listens."""
+    made = []
+
+    def make(relays, target):
+        relays.append(Relay(target))
+        made.append(relays[-1])
+        return relays[-1].endpoint
+
+    yield make
+    for relay in made:
+        relay.close()
+
+
+@pytest.fixture(params=PRESETS)
+def overheard(request, by_hand, make_relay):
+    """By agent: what reached it until all had learned from it. And who it was connected to."""
+    hand = by_hand(request.param, *PRESETS[request.param])
+    hand.world()
+    learners = [hand.learner(agent) for agent in range(AGENTS)]
+    relays, actors = [], []
+    for agent in range(AGENTS):
+        relays.append([])
+        actors.append(hand.actor(agent, partial(make_relay, relays[-1])))
+    hand.wait("updates", lambda: all(hand.ledger(a)["updates"] > UPDATES for a in range(AGENTS)))
+    ports = [connected_to(actor.pid) for actor in actors]
+    for process in (*actors, *learners):
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+    return request.param, [Overheard(*own) for own in relays], relays, ports
+
+
+def test_an_actor_is_told_of_others_what_its_experiment_says_and_nothing_else(overheard):
+    preset, actors, relays, ports = overheard
+    for k, (mine, own, there) in enumerate(zip(actors, relays, ports, strict=True)):
+        assert there == {relay.port for relay in own}, "it talks to nobody else"
+        assert all(relay.commands() <= {b"READY", b"PING", b"PONG"} for relay in own)
+        assert len(mine.timesteps) > 100
+        for seen in mine.timesteps:
+            assert (seen.rewards is None) == (preset != "harvest-prosocial")
+            assert seen.policies is None
+            assert (seen.responses is not None) == (preset == "harvest-basic" and k == 0)
+            assert (seen.leaders is not None) == (preset == "harvest-basic" and k == 1)
+            assert seen.symbols is None
+    _check_rewards(preset, actors)
+    _check_weights(actors)
+
+
+def _check_rewards(preset, actors):
+    """Nobody's but its own, unless the experiment is social."""
+    told = [{(s.lane, s.tick): s for s in one.timesteps} for one in actors]
+    differ = 0
+    for at in told[0].keys() & told[1].keys():
+        mine, theirs = told[0][at], told[1][at]
+        if preset == "harvest-prosocial":
+            assert (mine.rewards == np.stack([mine.reward, theirs.reward], 1)).all()
+            assert (mine.rewards == theirs.rewards).all()
+        elif theirs.reward.any() and (theirs.reward != mine.reward).any():
+            differ += 1
+            everything = [value for value in vars(mine).values() if isinstance(value, np.ndarray)]
+            assert theirs.reward.tobytes() not in b"|".join(map(np.ndarray.tobytes, everything))
+    assert differ > 10 or preset == "harvest-prosocial"
+
+
+def _check_weights(actors):
+    """Each has weights of one learner, its own, and not a part of anybody else's."""
+    learners = [{weights.learner for weights in one.weights} for one in actors]
+    assert [len(of_one) for of_one in learners] == [1] * AGENTS
+    assert len(set().union(*learners)) == AGENTS
+    for one in actors:
+        assert max(weights.version for weights in one.weights) >= UPDATES - 1
+        for other in actors:
+            parts = [t.tobytes()[:64] for weights in other.weights for t in _matrices(weights)]
+            assert len(parts) > 20
+            assert all((part in one.bytes) == (one is other) for part in parts)
+
+
+def _matrices(weights):
+    return [tensor for tensor in weights.tensors.values() if tensor.ndim > 1]
