@@ -215,8 +215,8 @@ class Inference:
 
         Args:
             imagined: [K, B, C, cells] the policy's output.
-            act: what it really did, which is what it would have done anyway in
-            mute: [B] the games in which it was not told what others did or said.
+            act: from the policy that it has in any case where
+            mute: [B] it was told nothing that could have been otherwise.
         """
         weight, bias = (torch.from_numpy(part) for part in self._policy_head)
         logits = torch.addmm(bias, torch.from_numpy(imagined).flatten(0, 2), weight.t())

@@ -14,32 +14,29 @@ from ssd_lab.plan import validate
 from ssd_lab.presets import load_preset
 
 BIN = Path(sys.executable).parent
-SMALL = ("game.horizon=100", "run.games=8", "run.segment=20")  # no number of the experiment's
+SMALL = ("game.horizon=100", "run.games=24", "run.segment=20")  # no number of the experiment's
 STEPS, MORE = 20_000, 6_000  # agent-steps
 LOSSES = ("policy_loss", "value_loss", "gradient_norm")
 MOA_LOSSES = ("moa_loss_nats",)
 SYMBOL_LOSSES = ("symbol_policy_loss", "symbol_value_loss")
-Record = Callable[[str, object], None]
 
 
 @pytest.fixture
-def conforms(tmp_path: Path, record_property: Record) -> Callable[[str], None]:
-    """Trains a preset, goes on with it, and checks all that it leaves."""
+def conform(tmp_path: Path) -> Callable[[str], int]:
+    """Trains a preset, goes on with it, and checks all that it leaves; tells the agent-steps."""
 
-    def check(preset: str) -> None:
-        record_property("preset", preset)
+    def check(preset: str) -> int:
         run_dir = tmp_path / preset
         launch(preset, *(word for size in SMALL for word in ("--set", size)), run_dir=run_dir)
         check_launch(preset, run_dir, STEPS)
         check_numbers(preset, run_dir)
         before = ledgers(run_dir)
-        record_property("steps", steps_of(before))
 
         launch("--resume", run_dir=run_dir, steps=steps_of(before) + MORE)
         check_launch(preset, run_dir, steps_of(before) + MORE)
         check_numbers(preset, run_dir)
         check_went_on(before, ledgers(run_dir))
-        record_property("steps", steps_of(ledgers(run_dir)))
+        return steps_of(ledgers(run_dir))
 
     return check
 

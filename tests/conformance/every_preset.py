@@ -8,5 +8,6 @@ pytestmark = pytest.mark.timeout(600)  # processes start slowly on a busy machin
 
 
 @pytest.mark.parametrize("preset", preset_names())
-def test_a_preset_trains_and_goes_on_with_the_papers_numbers(conforms, preset):
-    conforms(preset)
+def test_a_preset_trains_and_goes_on_with_the_papers_numbers(conform, preset, record_property):
+    record_property("preset", preset)
+    record_property("steps", conform(preset))
