@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ssd_actors.mind import Mind
 from ssd_envs.spec import GameSettings, game_spec
+from ssd_influence.inference import Decision
 from ssd_influence.network import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_lab.trajectories import play_out
@@ -18,6 +19,8 @@ from ssd_learner.checkpoint import CheckpointError, newest_checkpoint, read_chec
 from ssd_wire.messages import Timestep
 from ssd_wire.runfile import load_run_file, section
 from ssd_wire.weights import Weights
+
+Bytes = NDArray[np.uint8]
 
 
 class TrainedAgent:
@@ -31,31 +34,50 @@ class TrainedAgent:
         self.mind = mind
         self._memory = mind.fresh_state()
 
-    def act(
-        self, pixels: NDArray[np.uint8], actions: NDArray[np.uint8], first: NDArray[np.bool_]
-    ) -> NDArray[np.uint8]:
-        """Look at the games, remember, and draw an action from the policy.
+    def act(self, pixels: Bytes, actions: Bytes, first: NDArray[np.bool_], **told: Bytes) -> Bytes:
+        """Look at the games, remember, and draw an action from the policy: uint8 [B].
+
+        Args:
+            pixels: as `decide` has it.
+            actions: the same.
+            first: the same.
+            **told: `leaders` and `symbols`, the same.
+        """
+        return self.decide(pixels, actions, first, **told).act.chosen
+
+    def decide(
+        self,
+        pixels: Bytes,
+        actions: Bytes,
+        first: NDArray[np.bool_],
+        leaders: Bytes | None = None,
+        symbols: Bytes | None = None,
+    ) -> Decision:
+        """Look at the games, remember, act, and speak where the experiment has it.
 
         Args:
             pixels: uint8 [B, V, V] the agent's views, as palette indices.
             actions: uint8 [B, N] what everyone did in the step before; not read where `first`.
             first: bool [B] whether the view is the first of an episode: there memory is wiped.
-
-        Returns:
-            uint8 [B].
+            leaders: uint8 [B, L] what those it follows, `mind.part.follows`, do in this step.
+            symbols: uint8 [B, N] what everyone said in the step before; not read where `first`.
 
         Raises:
-            ValueError: these are not B games of N agents, a pixel is no palette index, or an
-                action none of the game's.
+            ValueError: these are not B games of N agents, a pixel is no palette index, an action
+                or a symbol none of the run's, or something is missing that the agent is told.
         """
-        games, agents = actions.shape
-        wanted_shape = (len(self._memory.policy), self.mind.shape.num_agents)
-        if (games, agents) != wanted_shape or not len(pixels) == len(first) == games:
-            found = f"{len(pixels)} views, {len(first)} firsts, actions of {games} by {agents}"
-            raise ValueError(f"wanted games by agents {wanted_shape}, found {found}")
-        if (largest := actions[~first].max(initial=0)) >= self.mind.shape.num_actions:
-            wanted = self.mind.shape.num_actions
-            raise ValueError(f"actions: wanted numbers below {wanted}, found {largest}")
+        size, shape = self.mind.axes, self.mind.shape
+        games, agents = self.mind.games, shape.num_agents
+        if actions.shape != (games, agents) or not len(pixels) == len(first) == games:
+            found = f"{len(pixels)} views, {len(first)} firsts, actions {list(actions.shape)}"
+            raise ValueError(f"wanted games by agents [{games}, {agents}], found {found}")
+        _check_below(shape.num_actions, actions=actions[~first])
+        if size["L"]:
+            _check_shape((games, size["L"]), leaders=leaders)
+            _check_below(shape.num_actions, leaders=leaders)
+        if size["V"]:
+            _check_shape((games, agents), symbols=symbols)
+            _check_below(size["V"], symbols=symbols)
         seen = Timestep(
             world=0,
             lane=0,
@@ -65,8 +87,23 @@ class TrainedAgent:
             reward=np.zeros(games, np.float32),
             actions=actions,
             visible=np.zeros((games, agents), np.bool_),
+            leaders=leaders if size["L"] else None,
+            symbols=symbols if size["V"] else None,
         )
-        return self.mind.decide(seen, self._memory).decision.act.chosen
+        return self.mind.decide(seen, self._memory).decision
+
+
+def _check_shape(wanted: tuple[int, ...], **given: Bytes | None) -> None:
+    for name, array in given.items():
+        found = None if array is None else array.shape
+        if found != wanted:
+            raise ValueError(f"{name}: wanted {list(wanted)}, found {found and list(found)}")
+
+
+def _check_below(limit: int, **given: Bytes | None) -> None:
+    for name, array in given.items():
+        if array is not None and (largest := array.max(initial=0)) >= limit:
+            raise ValueError(f"{name}: wanted numbers below {limit}, found {largest}")
 
 
 def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAgent]:

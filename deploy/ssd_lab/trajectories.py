@@ -69,7 +69,6 @@ def play_out(
         acts = _turn(players, told, disclosed)
         actions[t] = np.stack([act.action for act in acts], 1)
         batch.step(actions[t])
-    batch.observe()
     for player, seen in zip(players, disclosed.tell(_timesteps(batch, acts), acts), strict=True):
         player.reckon(seen)
     return Trajectories(seeds, batch.returns.copy(), batch.counts.copy(), actions, influence)

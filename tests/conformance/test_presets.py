@@ -1,4 +1,4 @@
-"""Three presets, which between them have every kind of message and of reward."""
+"""Three presets that, with those of tests/system, have every kind of message and of reward."""
 
 from concurrent.futures import ThreadPoolExecutor
 

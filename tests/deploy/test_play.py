@@ -21,11 +21,10 @@ SEEDS = np.arange(3, dtype=np.uint64)
 GAME = GameSettings(name="harvest", agents=2, horizon=20)
 
 
-@pytest.fixture
-def run_dir(tmp_path):
+def make_run(tmp_path, preset, *sets):
     """A run of two agents that was stopped before it learned anything."""
     small = ("game.agents=2", "game.horizon=20", "network.lstm=8", "network.moa_lstm=8")
-    plan = validate(override(load_preset("harvest-moa"), small))
+    plan = validate(override(load_preset(preset), [*small, *sets]))
     (tmp_path / "run.toml").write_text(plan.toml())
     spec = game_spec(plan.game)
     for agent in range(2):
@@ -37,6 +36,11 @@ def run_dir(tmp_path):
         )
         Archive(folder, None, math.inf, keep=1).save(trainer, Intake(agent, 1, "same", 1))
     return tmp_path
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    return make_run(tmp_path, "harvest-moa")
 
 
 def test_same_seeds_play_the_same_episodes_and_others_do_not(run_dir):
@@ -70,8 +74,8 @@ def seen(games=4, agents=2, colour=0, action=0):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"games": 3}, r"wanted games by agents \(4, 2\), found 3 views"),
-        ({"agents": 3}, r"wanted games by agents \(4, 2\), found .* 4 by 3"),
+        ({"games": 3}, r"wanted games by agents \[4, 2\], found 3 views"),
+        ({"agents": 3}, r"wanted games by agents \[4, 2\], found .* \[4, 3\]"),
         ({"colour": 200}, "wanted palette indices below"),
         ({"action": 99}, "wanted numbers below 8, found 99"),
     ],
@@ -82,6 +86,26 @@ def test_what_no_game_shows_is_refused(run_dir, wrong, message):
     agent.act(*seen())
     with pytest.raises(ValueError, match=message):
         agent.act(*seen(**wrong))
+
+
+def test_who_follows_wants_to_be_told_what_those_do_whom_it_follows(tmp_path):
+    agent = load_agents(make_run(tmp_path, "harvest-basic", "experiment.leaders=1"), games=4)[1]
+    led = [agent.act(*seen(), leaders=np.full((4, 1), a, np.uint8)) for a in range(8)]
+    assert np.shape(led) == (8, 4)
+    with pytest.raises(ValueError, match=r"leaders: wanted \[4, 1\], found None"):
+        agent.act(*seen())
+    with pytest.raises(ValueError, match="leaders: wanted numbers below 8, found 8"):
+        agent.act(*seen(), leaders=np.full((4, 1), 8, np.uint8))
+
+
+def test_who_speaks_wants_to_be_told_what_was_said(tmp_path):
+    agent = load_agents(make_run(tmp_path, "harvest-communication"), games=4)[0]
+    said = np.zeros((4, 2), np.uint8)
+    assert (agent.decide(*seen(), symbols=said).symbol.chosen < 7).all()
+    with pytest.raises(ValueError, match=r"symbols: wanted \[4, 2\], found \[4, 3\]"):
+        agent.act(*seen(), symbols=np.zeros((4, 3), np.uint8))
+    with pytest.raises(ValueError, match="symbols: wanted numbers below 7, found 7"):
+        agent.act(*seen(), symbols=said + 7)
 
 
 def test_an_agent_without_a_checkpoint_is_named(run_dir):

@@ -146,7 +146,7 @@ class Hand:
         path = self.dir / "ledgers" / f"learner-{agent}.json"
         return json.loads(path.read_text()) if path.exists() else {"updates": 0}
 
-    def wait(self, what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(self, what: str, holds: Callable[[], bool], seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, f"not in {seconds} s: {what}"

@@ -32,7 +32,9 @@ ARMS = {
         Arm("moa-control", "box-trapped-moa-control", "A3C: the same, but β = 0", "β = 0", "C0"),
         Arm("a3c", "box-trapped-a3c", "A3C without MOA and visible actions", "plain A3C", "C7"),
         Arm("basic", "box-trapped-basic", "influence, basic", "influence (basic)", "C1"),
-        Arm("basic-control", "box-trapped-basic-control", "A3C: the same, but β = 0", "β = 0", "C2"),
+        Arm(
+            "basic-control", "box-trapped-basic-control", "A3C: the same, but β = 0", "β = 0", "C2"
+        ),
     )
 }
 """In the order in which they are trained, seed by seed, and shown."""
