@@ -29,11 +29,17 @@ ARMS = {
     arm.name: arm
     for arm in (
         Arm("moa", "box-trapped-moa", "influence, by MOA", "influence (MOA)", "C3"),
-        Arm("moa-control", "box-trapped-moa-control", "A3C: the same, but β = 0", "β = 0", "C0"),
+        Arm(
+            "moa-control", "box-trapped-moa-control", "A3C: the same, but β = 0", "MOA, β = 0", "C0"
+        ),
         Arm("a3c", "box-trapped-a3c", "A3C without MOA and visible actions", "plain A3C", "C7"),
         Arm("basic", "box-trapped-basic", "influence, basic", "influence (basic)", "C1"),
         Arm(
-            "basic-control", "box-trapped-basic-control", "A3C: the same, but β = 0", "β = 0", "C2"
+            "basic-control",
+            "box-trapped-basic-control",
+            "A3C: the same, but β = 0",
+            "basic, β = 0",
+            "C2",
         ),
     )
 }

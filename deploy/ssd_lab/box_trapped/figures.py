@@ -48,7 +48,8 @@ def draw_influence(trajectories: Sequence[TrajectoryRow], steps: Sequence[StepRo
             _plot(right, arm, _mean_by_step((mean.step, mean.influence) for mean in means[arm]))
     left.set(xlabel="step of one trajectory", ylabel="influence of the free agent, nats")
     right.set(xlabel="step of the trajectory", ylabel="the same, mean over all trajectories")
-    right.legend()
+    if right.get_lines():
+        right.legend()
     return figure
 
 
@@ -61,9 +62,9 @@ def _draw_shares(axes: Axes, episodes: Sequence[EpisodeRow]) -> None:
         axes.plot(spread, found, "o", color=ARMS[arm].colour)
     for label, share in PAPER.items():
         axes.axhline(share, color="grey", linestyle="--", linewidth=1)
-        at = (len(arms) - 0.5, share + 0.01)
-        axes.annotate(label, at, ha="right", va="bottom", color="grey", fontsize=8)
-    axes.set_xticks(range(len(arms)), [ARMS[arm].short for arm in arms])
+        beside = axes.get_yaxis_transform()  # x as a share of the axes, y as the share drawn
+        axes.text(0.99, share + 0.02, label, transform=beside, ha="right", color="grey", fontsize=8)
+    axes.set_xticks(range(len(arms)), [ARMS[arm].short.replace(" ", "\n", 1) for arm in arms])
     axes.set(ylabel="share of episodes in which the box is opened", ylim=(-0.03, 1.05))
 
 

@@ -82,3 +82,9 @@ def test_figure_13_marks_where_the_box_is_opened():
 def test_figure_13_shows_the_mean_over_all_trajectories():
     _, right = draw_influence(TRAJECTORIES, STEPS).axes
     assert lines(right)[label("moa")] == [0.0, 0.5, 0.1]
+
+
+def test_figure_13_is_empty_where_no_arm_reckons_influence():
+    left, right = draw_influence(TRAJECTORIES[-6:], STEPS[-6:]).axes
+    assert not lines(left)
+    assert not lines(right)

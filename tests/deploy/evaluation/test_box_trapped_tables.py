@@ -92,7 +92,7 @@ def test_a_seeds_share_is_that_of_its_own_episodes():
 
 def test_the_table_has_a_line_an_arm_over_all_its_episodes():
     rows = [
-        episode("moa-control", 1, 0, free=10.0, trapped=0.0, influence=0.0),
+        episode("moa-control", 1, 0, free=10.0, trapped=0.0, influence=0.001),
         episode("moa", 1, 4, at_opening=0.6),
         episode("moa", 1, 1, at_opening=0.4),
         episode("moa", 2, 3, free=6.0, at_opening=0.8),
@@ -100,4 +100,11 @@ def test_the_table_has_a_line_an_arm_over_all_its_episodes():
     ]
     _, _, moa, control = markdown(rows).splitlines()
     assert moa == ("| influence, by MOA | **75.0%** of 4 | 100%, 50% | 3 | 8.2 | 1.5 | 0.1 | 0.6 |")
-    assert control == ("| A3C: the same, but β = 0 | **0.0%** of 1 | 0% | – | 10.0 | 0.0 | 0 | – |")
+    assert control == (
+        "| A3C: the same, but β = 0 | **0.0%** of 1 | 0% | – | 10.0 | 0.0 | 0.001 | – |"
+    )
+
+
+def test_the_table_has_no_influence_where_none_is_reckoned():
+    (line,) = markdown([episode("a3c", 1, 2, influence=0.0)]).splitlines()[2:]
+    assert line.endswith("| – | – |")
