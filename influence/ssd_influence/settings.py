@@ -63,8 +63,8 @@ class ExperimentSettings(BaseModel):
         leaders: agents 0 … leaders − 1 are influencers, act first within a step, and the others,
             their influencees, see what they do before they act themselves (§4).
         roles: each agent's role, in the place of `leaders`. Where influence is not basic, nobody
-            acts first, influencers are those who are rewarded for it, and influencers count as
-            influencees too.
+            acts first, and influencers are those who are rewarded for it: of symbols that are
+            disclosed, over influencers and influencees; by a MOA, over all others.
         influencee_reward: an influencee is paid β times the basic influence it was under, too.
         symbols: V, how many symbols an agent can say one of at each step; 0 for silence (§5).
         divergence: how far the conditional lies from the marginal; see `influence`.

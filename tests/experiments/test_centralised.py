@@ -4,32 +4,14 @@ Agents compute their influence apart, from what the others disclose. A controlle
 into everybody's head must come to the same rewards.
 """
 
-import math
-
 import numpy as np
 import pytest
 import torch
+from tests.literal import divergence, softmax
 
 from ssd_influence.layers import LstmState
 
 TICKS = 42  # eight segments of 5 steps and two ticks: four episodes of 10 steps in every game
-
-
-def softmax(logits):
-    weights = np.exp(np.float64(logits) - np.max(np.float64(logits)))
-    return weights / weights.sum()
-
-
-def divergence(kind, conditional, marginal, did):
-    if kind == "pmi":
-        return math.log(conditional[did] / marginal[did])
-    if kind == "kl":
-        return sum(p * math.log(p / q) for p, q in zip(conditional, marginal, strict=True))
-    middle = (conditional + marginal) / 2
-    return sum(
-        0.5 * p * math.log(p / m) + 0.5 * q * math.log(q / m)
-        for p, q, m in zip(conditional, marginal, middle, strict=True)
-    )
 
 
 class Controller:

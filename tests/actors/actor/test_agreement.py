@@ -1,10 +1,9 @@
 """Actor and learner must see the same: what the network says of a segment is what it said then."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
+from tests.literal import divergence, softmax
 
 from ssd_learner.batch import collate
 
@@ -84,23 +83,6 @@ def test_the_test_above_can_fail(lived):
     log_policy = unrolled(person, segment).policy_logits[:-1].log_softmax(-1)
     assert log_policy.amax(-1).std() > 0.1  # the agent has opinions, and they depend on the view
     assert (segment.version, other.version) == (0, 6)
-
-
-def softmax(logits):
-    weights = np.exp(np.float64(logits) - np.max(np.float64(logits)))
-    return weights / weights.sum()
-
-
-def divergence(name, conditional, marginal, did_next):
-    if name == "pmi":
-        return math.log(conditional[did_next] / marginal[did_next])
-    if name == "kl":
-        return sum(p * math.log(p / q) for p, q in zip(conditional, marginal, strict=True))
-    middle = (conditional + marginal) / 2
-    return sum(
-        0.5 * p * math.log(p / m) + 0.5 * q * math.log(q / m)
-        for p, q, m in zip(conditional, marginal, middle, strict=True)
-    )
 
 
 def influence_literally(person, segment, name, clip):
