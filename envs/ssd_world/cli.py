@@ -151,7 +151,8 @@ def seat_of(
 
 def compile_kernels(game: GameSettings) -> None:
     """Have every kernel ready before actors wait for one: load it, or compile it once."""
-    batch = GameBatch(game, 1)
+    with blaming("game"):
+        batch = GameBatch(game, 1)
     batch.reset(np.zeros(1, np.uint64))
     batch.step(np.zeros((1, game.agents), np.uint8))
     batch.observe()

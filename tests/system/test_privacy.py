@@ -16,7 +16,7 @@ from ssd_wire.weights import decode_weights
 pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
 
 AGENTS = 2
-UPDATES = 4
+UPDATES = 2
 PRESETS = {"harvest-moa": [], "harvest-basic": ["experiment.leaders=1"], "harvest-prosocial": []}
 
 
@@ -124,7 +124,7 @@ def _check_weights(actors):
     assert [len(of_one) for of_one in learners] == [1] * AGENTS
     assert len(set().union(*learners)) == AGENTS
     for one in actors:
-        assert max(weights.version for weights in one.weights) >= UPDATES - 1
+        assert max(weights.version for weights in one.weights) > 0
         for other in actors:
             parts = [t.tobytes()[:64] for weights in other.weights for t in _matrices(weights)]
             assert len(parts) > 20
