@@ -12,11 +12,13 @@ from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Segment
 from ssd_wire.runfile import override
 
-SMALL = ("run.games=6", "run.segment=7", "game.horizon=21", "game.agents=3")
+SMALL = ("run.games=6", "run.segment=7", "game.horizon=21")
+FEW = "game.agents=3"
 
 
-def small(preset="harvest-moa", *assignments):
-    return cast(validate(override(load_preset(preset), [*SMALL, *assignments])), agent=2)
+def small(*assignments):
+    plan = validate(override(load_preset("harvest-moa"), [*SMALL, FEW, *assignments]))
+    return cast(plan, agent=2)
 
 
 def numbered(finished, seq=1):
@@ -25,7 +27,7 @@ def numbered(finished, seq=1):
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_they_pass_all_checks_of_the_wire(preset):
-    who = small(preset)
+    who = cast(validate(override(load_preset(preset), SMALL)), agent=1)
     for finished in draw(who, 3):
         frames = [bytes(frame) for frame in encode(numbered(finished))]
         assert isinstance(decode(frames, (Segment,), who.sizes), Segment)
@@ -56,7 +58,7 @@ def test_each_game_begins_an_episode_once_in_a_horizon_and_where_a_segment_may_b
 
 
 def test_an_episode_shorter_than_a_segment_begins_within_it():
-    firsts = numbered(draw(small("harvest-moa", "game.horizon=3"), 1)[0]).first
+    firsts = numbered(draw(small("game.horizon=3"), 1)[0]).first
     assert (firsts == (np.arange(8) % 3 == 0)[:, None]).all()
 
 

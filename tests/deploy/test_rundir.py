@@ -11,7 +11,8 @@ from ssd_wire.runfile import load_run_file
 
 def test_new_run_directory_holds_the_resolved_run_file(run_dir, plan):
     assert load_run_file(run_dir.run_file)["experiment"]["beta"] == 0.62
-    assert load_run_file(run_dir.run_file)["learning"] == plan.learning.model_dump()
+    learning = plan.learning.model_dump(exclude_none=True)
+    assert load_run_file(run_dir.run_file)["learning"] == learning
 
 
 def test_a_directory_with_something_in_it_is_refused(tmp_path, plan):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machin
 
 AGENTS = 2
 UPDATES = 2
-PRESETS = {"harvest-moa": [], "harvest-basic": ["experiment.leaders=1"], "harvest-prosocial": []}
+PRESETS = {"harvest-moa": [], "harvest-basic": ["experiment.leaders=1"]}
 
 
 class Overheard:
@@ -93,29 +93,26 @@ def test_an_actor_is_told_of_others_what_its_experiment_says_and_nothing_else(ov
         assert all(relay.commands() <= {b"READY", b"PING", b"PONG"} for relay in own)
         assert len(mine.timesteps) > 100
         for seen in mine.timesteps:
-            assert (seen.rewards is None) == (preset != "harvest-prosocial")
+            assert seen.rewards is None
             assert seen.policies is None
             assert (seen.responses is not None) == (preset == "harvest-basic" and k == 0)
             assert (seen.leaders is not None) == (preset == "harvest-basic" and k == 1)
             assert seen.symbols is None
-    _check_rewards(preset, actors)
+    _check_rewards(actors)
     _check_weights(actors)
 
 
-def _check_rewards(preset, actors):
-    """Nobody's but its own, unless the experiment is social."""
+def _check_rewards(actors):
+    """Nobody's but its own."""
     told = [{(s.lane, s.tick): s for s in one.timesteps} for one in actors]
     differ = 0
     for at in told[0].keys() & told[1].keys():
         mine, theirs = told[0][at], told[1][at]
-        if preset == "harvest-prosocial":
-            assert (mine.rewards == np.stack([mine.reward, theirs.reward], 1)).all()
-            assert (mine.rewards == theirs.rewards).all()
-        elif theirs.reward.any() and (theirs.reward != mine.reward).any():
+        if theirs.reward.any() and (theirs.reward != mine.reward).any():
             differ += 1
             everything = [value for value in vars(mine).values() if isinstance(value, np.ndarray)]
             assert theirs.reward.tobytes() not in b"|".join(map(np.ndarray.tobytes, everything))
-    assert differ > 10 or preset == "harvest-prosocial"
+    assert differ > 10
 
 
 def _check_weights(actors):

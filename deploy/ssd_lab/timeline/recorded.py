@@ -76,7 +76,7 @@ ACTOR = (
         lambda given, _: Of(given[1].number, given[2].tick),
     ),
     Point("ssd_actors.mind:Mind.recall", Kind.RECKON),
-    Point("ssd_actors.mind:Mind.influence", Kind.RECKON),
+    Point("ssd_actors.mind:Mind.reward", Kind.RECKON),
     Point("ssd_actors.mind:Mind.decide", Kind.DECIDE),
     Point("ssd_actors.world:World.act", Kind.SEND, lambda given, _: _about(given[1])),
     Point("ssd_actors.lane:Lane.begin_segment", Kind.REPORT),

@@ -17,7 +17,7 @@ class Kind(StrEnum):
     STEP = "step the games"
     SEND = "encode, send"
     RECEIVE = "receive, decode"
-    RECKON = "recall, influence"
+    RECKON = "recall, reward"
     DECIDE = "decide"
     ANSWER = "rest of the answer"
     REPORT = "segments, weights, checkpoints"
