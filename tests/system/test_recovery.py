@@ -35,7 +35,7 @@ def test_a_frozen_process_holds_the_run_up_and_nothing_else(start):
 
     for role in ROLES:
         os.kill(run.pid(role), signal.SIGSTOP)
-        time.sleep(5)
+        time.sleep(3)  # three times what it takes a peer to ask again
         os.kill(run.pid(role), signal.SIGCONT)
         run.wait_for_progress()
 
