@@ -16,15 +16,17 @@ def own_class(name: str, wanted: type[Own]) -> type[Own]:
         wanted: what it must be a subclass of.
 
     Raises:
-        ValueError: there is no such module or class, or it is not of the wanted kind.
+        ValueError: there is no such module or class, it cannot be imported, for whatever reason,
+            or it is not of the wanted kind.
     """
     module, _, attribute = name.partition(":")
     try:
         found: Any = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as fault:  # the user's module may raise anything
+        found = f"{type(fault).__name__}: {fault}"
         raise ValueError(
-            f"{name}: wanted a subclass of {wanted.__name__}, found: {error}"
-        ) from error
+            f"{name}: wanted a subclass of {wanted.__name__}, found {found}"
+        ) from fault
     if not (isinstance(found, type) and issubclass(found, wanted)):
         raise ValueError(f"{name}: wanted a subclass of {wanted.__name__}, found {found!r}")
     return found

@@ -85,6 +85,15 @@ def test_what_is_no_network_is_refused_and_why(make_shape, kind, found):
     assert found in str(refusal.value)
 
 
+def test_a_module_that_breaks_when_it_is_imported_is_refused_and_why(
+    make_shape, tmp_path, monkeypatch
+):
+    (tmp_path / "torn.py").write_text("def half(:")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=r"torn:Mine: wanted a subclass .* found SyntaxError"):
+        make_network(make_shape(), NetworkSettings(kind="torn:Mine"), ExperimentSettings())
+
+
 def lived(network, segment) -> list[torch.Tensor]:
     """Logits at each step."""
     life = network.inference(GAMES)
