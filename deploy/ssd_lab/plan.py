@@ -78,6 +78,9 @@ def validate(sections: Sections) -> Plan:
         network=section(sections, "network", NetworkSettings),
         learning=section(sections, "learning", LearningSettings),
     )
+    run = plan.run
+    if objection := plan.learning.objection(run.segment, run.lanes, run.window, run.retained):
+        raise RunFileError(f"[learning] {objection}")
     with blaming("experiment"):
         part_of(plan.experiment, 0, plan.game.agents)
     return plan

@@ -1,7 +1,10 @@
 """What an agent says: the communication head on its policy's LSTM (§5, figure 3)."""
 
+import math
+
 from torch import Tensor, nn
 
+from ssd_influence.gradients import bounded_pull
 from ssd_influence.layers import LOGITS_GAIN, dense
 
 
@@ -20,7 +23,12 @@ class CommunicationHead(nn.Module):
         self.logits = dense(embedding, symbols, LOGITS_GAIN)
         self.value = dense(embedding, 1, 1.0)
 
-    def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Of the LSTM's output [..., cells]: logits [..., V] of the symbol, values [...]."""
-        embedded = self.embedding(h)
-        return self.logits(embedded), self.value(embedded).squeeze(-1)
+    def forward(self, h: Tensor, value_pull: float = math.inf) -> tuple[Tensor, Tensor]:
+        """Of the LSTM's output [..., cells]: logits [..., V] of the symbol, values [...].
+
+        Args:
+            h: the output.
+            value_pull: bound of the value's gradient on the embedding; see `bounded_pull`.
+        """
+        for_policy, for_value = bounded_pull(self.embedding(h), value_pull)
+        return self.logits(for_policy), self.value(for_value).squeeze(-1)

@@ -87,7 +87,7 @@ class Lstm(nn.LSTM):
 
     def unroll(
         self, inputs: Tensor, first: Tensor, starts: Sequence[int], state: LstmState
-    ) -> Tensor:
+    ) -> tuple[Tensor, LstmState]:
         """A whole sequence at once, cut only where an episode starts inside it.
 
         Args:
@@ -97,7 +97,7 @@ class Lstm(nn.LSTM):
             state: before the first step.
 
         Returns:
-            [T, B, cells] the output h at each step.
+            [T, B, cells] the output h at each step, and the state after the last.
         """
         stretches = []
         for begin, end in pairwise((0, *starts, len(inputs))):
@@ -105,7 +105,7 @@ class Lstm(nn.LSTM):
             outputs, (h, c) = self(inputs[begin:end], (h.unsqueeze(0), c.unsqueeze(0)))
             state = LstmState(h.squeeze(0), c.squeeze(0))
             stretches.append(outputs)
-        return torch.cat(stretches) if len(stretches) > 1 else stretches[0]
+        return torch.cat(stretches) if len(stretches) > 1 else stretches[0], state
 
 
 def cell_(gates: Tensor, c: Tensor) -> LstmState:

@@ -104,8 +104,8 @@ class ModelOfOthers(nn.Module):
         starts: Sequence[int],
         state: LstmState,
         symbols: Tensor | None = None,
-    ) -> Tensor:
-        """What `step` predicts along a sequence, differentiably: logits [T, B, J, A] of a_{t+1}.
+    ) -> Prediction:
+        """What `step` predicts along a sequence, differentiably, and the state after it.
 
         Args:
             features: [T, B, hidden] MOA features of s_0 … s_{T−1}.
@@ -114,10 +114,13 @@ class ModelOfOthers(nn.Module):
             starts: as in `Lstm.unroll`.
             state: before s_0.
             symbols: [T, B, N] integer, m_0 … m_{T−1}.
+
+        Returns:
+            Logits [T, B, J, A] of a_{t+1}, and the state after the last step.
         """
         inputs = self._inputs(features, actions, symbols)
-        outputs = self.lstm.unroll(inputs, first, starts, state)
-        return self._others(self.logits(outputs))
+        outputs, state = self.lstm.unroll(inputs, first, starts, state)
+        return Prediction(self._others(self.logits(outputs)), state)
 
     def counterfactuals(
         self,

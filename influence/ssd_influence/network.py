@@ -90,6 +90,7 @@ class Unroll(NamedTuple):
     moa_logits: Tensor | None  # [T, B, J, A] of a_{t+1} at t = 0 … T−1; None without a MOA
     symbol_logits: Tensor | None = None  # [T+1, B, V]; None for one who says nothing
     symbol_values: Tensor | None = None  # [T+1, B]
+    state: Tensor | None = None  # [B, state_size] after the last view, and the last prediction
 
 
 class AgentNetwork(nn.Module):
@@ -215,48 +216,55 @@ class AgentNetwork(nn.Module):
         actions: Tensor,
         state: Tensor,
         symbols: Tensor | None = None,
+        predictions: int | None = None,
     ) -> Unroll:
-        """A whole segment at once, differentiably.
+        """A sequence of views at once, differentiably: V views, and predictions after P of them.
+
+        A whole segment of T steps has V = T + 1 views, the last of which only bootstraps, and
+        P = T; a part of one that others follow has as many of both.
 
         Args:
-            pixels: [T+1, B, V, V] uint8, s_0 … s_T.
-            first: [T+1, B] bool **on the host**: where episodes start decides how the sequence is
+            pixels: [V, B, W, W] uint8, s_0 … s_{V−1}.
+            first: [V, B] bool **on the host**: where episodes start decides how the sequence is
                 cut, and a device would have to be waited for. Pinned memory is copied unwaited.
-            actions: [T+2, B, N] integer, a_{−1} … a_T; the last is an input only as what leaders
-                do.
-            state: [B, state_size] at the segment's start, before any reset at s_0.
-            symbols: [T+1, B, N] integer, m_{−1} … m_{T−1}; None where nothing is said.
+            actions: [V+1, B, N] integer, a_{−1} … a_{V−1}; the last is an input to a policy only
+                as what leaders do.
+            state: [B, state_size] before s_0, and before any reset at s_0.
+            symbols: [V, B, N] or [V+1, B, N] integer, m_{−1} and on; None where nothing is said.
+            predictions: P, how often the MOA predicts; V − 1 by default.
 
         Raises:
             ValueError: `first` is on a device.
         """
         if first.device.type != "cpu":
             raise ValueError(f"first must be on the host, to be read, not on {first.device}")
+        views = len(pixels)
+        last = views - 1 if predictions is None else predictions
         starts = [t for t, games in enumerate(first.tolist()) if t > 0 and any(games)]
         first = first.to(pixels.device, non_blocking=True)
         features = self.features(pixels)
         memory = self.split_state(state)
-        policy = self.policy.unroll(
+        policy, policy_state = self.policy.unroll(
             features.policy,
-            actions[:-1],
+            actions[:views],
             first,
             starts,
             memory.policy,
-            actions[1:].index_select(-1, self.policy.told.leaders),
-            symbols,
+            actions[1 : views + 1].index_select(-1, self.policy.told.leaders),
+            None if symbols is None else symbols[:views],
         )
-        moa_logits = None
-        if self.moa is not None and features.moa is not None and memory.moa is not None:
-            last = len(pixels) - 1
-            moa_logits = self.moa.unroll(
+        moa_logits, moa_state = None, memory.moa
+        if self.moa is not None and features.moa is not None and memory.moa is not None and last:
+            moa_logits, moa_state = self.moa.unroll(
                 features.moa[:last],
-                actions[1:-1],
+                actions[1 : last + 1],
                 first[:last],
                 [t for t in starts if t < last],
                 memory.moa,
-                None if symbols is None else symbols[1:],
+                None if symbols is None else symbols[1 : last + 1],
             )
-        return Unroll(policy.logits, policy.values, moa_logits, *policy[2:])
+        after = self.join_state(AgentState(policy_state, moa_state))
+        return Unroll(policy.logits, policy.values, moa_logits, *policy[2:], after)
 
 
 def make_network(

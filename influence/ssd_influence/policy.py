@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ssd_influence.communication import CommunicationHead
+from ssd_influence.gradients import bounded_pull
 from ssd_influence.layers import LOGITS_GAIN, Lstm, LstmState, Torso, dense
 from ssd_influence.told import Told
 
@@ -23,13 +25,13 @@ class PolicyStep(NamedTuple):
     symbol_value: Tensor | None = None  # [B]
 
 
-class PolicyUnroll(NamedTuple):
-    """The policy along a sequence."""
+class PolicyHeads(NamedTuple):
+    """What the heads make of the LSTM's output, for any leading axes."""
 
-    logits: Tensor  # [T, B, A]
-    values: Tensor  # [T, B]
-    symbol_logits: Tensor | None  # [T, B, V]; None for one who says nothing
-    symbol_values: Tensor | None  # [T, B]
+    logits: Tensor  # [..., A]
+    values: Tensor  # [...]
+    symbol_logits: Tensor | None  # [..., V]; None for one who says nothing
+    symbol_values: Tensor | None  # [...]
 
 
 class Policy(nn.Module):
@@ -43,6 +45,10 @@ class Policy(nn.Module):
         told: what it is told of the others.
         symbols: V; 0 for silence.
         embedding: width of the communication head's embedding.
+
+    Attributes:
+        value_pull: largest norm of a value's gradient on the layers that it shares with its
+            policy, in norms of the policy's own; see `bounded_pull`.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Policy(nn.Module):
     ) -> None:
         super().__init__()
         self.told = told
+        self.value_pull = math.inf
         self.torso = Torso(inputs, hidden)
         self.lstm = Lstm(hidden + told.width, cells)
         self.logits = dense(cells, num_actions, LOGITS_GAIN)
@@ -98,8 +105,8 @@ class Policy(nn.Module):
         state: LstmState,
         leaders: Tensor | None = None,
         symbols_tm1: Tensor | None = None,
-    ) -> PolicyUnroll:
-        """What `step` gives along a sequence, differentiably.
+    ) -> tuple[PolicyHeads, LstmState]:
+        """What `step` gives along a sequence, differentiably, and the state after it.
 
         Args:
             features: [T, B, hidden] policy features.
@@ -111,7 +118,8 @@ class Policy(nn.Module):
             symbols_tm1: [T, B, N] integer, what everyone said before each view.
         """
         inputs = self._inputs(features, actions_tm1, first, leaders, symbols_tm1)
-        return self._heads(self.lstm.unroll(inputs, first, starts, state))
+        outputs, state = self.lstm.unroll(inputs, first, starts, state)
+        return self._heads(outputs), state
 
     def _inputs(
         self,
@@ -125,7 +133,10 @@ class Policy(nn.Module):
         told = self.told(actions_tm1, first, leaders, symbols_tm1)
         return torch.cat([features, *(x.to(features.dtype) for x in told)], -1)
 
-    def _heads(self, h: Tensor) -> PolicyUnroll:
+    def _heads(self, h: Tensor) -> PolicyHeads:
         """Of the LSTM's output [..., cells]."""
-        said = (None, None) if self.communication is None else self.communication(h)
-        return PolicyUnroll(self.logits(h), self.value(h).squeeze(-1), *said)
+        said = (None, None)
+        if self.communication is not None:
+            said = self.communication(h, self.value_pull)
+        for_policy, for_value = bounded_pull(h, self.value_pull)
+        return PolicyHeads(self.logits(for_policy), self.value(for_value).squeeze(-1), *said)

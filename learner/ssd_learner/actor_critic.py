@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ssd_learner.report import Numbers
+from ssd_learner.rewards import at_the_horizon
 from ssd_learner.settings import LearningSettings
 from ssd_learner.vtrace import vtrace
 
@@ -40,11 +42,25 @@ class HeadLosses:
         policy: −log π · advantage.
         value: ½ (v − V)².
         entropy: of the policy, in nats.
+        kl: KL(μ‖π) in nats, estimated from what was chosen as ρ − 1 − log ρ.
+        explained_variance: of V-trace's targets by the values.
     """
 
     policy: Tensor
     value: Tensor
     entropy: Tensor
+    kl: Tensor
+    explained_variance: Tensor
+
+    def numbers(self) -> Numbers:
+        """What there is to tell."""
+        return {
+            "policy_loss": self.policy.detach(),
+            "value_loss": self.value.detach(),
+            "entropy": self.entropy.detach(),
+            "kl": self.kl,
+            "explained_variance": self.explained_variance,
+        }
 
     def total(self, value_coefficient: float, entropy_weight: float) -> Tensor:
         """What the head minimises."""
@@ -55,7 +71,7 @@ def head_losses(
     head: Head,
     reward_t: Tensor,
     log_ratio_t: Tensor,
-    discount_t: Tensor,
+    ended_t: Tensor,
     learning: LearningSettings,
 ) -> HeadLosses:
     """Advantage actor-critic with V-trace's targets.
@@ -65,14 +81,15 @@ def head_losses(
         reward_t: [T, B] what this head is paid.
         log_ratio_t: [T, B] log-probability of all that the agent chose at t, by the policy now
             over the policy it acted from.
-        discount_t: [T, B] γ, and 0 where the episode ended with step t.
+        ended_t: [T, B] bool, where the episode ended with step t.
         learning: How the agent learns.
     """
+    value_t = head.values.detach()
     targets = vtrace(
         log_ratio_t=log_ratio_t,
-        reward_t=reward_t,
-        discount_t=discount_t,
-        value_t=head.values.detach(),
+        reward_t=at_the_horizon(reward_t, ended_t, value_t, learning),
+        discount_t=learning.gamma * ~ended_t,
+        value_t=value_t,
         rho_clip=learning.rho_clip,
         c_clip=learning.c_clip,
     )
@@ -80,4 +97,7 @@ def head_losses(
         policy=-(head.log_prob * targets.advantage).mean(),
         value=0.5 * (targets.value - head.values[:-1]).square().mean(),
         entropy=-(head.log_policy.exp() * head.log_policy).sum(-1).mean(),
+        kl=(log_ratio_t.exp() - 1 - log_ratio_t).mean(),
+        explained_variance=1
+        - (targets.value - value_t[:-1]).var() / targets.value.var().clamp(min=1e-12),
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ssd_wire.messages import Segment
+
+Array = NDArray[np.generic]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,30 +65,78 @@ class Batch:
 
 
 def collate(segments: Sequence[Segment], device: torch.device) -> Batch:
-    """One batch of segments of equal shape, copied to the device without waiting for it."""
+    """One batch of segments of equal shape, games side by side, copied without waiting."""
+    return _batch(
+        lambda name: np.concatenate(
+            [getattr(segment, name) for segment in segments], 0 if name == "state" else 1
+        ),
+        segments[0],
+        device,
+    )
 
-    def beside(name: str, axis: int = 1) -> Tensor:
-        joined = np.concatenate([getattr(segment, name) for segment in segments], axis)
-        tensor = torch.from_numpy(joined)
+
+def join(segments: Sequence[Segment], device: torch.device) -> Batch:
+    """One batch of segments of the same games, each of which goes on where the last one ended."""
+    first, *rest = segments
+
+    def one_after_the_other(name: str) -> Array:
+        if name == "state":
+            return first.state
+        told_before = len(getattr(first, name)) - len(first.reward)  # by the segment before
+        return np.concatenate(
+            [getattr(first, name), *(getattr(one, name)[told_before:] for one in rest)]
+        )
+
+    return _batch(one_after_the_other, first, device)
+
+
+def streams(segments: Iterable[Segment]) -> list[list[Segment]]:
+    """Segments in their order, each beside those that it goes on from: what `join` can take.
+
+    A lane's next segment does not go on from the last where its environment was started anew.
+    """
+    lanes: dict[tuple[int, int], list[list[Segment]]] = {}
+    for segment in segments:
+        of_lane = lanes.setdefault((segment.epoch, segment.lane), [])
+        if of_lane and _goes_on(of_lane[-1][-1], segment):
+            of_lane[-1].append(segment)
+        else:
+            of_lane.append([segment])
+    return [stream for of_lane in lanes.values() for stream in of_lane]
+
+
+def _goes_on(before: Segment, after: Segment) -> bool:
+    """Whether the last view of one segment is the first of the other."""
+    return all(
+        np.array_equal(getattr(before, name)[steps:], getattr(after, name)[: 1 + extra])
+        for name, steps, extra in (("first", -1, 0), ("pixels", -1, 0), ("actions", -2, 1))
+    )
+
+
+def _batch(whole: Callable[[str], Array], like: Segment, device: torch.device) -> Batch:
+    """Each array by its name, on the device, and those that are missing left out."""
+
+    def here(name: str) -> Tensor:
+        tensor = torch.from_numpy(whole(name))
         return tensor.pin_memory() if device.type == "cuda" else tensor
 
-    def there(tensor: Tensor) -> Tensor:
-        return tensor.to(device, non_blocking=True)
+    def there(name: str) -> Tensor:
+        return here(name).to(device, non_blocking=True)
 
     def there_if_any(name: str) -> Tensor | None:
-        return None if getattr(segments[0], name) is None else there(beside(name))
+        return None if getattr(like, name) is None else there(name)
 
-    first, symbols = beside("first"), there_if_any("symbols")
+    first, symbols = here("first"), there_if_any("symbols")
     return Batch(
-        pixels=there(beside("pixels")),
+        pixels=there("pixels"),
         first_host=first,
-        first=there(first),
-        visible=there(beside("visible")),
-        actions=there(beside("actions")).long(),
-        log_prob=there(beside("log_prob")),
-        reward=there(beside("reward")),
-        influence=there(beside("influence")),
-        state=there(beside("state", axis=0)),
+        first=first.to(device, non_blocking=True),
+        visible=there("visible"),
+        actions=there("actions").long(),
+        log_prob=there("log_prob"),
+        reward=there("reward"),
+        influence=there("influence"),
+        state=there("state"),
         symbols=None if symbols is None else symbols.long(),
         symbol_log_prob=there_if_any("symbol_log_prob"),
         shaped=there_if_any("shaped"),

@@ -95,6 +95,8 @@ def main(
     experiment = section(sections, "experiment", ExperimentSettings)
     network = section(sections, "network", NetworkSettings)
     learning = section(sections, "learning", LearningSettings)
+    if objection := learning.objection(run.segment, run.lanes, run.window, run.retained):
+        raise RunFileError(f"[learning] {objection}")
     spec = game_spec(game)
     if agent >= spec.num_agents:
         raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
@@ -120,7 +122,17 @@ def main(
     archive = Archive(checkpoints, ledger, learning.checkpoint_seconds, learning.checkpoints_kept)
     sizes = axes(run, spec, experiment, trainer.network.state_size)
     mail = ZmqMail(stop, bind, weights)
-    learner = Learner(mail, trainer, intake, archive, sizes, run.window, own_steps or math.inf)
+    per_batch = learning.segments_per_batch(run.segment)
+    learner = Learner(
+        mail,
+        trainer,
+        intake,
+        archive,
+        sizes,
+        window=run.window * per_batch,
+        fill=run.lanes * per_batch,
+        budget=own_steps or math.inf,
+    )
     addresses = {
         "metrics": serve_metrics(LearnerMetrics(learner), metrics),
         "segments": mail.router.endpoint,

@@ -180,6 +180,22 @@ class Intake:
         epoch.leaving = True
         return epoch
 
+    def has_batch(self, fill: int, own_steps: float) -> bool:
+        """Whether any actor has sent its share of a batch, or will send no more.
+
+        Args:
+            fill: Segments that one actor's share has.
+            own_steps: That are left to be trained; as many make a batch, however few they are.
+        """
+        if not self._queue:
+            return False
+        steps = sum(arrived.segment.reward.size for arrived in self._queue)
+        return steps >= own_steps or any(
+            epoch.received - epoch.handled >= (1 if epoch.leaving else fill)
+            for epoch in self._epochs.values()
+            if not epoch.retired
+        )
+
     def take(self, most: int) -> list[Segment]:
         """The oldest segments received, at most this many; they count as trained from now on."""
         taken = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]

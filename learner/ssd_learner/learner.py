@@ -6,16 +6,16 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple
 from itertools import islice
 from typing import Protocol
 
 import numpy as np
 
 from ssd_learner.archive import Archive
-from ssd_learner.batch import Batch, collate
 from ssd_learner.intake import Epoch, Intake
-from ssd_learner.trainer import Report, Trainer
+from ssd_learner.report import Report
+from ssd_learner.trainer import Trainer
+from ssd_learner.update import train
 from ssd_wire.codec import Sizes, decode
 from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Ack, Bye, Hello, Message, Refused, Segment, Welcome
@@ -51,6 +51,7 @@ class Learner:
         archive: Checkpoints.
         sizes: Lengths of the run's axes, to check segments by.
         window: Segments per lane that an actor may be ahead of what was trained.
+        fill: Segments of one actor that make a batch.
         budget: Own-steps at which the run is complete.
     """
 
@@ -62,6 +63,7 @@ class Learner:
         archive: Archive,
         sizes: Sizes,
         window: int,
+        fill: int = 1,
         budget: float = math.inf,
     ) -> None:
         self.mail = mail
@@ -70,6 +72,7 @@ class Learner:
         self.archive = archive
         self.sizes = sizes
         self.window = window
+        self.fill = fill
         self.budget = budget
         self.report: Report | None = None  # of the last update of this process
         self.lag = 0.0
@@ -85,17 +88,27 @@ class Learner:
         self.publish_weights()
         while self.mail.wait(self.patience()):
             self.read_mail()
-            self.train_what_has_arrived()
+            if self.has_batch():
+                self.train_what_has_arrived()
             if self.archive.is_due(self.intake):
                 self.save()
         self.read_mail()
-        while self.train_what_has_arrived():
-            pass
+        while self.intake.waiting:
+            self.train_what_has_arrived()
         self.save()
+
+    def has_batch(self) -> bool:
+        """Whether what has arrived is to be trained on now.
+
+        It is when some actor has sent its share of a batch, or will send no more of it; the others
+        are not waited for.
+        """
+        left = self.budget - self.trainer.own_steps
+        return self.intake.has_batch(self.fill, left)
 
     def patience(self) -> float:
         """How long a wait for letters may last, in seconds."""
-        if self.intake.waiting:
+        if self.has_batch():
             return 0.0
         return min(LONGEST_WAIT, self.archive.seconds_left()) if self.intake.has_news else 1.0
 
@@ -155,31 +168,26 @@ class Learner:
             if told is None or vars(told) != vars(news):
                 self.mail.send(epoch.peer, news)
 
-    def train_what_has_arrived(self) -> bool:
-        """Train on the oldest segments here, if there are any."""
-        segments = self.intake.take(self.trainer.learning.batch_segments)
-        if not segments:
-            return False
-        self.lag = self._policy_lag(segments)
+    def train_what_has_arrived(self) -> None:
+        """Train on a batch.
+
+        Raises:
+            ArithmeticError: what came of it is not finite; it stays untrained in every checkpoint.
+        """
+        learning = self.trainer.learning
+        segments = self.intake.take(
+            learning.batch_segments if learning.algorithm == "vtrace" else self.intake.waiting
+        )
+        version = self.trainer.version
         began = time.monotonic()
-        batch = collate(segments, self.trainer.device)
-        for part in batch.split(self.trainer.learning.update_games):
-            self.learn(part)
+        self.report = train(self.trainer, segments)
         self.busy_seconds += time.monotonic() - began
+        if not all(map(math.isfinite, self.report.numbers)):
+            raise ArithmeticError(f"update {self.trainer.version} is not finite: {self.report}")
+        self.lag = self._policy_lag(segments, version)
         self.finish_if_complete()
         self.publish_weights()
         self.acknowledge()
-        return True
-
-    def learn(self, batch: Batch) -> None:
-        """One update.
-
-        Raises:
-            ArithmeticError: it was not finite; its segments stay untrained in every checkpoint.
-        """
-        self.report = self.trainer.learn(batch)
-        if not all(map(math.isfinite, astuple(self.report))):
-            raise ArithmeticError(f"update {self.trainer.version} is not finite: {self.report}")
 
     def finish_if_complete(self) -> None:
         """At the budget: train no more, and make the last weights durable."""
@@ -207,9 +215,11 @@ class Learner:
         )
         return encode_weights(weights)
 
-    def _policy_lag(self, segments: Iterable[Segment]) -> float:
-        """Mean updates between the weights that acted and the newest, in this batch.
+    def _policy_lag(self, segments: Iterable[Segment], version: int) -> float:
+        """Mean updates between the weights that acted and those that were trained.
 
-        Weights of a learner that was killed may have a higher version than ours; they count as 0.
+        Over all updates of the batch, of which the first was of this version. Weights of a learner
+        that was killed may have a higher version than ours; they count as 0.
         """
-        return float(np.mean([max(0, self.trainer.version - one.version) for one in segments]))
+        middle = version + (self.trainer.version - 1 - version) / 2
+        return float(np.mean([max(0.0, middle - one.version) for one in segments]))

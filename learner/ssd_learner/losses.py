@@ -1,4 +1,4 @@
-"""What an update minimises: the losses of acting and speaking, and of the model of others."""
+"""The actor-critic with V-trace's targets: its losses, and one update by them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from ssd_influence.network import AgentNetwork, AgentShape, Unroll
 from ssd_influence.settings import ExperimentSettings
 from ssd_learner.actor_critic import Head, HeadLosses, head_losses
 from ssd_learner.batch import Batch
+from ssd_learner.report import Numbers, Report, read
+from ssd_learner.rewards import rewards
 from ssd_learner.settings import LearningSettings
+from ssd_learner.trainer import Trainer, Weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,7 @@ class Losses:
         speaking: of the communication head; None where nobody speaks.
         moa: cross-entropy of the others' next actions in nats, unweighted; 0 without a MOA.
         moa_marginal: entropy of the others' action marginals over the same (t, j); 0 without.
+        moa_targets: how many (t, j) these are.
     """
 
     total: Tensor
@@ -40,19 +44,40 @@ class Losses:
     speaking: HeadLosses | None
     moa: Tensor
     moa_marginal: Tensor
+    moa_targets: Tensor
+
+    def numbers(self) -> Numbers:
+        """What there is to tell."""
+        told = self.acting.numbers() | {
+            "moa_loss": self.moa.detach(),
+            "moa_marginal_entropy": self.moa_marginal,
+            "moa_targets": self.moa_targets,
+        }
+        if self.speaking is not None:
+            spoken = self.speaking.numbers()
+            told |= {f"symbol_{n}": spoken[n] for n in ("policy_loss", "value_loss", "entropy")}
+        return told
 
 
-@dataclass(frozen=True)
-class Weights:
-    """What changes as the agent grows older.
-
-    Attributes:
-        beta: of the influence reward.
-        entropy: of the policy's entropy.
-    """
-
-    beta: float
-    entropy: float
+def vtrace_update(trainer: Trainer, batch: Batch) -> Report:
+    """One update by a whole batch, and what it looked like."""
+    weights = trainer.weights()
+    settings = trainer.experiment, trainer.learning
+    loss = losses(trainer.network, batch, trainer.shape, *settings, weights)
+    norms = trainer.update(loss.total, weights)
+    trainer.own_steps += batch.steps
+    numbers = read(norms | loss.numbers() | {
+        "influence": batch.influence.mean(),
+        "reward": batch.reward.mean(),
+    })
+    if numbers.pop("moa_targets", 0) == 0:  # nobody was in view: there is nothing to tell
+        numbers.pop("moa_loss", None), numbers.pop("moa_marginal_entropy", None)
+    return Report(
+        **numbers,
+        learning_rate=weights.learning_rate,
+        beta=weights.beta,
+        entropy_weight=weights.entropy,
+    )
 
 
 def losses(
@@ -78,36 +103,20 @@ def losses(
     )
     acts = Head.of(unroll.policy_logits, unroll.values, batch.actions[1:-1, :, shape.agent])
     says = _speaking(unroll, batch, shape)
-    to_act, to_speak = rewards(batch, experiment, weights.beta)
-    log_ratio = _log_ratio(acts, says, batch)
-    discount = learning.gamma * ~batch.first[1:]
+    to_act, to_speak = rewards(batch, experiment, learning, weights.beta)
+    log_ratio, ended = _log_ratio(acts, says, batch), batch.first[1:]
 
-    acting = head_losses(acts, to_act, log_ratio, discount, learning)
+    acting = head_losses(acts, to_act, log_ratio, ended, learning)
     speaking = None
     if says is not None:
-        speaking = head_losses(says, to_speak, log_ratio, discount, learning)
-    moa, moa_marginal = _moa_losses(unroll, batch, shape, experiment)
+        speaking = head_losses(says, to_speak, log_ratio, ended, learning)
+    moa, moa_marginal, moa_targets = _moa_losses(unroll, batch, shape, experiment)
     per_step = acting.total(learning.value_coefficient, weights.entropy)
     if speaking is not None:
         spoken = speaking.total(learning.value_coefficient, learning.communication_entropy)
         per_step = per_step + experiment.communication_weight * spoken
     total = batch.steps * per_step + experiment.moa_weight * moa
-    return Losses(total, acting, speaking, moa, moa_marginal)
-
-
-def rewards(batch: Batch, experiment: ExperimentSettings, beta: float) -> tuple[Tensor, Tensor]:
-    """What acting is paid, and what speaking is: r = α·e + β·c of §4 for the one that influences.
-
-    Where influence is of symbols, that is the communication head, and acting is paid e (§5). Else
-    it is the policy, and speaking is paid e. In the place of e stands what a reward scheme made of
-    everyone's.
-
-    Returns:
-        [T, B] twice.
-    """
-    e = batch.reward if batch.shaped is None else batch.shaped
-    influencing = experiment.alpha * e + beta * batch.influence
-    return (e, influencing) if experiment.influence_of_symbols else (influencing, e)
+    return Losses(total, acting, speaking, moa, moa_marginal, moa_targets)
 
 
 def _speaking(unroll: Unroll, batch: Batch, shape: AgentShape) -> Head | None:
@@ -127,13 +136,13 @@ def _log_ratio(acts: Head, says: Head | None, batch: Batch) -> Tensor:
 
 def _moa_losses(
     unroll: Unroll, batch: Batch, shape: AgentShape, experiment: ExperimentSettings
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     if unroll.moa_logits is None:
         zero = torch.zeros((), device=unroll.values.device)
-        return zero, zero
+        return zero, zero, zero
     targets = moa_targets(batch.actions, shape.others)
     mask = moa_targets_mask(
         batch.first, batch.visible, shape.others, experiment.moa_only_when_visible
     )
     marginal = action_marginal_entropy(targets, mask, shape.num_actions)
-    return moa_loss(unroll.moa_logits, targets, mask), marginal
+    return moa_loss(unroll.moa_logits, targets, mask), marginal, mask.sum()

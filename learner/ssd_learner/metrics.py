@@ -8,7 +8,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ssd_learner.learner import Learner
-from ssd_learner.trainer import Report
+from ssd_learner.report import Report
+
+Told = tuple[str, str, float | None]
 
 
 class LearnerMetrics(Collector):
@@ -22,7 +24,8 @@ class LearnerMetrics(Collector):
         for name, text, value in self._counters():
             yield CounterMetricFamily(f"ssd_learner_{name}", text, value)
         for name, text, value in self._gauges():
-            yield GaugeMetricFamily(f"ssd_learner_{name}", text, value)
+            if value is not None:
+                yield GaugeMetricFamily(f"ssd_learner_{name}", text, value)
 
     def _counters(self) -> Iterable[tuple[str, str, float]]:
         it, counts = self._learner, self._learner.intake.counts
@@ -39,7 +42,7 @@ class LearnerMetrics(Collector):
             ("busy_seconds", "Time spent in updates, in seconds.", it.busy_seconds),
         )
 
-    def _gauges(self) -> Iterable[tuple[str, str, float]]:
+    def _gauges(self) -> Iterable[Told]:
         it = self._learner
         yield from (
             ("complete", "1 when the budget is met.", it.intake.complete),
@@ -59,35 +62,67 @@ class LearnerMetrics(Collector):
             if it.trainer.experiment.has_moa:
                 yield from self._of_the_moa(it.report)
 
-    def _of_the_update(self, report: Report) -> Iterable[tuple[str, str, float]]:
+    def _of_the_update(self, report: Report) -> Iterable[Told]:
         return (
-            ("learning_rate", "Learning rate of the last update.", report.learning_rate),
-            ("policy_loss", "Policy loss of the last update.", report.policy_loss),
-            ("value_loss", "Value loss of the last update.", report.value_loss),
+            ("learning_rate", "Learning rate of the last batch.", report.learning_rate),
+            ("entropy_weight", "Weight of the policy's entropy.", report.entropy_weight),
+            ("passes", "Passes over the last batch.", report.passes),
+            ("policy_loss", "Policy loss, last batch.", report.policy_loss),
+            ("value_loss", "Value loss, last batch.", report.value_loss),
             ("policy_entropy_nats", "Entropy of the policy, last batch.", report.entropy),
+            ("kl_nats", "KL of the policy that acted to the one trained, last pass.", report.kl),
+            ("clipped_share", "Share of ratios outside their clip.", report.clipped_share),
+            (
+                "explained_variance",
+                "Of returns by the critic, before it was trained on them.",
+                report.explained_variance,
+            ),
             ("reward", "Environmental reward per own-step, last batch.", report.reward),
-            ("gradient_norm", "Norm of the last gradient, before its clip.", report.gradient_norm),
+            (
+                "policy_gradient_norm",
+                "Norm of the policy's gradient, before its clip.",
+                report.policy_gradient_norm,
+            ),
+            (
+                "value_gradient_norm",
+                "Norm of the value heads' gradient, before its clip.",
+                report.value_gradient_norm,
+            ),
         )
 
-    def _of_influence(self, report: Report) -> Iterable[tuple[str, str, float]]:
+    def _of_influence(self, report: Report) -> Iterable[Told]:
         return (
-            ("beta", "Weight of the influence reward in the last update.", report.beta),
+            ("beta", "Weight of the influence reward in the last batch.", report.beta),
             ("influence_nats", "Influence per own-step, last batch.", report.influence),
         )
 
-    def _of_the_symbols(self, report: Report) -> Iterable[tuple[str, str, float]]:
+    def _of_the_symbols(self, report: Report) -> Iterable[Told]:
         return (
             ("symbol_policy_loss", "Policy loss of what is said.", report.symbol_policy_loss),
             ("symbol_value_loss", "Value loss of what is said.", report.symbol_value_loss),
             ("symbol_entropy_nats", "Entropy of what is said, last batch.", report.symbol_entropy),
         )
 
-    def _of_the_moa(self, report: Report) -> Iterable[tuple[str, str, float]]:
+    def _of_the_moa(self, report: Report) -> Iterable[Told]:
         return (
-            ("moa_loss_nats", "Cross-entropy of the others' next actions.", report.moa_loss),
+            (
+                "moa_loss_nats",
+                "Cross-entropy of the others' next actions, before training on them.",
+                report.moa_loss,
+            ),
             (
                 "moa_marginal_entropy_nats",
                 "Entropy of the others' actions, over what the MOA's loss is taken over.",
                 report.moa_marginal_entropy,
+            ),
+            (
+                "moa_margin_nats",
+                "That entropy less the MOA's loss: what it knows beyond habits.",
+                report.moa_margin,
+            ),
+            (
+                "moa_gradient_norm",
+                "Norm of the MOA's gradient, before its clip.",
+                report.moa_gradient_norm,
             ),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,44 +12,28 @@ from torch import Tensor, nn
 
 from ssd_influence.network import AgentShape, make_network
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_learner.batch import Batch
-from ssd_learner.losses import Weights, losses
+from ssd_learner.report import Numbers
 from ssd_learner.settings import LearningSettings
+from ssd_learner.value_scale import ValueScale
 
 
 @dataclass(frozen=True)
-class Report:
-    """What one update looked like: means over its batch.
+class Weights:
+    """What changes as the agent grows older.
 
     Attributes:
-        policy_loss, value_loss: unweighted.
-        entropy: of the policy, nats.
-        symbol_policy_loss, symbol_value_loss, symbol_entropy: the same of the communication head.
-        moa_loss: cross-entropy of the others' next actions, nats, unweighted.
-        moa_marginal_entropy: of the others' actions over the same (t, j), nats.
-        influence: c per own-step, nats.
-        reward: the environment's, per own-step.
-        gradient_norm: before the clip.
-        learning_rate, beta: as used.
+        learning_rate: of all but the model of others.
+        beta: of the influence reward.
+        entropy: of the policy's entropy.
     """
 
-    policy_loss: float = 0.0
-    value_loss: float = 0.0
-    entropy: float = 0.0
-    symbol_policy_loss: float = 0.0
-    symbol_value_loss: float = 0.0
-    symbol_entropy: float = 0.0
-    moa_loss: float = 0.0
-    moa_marginal_entropy: float = 0.0
-    influence: float = 0.0
-    reward: float = 0.0
-    gradient_norm: float = 0.0
-    learning_rate: float = 0.0
-    beta: float = 0.0
+    learning_rate: float
+    beta: float
+    entropy: float
 
 
 class Trainer:
-    """Improves one agent's weights, a batch at a time.
+    """All that is trained of one agent.
 
     Args:
         shape: Who the agent is.
@@ -60,6 +44,7 @@ class Trainer:
     Attributes:
         own_steps: Agent-steps of this agent trained on.
         version: Updates made, and so the version of the weights.
+        scales: Of the value heads, by their names; none where values are not normalised.
     """
 
     def __init__(
@@ -78,45 +63,54 @@ class Trainer:
         self.learning = learning
         self.device = device
         self.network = make_network(shape, network, experiment).to(device)
-        self.optimizer = _optimizer(learning, list(self.network.parameters()))
+        self.parts = _parts(self.network, learning)
+        self.optimizer = _optimizer(learning, self.parts)
+        self.scales: dict[str, ValueScale] = {}
+        if learning.algorithm == "ppo":
+            self.network.policy.value_pull = learning.value_pull
+            if learning.normalise_values:
+                self.scales["acting"] = ValueScale(self.network.policy.value)
+                if self.network.policy.communication is not None:
+                    head = self.network.policy.communication.value
+                    self.scales["speaking"] = ValueScale(head)
         self.own_steps = 0
         self.version = 0
 
-    def learn(self, batch: Batch) -> Report:
-        """One update, and what it looked like."""
-        learning_rate = self.learning.learning_rate_at(self.own_steps)
-        weights = Weights(
+    def weights(self) -> Weights:
+        """Of what the agent's clock changes, now."""
+        return Weights(
+            learning_rate=self.learning.learning_rate_at(self.own_steps),
             beta=self.experiment.beta_at(self.own_steps),
             entropy=self.learning.entropy_at(self.own_steps),
         )
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
+
+    def update(self, loss: Tensor, weights: Weights) -> Numbers:
+        """One step down the gradient of a loss; the norm of each part's gradient, before its clip.
+
+        The loss holds the MOA's loss times `moa_weight`, which is its pull on the convolution that
+        it shares with the policy. Its own weights learn by an optimizer of their own, as from the
+        loss itself.
+        """
         self.optimizer.zero_grad(set_to_none=True)
-        loss = losses(self.network, batch, self.shape, self.experiment, self.learning, weights)
-        loss.total.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.learning.gradient_clip)
-        self.optimizer.step()
-        self.own_steps += batch.steps
-        self.version += 1
-        numbers = {
-            "policy_loss": loss.acting.policy,
-            "value_loss": loss.acting.value,
-            "entropy": loss.acting.entropy,
-            "moa_loss": loss.moa,
-            "moa_marginal_entropy": loss.moa_marginal,
-            "influence": batch.influence.mean(),
-            "reward": batch.reward.mean(),
-            "gradient_norm": norm,
+        loss.backward()  # type: ignore[no-untyped-call]
+        norms, learning = {}, self.learning
+        clips = {
+            "policy": learning.gradient_clip,
+            "value": learning.value_clip,
+            "moa": learning.moa_clip,
         }
-        if loss.speaking is not None:
-            numbers |= {
-                "symbol_policy_loss": loss.speaking.policy,
-                "symbol_value_loss": loss.speaking.value,
-                "symbol_entropy": loss.speaking.entropy,
-            }
-        values = torch.stack(list(numbers.values())).tolist()  # one wait for the device, not eight
-        report = dict(zip(numbers, values, strict=True))
-        return Report(**report, learning_rate=learning_rate, beta=weights.beta)
+        for name, parameters in self.parts.items():
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            if not gradients:
+                continue
+            if name == "moa" and self.experiment.moa_weight > 0:
+                torch._foreach_div_(gradients, self.experiment.moa_weight)
+            norms[f"{name}_gradient_norm"] = nn.utils.clip_grad_norm_(parameters, clips[name])
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning.moa_lr if group["part"] == "moa" else weights.learning_rate
+        self.optimizer.step()
+        self.version += 1
+        return norms
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """The weights by name, on the host; of a network that lives there the very same memory."""
@@ -125,45 +119,74 @@ class Trainer:
     def state(self) -> dict[str, Tensor]:
         """Weights and optimizer, by name: what `restore` takes."""
         tensors = {f"weights/{name}": tensor.detach() for name, tensor in self._parameters()}
-        names = [name for name, _ in self._parameters()]
-        for number, values in self.optimizer.state_dict()["state"].items():
-            prefix = f"{self.learning.optimizer}/{names[number]}"
-            tensors |= {f"{prefix}/{key}": value for key, value in values.items()}
+        for name, parameter in self._parameters():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"{self.learning.optimizer}/{name}/{key}"] = value
+        tensors |= {f"values/{head}": scale.state() for head, scale in self.scales.items()}
         tensors["random"] = torch.get_rng_state()
         return tensors
 
-    def restore(self, tensors: dict[str, Tensor], own_steps: int, version: int) -> None:
+    def restore(self, tensors: Mapping[str, Tensor], own_steps: int, version: int) -> None:
         """Become the trainer that gave this state.
 
         Raises:
             ValueError: when the tensors are another network's, or another optimizer's; then
                 nothing has changed.
         """
-        wanted = {f"weights/{name}": tuple(p.shape) for name, p in self._parameters()}
-        found = {n: tuple(t.shape) for n, t in tensors.items() if n.startswith("weights/")}
-        if wanted != found:
-            raise ValueError(f"wanted tensors {wanted}, found {found}")
-        kinds = {name.partition("/")[0] for name in tensors} - {"weights", "random"}
-        if kinds - {self.learning.optimizer}:
-            raise ValueError(f"wanted the optimizer {self.learning.optimizer}, found {kinds}")
-        optimizer = self.optimizer.state_dict()
-        optimizer["state"] = {}
-        for number, (name, parameter) in enumerate(self._parameters()):
+        self._check(tensors)
+        state = self.optimizer.state_dict()
+        order = [p for group in self.optimizer.param_groups for p in group["params"]]
+        number = {parameter: place for place, parameter in enumerate(order)}
+        state["state"] = {}
+        for name, parameter in self._parameters():
             parameter.data.copy_(tensors[f"weights/{name}"])
             prefix = f"{self.learning.optimizer}/{name}/"
             values = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
             if values:
-                optimizer["state"][number] = values
-        self.optimizer.load_state_dict(optimizer)
+                state["state"][number[parameter]] = values
+        self.optimizer.load_state_dict(state)
+        for head, scale in self.scales.items():
+            scale.restore(tensors[f"values/{head}"])
         torch.set_rng_state(tensors["random"])
         self.own_steps = own_steps
         self.version = version
+
+    def _check(self, tensors: Mapping[str, Tensor]) -> None:
+        wanted = {f"weights/{name}": tuple(p.shape) for name, p in self._parameters()}
+        wanted |= {f"values/{head}": (3,) for head in self.scales}
+        found = {
+            name: tuple(tensor.shape)
+            for name, tensor in tensors.items()
+            if name.startswith(("weights/", "values/"))
+        }
+        if wanted != found:
+            raise ValueError(f"wanted tensors {wanted}, found {found}")
+        kinds = {name.partition("/")[0] for name in tensors} - {"weights", "values", "random"}
+        if kinds - {self.learning.optimizer}:
+            raise ValueError(f"wanted the optimizer {self.learning.optimizer}, found {kinds}")
 
     def _parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         return self.network.named_parameters()
 
 
-def _optimizer(learning: LearningSettings, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _parts(network: nn.Module, learning: LearningSettings) -> dict[str, list[nn.Parameter]]:
+    """The weights by what their gradients are clipped with."""
+    parts: dict[str, list[nn.Parameter]] = {"policy": [], "value": [], "moa": []}
+    values = ("policy.value.", "policy.communication.value.")
+    for name, parameter in network.named_parameters():
+        if name.startswith("moa."):
+            parts["moa"].append(parameter)
+        elif name.startswith(values) and learning.algorithm == "ppo":
+            parts["value"].append(parameter)
+        else:
+            parts["policy"].append(parameter)
+    return {name: parameters for name, parameters in parts.items() if parameters}
+
+
+def _optimizer(
+    learning: LearningSettings, parts: Mapping[str, list[nn.Parameter]]
+) -> torch.optim.Optimizer:
+    groups = [{"params": parameters, "part": name} for name, parameters in parts.items()]
     if learning.optimizer == "adam":
-        return torch.optim.Adam(weights, lr=learning.lr_init, fused=True)
-    return torch.optim.RMSprop(weights, lr=learning.lr_init, foreach=True)
+        return torch.optim.Adam(groups, lr=learning.lr_init, fused=True)
+    return torch.optim.RMSprop(groups, lr=learning.lr_init, foreach=True)

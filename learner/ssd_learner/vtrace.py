@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ssd_learner.recursion import backward_sums
+
 
 class Targets(NamedTuple):
     """What an update aims at; both [T, B] float32, no gradient."""
@@ -51,10 +53,7 @@ def vtrace(
     rho = ratio.clamp(max=rho_clip)
     trace = discount_t * ratio.clamp(max=c_clip)
     delta = rho * (reward_t + discount_t * value_t[1:] - value_t[:-1])
-    corrections = torch.empty_like(value_t)  # v_t − V(s_t)
-    corrections[-1] = 0.0
-    for t in range(len(reward_t) - 1, -1, -1):
-        torch.addcmul(delta[t], trace[t], corrections[t + 1], out=corrections[t])
-    target_t = value_t + corrections
+    target_t = value_t.clone()
+    target_t[:-1] += backward_sums(delta, trace)
     advantage = rho * (reward_t + discount_t * target_t[1:] - value_t[:-1])
     return Targets(target_t[:-1], advantage)

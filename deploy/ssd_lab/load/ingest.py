@@ -25,7 +25,8 @@ from ssd_learner.cli import ZmqMail
 from ssd_learner.intake import Intake
 from ssd_learner.learner import Learner
 from ssd_learner.metrics import LearnerMetrics
-from ssd_learner.trainer import Report, Trainer
+from ssd_learner.report import Report
+from ssd_learner.trainer import Trainer
 from ssd_wire.memory import keep_freed_memory
 from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
 from ssd_wire.runfile import fingerprint, load_run_file
