@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 RELU_GAIN = math.sqrt(2)
 LOGITS_GAIN = 0.01
+CACHED_GAMES = 96  # whose steps of a segment the processor's cache holds, in bfloat16
 
 
 class LstmState(NamedTuple):
@@ -58,7 +59,14 @@ class Torso(nn.Module):
 
 
 class Lstm(nn.LSTM):
-    """An LSTM of one layer that can also take single steps, and start episodes in mid-sequence."""
+    """An LSTM of one layer that can also take single steps, and start episodes in mid-sequence.
+
+    Attributes:
+        products: what the matrix products of `unroll` are taken in on the host: float32, or
+            bfloat16, to which their inputs are rounded. Weights, outputs and gradients are float32.
+    """
+
+    products: torch.dtype = torch.float32
 
     weight_ih_l0: nn.Parameter
     weight_hh_l0: nn.Parameter
@@ -101,11 +109,48 @@ class Lstm(nn.LSTM):
         """
         stretches = []
         for begin, end in pairwise((0, *starts, len(inputs))):
-            h, c = state.reset(first[begin])
-            outputs, (h, c) = self(inputs[begin:end], (h.unsqueeze(0), c.unsqueeze(0)))
-            state = LstmState(h.squeeze(0), c.squeeze(0))
+            outputs, state = self._stretch(inputs[begin:end], state.reset(first[begin]))
             stretches.append(outputs)
         return torch.cat(stretches) if len(stretches) > 1 else stretches[0], state
+
+    def _stretch(self, inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
+        """A sequence in which no episode starts: [T, B, inputs] → [T, B, cells], and the end."""
+        if self.products == torch.float32 or inputs.device.type != "cpu":
+            outputs, (h, c) = self(inputs, (state.h.unsqueeze(0), state.c.unsqueeze(0)))
+            return outputs, LstmState(h.squeeze(0), c.squeeze(0))
+        parts = -(-inputs.shape[1] // CACHED_GAMES)
+        pieces = [
+            self._rounded(*part)
+            for part in zip(
+                inputs.tensor_split(parts, 1),
+                state.h.tensor_split(parts),
+                state.c.tensor_split(parts),
+                strict=True,
+            )
+        ]
+        outputs, h, c = (torch.cat(piece, -2).float() for piece in zip(*pieces, strict=True))
+        return outputs, LstmState(h, c)
+
+    def _rounded(self, inputs: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """A stretch of a few games in the type of `products`.
+
+        Every part has roundings of the weights of its own: so their gradients are added in
+        float32.
+        """
+        kind = self.products
+        weights = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
+        outputs, h, c = torch._VF.lstm(
+            inputs.to(kind),
+            (h.unsqueeze(0).to(kind), c.unsqueeze(0).to(kind)),
+            [weight.to(kind) for weight in weights],
+            True,  # biases
+            1,  # layer
+            0.0,  # dropout
+            self.training,
+            False,  # both directions
+            False,  # games first
+        )
+        return outputs, h.squeeze(0), c.squeeze(0)
 
 
 def cell_(gates: Tensor, c: Tensor) -> LstmState:
