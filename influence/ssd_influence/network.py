@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ssd_influence.inference import Inference
-from ssd_influence.layers import RELU_GAIN, LstmState
+from ssd_influence.layers import RELU_GAIN, Lstm, LstmState
 from ssd_influence.moa import ModelOfOthers
 from ssd_influence.own import own_class
 from ssd_influence.policy import Policy, PolicyStep
@@ -109,6 +109,7 @@ class AgentNetwork(nn.Module):
     """
 
     palette: Tensor
+    products = torch.float32
 
     def __init__(
         self, shape: AgentShape, network: NetworkSettings, experiment: ExperimentSettings
@@ -146,6 +147,17 @@ class AgentNetwork(nn.Module):
             symbols=self.experiment.symbols,
             imagines_symbols=self.experiment.influence == "moa_communication",
         )
+
+    def take_products_in(self, kind: torch.dtype) -> None:
+        """Have the matrix products of `unroll` taken in this type; weights and outputs stay float32.
+
+        Args:
+            kind: float32, or bfloat16 where it is faster.
+        """
+        self.products = kind
+        for module in self.modules():
+            if isinstance(module, Lstm):
+                module.products = kind
 
     def inference(self, games: int) -> Inference | Stepping:
         """How it lives in B games on a CPU: a subclass by its own methods, unless it knows better.

@@ -25,6 +25,7 @@ class LearningSettings(BaseModel):
             would have come.
         reward_clip: The environment's rewards are cut to ± this before anything is learned from
             them. Returns are reported uncut.
+        products: What the learner takes the network's matrix products in. Weights are float32.
         optimizer: "adam" or "rmsprop".
         lr_init: Learning rate at the start.
         lr_end: Learning rate once annealed, and from then on.
@@ -69,6 +70,7 @@ class LearningSettings(BaseModel):
     gamma: float = Field(default=0.99, ge=0, lt=1)
     horizon_ends: Literal["termination", "truncation"] = "termination"
     reward_clip: Positive = float("inf")
+    products: Literal["float32", "bfloat16"] = "float32"
     optimizer: Literal["adam", "rmsprop"] = "adam"
     lr_init: Positive = 0.00126
     lr_end: NotNegative = 0.000012

@@ -63,6 +63,7 @@ class Trainer:
         self.learning = learning
         self.device = device
         self.network = make_network(shape, network, experiment).to(device)
+        self.network.take_products_in(getattr(torch, learning.products))
         self.parts = _parts(self.network, learning)
         self.optimizer = _optimizer(learning, self.parts)
         self.scales: dict[str, ValueScale] = {}
