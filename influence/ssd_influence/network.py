@@ -88,9 +88,9 @@ class Unroll(NamedTuple):
     policy_logits: Tensor  # [T+1, B, A]
     values: Tensor  # [T+1, B]
     moa_logits: Tensor | None  # [T, B, J, A] of a_{t+1} at t = 0 … T−1; None without a MOA
+    state: Tensor  # [B, state_size] after the last view, and the last prediction
     symbol_logits: Tensor | None = None  # [T+1, B, V]; None for one who says nothing
     symbol_values: Tensor | None = None  # [T+1, B]
-    state: Tensor | None = None  # [B, state_size] after the last view, and the last prediction
 
 
 class AgentNetwork(nn.Module):
@@ -149,7 +149,7 @@ class AgentNetwork(nn.Module):
         )
 
     def take_products_in(self, kind: torch.dtype) -> None:
-        """Have the matrix products of `unroll` taken in this type; weights and outputs stay float32.
+        """Have the matrix products of `unroll` taken in this type; all else stays float32.
 
         Args:
             kind: float32, or bfloat16 where it is faster.
@@ -276,7 +276,7 @@ class AgentNetwork(nn.Module):
                 None if symbols is None else symbols[1 : last + 1],
             )
         after = self.join_state(AgentState(policy_state, moa_state))
-        return Unroll(policy.logits, policy.values, moa_logits, *policy[2:], after)
+        return Unroll(policy.logits, policy.values, moa_logits, after, *policy[2:])
 
 
 def make_network(

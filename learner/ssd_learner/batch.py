@@ -81,7 +81,7 @@ def join(segments: Sequence[Segment], device: torch.device) -> Batch:
 
     def one_after_the_other(name: str) -> Array:
         if name == "state":
-            return first.state
+            return first.state.copy()  # what comes off the wire cannot be written to
         told_before = len(getattr(first, name)) - len(first.reward)  # by the segment before
         return np.concatenate(
             [getattr(first, name), *(getattr(one, name)[told_before:] for one in rest)]

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Choices:
-    """What one head chose in M chunks of C steps, and what came of it.
+class Choices(NamedTuple):
+    """What one head chose in M chunks of C steps, and what came of it; all [C, M]."""
 
-    Attributes:
-        chosen: [C, M] long.
-        log_prob: [C, M] of it, when it was chosen.
-        advantage: [C, M].
-        target: [C, M] of the value head's output.
-    """
-
-    chosen: Tensor
-    log_prob: Tensor
+    chosen: Tensor  # long
+    log_prob: Tensor  # of it, when it was chosen
     advantage: Tensor
-    target: Tensor
+    target: Tensor  # of the value head's output
+
+
+class Foreseen(NamedTuple):
+    """What the others did next, and which of it counts; both [C, M, J]."""
+
+    targets: Tensor  # long
+    mask: Tensor  # bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,7 @@ class Chunks:
         actions: [C+1, M, N] long, a_{−1} … a_{C−1}.
         state: [M, S] recurrent state before each chunk.
         acting: of the policy.
-        moa_targets: [C, M, J] long; None without a MOA, as is the mask.
-        moa_mask: [C, M, J] bool.
+        foreseen: what the model of others is to foresee; None without one.
         symbols: [C+1, M, N] long, m_{−1} … m_{C−1}; None where nobody speaks.
         speaking: of the communication head; None as well.
     """
@@ -47,8 +46,7 @@ class Chunks:
     actions: Tensor
     state: Tensor
     acting: Choices
-    moa_targets: Tensor | None = None
-    moa_mask: Tensor | None = None
+    foreseen: Foreseen | None = None
     symbols: Tensor | None = None
     speaking: Choices | None = None
 
@@ -69,11 +67,18 @@ class Chunks:
             yield self._select(part, part.to(self.pixels.device, non_blocking=True))
 
     def _select(self, host: Tensor, device: Tensor) -> Chunks:
-        return _each(
-            [self],
-            lambda name, of: of[0].index_select(
-                0 if name == "state" else 1, host if name == "first_host" else device
-            ),
+        def chosen(part: tuple[Tensor, ...]) -> list[Tensor]:
+            return [of.index_select(1, device) for of in part]
+
+        return Chunks(
+            pixels=self.pixels.index_select(1, device),
+            first_host=self.first_host.index_select(1, host),
+            actions=self.actions.index_select(1, device),
+            state=self.state.index_select(0, device),
+            acting=Choices(*chosen(self.acting)),
+            foreseen=None if self.foreseen is None else Foreseen(*chosen(self.foreseen)),
+            symbols=None if self.symbols is None else self.symbols.index_select(1, device),
+            speaking=None if self.speaking is None else Choices(*chosen(self.speaking)),
         )
 
 
@@ -91,21 +96,24 @@ def cut(whole: Tensor, length: int, overlap: int = 0) -> Tensor:
 
 
 def together(several: Sequence[Chunks]) -> Chunks:
-    """All chunks of several batches."""
-    if len(several) == 1:
-        return several[0]
-    return _each(several, lambda name, of: torch.cat(of, 0 if name == "state" else 1))
+    """All chunks of several batches, of one agent."""
+    first, *rest = several
+    if not rest:
+        return first
 
+    def beside(parts: Sequence[tuple[Tensor, ...] | None]) -> list[Tensor]:
+        there = [part for part in parts if part is not None]
+        return [torch.cat(of, 1) for of in zip(*there, strict=True)]
 
-def _each(several, make):  # type: ignore[no-untyped-def]
-    """An object like these, each tensor made of theirs; what is missing stays missing."""
-    made = {}
-    for field in fields(several[0]):
-        of = [getattr(one, field.name) for one in several]
-        if of[0] is None:
-            made[field.name] = None
-        elif isinstance(of[0], Tensor):
-            made[field.name] = make(field.name, of)
-        else:
-            made[field.name] = _each(of, make)
-    return type(several[0])(**made)
+    said = [of.symbols for of in several if of.symbols is not None]
+    foreseen, speaking = ([getattr(of, n) for of in several] for n in ("foreseen", "speaking"))
+    return Chunks(
+        pixels=torch.cat([of.pixels for of in several], 1),
+        first_host=torch.cat([of.first_host for of in several], 1),
+        actions=torch.cat([of.actions for of in several], 1),
+        state=torch.cat([of.state for of in several]),
+        acting=Choices(*beside([of.acting for of in several])),
+        foreseen=None if first.foreseen is None else Foreseen(*beside(foreseen)),
+        symbols=torch.cat(said, 1) if said else None,
+        speaking=None if first.speaking is None else Choices(*beside(speaking)),
+    )

@@ -1,6 +1,7 @@
 """Generalised advantage estimation: returns that trade the critic's bias for their own noise.
 
-Schulman et al., *High-Dimensional Continuous Control Using Generalized Advantage Estimation* (2016).
+Schulman et al., *High-Dimensional Continuous Control Using Generalized Advantage Estimation*
+(2016).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ and in order, whatever was lost, repeated or resent on the way.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 
@@ -91,6 +91,7 @@ class Intake:
 
     def __post_init__(self) -> None:
         self._queue: deque[_Arrived] = deque()
+        self._in_training: list[_Arrived] = []
         self._epochs = {
             (mark.arena, mark.epoch): Epoch(
                 arena=mark.arena,
@@ -187,22 +188,29 @@ class Intake:
             fill: Segments that one actor's share has.
             own_steps: That are left to be trained; as many make a batch, however few they are.
         """
-        if not self._queue:
-            return False
-        steps = sum(arrived.segment.reward.size for arrived in self._queue)
-        return steps >= own_steps or any(
-            epoch.received - epoch.handled >= (1 if epoch.leaving else fill)
-            for epoch in self._epochs.values()
-            if not epoch.retired
+        waiting: Counter[int] = Counter()
+        for arrived in self._queue:
+            waiting[arrived.epoch.number] += 1
+            own_steps -= arrived.segment.reward.size
+        return bool(self._queue) and (
+            own_steps <= 0
+            or any(
+                waiting[epoch.number] >= (1 if epoch.leaving else fill)
+                for epoch in self._epochs.values()
+            )
         )
 
     def take(self, most: int) -> list[Segment]:
-        """The oldest segments received, at most this many; they count as trained from now on."""
-        taken = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
-        for arrived in taken:
+        """The oldest segments received, at most this many, to be trained on now."""
+        self._in_training = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
+        return [arrived.segment for arrived in self._in_training]
+
+    def trained(self) -> None:
+        """Note that what was taken has been trained on."""
+        for arrived in self._in_training:
             arrived.epoch.handled += 1
             self.counts.trained += 1
-        return [arrived.segment for arrived in taken]
+        self._in_training = []
 
     def dismiss(self) -> None:
         """Count all that waits as surplus: the budget is met, and nothing more is trained."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -23,6 +23,9 @@ from ssd_wire.weights import Weights, encode_weights
 
 HEARD_AT_ONCE = 256  # letters
 LONGEST_WAIT = 0.5  # seconds; a checkpoint is at most this late
+
+
+Train = Callable[[Trainer, Sequence[Segment], Callable[[], bool]], Report]
 
 
 class Mail(Protocol):
@@ -53,6 +56,7 @@ class Learner:
         window: Segments per lane that an actor may be ahead of what was trained.
         fill: Segments of one actor that make a batch.
         budget: Own-steps at which the run is complete.
+        train: Trains on segments.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Learner:
         window: int,
         fill: int = 1,
         budget: float = math.inf,
+        train: Train = train,
     ) -> None:
         self.mail = mail
         self.trainer = trainer
@@ -79,13 +84,16 @@ class Learner:
         self.busy_seconds = 0.0
         self.refusals = 0
         self.protocol_errors = 0
+        self._train = train
         self._told: dict[int, Ack] = {}
+        self._published = b""  # the newest weights that actors may have
+        self._newest = 0  # their version
         self._log = logging.getLogger(__name__)
 
     def live(self) -> None:
         """Train until asked to stop, then make everything durable and say so."""
-        self.finish_if_complete()
         self.publish_weights()
+        self.finish_if_complete()
         while self.mail.wait(self.patience()):
             self.read_mail()
             if self.has_batch():
@@ -151,12 +159,12 @@ class Learner:
             durable=epoch.durable,
             window=self.window,
             complete=self.intake.complete,
-            weights=np.frombuffer(self.weights_frame(), np.uint8),
+            weights=np.frombuffer(self._published, np.uint8),
         )
 
     def ack(self, epoch: Epoch) -> Ack:
         """What has become of an epoch's segments."""
-        self._told[epoch.number] = self.intake.ack(epoch, self.trainer.version)
+        self._told[epoch.number] = self.intake.ack(epoch, self._newest)
         return self._told[epoch.number]
 
     def acknowledge(self) -> None:
@@ -178,16 +186,22 @@ class Learner:
         segments = self.intake.take(
             learning.batch_segments if learning.algorithm == "vtrace" else self.intake.waiting
         )
-        version = self.trainer.version
-        began = time.monotonic()
-        self.report = train(self.trainer, segments)
+        version, began = self.trainer.version, time.monotonic()
+        self.report = self._train(self.trainer, segments, self.tend)
         self.busy_seconds += time.monotonic() - began
         if not all(map(math.isfinite, self.report.numbers)):
             raise ArithmeticError(f"update {self.trainer.version} is not finite: {self.report}")
         self.lag = self._policy_lag(segments, version)
-        self.finish_if_complete()
+        self.intake.trained()
         self.publish_weights()
+        self.finish_if_complete()
         self.acknowledge()
+
+    def tend(self) -> bool:
+        """Answer letters while training, which may take long; whether to go on with it."""
+        goes_on = self.mail.wait(0.0)
+        self.read_mail()
+        return goes_on
 
     def finish_if_complete(self) -> None:
         """At the budget: train no more, and make the last weights durable."""
@@ -203,17 +217,14 @@ class Learner:
 
     def publish_weights(self) -> None:
         """Send the current weights to all who listen."""
-        self.mail.publish(self.weights_frame())
-
-    def weights_frame(self) -> bytes:
-        """The current weights as one frame."""
         weights = Weights(
             learner=self.intake.learner,
             version=self.trainer.version,
             own_steps=self.trainer.own_steps,
             tensors=self.trainer.tensors(),
         )
-        return encode_weights(weights)
+        self._published, self._newest = encode_weights(weights), weights.version
+        self.mail.publish(self._published)
 
     def _policy_lag(self, segments: Iterable[Segment], version: int) -> float:
         """Mean updates between the weights that acted and those that were trained.

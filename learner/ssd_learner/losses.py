@@ -17,10 +17,10 @@ from ssd_influence.network import AgentNetwork, AgentShape, Unroll
 from ssd_influence.settings import ExperimentSettings
 from ssd_learner.actor_critic import Head, HeadLosses, head_losses
 from ssd_learner.batch import Batch
-from ssd_learner.report import Numbers, Report, read
+from ssd_learner.report import Numbers, Report, Weights, make_report
 from ssd_learner.rewards import rewards
 from ssd_learner.settings import LearningSettings
-from ssd_learner.trainer import Trainer, Weights
+from ssd_learner.trainer import Trainer
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,18 +66,9 @@ def vtrace_update(trainer: Trainer, batch: Batch) -> Report:
     loss = losses(trainer.network, batch, trainer.shape, *settings, weights)
     norms = trainer.update(loss.total, weights)
     trainer.own_steps += batch.steps
-    numbers = read(norms | loss.numbers() | {
-        "influence": batch.influence.mean(),
-        "reward": batch.reward.mean(),
-    })
-    if numbers.pop("moa_targets", 0) == 0:  # nobody was in view: there is nothing to tell
-        numbers.pop("moa_loss", None), numbers.pop("moa_marginal_entropy", None)
-    return Report(
-        **numbers,
-        learning_rate=weights.learning_rate,
-        beta=weights.beta,
-        entropy_weight=weights.entropy,
-    )
+    numbers = norms | loss.numbers()
+    numbers |= {"influence": batch.influence.mean(), "reward": batch.reward.mean()}
+    return make_report(numbers, weights)
 
 
 def losses(

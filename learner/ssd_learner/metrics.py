@@ -21,10 +21,10 @@ class LearnerMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """All metrics, now."""
-        for name, text, value in self._counters():
-            yield CounterMetricFamily(f"ssd_learner_{name}", text, value)
+        for name, text, count in self._counters():
+            yield CounterMetricFamily(f"ssd_learner_{name}", text, count)
         for name, text, value in self._gauges():
-            if value is not None:
+            if value is not None:  # of what there is nothing to tell, nothing is told
                 yield GaugeMetricFamily(f"ssd_learner_{name}", text, value)
 
     def _counters(self) -> Iterable[tuple[str, str, float]]:

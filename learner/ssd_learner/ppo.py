@@ -12,7 +12,7 @@ are paid differently (§5).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -21,46 +21,48 @@ from ssd_learner.batch import Batch
 from ssd_learner.chunks import Chunks
 from ssd_learner.ppo_losses import clipped_losses
 from ssd_learner.preparation import prepare
-from ssd_learner.report import Numbers, Report, means, read
-from ssd_learner.trainer import Trainer, Weights
+from ssd_learner.report import Numbers, Report, Weights, make_report, means
+from ssd_learner.settings import LearningSettings
+from ssd_learner.trainer import Trainer
 
 
-def learn(trainer: Trainer, batches: Sequence[Batch], chunk: int) -> Report:
+def learn(
+    trainer: Trainer, batches: Sequence[Batch], chunk: int, tend: Callable[[], bool]
+) -> Report:
     """Train on a batch, pass after pass.
 
     Args:
         trainer: The agent.
         batches: Streams of segments, [L, B] each.
         chunk: C, which divides every L.
+        tend: Called after each update; once it says no, the pass under way is the last.
     """
     weights, learning = trainer.weights(), trainer.learning
     chunks, before = prepare(trainer, batches, weights, chunk)
     passes: list[Numbers] = []
-    while len(passes) < learning.passes:
-        passes.append(_one_pass(trainer, chunks, weights, moa=len(passes) < learning.moa_passes))
-        if math.isfinite(learning.kl_limit) and passes[-1]["kl"].item() > learning.kl_limit:
-            break
+    goes_on = True
+    while goes_on and len(passes) < learning.passes:
+        with_moa = len(passes) < learning.moa_passes
+        updates = []
+        for part in chunks.shuffled(_minibatches(chunks, learning)):
+            loss, numbers = losses(trainer, part, weights, with_moa)
+            updates.append(numbers | trainer.update(loss, weights))
+            goes_on = tend()
+        passes.append(means(updates))
+        goes_on = goes_on and not _is_too_far(passes[-1], learning)
     trainer.own_steps += sum(batch.steps for batch in batches)
     last = {name: passes[-1][name] for name in ("kl", "clipped_share")}
-    numbers = read(means(passes) | last | before)
-    if numbers.pop("moa_targets", 0) == 0:  # nobody was in view: there is nothing to tell
-        numbers.pop("moa_loss", None), numbers.pop("moa_marginal_entropy", None)
-    return Report(
-        **numbers,
-        learning_rate=weights.learning_rate,
-        beta=weights.beta,
-        entropy_weight=weights.entropy,
-        passes=len(passes),
-    )
+    return make_report(means(passes) | last | before, weights, passes=len(passes))
 
 
-def _one_pass(trainer: Trainer, chunks: Chunks, weights: Weights, moa: bool) -> Numbers:
-    minibatches = round(chunks.count * chunks.steps / trainer.learning.minibatch)
-    updates = []
-    for part in chunks.shuffled(min(max(1, minibatches), chunks.count)):
-        loss, numbers = losses(trainer, part, weights, moa)
-        updates.append(numbers | trainer.update(loss, weights))
-    return means(updates)
+def _minibatches(chunks: Chunks, learning: LearningSettings) -> int:
+    wanted = round(chunks.count * chunks.steps / learning.minibatch)
+    return min(max(1, wanted), chunks.count)
+
+
+def _is_too_far(numbers: Numbers, learning: LearningSettings) -> bool:
+    """Whether a pass has left the policy that acted too far behind. Waits for the device."""
+    return math.isfinite(learning.kl_limit) and numbers["kl"].item() > learning.kl_limit
 
 
 def losses(trainer: Trainer, part: Chunks, weights: Weights, moa: bool) -> tuple[Tensor, Numbers]:
@@ -78,15 +80,14 @@ def losses(trainer: Trainer, part: Chunks, weights: Weights, moa: bool) -> tuple
     acting = clipped_losses(unroll.policy_logits, unroll.values, part.acting, learning.ratio_clip)
     total = acting.total(learning.value_coefficient, weights.entropy)
     numbers = acting.numbers()
-    if part.speaking is not None:
-        speaking = clipped_losses(
-            unroll.symbol_logits, unroll.symbol_values, part.speaking, learning.ratio_clip
-        )
+    said = unroll.symbol_logits, unroll.symbol_values
+    if part.speaking is not None and said[0] is not None and said[1] is not None:
+        speaking = clipped_losses(said[0], said[1], part.speaking, learning.ratio_clip)
         spoken = speaking.total(learning.value_coefficient, learning.communication_entropy)
         total = total + experiment.communication_weight * spoken
         told = speaking.numbers()
         numbers |= {f"symbol_{n}": told[n] for n in ("policy_loss", "value_loss", "entropy")}
-    if unroll.moa_logits is not None:
-        cross_entropy = moa_loss(unroll.moa_logits, part.moa_targets, part.moa_mask)
+    if unroll.moa_logits is not None and part.foreseen is not None:
+        cross_entropy = moa_loss(unroll.moa_logits, *part.foreseen)
         total = total + experiment.moa_weight * cross_entropy
     return total, numbers

@@ -20,13 +20,11 @@ from ssd_influence.moa_loss import (
 )
 from ssd_influence.network import AgentNetwork, Unroll
 from ssd_learner.batch import Batch
-from ssd_learner.chunks import Choices, Chunks, cut, together
+from ssd_learner.chunks import Choices, Chunks, Foreseen, cut, together
 from ssd_learner.gae import Estimates, gae
-from ssd_learner.report import Numbers
+from ssd_learner.report import Numbers, Weights
 from ssd_learner.rewards import at_the_horizon, rewards
-from ssd_learner.settings import LearningSettings
-from ssd_learner.trainer import Trainer, Weights
-from ssd_learner.value_scale import ValueScale
+from ssd_learner.trainer import Trainer
 
 
 @torch.no_grad()
@@ -42,26 +40,23 @@ def prepare(
         weights: Of what the agent's clock changes.
         chunk: C, which divides every L.
     """
-    learning, scales = trainer.learning, trainer.scales
     seen = [_look(trainer.network, batch, chunk) for batch in batches]
-    paid = [rewards(batch, trainer.experiment, learning, weights.beta) for batch in batches]
-    values = [of.values for of in seen]
-    acting = _estimates(batches, values, [to_act for to_act, _ in paid], scales.get("acting"), learning)
-    before = _before(trainer, batches, acting)
-    acting = _learnable(acting, scales.get("acting"), learning)
-    speaking: list[Estimates] = []
+    to_act, to_speak = zip(
+        *(rewards(of, trainer.experiment, trainer.learning, weights.beta) for of in batches),
+        strict=True,
+    )
+    acts = _Head(trainer, "acting", [of.values for of in seen])
+    estimates = acts.estimates(batches, to_act)
+    before = _before(batches, estimates)
+    acting = acts.learnable(estimates)
+    speaking: Sequence[Estimates | None] = [None] * len(batches)
     if trainer.experiment.symbols:
         values = [of.symbol_values for of in seen if of.symbol_values is not None]
-        scale = scales.get("speaking")
-        to_speak = [of for _, of in paid]
-        speaking = _estimates(batches, values, to_speak, scale, learning)
-        speaking = _learnable(speaking, scale, learning)
-    made = [
-        _chunks(trainer, batch, of, acting[number], speaking[number] if speaking else None, chunk)
-        for number, (batch, of) in enumerate(zip(batches, seen, strict=True))
-    ]
-    chunks = together(made)
-    return chunks, before | _judge_moa(trainer, seen, chunks, chunk)
+        speaks = _Head(trainer, "speaking", values)
+        speaking = speaks.learnable(speaks.estimates(batches, to_speak))
+    parts = zip(batches, seen, acting, speaking, strict=True)
+    chunks = together([_chunks(trainer, *part, chunk) for part in parts])
+    return chunks, before | _judge_moa(trainer, seen, chunks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,40 +112,47 @@ def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
     return torch.cat(there) if there else None
 
 
-def _estimates(
-    batches: Sequence[Batch],
-    outputs: Sequence[Tensor],
-    paid: Sequence[Tensor],
-    scale: ValueScale | None,
-    learning: LearningSettings,
-) -> list[Estimates]:
-    """Of one head, in rewards."""
-    found = []
-    for batch, output, reward in zip(batches, outputs, paid, strict=True):
-        values = output if scale is None else scale.values(output)
-        ended = batch.first[1:]
-        reward = at_the_horizon(reward, ended, values, learning)
-        found.append(gae(reward, learning.gamma * ~ended, values, learning.gae_lambda))
-    return found
+class _Head:
+    """One head's values, and what is made of them.
+
+    Args:
+        trainer: Whose head.
+        name: "acting" or "speaking".
+        outputs: [L+1, B] of each batch, as the value head puts them out.
+    """
+
+    def __init__(self, trainer: Trainer, name: str, outputs: Sequence[Tensor]) -> None:
+        self._scale = trainer.scales.get(name)
+        self._learning = trainer.learning
+        scale = self._scale
+        self._values = outputs if scale is None else [scale.values(of) for of in outputs]
+
+    def estimates(self, batches: Sequence[Batch], paid: Sequence[Tensor]) -> list[Estimates]:
+        """Advantages and returns, in rewards."""
+        learning, found = self._learning, []
+        for batch, values, reward in zip(batches, self._values, paid, strict=True):
+            ended = batch.first[1:]
+            reward_t = at_the_horizon(reward, ended, values, learning)
+            found.append(gae(reward_t, learning.gamma * ~ended, values, learning.gae_lambda))
+        return found
+
+    def learnable(self, estimates: Sequence[Estimates]) -> list[Estimates]:
+        """Advantages as the policy takes them, and targets as the value head puts them out.
+
+        Mean and deviation of the targets move first, and the value head's weights with them.
+        """
+        advantages, targets = ([of[part] for of in estimates] for part in (0, 1))
+        if self._scale is not None:
+            self._scale.update(torch.cat([of.flatten() for of in targets]))
+            targets = [self._scale.targets(of) for of in targets]
+        if self._learning.normalise_advantages:
+            everywhere = torch.cat([of.flatten() for of in advantages])
+            mean, deviation = everywhere.mean(), everywhere.std().clamp(min=1e-6)
+            advantages = [(of - mean) / deviation for of in advantages]
+        return [Estimates(*of) for of in zip(advantages, targets, strict=True)]
 
 
-def _learnable(
-    estimates: Sequence[Estimates], scale: ValueScale | None, learning: LearningSettings
-) -> list[Estimates]:
-    """Advantages as the policy takes them, and targets as the value head is to put them out."""
-    targets = [of.value for of in estimates]
-    if scale is not None:
-        scale.update(torch.cat([of.flatten() for of in targets]))
-        targets = [scale.targets(of) for of in targets]
-    advantages = [of.advantage for of in estimates]
-    if learning.normalise_advantages:
-        all_of_them = torch.cat([of.flatten() for of in advantages])
-        mean, deviation = all_of_them.mean(), all_of_them.std().clamp(min=1e-6)
-        advantages = [(of - mean) / deviation for of in advantages]
-    return [Estimates(*of) for of in zip(advantages, targets, strict=True)]
-
-
-def _before(trainer: Trainer, batches: Sequence[Batch], acting: Sequence[Estimates]) -> Numbers:
+def _before(batches: Sequence[Batch], acting: Sequence[Estimates]) -> Numbers:
     """What the agent earned, and how much of its returns its critic foresaw."""
     errors = torch.cat([of.advantage.flatten() for of in acting])
     returns = torch.cat([of.value.flatten() for of in acting])
@@ -161,16 +163,16 @@ def _before(trainer: Trainer, batches: Sequence[Batch], acting: Sequence[Estimat
     }
 
 
-def _judge_moa(trainer: Trainer, seen: Sequence[Look], chunks: Chunks, chunk: int) -> Numbers:
-    """How well the MOA foresaw what the others did; nothing where nobody counted."""
-    logits = [cut(of.moa_logits, chunk) for of in seen if of.moa_logits is not None]
-    if not logits or chunks.moa_targets is None or chunks.moa_mask is None:
+def _judge_moa(trainer: Trainer, seen: Sequence[Look], chunks: Chunks) -> Numbers:
+    """How well the MOA foresaw what the others did."""
+    logits = [cut(of.moa_logits, chunks.steps) for of in seen if of.moa_logits is not None]
+    if chunks.foreseen is None:
         return {}
-    known = chunks.moa_targets, chunks.moa_mask
+    entropy = action_marginal_entropy(*chunks.foreseen, trainer.shape.num_actions)
     return {
-        "moa_loss": moa_loss(torch.cat(logits, 1), *known),
-        "moa_marginal_entropy": action_marginal_entropy(*known, trainer.shape.num_actions),
-        "moa_targets": chunks.moa_mask.sum(),
+        "moa_loss": moa_loss(torch.cat(logits, 1), *chunks.foreseen),
+        "moa_marginal_entropy": entropy,
+        "moa_targets": chunks.foreseen.mask.sum(),
     }
 
 
@@ -182,13 +184,9 @@ def _chunks(
     speaking: Estimates | None,
     chunk: int,
 ) -> Chunks:
-    agent, shape = trainer.shape.agent, trainer.shape
-    targets = mask = said = None
+    agent, foreseen, said = trainer.shape.agent, None, None
     if look.moa_logits is not None:
-        targets = cut(moa_targets(batch.actions, shape.others), chunk)
-        only_when_visible = trainer.experiment.moa_only_when_visible
-        mask = moa_targets_mask(batch.first, batch.visible, shape.others, only_when_visible)
-        mask = cut(mask, chunk)
+        foreseen = Foreseen(*(cut(of, chunk) for of in _foreseen(trainer, batch)))
     if speaking is not None and batch.symbols is not None and batch.symbol_log_prob is not None:
         spoken = batch.symbols[1:, :, agent]
         said = _choices(spoken, batch.symbol_log_prob, speaking, chunk)
@@ -198,11 +196,16 @@ def _chunks(
         actions=cut(batch.actions[:-1], chunk, overlap=1),
         state=torch.cat(look.states),
         acting=_choices(batch.actions[1:-1, :, agent], batch.log_prob, acting, chunk),
-        moa_targets=targets,
-        moa_mask=mask,
+        foreseen=foreseen,
         symbols=None if batch.symbols is None else cut(batch.symbols, chunk, overlap=1),
         speaking=said,
     )
+
+
+def _foreseen(trainer: Trainer, batch: Batch) -> Foreseen:
+    others, only_visible = trainer.shape.others, trainer.experiment.moa_only_when_visible
+    mask = moa_targets_mask(batch.first, batch.visible, others, only_visible)
+    return Foreseen(moa_targets(batch.actions, others), mask)
 
 
 def _choices(chosen: Tensor, log_prob: Tensor, estimates: Estimates, chunk: int) -> Choices:

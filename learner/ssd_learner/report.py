@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor
+
+Numbers = dict[str, Tensor]  # [] each, on the device, by the names of a report's fields
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Report:
     learning_rate: float = 0.0
     beta: float = 0.0
     entropy_weight: float = 0.0
-    passes: int = 1
+    passes: float = 1.0
 
     @property
     def moa_margin(self) -> float | None:
@@ -59,12 +61,26 @@ class Report:
 
     @property
     def numbers(self) -> list[float]:
-        """All that is told."""
-        values = [getattr(self, field.name) for field in fields(self)]
-        return [value for value in values if value is not None]
+        """All that there is to tell."""
+        return [value for value in astuple(self) if value is not None]
 
 
-Numbers = dict[str, Tensor]
+@dataclass(frozen=True)
+class Weights:
+    """What changes as the agent grows older.
+
+    Attributes:
+        learning_rate: of all but the model of others.
+        beta: of the influence reward.
+        entropy: of the policy's entropy.
+    """
+
+    learning_rate: float
+    beta: float
+    entropy: float
+
+
+OF_THE_MOA = ("moa_loss", "moa_marginal_entropy")
 
 
 def means(updates: Sequence[Numbers]) -> Numbers:
@@ -76,20 +92,31 @@ def means(updates: Sequence[Numbers]) -> Numbers:
     }
 
 
-def read(numbers: Numbers) -> dict[str, float]:
-    """Numbers from the device, with one wait for all."""
+def make_report(numbers: Numbers, weights: Weights, passes: int = 1) -> Report:
+    """The report of these numbers, read from the device with one wait for all.
+
+    Args:
+        numbers: By the names of the report's fields, but for `moa_targets`: how many (t, j) the
+            MOA was judged by. Where there was none, nothing is told of it.
+        weights: Of what the agent's clock changes.
+        passes: Made over the batch.
+    """
     values = torch.stack([number.float() for number in numbers.values()]).tolist()
-    return dict(zip(numbers, values, strict=True))
+    told = dict(zip(numbers, values, strict=True))
+    if not told.pop("moa_targets", 0):
+        told = {name: value for name, value in told.items() if name not in OF_THE_MOA}
+    clock = {
+        "learning_rate": weights.learning_rate,
+        "beta": weights.beta,
+        "entropy_weight": weights.entropy,
+    }
+    return Report(**told, **clock, passes=passes)
 
 
 def mean_report(reports: Sequence[Report]) -> Report:
-    """Of several updates of one batch; the clocks' numbers are those of the last."""
-    numbers = {}
-    for field in fields(Report):
-        values = [getattr(report, field.name) for report in reports]
-        told = [value for value in values if value is not None]
-        numbers[field.name] = sum(told) / len(told) if told else None
-    return replace(
-        reports[-1],
-        **{name: numbers[name] for name in numbers if name not in ("learning_rate", "beta", "entropy_weight", "passes")},
-    )
+    """Of several updates of one batch; what none of them tells, it does not tell."""
+    told = {
+        name: [value for report in reports if (value := getattr(report, name)) is not None]
+        for name in vars(reports[0])
+    }
+    return Report(**{name: sum(of) / len(of) for name, of in told.items() if of})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,24 +11,9 @@ from torch import Tensor, nn
 
 from ssd_influence.network import AgentShape, make_network
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_learner.report import Numbers
+from ssd_learner.report import Numbers, Weights
 from ssd_learner.settings import LearningSettings
 from ssd_learner.value_scale import ValueScale
-
-
-@dataclass(frozen=True)
-class Weights:
-    """What changes as the agent grows older.
-
-    Attributes:
-        learning_rate: of all but the model of others.
-        beta: of the influence reward.
-        entropy: of the policy's entropy.
-    """
-
-    learning_rate: float
-    beta: float
-    entropy: float
 
 
 class Trainer:

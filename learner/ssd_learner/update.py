@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ssd_learner import ppo
 from ssd_learner.batch import collate, join, streams
@@ -12,17 +12,21 @@ from ssd_learner.trainer import Trainer
 from ssd_wire.messages import Segment
 
 
-def train(trainer: Trainer, segments: Sequence[Segment]) -> Report:
+def train(trainer: Trainer, segments: Sequence[Segment], tend: Callable[[], bool]) -> Report:
     """Train on segments; what all of it looked like.
 
     Args:
         trainer: Whom to train.
         segments: In the order in which they came.
+        tend: Called after each update; once it says no, training ends as soon as all segments
+            have been trained on.
     """
     if trainer.learning.algorithm == "ppo":
         batches = [join(stream, trainer.device) for stream in streams(segments)]
-        return ppo.learn(trainer, batches, trainer.learning.chunk or len(segments[0].reward))
-    batch = collate(segments, trainer.device)
-    return mean_report(
-        [vtrace_update(trainer, part) for part in batch.split(trainer.learning.update_games)]
-    )
+        chunk = trainer.learning.chunk or len(segments[0].reward)
+        return ppo.learn(trainer, batches, chunk, tend)
+    reports = []
+    for part in collate(segments, trainer.device).split(trainer.learning.update_games):
+        reports.append(vtrace_update(trainer, part))
+        tend()
+    return mean_report(reports)

@@ -9,6 +9,7 @@ import torch
 from ssd_lab.plan import validate
 from ssd_lab.presets import load_preset, preset_names
 from ssd_learner.batch import collate
+from ssd_learner.losses import vtrace_update
 from ssd_learner.trainer import Trainer
 from ssd_wire.runfile import override
 
@@ -72,7 +73,7 @@ def test_every_weight_learns_and_every_loss_is_finite(plan, played):
     for player in played.players:
         trainer = trainer_of(plan, player)
         before = {name: w.detach().clone() for name, w in trainer.network.named_parameters()}
-        report = trainer.learn(collate(player.segments, CPU))
+        report = vtrace_update(trainer, collate(player.segments, CPU))
         assert all(map(np.isfinite, astuple(report)))
         for name, weight in trainer.network.named_parameters():
             assert not torch.equal(weight, before[name]), name
@@ -85,7 +86,7 @@ def test_a_learner_goes_on_from_its_state_as_if_nothing_had_happened(plan, playe
     kept = {name: tensor.clone() for name, tensor in one.state().items()}
     other.restore(kept, one.own_steps, one.version)
     for trainer in (one, other):
-        trainer.learn(collate(player.segments[2:], CPU))
+        vtrace_update(trainer, collate(player.segments[2:], CPU))
     assert one.own_steps == other.own_steps
     for (name, mine), theirs in zip(
         one.network.named_parameters(), other.network.parameters(), strict=True

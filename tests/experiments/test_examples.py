@@ -10,6 +10,7 @@ import torch
 from ssd_lab.plan import validate
 from ssd_lab.presets import load_preset
 from ssd_learner.batch import collate
+from ssd_learner.losses import vtrace_update
 from ssd_learner.trainer import Trainer
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import blaming, override
@@ -51,7 +52,7 @@ def test_an_example_learns(plan, played):
         trainer = Trainer(
             player.mind.shape, plan.network, plan.experiment, plan.learning, CPU, seed=1
         )
-        report = trainer.learn(collate(player.segments, CPU))
+        report = vtrace_update(trainer, collate(player.segments, CPU))
         assert all(map(np.isfinite, astuple(report)))
         assert report.influence > 0
 

@@ -48,7 +48,7 @@ def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer
             make_shape(agent),
             sizes,
             ExperimentSettings.model_validate({"influence": "moa"} | (experiment or {})),
-            LearningSettings.model_validate(learning),
+            LearningSettings.model_validate({"algorithm": "vtrace"} | learning),
             CPU,
             seed,
         )

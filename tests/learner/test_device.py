@@ -12,7 +12,8 @@ import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from ssd_learner.batch import collate
-from ssd_learner.losses import Weights, losses
+from ssd_learner.losses import losses, vtrace_update
+from ssd_learner.report import Weights
 
 GPU = torch.device("meta")
 EXPERIMENTS = {
@@ -53,7 +54,7 @@ def test_losses_and_gradients_are_made_on_the_device_without_waiting_for_it(trai
     with FakeTensorMode(allow_non_fake_inputs=True):
         learning, experiment = trainer.learning, trainer.experiment
         loss = losses(
-            trainer.network, batch, trainer.shape, experiment, learning, Weights(0.5, 0.01)
+            trainer.network, batch, trainer.shape, experiment, learning, Weights(0.001, 0.5, 0.01)
         )
         loss.total.backward()
     heads = [head for head in (loss.acting, loss.speaking) if head is not None]
@@ -66,6 +67,6 @@ def test_losses_and_gradients_are_made_on_the_device_without_waiting_for_it(trai
 def test_an_update_waits_for_the_device_once_when_all_is_done(trainer, batch):
     wants_numbers = pytest.raises(DataDependentOutputException)  # for its report
     with FakeTensorMode(allow_non_fake_inputs=True), wants_numbers:
-        trainer.learn(batch)
+        vtrace_update(trainer, batch)
     assert trainer.version == 1
     assert trainer.own_steps == batch.steps

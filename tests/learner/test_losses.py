@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from ssd_learner.batch import Batch
-from ssd_learner.losses import Weights, losses
+from ssd_learner.losses import losses, vtrace_update
+from ssd_learner.report import Weights
 from ssd_learner.vtrace import vtrace
 
 STEPS = 8
@@ -39,7 +40,7 @@ def terms_of(losses):
 
 def losses_of(trainer, batch, beta=0.0, **experiment):
     settings = trainer.experiment.model_copy(update=experiment)
-    weights = Weights(beta, trainer.learning.entropy)
+    weights = Weights(0.0, beta, trainer.learning.entropy)
     return losses(trainer.network, batch, trainer.shape, settings, trainer.learning, weights)
 
 
@@ -191,7 +192,7 @@ def test_the_entropy_bonus_raises_entropy(make_trainer, make_batch):
     with torch.no_grad():  # nothing is worth anything: only the bonus is left
         trainer.network.policy.value.weight.zero_()
     batch = make_batch(trainer)
-    reports = [trainer.learn(batch) for _ in range(10)]
+    reports = [vtrace_update(trainer, batch) for _ in range(10)]
     assert reports[0].policy_loss == 0
     assert reports[-1].entropy > reports[0].entropy + 0.05
 
@@ -300,6 +301,6 @@ def test_the_moa_learns_to_foresee_what_can_be_foreseen(make_trainer, make_batch
     for t in range(2, len(batch.actions)):  # everyone answers agent 1, each in its own way
         for j in trainer.shape.others:
             batch.actions[t, :, j] = (batch.actions[t - 1, :, 1] + j) % 7
-    reports = [trainer.learn(batch) for _ in range(60)]
+    reports = [vtrace_update(trainer, batch) for _ in range(60)]
     assert reports[0].moa_loss > 0.95 * reports[0].moa_marginal_entropy
     assert reports[-1].moa_loss < 0.5 * reports[-1].moa_marginal_entropy

@@ -26,7 +26,7 @@ from ssd_actors.teacher import Teacher
 from ssd_learner.archive import Archive
 from ssd_learner.intake import Counts, Intake
 from ssd_learner.learner import Learner
-from ssd_learner.trainer import Report
+from ssd_learner.report import Report
 from ssd_wire.codec import encode
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Hello

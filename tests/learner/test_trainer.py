@@ -4,7 +4,7 @@ import torch
 from ssd_influence.settings import NetworkSettings
 from ssd_learner.checkpoint import Clocks, read_checkpoint, write_checkpoint
 from ssd_learner.intake import Counts
-from ssd_learner.losses import Weights, losses
+from ssd_learner.losses import losses, vtrace_update
 
 STEPS_OF_A_BATCH = 8 * 5
 
@@ -39,19 +39,19 @@ def test_own_steps_and_version_count_what_was_trained(make_trainer, make_batch):
     trainer = make_trainer()
     assert (trainer.own_steps, trainer.version) == (0, 0)
     for update in (1, 2, 3):
-        trainer.learn(make_batch(trainer, seed=update))
+        vtrace_update(trainer, make_batch(trainer, seed=update))
         assert (trainer.own_steps, trainer.version) == (update * STEPS_OF_A_BATCH, update)
 
 
 def test_the_learning_rate_is_annealed_linearly_and_stays_at_its_end(make_trainer, make_batch):
     trainer = make_trainer(lr_init=0.01, lr_end=0.002, lr_anneal=4 * STEPS_OF_A_BATCH)
-    rates = [trainer.learn(make_batch(trainer)).learning_rate for _ in range(6)]
+    rates = [vtrace_update(trainer, make_batch(trainer)).learning_rate for _ in range(6)]
     assert rates == pytest.approx([0.01, 0.008, 0.006, 0.004, 0.002, 0.002])
 
 
 def test_beta_is_ramped_by_own_steps(make_trainer, make_batch):
     trainer = make_trainer(experiment={"beta": 0.8, "beta_ramp": 4 * STEPS_OF_A_BATCH})
-    betas = [trainer.learn(make_batch(trainer)).beta for _ in range(6)]
+    betas = [vtrace_update(trainer, make_batch(trainer)).beta for _ in range(6)]
     assert betas == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 0.8])
 
 
@@ -60,7 +60,7 @@ def test_the_weight_of_entropy_is_annealed_linearly_and_stays_at_its_end(make_tr
     weights = []
     for _ in range(6):
         weights.append(trainer.learning.entropy_at(trainer.own_steps))
-        trainer.learn(make_batch(trainer))
+        vtrace_update(trainer, make_batch(trainer))
     assert weights == pytest.approx([0.1, 0.08, 0.06, 0.04, 0.02, 0.02])
 
 
@@ -74,21 +74,21 @@ def test_the_entropy_weight_of_its_clock_is_the_one_in_the_loss(make_trainer, ma
     old = make_trainer(entropy=0.0, entropy_end=50.0, entropy_anneal=1)
     old.own_steps = 1
     batch = make_batch(young)
-    assert old.learn(batch).gradient_norm > 2 * young.learn(batch).gradient_norm
+    assert vtrace_update(old, batch).gradient_norm > 2 * vtrace_update(young, batch).gradient_norm
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_the_rate_reported_is_the_rate_used(make_trainer, make_batch, optimizer):
     trainer = make_trainer(optimizer=optimizer, lr_init=0.01, lr_end=0.0, lr_anneal=1)
-    trainer.learn(make_batch(trainer))
+    vtrace_update(trainer, make_batch(trainer))
     before = weights(trainer)
-    assert trainer.learn(make_batch(trainer)).learning_rate == 0
+    assert vtrace_update(trainer, make_batch(trainer)).learning_rate == 0
     assert same(weights(trainer), before)
 
 
 def test_a_gradient_longer_than_the_clip_is_cut_to_it(make_trainer, make_batch):
     trainer = make_trainer(gradient_clip=0.01)
-    report = trainer.learn(make_batch(trainer))
+    report = vtrace_update(trainer, make_batch(trainer))
     used = torch.cat([weight.grad.flatten() for weight in trainer.network.parameters()])
     assert report.gradient_norm > 0.02
     assert used.norm().item() == pytest.approx(0.01, rel=1e-3)
@@ -96,7 +96,7 @@ def test_a_gradient_longer_than_the_clip_is_cut_to_it(make_trainer, make_batch):
 
 def test_a_gradient_shorter_than_the_clip_is_left_alone(make_trainer, make_batch):
     trainer = make_trainer(gradient_clip=1e6)
-    report = trainer.learn(make_batch(trainer))
+    report = vtrace_update(trainer, make_batch(trainer))
     used = torch.cat([weight.grad.flatten() for weight in trainer.network.parameters()])
     assert used.norm().item() == pytest.approx(report.gradient_norm, rel=1e-5)
 
@@ -104,10 +104,10 @@ def test_a_gradient_shorter_than_the_clip_is_left_alone(make_trainer, make_batch
 def test_an_update_reports_the_losses_it_began_with(make_trainer, make_batch):
     trainer, batch = make_trainer(experiment={"beta": 0.5}), None
     batch = make_batch(trainer)
-    weights = Weights(trainer.experiment.beta_at(0), trainer.learning.entropy_at(0))
+    weights = trainer.weights()
     settings = trainer.experiment, trainer.learning
     loss = losses(trainer.network, batch, trainer.shape, *settings, weights)
-    report = trainer.learn(batch)
+    report = vtrace_update(trainer, batch)
     assert report.policy_loss == pytest.approx(loss.acting.policy.item())
     assert report.value_loss == pytest.approx(loss.acting.value.item())
     assert report.moa_loss == pytest.approx(loss.moa.item())
@@ -121,7 +121,7 @@ def test_who_is_restored_from_a_checkpoint_is_who_was_saved_bit_for_bit(
 ):
     trainer = make_trainer(optimizer=optimizer)
     for update in range(3):
-        trainer.learn(make_batch(trainer, seed=update))
+        vtrace_update(trainer, make_batch(trainer, seed=update))
     restored = make_trainer(optimizer=optimizer, seed=77)
     restored.restore(through_a_file(trainer, tmp_path), trainer.own_steps, trainer.version)
     ours, theirs = trainer.state(), restored.state()
@@ -136,11 +136,11 @@ def test_the_next_update_after_a_restore_is_the_one_that_would_have_come(
 ):
     trainer = make_trainer(optimizer=optimizer)
     for update in range(3):
-        trainer.learn(make_batch(trainer, seed=update))
+        vtrace_update(trainer, make_batch(trainer, seed=update))
     restored = make_trainer(optimizer=optimizer, seed=77)
     restored.restore(through_a_file(trainer, tmp_path), trainer.own_steps, trainer.version)
     batch = make_batch(trainer, seed=9)
-    assert trainer.learn(batch) == restored.learn(batch)
+    assert vtrace_update(trainer, batch) == vtrace_update(restored, batch)
     assert same(weights(trainer), weights(restored))
 
 
@@ -169,7 +169,7 @@ def test_another_network_s_weights_are_refused_and_nothing_changes(make_trainer,
 
 def test_another_optimizer_s_state_is_refused_and_nothing_changes(make_trainer, make_batch):
     other = make_trainer(optimizer="rmsprop", seed=77)
-    other.learn(make_batch(other))
+    vtrace_update(other, make_batch(other))
     trainer = make_trainer(optimizer="adam")
     before = weights(trainer)
     with pytest.raises(ValueError, match="optimizer"):

@@ -16,6 +16,7 @@ from ssd_lab.bench import plans, subject
 from ssd_lab.bench.measure import Part, Work
 from ssd_lab.bench.plans import Kind
 from ssd_learner.batch import collate
+from ssd_learner.losses import vtrace_update
 from ssd_learner.trainer import Trainer
 from ssd_wire.links import Publisher, Subscriber
 from ssd_wire.messages import Segment
@@ -47,7 +48,7 @@ def parts(game: str) -> Iterator[Part]:
 def _learning(game: str, kind: Kind, steps: int, games: int) -> Iterator[Work]:
     trainer = _trainer(game, kind)
     batch = collate(_segments(game, trainer, steps, games), CPU)
-    yield Work(lambda: trainer.learn(batch), steps * games, also={"updates": 1})
+    yield Work(lambda: vtrace_update(trainer, batch), steps * games, also={"updates": 1})
 
 
 @contextmanager

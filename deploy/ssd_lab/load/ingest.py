@@ -8,6 +8,7 @@ way in alone. (`python -m ssd_lab.load.fanout` measures the way out.)
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -20,7 +21,7 @@ from ssd_influence.network import AgentShape
 from ssd_lab.load.drawn import cast
 from ssd_lab.plan import validate
 from ssd_learner.archive import Archive
-from ssd_learner.batch import Batch
+from ssd_learner.batch import collate
 from ssd_learner.cli import ZmqMail
 from ssd_learner.intake import Intake
 from ssd_learner.learner import Learner
@@ -28,23 +29,26 @@ from ssd_learner.metrics import LearnerMetrics
 from ssd_learner.report import Report
 from ssd_learner.trainer import Trainer
 from ssd_wire.memory import keep_freed_memory
+from ssd_wire.messages import Segment
 from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
 from ssd_wire.runfile import fingerprint, load_run_file
 from ssd_wire.stop import Stop
 
 
-class Dropping(Trainer):
-    """Counts a batch as trained, and drops it."""
-
-    def learn(self, batch: Batch) -> Report:
-        """Nothing but the clocks move."""
-        self.own_steps += batch.steps
-        self.version += 1
-        return Report()
+class Empty(Trainer):
+    """Publishes no weights."""
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
-        """No weights: an empty frame is published."""
+        """None: an empty frame is published."""
         return {}
+
+
+def drop(trainer: Trainer, segments: Sequence[Segment], tend: Callable[[], bool]) -> Report:
+    """Collate and drop: nothing but the clocks moves."""
+    trainer.own_steps += collate(segments, trainer.device).steps
+    trainer.version += 1
+    tend()
+    return Report()
 
 
 @click.command()
@@ -75,7 +79,7 @@ def main(
     spec = game_spec(plan.game)
     shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
     cpu = torch.device("cpu")
-    trainer = Dropping(shape, plan.network, plan.experiment, plan.learning, cpu, plan.run.seed)
+    trainer = Empty(shape, plan.network, plan.experiment, plan.learning, cpu, plan.run.seed)
     mark = fingerprint(plan.run, plan.game, plan.experiment, plan.network)
     intake = Intake(agent, secrets.randbits(62), mark, plan.run.retained)
     ledger = run_dir / "ledgers" / f"{role}.json" if run_dir else None
@@ -83,7 +87,7 @@ def main(
     archive = Archive(checkpoints, ledger, learning.checkpoint_seconds, learning.checkpoints_kept)
     mail = ZmqMail(stop, bind, weights)
     sizes = cast(plan, agent).sizes
-    learner = Learner(mail, trainer, intake, archive, sizes, plan.run.window)
+    learner = Learner(mail, trainer, intake, archive, sizes, plan.run.window, train=drop)
     addresses = {
         "metrics": serve_metrics(LearnerMetrics(learner), metrics),
         "segments": mail.router.endpoint,
