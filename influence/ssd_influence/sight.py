@@ -20,9 +20,10 @@ from torch.nn.functional import conv2d, linear
 from ssd_influence.kernels import convolution
 from ssd_influence.kernels.kernel import array, on_host
 
-HANDFUL = 64  # views
+HANDFUL = 256  # views
 
 Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 
 threshold_backward = torch.ops.aten.threshold_backward.default
 
@@ -34,6 +35,8 @@ def see(
     kernel_bias: Tensor,
     dense: Tensor,
     dense_bias: Tensor,
+    *,
+    products: torch.dtype = torch.float32,
 ) -> Tensor:
     """ReLU(dense · ReLU(kernel ∗ palette[pixels] + kernel_bias) + dense_bias).
 
@@ -45,14 +48,20 @@ def see(
         dense: [D, (V−2)² · C]; the inputs are ordered by window, row by row, and within a window
             by channel.
         dense_bias: [D].
+        products: what the dense layer's products are taken in: float32, or bfloat16, to which their
+            inputs and results are rounded.
 
     Returns:
-        [M, D].
+        [M, D], like all gradients of the type of the weights.
     """
+    weights = kernel, kernel_bias, dense, dense_bias
     if on_host(kernel) and len(palette) <= convolution.LARGEST_PALETTE:
-        return Sight.apply(pixels, palette, kernel, kernel_bias, dense, dense_bias)  # type: ignore[no-any-return, no-untyped-call]
+        return Sight.apply(products, pixels, palette, *weights)  # type: ignore[no-any-return, no-untyped-call]
     seen = torch.relu_(_convolve(pixels, palette, kernel, kernel_bias))
-    return torch.relu_(linear(seen, dense, dense_bias))
+    if products == torch.float32:
+        return torch.relu_(linear(seen, dense, dense_bias))
+    rounded = (x.to(products) for x in (seen, dense, dense_bias))
+    return torch.relu_(linear(*rounded).to(kernel.dtype))
 
 
 def _convolve(pixels: Tensor, palette: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
@@ -67,6 +76,7 @@ class Sight(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
+        products: torch.dtype,
         pixels: Tensor,
         palette: Tensor,
         kernel: Tensor,
@@ -75,42 +85,36 @@ class Sight(torch.autograd.Function):
         dense_bias: Tensor,
     ) -> Tensor:
         """[M, D]."""
-        eye = Eye(palette, kernel, kernel_bias, dense, dense_bias)
-        out = eye.look(array(pixels), torch.empty(len(pixels), len(dense))).relu_()
+        eye = Eye(palette, kernel, kernel_bias, dense, dense_bias, products)
+        out = eye.look(array(pixels), torch.empty(len(pixels), len(dense), dtype=products))
+        out = torch.relu_(out.to(kernel.dtype))
         ctx.eye = eye
-        ctx.save_for_backward(pixels, palette, kernel, dense, out)
+        ctx.save_for_backward(pixels, palette, kernel, out)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
         """Of the weights alone: views have no gradient."""
-        pixels, palette, kernel, dense, out = ctx.saved_tensors
+        pixels, palette, kernel, out = ctx.saved_tensors
         d_out = threshold_backward(d_out, out, 0)
-        d_rows, d_dense = torch.zeros_like(ctx.eye.rows), torch.zeros_like(dense)
-        d_seen = torch.empty_like(ctx.eye.room)
-        for some, views in handfuls(array(pixels)):
-            inputs = ctx.eye.convolve(views)
-            d_dense.addmm_(d_out[some].t(), inputs)
-            torch.mm(d_out[some], dense, out=d_seen[: len(views), : dense.shape[1]])
-            d_conv = threshold_backward(d_seen, ctx.eye.room, 0)
-            sizes = len(palette), len(kernel)
-            convolution.convolve_back(views, array(d_conv), *sizes, array(d_rows))
+        d_rows, d_dense = ctx.eye.gradient(array(pixels), d_out)
         d_kernel, d_kernel_bias = torch.empty_like(kernel), kernel.new_empty(len(kernel))
-        convolution.untabulate(array(d_rows), array(palette), array(d_kernel), array(d_kernel_bias))
-        return None, None, d_kernel, d_kernel_bias, d_dense, d_out.sum(0)
+        convolution.untabulate(d_rows, array(palette), array(d_kernel), array(d_kernel_bias))
+        return None, None, None, d_kernel, d_kernel_bias, d_dense, d_out.sum(0)
 
 
 class Eye:
     """Convolution, ReLU and dense layer with given weights, on the host and without gradients.
 
     Args:
-        palette, kernel, kernel_bias, dense, dense_bias: as `see` has them.
+        palette, kernel, kernel_bias, dense, dense_bias, products: as `see` has them.
 
     Attributes:
         rows: what `convolution.tabulate` makes of palette and kernel; empty where the palette is
             too large for it, and torch convolves.
-        room: [HANDFUL, inputs + SLACK] what the kernels, and ReLU, made of a handful.
+        room: [HANDFUL, inputs + SLACK] what convolution and ReLU made of a handful, of the type
+            that products are taken in.
     """
 
     def __init__(
@@ -120,20 +124,23 @@ class Eye:
         kernel_bias: Tensor,
         dense: Tensor,
         dense_bias: Tensor,
+        products: torch.dtype = torch.float32,
     ) -> None:
         self._convolution = palette, kernel.detach(), kernel_bias.detach()
-        self._dense, self._bias = dense.detach(), dense_bias.detach()
+        self._dense, self._bias = dense.detach().to(products), dense_bias.detach().to(products)
         self._tabulated = len(palette) <= convolution.LARGEST_PALETTE
         sizes = len(palette) ** 3 if self._tabulated else 0, convolution.lanes(len(kernel))
         self.rows = torch.empty(3, *sizes)
-        self.room = torch.empty(HANDFUL, dense.shape[1] + convolution.SLACK)
+        self.room = torch.empty(HANDFUL, dense.shape[1] + convolution.SLACK, dtype=products)
         if self._tabulated:
             weights = array(kernel), array(kernel_bias), array(palette)
             convolution.tabulate(*weights, array(self.rows))
         self._arrays = array(self.rows), array(self.room)
 
     def look(self, pixels: Pixels, out: Tensor) -> Tensor:
-        """[M, V, V] palette indices → [M, D], before the last ReLU; written to `out`.
+        """[M, V, V] palette indices → [M, D] of the type of products, before the last ReLU.
+
+        Written to `out`.
 
         Raises:
             ValueError: a pixel has a colour that is not in the palette. No kernel would notice.
@@ -148,11 +155,32 @@ class Eye:
     def convolve(self, views: Pixels) -> Tensor:
         """A handful [m, V, V] → [m, inputs] after the first ReLU, good until the next handful."""
         if not self._tabulated:
-            return torch.relu_(_convolve(torch.from_numpy(views.copy()), *self._convolution))
+            seen = torch.relu_(_convolve(torch.from_numpy(views.copy()), *self._convolution))
+            return seen.to(self.room.dtype)
         rows, room = self._arrays
         palette, kernel, _ = self._convolution
         convolution.convolve(views, rows, len(palette), len(kernel), room)
-        return self.room.relu_()[: len(views), : self._dense.shape[1]]
+        return self.room[: len(views), : self._dense.shape[1]]
+
+    def gradient(self, pixels: Pixels, d_out: Tensor) -> tuple[Floats, Tensor]:
+        """Of the rows, as `convolution.convolve_back` adds them up, and of the dense layer.
+
+        Of a palette that was tabulated alone. Handfuls are added up in float32.
+
+        Args:
+            pixels: [M, V, V] as `look` had them.
+            d_out: [M, D] float32, of what it made of them.
+        """
+        d_rows = np.zeros((2, *self.rows.shape), np.float32)
+        d_dense = torch.zeros_like(self._dense, dtype=torch.float32)
+        d_room = torch.empty_like(self.room)
+        sizes = len(self._convolution[0]), len(self._convolution[1])
+        d_out, (_, room), d_array = d_out.to(self.room.dtype), self._arrays, array(d_room)
+        for some, views in handfuls(pixels):
+            d_dense += torch.mm(d_out[some].t(), self.convolve(views))
+            torch.mm(d_out[some], self._dense, out=d_room[: len(views), : self._dense.shape[1]])
+            convolution.convolve_back(views, d_array, room, *sizes, d_rows)
+        return d_rows, d_dense
 
 
 def handfuls(pixels: Pixels) -> Iterator[tuple[slice, Pixels]]:
@@ -165,9 +193,10 @@ def handfuls(pixels: Pixels) -> Iterator[tuple[slice, Pixels]]:
 def compile_kernels() -> None:
     """Have the kernels of `see` at hand, there and back, without asking torch for a gradient."""
     palette, kernel = torch.zeros(1, 3), torch.zeros(1, 3, 3, 3)
-    eye = Eye(palette, kernel, torch.zeros(1), torch.zeros(1, 1), torch.zeros(1))
+    weights = palette, kernel, torch.zeros(1), torch.zeros(1, 1), torch.zeros(1)
     views = np.zeros((1, 3, 3), np.uint8)
-    eye.look(views, torch.empty(1, 1))
-    d_rows = array(torch.zeros_like(eye.rows))
-    convolution.convolve_back(views, array(eye.room), 1, 1, d_rows)
-    convolution.untabulate(d_rows, array(palette), array(kernel), array(torch.zeros(1)))
+    for products in (torch.float32, torch.bfloat16):
+        eye = Eye(*weights, products)
+        eye.look(views, torch.empty(1, 1, dtype=products))
+        d_rows, _ = eye.gradient(views, torch.zeros(1, 1))
+        convolution.untabulate(d_rows, array(palette), array(kernel), array(torch.zeros(1)))

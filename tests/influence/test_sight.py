@@ -100,3 +100,15 @@ def test_a_colour_that_is_not_in_the_palette_is_refused():
     pixels[1, 2, 3] = 4
     with pytest.raises(ValueError, match="wanted palette indices below 4, found 4"):
         see(pixels, palette, *weights)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_in_bfloat16_values_and_gradients_are_those_of_float32_but_for_its_rounding(case):
+    pixels, palette, weights = drawn(*case)
+    wanted = see(pixels, palette, *weights)
+    found = see(pixels, palette, *weights, products=torch.bfloat16)
+    blame = torch.randn_like(wanted)
+    gradients = (torch.autograd.grad(out, weights, blame) for out in (found, wanted))
+    for one, other in ((found, wanted), *zip(*gradients, strict=True)):
+        assert one.dtype == torch.float32
+        assert (one - other).norm() < 2e-2 * other.norm()

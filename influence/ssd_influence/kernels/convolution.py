@@ -3,7 +3,9 @@
 A view has few colours, so a row of three pixels is one of P³. What each such row adds to the
 channels when it is the top, the middle or the bottom of the window is reckoned once for given
 weights; then a window is three rows looked up and added, instead of 27 products a channel. The
-gradient goes the same way back: it is added up by row, and handed to the weights at the end.
+gradient goes the same way back: it is added up by row, and handed to the weights at the end. Next
+to a window lies another whose rows often are the same, and an addition to what has just been added
+to waits for it; so even and odd windows add to sums of their own.
 
 Channels come in blocks of eight, which is what a vector register takes; `lanes` are channels
 rounded up to that. Rows of output have `SLACK` floats behind them, into which a last block that
@@ -16,26 +18,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_influence.kernels.kernel import inlined, kernel
+from ssd_influence.kernels.vectors import LANES, Floats, add_where_positive, relu_of_sum
 
-BLOCK = 8
+BLOCK = LANES
 SLACK = BLOCK - 1
 LARGEST_PALETTE = 16  # P³ rows of three must stay in the processor's cache
 
 F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
 
 
 def lanes(channels: int) -> int:
     """Channels rounded up to whole blocks."""
     return -(-channels // BLOCK) * BLOCK
-
-
-@inlined
-def _number_rows(view: npt.NDArray[np.uint8], colours: int, row: npt.NDArray[np.int32]) -> None:
-    """[V, V] palette indices → [V, V−2] which of the P³ rows of three begins at each pixel."""
-    side, windows = row.shape
-    for y in range(side):
-        for x in range(windows):
-            row[y, x] = (view[y, x] * colours + view[y, x + 1]) * colours + view[y, x + 2]
 
 
 @kernel
@@ -72,18 +67,18 @@ def untabulate(d_rows: F32, palette: F32, d_weight: F32, d_bias: F32) -> None:
     """The gradient of `tabulate`: of the weights, from that of the rows.
 
     Args:
-        d_rows: [3, P³, lanes].
+        d_rows: [2, 3, P³, lanes], of even and of odd windows.
         palette: [P, 3].
         d_weight: [C, 3, 3, 3] out.
         d_bias: [C] out.
     """
-    colours, width = len(palette), d_rows.shape[2]
+    colours, width = len(palette), d_rows.shape[3]
     one = np.zeros((3, 3, colours, width), np.float32)
     for y in range(3):
         for row in range(colours**3):
             left = one[y, 0, row // (colours * colours)]
             middle = one[y, 1, row // colours % colours]
-            right, d = one[y, 2, row % colours], d_rows[y, row]
+            right, d = one[y, 2, row % colours], d_rows[0, y, row] + d_rows[1, y, row]
             for c in range(width):
                 left[c] += d[c]
             for c in range(width):
@@ -101,67 +96,77 @@ def untabulate(d_rows: F32, palette: F32, d_weight: F32, d_bias: F32) -> None:
                         d_weight[c, i, y, x] += one[y, x, p, c] * palette[p, i]
 
 
+@inlined
+def _find_rows(view: U8, colours: int, width: int, row: npt.NDArray[np.int32]) -> None:
+    """Where the row of `tabulate` stands whose three pixels begin at each pixel.
+
+    Args:
+        view: [V, V] palette indices.
+        colours: P.
+        width: lanes.
+        row: [V · V] out; nonsense where a line of pixels ends before the row of three does.
+    """
+    pixels, colours_, width_ = view.reshape(-1), np.int32(colours), np.int32(width)
+    for i in range(len(pixels) - 2):
+        left, middle, right = pixels[i], pixels[i + 1], pixels[i + 2]
+        row[i] = ((left * colours_ + middle) * colours_ + right) * width_
+
+
 @kernel
-def convolve(
-    pixels: npt.NDArray[np.uint8], rows: F32, colours: int, channels: int, out: F32
-) -> None:
-    """The convolution of M views.
+def convolve(pixels: U8, rows: F32, colours: int, channels: int, out: Floats) -> None:
+    """The convolution of M views, and ReLU.
 
     Args:
         pixels: [M, V, V] uint8 palette indices.
         rows: [3, P³, lanes] of `tabulate`.
         colours: P.
         channels: C.
-        out: [at least M, (V−2)² · C + SLACK] out: by window, its channels side by side.
+        out: [at least M, at least (V−2)² · C + SLACK] out, float32 or bfloat16 as `vectors` has it:
+            by window, its channels side by side.
     """
     views, side, _ = pixels.shape
-    windows = side - 2
-    row = np.empty((side, windows), np.int32)
+    windows, width = side - 2, rows.shape[2]
+    middle = rows.shape[1] * width
+    row = np.zeros(side * side, np.int32)
     for m in range(views):
-        _number_rows(pixels[m], colours, row)
-        begin = 0
+        _find_rows(pixels[m], colours, width, row)
+        begin = m * out.shape[1]
         for y in range(windows):
-            for x in range(windows):
-                for block in range(0, rows.shape[2], BLOCK):
-                    top = rows[0, row[y, x], block : block + BLOCK]
-                    middle = rows[1, row[y + 1, x], block : block + BLOCK]
-                    bottom = rows[2, row[y + 2, x], block : block + BLOCK]
-                    to = out[m, begin + block : begin + block + BLOCK]
-                    for c in range(BLOCK):
-                        to[c] = top[c] + middle[c] + bottom[c]
+            for i in range(y * side, y * side + windows):
+                top, mid, low = row[i], middle + row[i + side], 2 * middle + row[i + 2 * side]
+                for block in range(0, width, BLOCK):
+                    relu_of_sum(rows, top + block, mid + block, low + block, out, begin + block)
                 begin += channels
 
 
 @kernel
 def convolve_back(
-    pixels: npt.NDArray[np.uint8], d_out: F32, colours: int, channels: int, d_rows: F32
+    pixels: U8, d_out: Floats, out: Floats, colours: int, channels: int, d_rows: F32
 ) -> None:
     """The gradient of `convolve`, added to that of the rows.
 
     Args:
         pixels: as `convolve` had them.
-        d_out: [at least M, (V−2)² · C + SLACK].
+        d_out: like `out`.
+        out: as `convolve` left it.
         colours: P.
         channels: C.
-        d_rows: [3, P³, lanes] in and out; lanes that are no channel gather nonsense.
+        d_rows: [2, 3, P³, lanes] in and out, by even and odd windows; lanes that are no channel
+            gather nonsense.
     """
     views, side, _ = pixels.shape
-    windows = side - 2
-    row = np.empty((side, windows), np.int32)
+    windows, width = side - 2, d_rows.shape[3]
+    middle = d_rows.shape[2] * width
+    row = np.zeros(side * side, np.int32)
     for m in range(views):
-        _number_rows(pixels[m], colours, row)
-        begin = 0
+        _find_rows(pixels[m], colours, width, row)
+        begin = m * out.shape[1]
         for y in range(windows):
-            for x in range(windows):
-                for block in range(0, d_rows.shape[2], BLOCK):
-                    top = d_rows[0, row[y, x], block : block + BLOCK]
-                    middle = d_rows[1, row[y + 1, x], block : block + BLOCK]
-                    bottom = d_rows[2, row[y + 2, x], block : block + BLOCK]
-                    d = d_out[m, begin + block : begin + block + BLOCK]
-                    for c in range(BLOCK):
-                        top[c] += d[c]
-                    for c in range(BLOCK):
-                        middle[c] += d[c]
-                    for c in range(BLOCK):
-                        bottom[c] += d[c]
+            for i in range(y * side, y * side + windows):
+                even = 3 * middle * (i & 1)
+                top, mid = even + row[i], even + middle + row[i + side]
+                low = even + 2 * middle + row[i + 2 * side]
+                for block in range(0, width, BLOCK):
+                    places = top + block, mid + block, low + block
+                    add_where_positive(d_rows, *places, d_out, out, begin + block)
                 begin += channels

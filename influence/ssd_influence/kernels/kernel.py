@@ -55,5 +55,10 @@ def on_host(tensor: Tensor) -> bool:
 
 
 def array(tensor: Tensor) -> npt.NDArray[Any]:
-    """A host tensor's own memory as an array, in C order: copied only where it is not."""
+    """A host tensor's own memory as an array, in C order: copied only where it is not.
+
+    Of bfloat16, which numpy has not, the bits as uint16.
+    """
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.detach().view(torch.uint16)
     return np.ascontiguousarray(tensor.detach().numpy())
