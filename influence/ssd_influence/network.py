@@ -205,6 +205,7 @@ class AgentNetwork(nn.Module):
             self.conv.get_parameter("bias"),
             torch.cat([torso.fc1.weight for torso in torsos]),
             torch.cat([torso.fc1.bias for torso in torsos]),
+            products=self.products,
         ).view(*pixels.shape[:-2], -1)
         policy, *moa = (t(x) for t, x in zip(torsos, seen.chunk(len(torsos), -1), strict=True))
         return Features(policy, moa[0] if moa else None)
