@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ssd_lab.episodes import Outcome
 from ssd_lab.scrape import Metrics
 
-SPEED_WINDOW = 10.0  # seconds over which the present speed is taken
 MEASURES = (  # some of them are of some experiments only
     "influence_nats",
     "beta",
@@ -129,48 +127,3 @@ def waiting_of(heard: Mapping[str, Metrics]) -> dict[str, float]:
         )
         for reason in ("world", "learner")
     }
-
-
-class Speed:
-    """Agent-steps per second: just now, and over the steady part of the run.
-
-    The steady part begins when every learner has made an update in this launch, and ends when the
-    first of them has met its budget: starting up and running out are no measure of speed.
-
-    Args:
-        before: Where each learner stood when this launch began.
-    """
-
-    def __init__(self, before: Sequence[AgentProgress]) -> None:
-        self._before = before
-        self._recent: deque[tuple[float, int]] = deque()
-        self._first: tuple[float, int] | None = None
-        self._last: tuple[float, int] | None = None
-
-    def note(self, now: float, agents: Sequence[AgentProgress]) -> float | None:
-        """Take in where the learners are; tells the present speed.
-
-        Args:
-            now: Seconds that only grow.
-            agents: All learners.
-        """
-        here = (now, sum(agent.own_steps for agent in agents))
-        self._recent.append(here)
-        while here[0] - self._recent[0][0] > SPEED_WINDOW:
-            self._recent.popleft()
-        started = all(a.updates > was.updates for a, was in zip(agents, self._before, strict=True))
-        if started and not any(agent.complete for agent in agents):
-            self._first = self._first or here
-            self._last = here
-        return _slope(self._recent[0], here)
-
-    @property
-    def steady(self) -> float | None:
-        """Agent-steps per second over the steady part; None when there was none."""
-        return _slope(self._first, self._last)
-
-
-def _slope(begin: tuple[float, int] | None, end: tuple[float, int] | None) -> float | None:
-    if begin is None or end is None or end[0] <= begin[0]:
-        return None
-    return max(0.0, (end[1] - begin[1]) / (end[0] - begin[0]))

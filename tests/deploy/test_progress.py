@@ -1,11 +1,8 @@
-import pytest
-
 from ssd_lab.episodes import outcome
 from ssd_lab.progress import (
     MEASURES,
     AgentProgress,
     Progress,
-    Speed,
     agents_of,
     waiting_of,
 )
@@ -83,42 +80,3 @@ def test_waiting_is_summed_over_actors_by_what_they_wait_for():
         },
     }
     assert waiting_of(heard) == {"world": 3.0, "learner": 5.0}
-
-
-def test_speed_is_taken_over_the_last_ten_seconds():
-    speed = Speed(NEW)
-    for second in range(20):
-        speed.note(second, agents(100 * second, 0))
-    assert speed.note(20, agents(2900, 0)) == pytest.approx((2900 - 1000) / 10)
-
-
-def test_speed_is_never_negative_when_a_learner_goes_back_to_its_checkpoint():
-    speed = Speed(NEW)
-    speed.note(0, agents(1000, 1000))
-    assert speed.note(1, agents(1000, 200)) == 0
-
-
-def test_steady_part_begins_when_all_have_updated_and_ends_when_the_first_is_done():
-    speed = Speed(NEW)
-    speed.note(0, agents(0, 0, updates=0))
-    speed.note(10, [*agents(500), *agents(0, updates=0)])
-    speed.note(20, agents(1000, 1000))
-    speed.note(30, agents(2000, 2000))
-    speed.note(40, [*agents(2000), *agents(2000, complete=True)])
-    speed.note(90, agents(2000, 2000, complete=True))
-    assert speed.steady == 200
-
-
-def test_steady_part_of_a_resumed_run_begins_with_its_own_updates():
-    speed = Speed(agents(1000, 1000, updates=9))
-    speed.note(0, agents(1000, 1000, updates=9))
-    speed.note(10, agents(1100, 1100, updates=10))
-    speed.note(20, agents(1600, 1600, updates=15))
-    assert speed.steady == 100
-
-
-def test_a_run_too_short_for_a_steady_part_has_no_speed():
-    speed = Speed(NEW)
-    speed.note(0, agents(0, 0, updates=0))
-    speed.note(5, agents(100, 100))
-    assert speed.steady is None
