@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ssd_lab.episodes import Outcome
+from ssd_lab.episodes import COUNTS, Outcome
 from ssd_lab.scrape import Metrics
 
 MEASURES = (  # some of them are of some experiments only
@@ -35,6 +35,7 @@ class AgentProgress:
         updates: Of its weights.
         complete: Whether it has met its budget.
         episode_return: Mean over the last full episodes, None before there are any.
+        counts: `COUNTS` of the same episodes; None where the game has no such thing.
         measures: `MEASURES` of its last update; None where it has not said.
     """
 
@@ -42,6 +43,7 @@ class AgentProgress:
     updates: int = 0
     complete: bool = False
     episode_return: float | None = None
+    counts: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(COUNTS))
     measures: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(MEASURES))
 
 
@@ -84,6 +86,11 @@ class Progress:
         numbers = [n for agent in self.agents if (n := agent.measures[measure]) is not None]
         return sum(numbers) / len(numbers) if numbers else None
 
+    def total(self, count: str) -> float | None:
+        """One of `COUNTS` in an episode, of all agents together."""
+        numbers = [n for agent in self.agents if (n := agent.counts[count]) is not None]
+        return sum(numbers) if numbers else None
+
 
 def agents_of(
     heard: Mapping[str, Metrics], before: Sequence[AgentProgress], outcome: Outcome
@@ -100,6 +107,8 @@ def agents_of(
         replace(
             _agent(metrics) if (metrics := heard.get(f"learner-{number}")) else start,
             episode_return=returns[number],
+            counts=dict.fromkeys(COUNTS)
+            | {name: each[number] for name, each in outcome.counts.items() if each},
         )
         for number, start in enumerate(before)
     )

@@ -59,6 +59,23 @@ def test_returns_of_the_last_episodes_stand_beside_their_agents():
     assert [agent.episode_return for agent in found] == [1.0, 3.0]
 
 
+def test_what_agents_did_in_the_last_episodes_stands_beside_them():
+    line = {"returns": [1.0, 3.0], "collective_return": 4.0, "equality": None}
+    last = outcome(
+        [line | {"counts": {"apples": [1, 3], "cleaned": [400, 0]}}], ("apples", "cleaned")
+    )
+    found = agents_of({}, NEW, last)
+    assert [(a.counts["apples"], a.counts["cleaned"]) for a in found] == [(1.0, 400.0), (3.0, 0.0)]
+    assert picture(found).total("apples") == 4.0
+    assert found[0].counts["fires"] is None
+    assert picture(found).total("fires") is None
+
+
+def test_before_an_episode_has_ended_no_agent_has_done_anything():
+    found = agents_of({}, NEW, outcome([], ("apples",)))
+    assert found[0].counts["apples"] is None
+
+
 def test_a_run_is_complete_when_every_learner_is():
     assert not picture(agents(1) + agents(1, complete=True)).complete
     assert picture(agents(1, 1, complete=True)).complete
