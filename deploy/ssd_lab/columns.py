@@ -42,7 +42,7 @@ def columns(experiment: ExperimentSettings, counts: Collection[str], width: int)
         counts: What its game counts, of `ssd_lab.episodes.COUNTS`.
         width: Characters that a line has.
     """
-    known = [*_progress(), *_counts(counts), *_influence(experiment), *_learning(experiment)]
+    known = [*_progress(), *_counts(counts), *_influence(experiment), *_learning()]
     left, shown = width - AGENT, set()
     for column in sorted(known, key=lambda column: column.rank):
         left -= column.room + gap(width)
@@ -76,18 +76,24 @@ def _counts(counts: Collection[str]) -> Iterator[Column]:
 def _influence(experiment: ExperimentSettings) -> Iterator[Column]:
     if experiment.influence != "off":
         yield Column("influence", 5, 7, _measure("influence_nats", digits))
+    if experiment.has_moa:  # beside the influence, which is worth no more than the model behind it
+        yield Column("margin", 6, 6, _measure("moa_margin_nats", 3))
+    if experiment.influence != "off":
         yield Column("β", 24, 6, _measure("beta", 4))
     if experiment.has_moa:
-        yield Column("MOA loss", 9, 6, _measure("moa_loss_nats", 3))
-        yield Column("marginal", 25, 6, _measure("moa_marginal_entropy_nats", 3))
+        yield Column("MOA loss", 22, 6, _measure("moa_loss_nats", 3))
     if experiment.symbols:
-        yield Column("symbols", 23, 6, _measure("symbol_entropy_nats", 3))
+        yield Column("symbols", 19, 6, _measure("symbol_entropy_nats", 3))
 
 
-def _learning(_experiment: ExperimentSettings) -> Iterator[Column]:
-    yield Column("entropy", 7, 6, _measure("policy_entropy_nats", 3))
-    yield Column("lag", 10, 4, _measure("policy_lag_updates", 1))
-    yield Column("learning rate", 26, 8, _measure("learning_rate", 6))
+def _learning() -> Sequence[Column]:
+    return (
+        Column("entropy", 7, 6, _measure("policy_entropy_nats", 3)),
+        Column("KL", 10, 7, _measure("kl_nats", digits)),
+        Column("EV", 11, 8, _measure("explained_variance", digits)),
+        Column("lag", 9, 4, _measure("policy_lag_updates", 1)),
+        Column("learning rate", 26, 8, _measure("learning_rate", 6)),
+    )
 
 
 def _count(name: str, places: int) -> Callable[[AgentProgress], str]:

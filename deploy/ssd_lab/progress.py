@@ -8,19 +8,27 @@ from dataclasses import dataclass, field, replace
 from ssd_lab.episodes import COUNTS, Outcome
 from ssd_lab.scrape import Metrics
 
-MEASURES = (  # some of them are of some experiments only
+MEASURES = (  # some of them are of some experiments, or of some learners, only
     "influence_nats",
     "beta",
     "moa_loss_nats",
     "moa_marginal_entropy_nats",
+    "moa_margin_nats",
+    "moa_gradient_norm",
     "symbol_entropy_nats",
     "symbol_policy_loss",
     "symbol_value_loss",
     "policy_entropy_nats",
+    "entropy_weight",
     "policy_lag_updates",
+    "passes",
+    "kl_nats",
+    "clipped_share",
+    "explained_variance",
     "policy_loss",
     "value_loss",
-    "gradient_norm",
+    "policy_gradient_norm",
+    "value_gradient_norm",
     "reward",
     "learning_rate",
 )
@@ -36,7 +44,7 @@ class AgentProgress:
         complete: Whether it has met its budget.
         episode_return: Mean over the last full episodes, None before there are any.
         counts: `COUNTS` of the same episodes; None where the game has no such thing.
-        measures: `MEASURES` of its last update; None where it has not said.
+        measures: `MEASURES` of its last update; None where it has not said, or had nothing to say.
     """
 
     own_steps: int = 0

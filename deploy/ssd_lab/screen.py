@@ -131,11 +131,12 @@ def plain(progress: Progress, heading: Heading) -> str:
     ]
     if heading.experiment.influence != "off":
         parts.append(f"influence {digits(progress.mean('influence_nats'))}")
+    if heading.experiment.has_moa:
+        parts.append(f"MOA margin {number(progress.mean('moa_margin_nats'), 3)}")
+        parts.append(f"MOA loss {number(progress.mean('moa_loss_nats'), 3)}")
     if heading.experiment.symbols:
         spoken = number(progress.mean("symbol_entropy_nats"), 3)
         parts.append(f"entropy of symbols {spoken}")
-    if heading.experiment.has_moa:
-        parts.append(f"MOA loss {number(progress.mean('moa_loss_nats'), 3)}")
     parts.append(f"lag {number(progress.mean('policy_lag_updates'), 1)}")
     parts.extend(_trouble(progress))
     return "  ".join(parts)

@@ -1,3 +1,5 @@
+import pytest
+
 from ssd_lab.episodes import outcome
 from ssd_lab.progress import (
     MEASURES,
@@ -45,6 +47,29 @@ def test_what_a_learner_does_not_measure_is_not_zero():
     found = agents_of(heard, NEW, NOTHING)[0]
     assert found.measures["moa_loss_nats"] is None
     assert found.measures["policy_lag_updates"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        "kl_nats",
+        "clipped_share",
+        "explained_variance",
+        "policy_gradient_norm",
+        "value_gradient_norm",
+        "moa_gradient_norm",
+        "moa_margin_nats",
+        "entropy_weight",
+        "passes",
+    ],
+)
+def test_what_a_learner_says_of_an_update_is_kept(measure):
+    found = agents_of({"learner-0": said(**{measure: 0.5})}, NEW, NOTHING)[0]
+    assert found.measures[measure] == 0.5
+
+
+def test_a_learner_says_nothing_of_the_norm_of_the_whole_gradient():
+    assert "gradient_norm" not in MEASURES
 
 
 def test_a_learner_not_heard_yet_stands_where_its_ledger_says():

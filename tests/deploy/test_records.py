@@ -8,7 +8,7 @@ from ssd_lab.episodes import COUNTS, outcome
 from ssd_lab.progress import MEASURES, AgentProgress, Progress
 from ssd_lab.records import Records, record, scalars
 
-MEASURED = dict.fromkeys(MEASURES) | {"moa_loss_nats": 1.5, "influence_nats": 0.02}
+MEASURED = dict.fromkeys(MEASURES) | {"moa_loss_nats": 1.5, "moa_margin_nats": -0.25}
 DID = dict.fromkeys(COUNTS) | {"apples": 8.5, "cleaned": 467.0}
 LAST = outcome(
     [{"returns": [1.0, 3.0], "collective_return": 4.0, "equality": 0.75}],
@@ -45,6 +45,8 @@ def test_a_line_says_it_all_per_agent_in_order():
     assert line["agent_steps"] == 2400
     assert line["own_steps"] == [800, 1600]
     assert line["moa_loss_nats"] == [1.5, None]
+    assert line["moa_margin_nats"] == [-0.25, None]
+    assert line["passes"] == [None, None]
     assert (line["collective_return"], line["equality"]) == (4.0, 0.75)
     assert line["restarts"] == 2
 

@@ -22,6 +22,9 @@ ALL = replace(HEADING, experiment=TALKERS)
 MEASURED = dict.fromkeys(MEASURES, 0.1) | {
     "influence_nats": 0.0234,
     "moa_loss_nats": 1.234,
+    "moa_margin_nats": -0.021,
+    "kl_nats": 0.0042,
+    "explained_variance": -0.35,
     "policy_entropy_nats": 2.1,
     "policy_lag_updates": 1.5,
 }
@@ -59,7 +62,7 @@ def test_the_table_shows_every_agent_and_the_whole():
         "agent 4",
         "202,400",
         "0.023",
-        "1.234",
+        "-0.021",
         "restarts actor-0-3 2",
     ):
         assert shown in text
@@ -71,6 +74,8 @@ LARGE = replace(
     updates=123_456,
     episode_return=-1234.56,
     counts=DID | {"fires": 111.1},
+    measures=MEASURED
+    | {"explained_variance": -12345.6, "influence_nats": 3.14e-5, "kl_nats": 1e-6},
 )
 
 
@@ -94,7 +99,7 @@ def test_the_table_fits_the_terminal_without_breaking_or_cutting_a_line(progress
 def test_a_terminal_of_eighty_columns_shows_who_cleans_who_eats_and_what_influence_is_worth():
     text = drawn(PROGRESS, HEADING, 80)
     names = next(" ".join(line.split()) for line in text.splitlines() if "own steps" in line)
-    assert names == "own steps return apples cleaned fires influence MOA loss entropy"
+    assert names == "own steps return apples cleaned fires influence margin entropy lag"
     row = next(line.split() for line in text.splitlines() if line.startswith("agent 3"))
     assert row == [
         "agent",
@@ -105,8 +110,9 @@ def test_a_terminal_of_eighty_columns_shows_who_cleans_who_eats_and_what_influen
         "467.2",
         "0.5",
         "0.023",
-        "1.234",
+        "-0.021",
         "2.100",
+        "1.5",
     ]
 
 
@@ -131,15 +137,26 @@ def test_the_plain_line_tells_what_all_agents_did_together():
     assert "apples –  cleaned –  fires –" in plain(START, HEADING)
 
 
-def test_a_wide_terminal_shows_what_the_moa_has_to_beat():
-    assert "marginal" in drawn(PROGRESS, HEADING, 120)
-    assert "marginal" not in drawn(PROGRESS, HEADING, 80)
+def test_a_wide_terminal_shows_how_far_an_update_went_and_what_the_critic_knows():
+    text = drawn(PROGRESS, HEADING, 120)
+    names = next(line.split() for line in text.splitlines() if "own steps" in line)
+    row = next(line.split() for line in text.splitlines() if line.startswith("agent 3"))
+    assert "0.0042" in row
+    assert "-0.35" in row
+    assert {"KL", "EV"} <= set(names)
+    assert not {"KL", "EV"} & set(drawn(PROGRESS, HEADING, 80).split())
+
+
+def test_a_line_says_by_how_much_the_moa_beats_habits_beside_what_influence_is_reckoned_with_it():
+    assert "influence 0.023  MOA margin -0.021" in plain(PROGRESS, HEADING)
+    assert "MOA margin –" in plain(START, HEADING)
 
 
 def test_a_run_without_moa_has_no_columns_for_it():
     text = drawn(PROGRESS, BASELINE, 120)
     assert "influence" not in text
     assert "MOA" not in text
+    assert "margin" not in text
     assert "MOA" not in plain(PROGRESS, BASELINE)
 
 
