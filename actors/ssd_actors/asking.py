@@ -8,6 +8,7 @@ from typing import Protocol
 from ssd_wire.codec import Frame
 
 SILENCE = 1.0  # seconds without a word after which a question is repeated
+OVERDUE = 0.2  # seconds after which weights that were announced are asked for
 UNSENT = 0.1  # seconds after which one is asked that could not be sent
 
 
@@ -24,27 +25,29 @@ class Line(Protocol):
 
 
 class Silence:
-    """How long a server has been silent.
+    """When to ask, or to ask again, for want of an answer.
 
     Args:
         now: A clock in seconds.
+        patience: Seconds before the first time; from then on it is `SILENCE`.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], patience: float = SILENCE) -> None:
         self._now = now
-        self._since = now() - SILENCE  # the first question is due at once
+        self._patience = patience
+        self._due = now()  # the first question is due at once
 
     def broken(self) -> None:
-        """The server said something."""
-        self._since = self._now()
+        """The server said something: count from now."""
+        self._due = self._now() + self._patience
 
     def is_long(self) -> bool:
-        """Whether to ask again now; if so, the silence is counted anew."""
-        if self._now() - self._since < SILENCE:
+        """Whether to ask now; if so, the next time is due in `SILENCE`."""
+        if self._now() < self._due:
             return False
-        self._since = self._now()
+        self._due = self._now() + SILENCE
         return True
 
     def unsent(self) -> None:
         """Nobody is there yet to be asked, or again: ask as soon as somebody may be."""
-        self._since = self._now() - SILENCE + UNSENT
+        self._due = self._now() + UNSENT

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from ssd_actors.asking import Line, Silence
+from ssd_actors.asking import OVERDUE, Line, Silence
 from ssd_actors.lane import Finished
 from ssd_actors.outbox import Outbox
 from ssd_wire.codec import Sizes, decode, encode
@@ -60,15 +60,18 @@ class Teacher:
         self._hello = hello
         self._sizes = sizes
         self._shapes = shapes
-        self._newest = 0  # version of the weights, as last acknowledged
-        self._stale = Silence(now)  # since the weights were the newest
+        self._newest = 0  # version of the learner's weights, as it acknowledged
+        self._overdue = Silence(now, OVERDUE)  # since it acknowledged newer ones than we have
         self._confused = False  # the learner did not know what to make of our last segment
         self._leaving = False
         self._log = logging.getLogger(__name__)
 
     def has_room(self) -> bool:
-        """Whether a new segment may be begun."""
-        return self.weights is not None and self.outbox.has_room()
+        """Whether a new segment may be begun: never on weights that are known to be old.
+
+        An acknowledgement makes room, and comes on another line than the weights it tells of.
+        """
+        return self.weights is not None and not self._is_stale() and self.outbox.has_room()
 
     def push(self, finished: Finished, lane: int) -> None:
         """Number a finished segment and keep it; `send` sends it."""
@@ -87,10 +90,10 @@ class Teacher:
         self._read_line()
         self._read_news()
         self.send()
-        if self._silence.is_long():
+        if self._is_stale() and self._overdue.is_long():
+            self._ask_for_weights()
+        elif self._silence.is_long():
             self._ask_again()
-        elif self._weights_are_stale() and self._stale.is_long():
-            self._line.send(encode(self._hello))
 
     def send(self) -> None:
         """Send what is unsent, as far as the line takes it."""
@@ -129,17 +132,22 @@ class Teacher:
         self.outbox.welcomed(welcome, from_where_it_stands=self._confused)
         self._confused = False
         try:
-            self.weights = decode_weights(welcome.weights.tobytes(), self._shapes)
+            told = decode_weights(welcome.weights.tobytes(), self._shapes)
         except ProtocolError as fault:
             raise RefusedError(f"the learner's weights do not fit: {fault}") from fault
-        self._newest = self.weights.version
+        if self.weights is None or told.learner != self.weights.learner:
+            self.weights, self._newest = told, told.version
+        elif told.version > self.weights.version:  # one sent long ago may come after newer news
+            self.weights = told
 
     def _acknowledged(self, ack: Ack) -> None:
         if self.weights is None or ack.learner != self.weights.learner:
             self._line.send(encode(self._hello))  # somebody else by now, whose Welcome was lost
             return
         self.outbox.acknowledged(ack)
-        self._newest = ack.newest
+        if not self._is_stale():
+            self._overdue.broken()  # from this word on they may be
+        self._newest = max(self._newest, ack.newest)
 
     def _refused(self, refused: Refused) -> None:
         if refused.fatal:
@@ -162,11 +170,13 @@ class Teacher:
         elif heard.version > self.weights.version:
             self.weights = heard
 
-    def _weights_are_stale(self) -> bool:
-        if self.weights is None or self.weights.version >= self._newest:
-            self._stale.broken()
-            return False
-        return True
+    def _is_stale(self) -> bool:
+        """Whether the learner has told of newer weights than we have heard."""
+        return self.weights is not None and self.weights.version < self._newest
+
+    def _ask_for_weights(self) -> None:
+        if not self._line.send(encode(self._hello)):  # Welcome carries weights
+            self._overdue.unsent()
 
     def _ask_again(self) -> None:
         if self.weights is not None and self.outbox.is_settled:

@@ -1,7 +1,9 @@
 """Learning curves of finished or running runs: a table (CSV), a figure (PNG), and the best window.
 
-A point of a curve is a window of 100 consecutive full-length episodes; its band is a 99.5 %
-confidence interval of their mean, as in the paper's figures 1, 4 and 7.
+A point of a curve is a window of 100 consecutive full-length episodes of one run. Its band is a
+99.5 % confidence interval of their mean, as if they were independent: how much the mean owes to
+chance in these episodes. It says nothing of what another seed would bring. The bands of the paper's
+figures 1, 4 and 7 do, since they are over five seeds, and are not to be compared with these.
 """
 
 from __future__ import annotations
@@ -37,11 +39,12 @@ class Point:
         seed: Of the run.
         own_steps: Mean over the agents, when the window's last episode ended.
         collective_return: Mean over the window.
-        low, high: Bounds of its confidence interval.
+        low, high: Bounds of its confidence interval, over this run's episodes.
         equality: Mean over the window's episodes that have one, or nothing.
         influence_nats: Mean over the agents of c per own-step, or nothing without a MOA.
         moa_loss_nats: Likewise, the MOA's cross-entropy.
         moa_marginal_entropy_nats: Likewise, the entropy of the action marginals it must beat.
+        moa_margin_nats: Likewise, by how much it does, before it is trained on what it is asked.
         policy_entropy_nats: Likewise, of the policies.
     """
 
@@ -55,10 +58,17 @@ class Point:
     influence_nats: float | None
     moa_loss_nats: float | None
     moa_marginal_entropy_nats: float | None
+    moa_margin_nats: float | None
     policy_entropy_nats: float | None
 
 
-_SAID = ("influence_nats", "moa_loss_nats", "moa_marginal_entropy_nats", "policy_entropy_nats")
+_SAID = (
+    "influence_nats",
+    "moa_loss_nats",
+    "moa_marginal_entropy_nats",
+    "moa_margin_nats",
+    "policy_entropy_nats",
+)
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
@@ -88,7 +98,10 @@ def curve(run_dir: Path, every: int = WINDOW // 4) -> list[Point]:
 
 
 def best(points: Sequence[Point]) -> Point:
-    """The window with the highest collective return."""
+    """The window with the highest collective return.
+
+    It is the luckiest of many that overlap, so the interval of its mean holds no longer.
+    """
     return max(points, key=lambda point: point.collective_return)
 
 
@@ -118,20 +131,16 @@ def _numbers(records: Sequence[Mapping[str, Any]], name: str) -> list[float]:
     return [n for record in records for n in record.get(name, []) if n is not None]
 
 
-def moa_margin(run_dir: Path) -> tuple[float, float, float] | None:
-    """By how much the MOAs' loss lay under the entropy of the action marginals, in nats.
+def moa_margin(run_dir: Path) -> list[float | None]:
+    """By how much each agent's MOA beats the entropy of the action marginals, in nats.
 
-    Over the last quarter of a run's records, all agents together: the mean of the differences over
-    the same (t, j), and the bounds of its confidence interval. None without a MOA.
+    The mean over the last half of a run's records, each of which is of a batch that the MOA had not
+    been trained on. None for an agent without a MOA, or that never saw anybody.
     """
     records = read_lines(run_dir / "metrics.jsonl")
-    last = records[-(len(records) // 4) :]
-    loss, marginal = (
-        _numbers(last, name) for name in ("moa_loss_nats", "moa_marginal_entropy_nats")
-    )
-    if len(loss) < 2:
-        return None
-    return interval([m - at_loss for m, at_loss in zip(marginal, loss, strict=True)])
+    said = [record["moa_margin_nats"] for record in records if "moa_margin_nats" in record]
+    agents = zip(*said[len(said) // 2 :], strict=True)
+    return [_mean([margin for margin in each if margin is not None]) for each in agents]
 
 
 def _mean(numbers: Sequence[float]) -> float | None:
@@ -168,7 +177,7 @@ def draw(path: Path, curves: Sequence[Sequence[Point]], reference: float | None)
     if reference is not None:
         panels[0].axhline(reference, color="grey", linestyle="--", label="random, without fire")
     panels[0].set(xlabel="own-steps, millions", ylabel="collective return, 100 episodes")
-    panels[0].legend()
+    panels[0].legend(title="band: 99.5 %, over the run's own episodes")
     if has_moa:
         panels[1].set(xlabel="own-steps, millions", ylabel="nats")
         panels[1].set_title("MOA loss (dotted: entropy of the action marginals)")
@@ -185,7 +194,10 @@ def draw(path: Path, curves: Sequence[Sequence[Point]], reference: float | None)
 def main(
     run_dirs: tuple[Path, ...], table: Path | None, picture: Path | None, reference: float | None
 ) -> None:
-    """Show the best 100-episode window of each run, and write or draw all windows."""
+    """Show the last 100-episode window of each run and its best, and write or draw all windows.
+
+    In brackets stands the 99.5 % confidence interval over that one run's episodes.
+    """
     found = {run_dir: points for run_dir in run_dirs if (points := curve(run_dir))}
     curves = list(found.values())
     if not curves:
@@ -198,20 +210,17 @@ def main(
         draw(picture, curves, reference)
 
 
-def _words(points: Sequence[Point], margin: tuple[float, float, float] | None) -> str:
+def _words(points: Sequence[Point], margins: Sequence[float | None]) -> str:
     top, last = best(points), points[-1]
     words = (
-        f"{top.run} seed {top.seed}: best window {top.collective_return:.1f} "
-        f"[{top.low:.1f}, {top.high:.1f}] at {top.own_steps:,} own-steps; "
-        f"last {last.collective_return:.1f} at {last.own_steps:,}"
+        f"{top.run} seed {top.seed}: last window {last.collective_return:.1f} "
+        f"[{last.low:.1f}, {last.high:.1f}] at {last.own_steps:,} own-steps; "
+        f"best of {len(points)} {top.collective_return:.1f} at {top.own_steps:,}"
     )
-    if margin is None:
+    if all(margin is None for margin in margins):
         return words
-    mean, low, high = margin
-    return (
-        f"{words}; MOA loss {mean:.3f} [{low:.3f}, {high:.3f}] nats under the action marginals' "
-        "entropy in the last quarter"
-    )
+    each = ", ".join("–" if margin is None else f"{margin:.3f}" for margin in margins)
+    return f"{words}; MOA margin of each agent in the last half {each} nats"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from ssd_lab.account import LearnerLedger, read_ledgers, settle
 from ssd_lab.children import Nursery, RunFailedError
 from ssd_lab.closing import close
-from ssd_lab.episodes import Episodes
+from ssd_lab.episodes import Episodes, counts_of
 from ssd_lab.history import History
 from ssd_lab.plan import Plan
 from ssd_lab.progress import AgentProgress, Progress
@@ -161,7 +161,8 @@ def prepare(
     nursery = Nursery(run_dir)
     supervisor = Supervisor(programs, nursery, history, time.monotonic, screen.say)
     scraper = Scraper(run_dir.processes)
-    episodes = Episodes(run_dir.episodes, plan.game.horizon)
+    counts = counts_of(plan.game.events)
+    episodes = Episodes(run_dir.episodes, plan.game.horizon, counts)
     before = standing(read_ledgers(run_dir.ledgers)[1], extent.agents)
     return Launch(
         plan=plan,

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ssd_lab.episodes import Outcome
+from ssd_lab.episodes import COUNTS, Outcome
 from ssd_lab.scrape import Metrics
 
-SPEED_WINDOW = 10.0  # seconds over which the present speed is taken
-MEASURES = (  # some of them are of some experiments only
+MEASURES = (  # some of them are of some experiments, or of some learners, only
     "influence_nats",
     "beta",
     "moa_loss_nats",
     "moa_marginal_entropy_nats",
+    "moa_margin_nats",
+    "moa_gradient_norm",
     "symbol_entropy_nats",
     "symbol_policy_loss",
     "symbol_value_loss",
     "policy_entropy_nats",
+    "entropy_weight",
     "policy_lag_updates",
+    "passes",
+    "kl_nats",
+    "clipped_share",
+    "explained_variance",
     "policy_loss",
     "value_loss",
-    "gradient_norm",
+    "policy_gradient_norm",
+    "value_gradient_norm",
     "reward",
     "learning_rate",
 )
@@ -37,13 +43,15 @@ class AgentProgress:
         updates: Of its weights.
         complete: Whether it has met its budget.
         episode_return: Mean over the last full episodes, None before there are any.
-        measures: `MEASURES` of its last update; None where it has not said.
+        counts: `COUNTS` of the same episodes; None where the game has no such thing.
+        measures: `MEASURES` of its last update; None where it has not said, or had nothing to say.
     """
 
     own_steps: int = 0
     updates: int = 0
     complete: bool = False
     episode_return: float | None = None
+    counts: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(COUNTS))
     measures: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(MEASURES))
 
 
@@ -86,6 +94,11 @@ class Progress:
         numbers = [n for agent in self.agents if (n := agent.measures[measure]) is not None]
         return sum(numbers) / len(numbers) if numbers else None
 
+    def total(self, count: str) -> float | None:
+        """One of `COUNTS` in an episode, of all agents together."""
+        numbers = [n for agent in self.agents if (n := agent.counts[count]) is not None]
+        return sum(numbers) if numbers else None
+
 
 def agents_of(
     heard: Mapping[str, Metrics], before: Sequence[AgentProgress], outcome: Outcome
@@ -102,6 +115,8 @@ def agents_of(
         replace(
             _agent(metrics) if (metrics := heard.get(f"learner-{number}")) else start,
             episode_return=returns[number],
+            counts=dict.fromkeys(COUNTS)
+            | {name: each[number] for name, each in outcome.counts.items() if each},
         )
         for number, start in enumerate(before)
     )
@@ -129,48 +144,3 @@ def waiting_of(heard: Mapping[str, Metrics]) -> dict[str, float]:
         )
         for reason in ("world", "learner")
     }
-
-
-class Speed:
-    """Agent-steps per second: just now, and over the steady part of the run.
-
-    The steady part begins when every learner has made an update in this launch, and ends when the
-    first of them has met its budget: starting up and running out are no measure of speed.
-
-    Args:
-        before: Where each learner stood when this launch began.
-    """
-
-    def __init__(self, before: Sequence[AgentProgress]) -> None:
-        self._before = before
-        self._recent: deque[tuple[float, int]] = deque()
-        self._first: tuple[float, int] | None = None
-        self._last: tuple[float, int] | None = None
-
-    def note(self, now: float, agents: Sequence[AgentProgress]) -> float | None:
-        """Take in where the learners are; tells the present speed.
-
-        Args:
-            now: Seconds that only grow.
-            agents: All learners.
-        """
-        here = (now, sum(agent.own_steps for agent in agents))
-        self._recent.append(here)
-        while here[0] - self._recent[0][0] > SPEED_WINDOW:
-            self._recent.popleft()
-        started = all(a.updates > was.updates for a, was in zip(agents, self._before, strict=True))
-        if started and not any(agent.complete for agent in agents):
-            self._first = self._first or here
-            self._last = here
-        return _slope(self._recent[0], here)
-
-    @property
-    def steady(self) -> float | None:
-        """Agent-steps per second over the steady part; None when there was none."""
-        return _slope(self._first, self._last)
-
-
-def _slope(begin: tuple[float, int] | None, end: tuple[float, int] | None) -> float | None:
-    if begin is None or end is None or end[0] <= begin[0]:
-        return None
-    return max(0.0, (end[1] - begin[1]) / (end[0] - begin[0]))

@@ -8,10 +8,16 @@ import time
 from collections.abc import Iterator
 from typing import IO, Any
 
+from ssd_lab.episodes import COUNTS
 from ssd_lab.progress import MEASURES, Progress
 from ssd_lab.rundir import RunDir
 
 PERIOD = 10.0  # seconds between lines
+TOTALS = (
+    "apples",
+    "cleaned",
+    "fires",
+)  # of `COUNTS`, those of which a sum over agents tells something
 
 
 def record(progress: Progress, now: float) -> dict[str, Any]:
@@ -37,6 +43,7 @@ def record(progress: Progress, now: float) -> dict[str, Any]:
         "own_steps": [agent.own_steps for agent in agents],
         "updates": [agent.updates for agent in agents],
         "returns": [agent.episode_return for agent in agents],
+        **{name: [agent.counts[name] for agent in agents] for name in COUNTS},
         **{name: [agent.measures[name] for agent in agents] for name in MEASURES},
     }
 
@@ -51,13 +58,15 @@ def scalars(progress: Progress) -> Iterator[tuple[str, float | None, int]]:
     yield "run/equality", progress.outcome.equality, steps
     yield "run/episodes", progress.episodes, steps
     yield "run/agent_steps_per_second", progress.speed, steps
+    for name in TOTALS:
+        yield f"run/{name}", progress.total(name), steps
     for name in MEASURES:
         yield f"mean/{name}", progress.mean(name), steps
     for number, agent in enumerate(progress.agents):
         yield f"agent-{number}/return", agent.episode_return, agent.own_steps
         yield f"agent-{number}/updates", agent.updates, agent.own_steps
-        for name in MEASURES:
-            yield f"agent-{number}/{name}", agent.measures[name], agent.own_steps
+        for name, value in (*agent.counts.items(), *agent.measures.items()):
+            yield f"agent-{number}/{name}", value, agent.own_steps
 
 
 class Records:

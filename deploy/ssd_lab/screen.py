@@ -14,13 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ssd_influence.settings import ExperimentSettings
+from ssd_lab.columns import columns, digits, gap, number, share
 from ssd_lab.episodes import Outcome
-from ssd_lab.progress import AgentProgress, Progress
+from ssd_lab.progress import Progress
 from ssd_lab.summary import clock
 
 PLAIN_PERIOD = 10.0  # seconds between plain lines
-WIDE = 110  # columns from which there is room for more numbers
-
 NAMED = 3  # silent processes that are named
 
 
@@ -33,12 +32,14 @@ class Heading:
         run_dir: Where it is.
         steps: Agent-steps it is to reach, or None.
         experiment: What there is to show of its agents.
+        counts: What its game counts, of `ssd_lab.episodes.COUNTS`.
     """
 
     preset: str
     run_dir: str
     steps: int | None
     experiment: ExperimentSettings
+    counts: tuple[str, ...]
 
 
 class Screen(Protocol):
@@ -126,17 +127,28 @@ def plain(progress: Progress, heading: Heading) -> str:
         f"{number(progress.speed, 0)}/s",
         f"return {number(outcome.collective_return)} ({outcome.episodes} episodes)",
         f"equality {number(outcome.equality)}{_defined(outcome)}",
+        *_counts(progress, heading),
     ]
     if heading.experiment.influence != "off":
         parts.append(f"influence {digits(progress.mean('influence_nats'))}")
+    if heading.experiment.has_moa:
+        parts.append(f"MOA margin {number(progress.mean('moa_margin_nats'), 3)}")
+        parts.append(f"MOA loss {number(progress.mean('moa_loss_nats'), 3)}")
     if heading.experiment.symbols:
         spoken = number(progress.mean("symbol_entropy_nats"), 3)
         parts.append(f"entropy of symbols {spoken}")
-    if heading.experiment.has_moa:
-        parts.append(f"MOA loss {number(progress.mean('moa_loss_nats'), 3)}")
     parts.append(f"lag {number(progress.mean('policy_lag_updates'), 1)}")
     parts.extend(_trouble(progress))
     return "  ".join(parts)
+
+
+def _counts(progress: Progress, heading: Heading) -> Iterator[str]:
+    """What all agents together do in an episode."""
+    for name in ("apples", "cleaned", "fires"):
+        if name in heading.counts:
+            yield f"{name} {number(progress.total(name), 0)}"
+    if "opened" in heading.counts:
+        yield f"opened {share(progress.total('opened'))}"
 
 
 def board(progress: Progress, heading: Heading, width: int) -> RenderableType:
@@ -190,39 +202,14 @@ def _totals(progress: Progress) -> Iterator[Text]:
 
 
 def _agents(progress: Progress, heading: Heading, width: int) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    rows = [
-        [f"agent {place}", *(cell for _, cell in _cells(agent, heading, width))]
-        for place, agent in enumerate(progress.agents)
-    ]
-    table.add_column()
-    for name, _ in _cells(AgentProgress(), heading, width):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
+    shown = columns(heading.experiment, heading.counts, width)
+    table = Table(box=None, padding=(0, gap(width), 0, 0), header_style="dim", pad_edge=False)
+    table.add_column(no_wrap=True)
+    for column in shown:
+        table.add_column(column.name, justify="right", no_wrap=True)
+    for place, agent in enumerate(progress.agents):
+        table.add_row(f"agent {place}", *(column.cell(agent) for column in shown))
     return table
-
-
-def _cells(agent: AgentProgress, heading: Heading, width: int) -> Iterator[tuple[str, str]]:
-    measures = agent.measures
-    yield "own steps", f"{agent.own_steps:,}"
-    yield "updates", f"{agent.updates:,}"
-    yield "return", number(agent.episode_return)
-    experiment, is_wide = heading.experiment, width >= WIDE
-    if experiment.influence != "off":
-        yield "influence", digits(measures["influence_nats"])
-        if is_wide:
-            yield "β", number(measures["beta"], 4)
-    if experiment.has_moa:
-        yield "MOA loss", number(measures["moa_loss_nats"], 3)
-        if is_wide:
-            yield "marginal", number(measures["moa_marginal_entropy_nats"], 3)
-    if experiment.symbols and is_wide:
-        yield "symbols", number(measures["symbol_entropy_nats"], 3)
-    yield "entropy", number(measures["policy_entropy_nats"], 3)
-    yield "lag", number(measures["policy_lag_updates"], 1)
-    if is_wide:
-        yield "learning rate", number(measures["learning_rate"], 6)
 
 
 def _trouble(progress: Progress) -> Iterator[str]:
@@ -237,13 +224,3 @@ def _trouble(progress: Progress) -> Iterator[str]:
 def _defined(outcome: Outcome) -> str:
     few = outcome.equality is not None and outcome.equality_defined < outcome.episodes
     return f" (in {outcome.equality_defined})" if few else ""
-
-
-def number(value: float | None, places: int = 2) -> str:
-    """A number for people; a dash where there is none."""
-    return "–" if value is None else f"{value:,.{places}f}"
-
-
-def digits(value: float | None) -> str:
-    """Two digits of a number of unknown size; a dash where there is none."""
-    return "–" if value is None else f"{value:.2g}"

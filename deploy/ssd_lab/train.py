@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from ssd_lab import rundir
+from ssd_lab.episodes import counts_of
 from ssd_lab.history import History
 from ssd_lab.launch import COMPLETE, STOPPED, prepare, run
 from ssd_lab.plan import Plan, check_agrees, validate
@@ -71,7 +72,8 @@ def main(
         history = History(taken.history, taken.ledgers)
         devices = tuple(device.split(","))
         extent = Extent(plan.game.agents, arenas or history.arenas, steps, devices)
-        heading = Heading(plan.preset.name, str(taken.root), steps, plan.experiment)
+        counts = counts_of(plan.game.events)
+        heading = Heading(plan.preset.name, str(taken.root), steps, plan.experiment, counts)
         shown = screen(Console(), heading)
         sys.exit(_launch(plan, taken, extent, history, shown, stop_seconds))
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 from ssd_lab.episodes import Episodes
 from ssd_lab.history import History
-from ssd_lab.progress import AgentProgress, Progress, Speed, agents_of, waiting_of
+from ssd_lab.progress import AgentProgress, Progress, agents_of, waiting_of
 from ssd_lab.scrape import Scraper
+from ssd_lab.speed import Speed
 
 
 class Watch:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ssd_envs import atlas
-from ssd_envs.maps import LEGEND
+from ssd_envs.maps import DOOR, LEGEND
 from ssd_envs.named import is_named, load
 
 MOVES = (
@@ -58,6 +58,13 @@ class Game:
             raise ValueError(f"symbols are of '{LEGEND}', not {' '.join(sorted(unknown))}")
         if not is_named(self.rules):
             raise ValueError(f"rules are package.module:Class, not {self.rules!r}")
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Which of `ssd_envs.spec.EVENTS` can happen in it."""
+        beams = {"fire": ("fires", "hits"), "clean": ("cleaned",)}
+        by_beams = tuple(event for beam in beams if beam in self.actions for event in beams[beam])
+        return ("apples", *by_beams, *(("opened_at",) if DOOR in self.symbols else ()))
 
 
 _CLEANUP = Game(

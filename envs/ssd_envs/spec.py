@@ -121,6 +121,11 @@ class GameSettings(BaseModel):
         return written if self.own else {k: v for k, v in written.items() if k != "own"}
 
     @property
+    def events(self) -> tuple[str, ...]:
+        """Which of `EVENTS` can happen in this game."""
+        return self._game.events
+
+    @property
     def _game(self) -> Game:
         return game_of(self.name)
 

@@ -41,16 +41,37 @@ class Arena:
 def first_clocks(games: int, horizon: int, segment: int) -> NDArray[np.int32]:
     """Where each game's first episode starts, so that a batch holds all phases of an episode.
 
+    An update may be of a part of the games, some neighbours: those, too, are in all phases.
+
     Args:
         games: B.
         horizon: Steps per episode.
         segment: T; episodes that start at its multiples also start where segments do.
 
     Returns:
-        [B] int32 multiples of T below the horizon, spread evenly, in ascending order.
+        [B] int32 multiples of T below the horizon, each for as many games as any other, or one
+        more, and spread evenly over every run of neighbours.
     """
     phases = -(-horizon // segment)
-    return (segment * (np.arange(games) * phases // games)).astype(np.int32)
+    return (segment * (_spread(games) * phases // games)).astype(np.int32)
+
+
+def _spread(count: int) -> NDArray[np.int64]:
+    """The numbers 0 … count − 1 in an order in which every run of neighbours is spread evenly.
+
+    It is that of numbers whose binary digits are read backwards, van der Corput's: 0 4 2 6 1 5 3 7.
+    Of other counts than powers of 2, the largest such power is taken out, so that halves, quarters
+    and eighths are as even as they can be.
+    """
+    power = count & -count
+    rest = np.argsort(np.argsort(_backwards(count // power)))
+    return (_backwards(power)[:, None] + power * rest).ravel()
+
+
+def _backwards(count: int) -> NDArray[np.int64]:
+    """0 … count − 1, the binary digits of each read backwards."""
+    digits = max(1, (count - 1).bit_length())
+    return np.array([int(f"{number:0{digits}b}"[::-1], 2) for number in range(count)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,7 +81,7 @@ class ExperimentSettings(BaseModel):
         prosocial_eta: η, the weight of all others' rewards.
         disadvantageous: the weight of having less than another, in inequity aversion.
         advantageous: the weight of having more.
-        smoothing: γλ of the smoothed rewards that inequity aversion compares.
+        smoothing: γλ of the smoothed rewards that inequity aversion compares: 0.99 · 0.975.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -105,7 +105,7 @@ class ExperimentSettings(BaseModel):
     prosocial_eta: Finite = 0.85
     disadvantageous: Finite = 5.0
     advantageous: Finite = 0.05
-    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.975
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.96525
 
     @property
     def has_moa(self) -> bool:

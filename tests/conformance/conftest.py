@@ -17,7 +17,7 @@ from ssd_wire.runfile import override
 BIN = Path(sys.executable).parent
 SMALL = ("game.horizon=100", "run.games=24", "run.segment=20")  # no number of the experiment's
 STEPS, MORE = 20_000, 6_000  # agent-steps
-LOSSES = ("policy_loss", "value_loss", "gradient_norm")
+LOSSES = ("policy_loss", "value_loss")
 MOA_LOSSES = ("moa_loss_nats",)
 SYMBOL_LOSSES = ("symbol_policy_loss", "symbol_value_loss")
 

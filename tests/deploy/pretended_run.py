@@ -16,16 +16,23 @@ from ssd_wire.stop import Stop
 
 
 class Metrics:
-    def __init__(self, kind: str, manner: str) -> None:
+    def __init__(self, kind: str, manner: str, run_dir: Path) -> None:
         self.kind = kind
         self.manner = manner
+        self.run_dir = run_dir
 
     def collect(self):
         if self.kind == "learner":
             yield CounterMetricFamily("ssd_learner_own_steps", "", 1600)
             yield CounterMetricFamily("ssd_learner_updates", "", 2)
-            yield GaugeMetricFamily("ssd_learner_complete", "", self.manner == "completes")
+            complete = self.manner == "completes" and self.all_have_reported()
+            yield GaugeMetricFamily("ssd_learner_complete", "", complete)
             yield GaugeMetricFamily("ssd_learner_moa_loss_nats", "", 1.5)
+
+    def all_have_reported(self) -> bool:
+        """Whether no other process is so late that the run ends before it has done its part."""
+        ledgers = list(self.run_dir.glob("ledgers/actor-*.json"))
+        return len(ledgers) == 5 and (self.run_dir / "episodes" / "arena-0.jsonl").exists()
 
 
 def preload(_run_file: Path) -> None:
@@ -42,7 +49,7 @@ def main() -> None:
         print("error: no such device")
         sys.exit(78)
     leave_records(run_dir, kind, agent)
-    address = serve_metrics(Metrics(kind, manner), "127.0.0.1:0")
+    address = serve_metrics(Metrics(kind, manner, run_dir), "127.0.0.1:0")
     announce(run_dir, role, {"metrics": address})
     while not stop.requested or (manner == "stubborn" and kind == "actor"):
         select.select([] if stop.requested else stop.descriptors, [], [], 0.5)
@@ -73,6 +80,7 @@ def leave_records(run_dir: Path, kind: str, agent: int) -> None:
             "returns": [1.0] * 5,
             "collective_return": 5.0,
             "equality": 1.0,
+            "counts": {"apples": [1] * 5, "cleaned": [0] * 5, "fires": [0] * 5},
             "time": time.time(),
         }
         (run_dir / "episodes" / "arena-0.jsonl").write_text(json.dumps(episode) + "\n")

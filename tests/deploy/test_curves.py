@@ -26,7 +26,7 @@ def make_run(folder, returns, lengths=None):
     with (folder / "metrics.jsonl").open("w") as file:
         for time in range(0, len(returns), 10):
             said = {"moa_loss_nats": [1.0, 3.0], "influence_nats": [None, None]}
-            said["moa_marginal_entropy_nats"] = [2.0, 2.0]
+            said |= {"moa_marginal_entropy_nats": [2.0, 2.0], "moa_margin_nats": [1.0, -1.0]}
             line = {"time": time, "own_steps": [1000 * time, 1200 * time], **said}
             file.write(json.dumps(line) + "\n")
     return folder
@@ -54,25 +54,31 @@ def test_a_window_stands_at_the_own_steps_recorded_when_it_ended(tmp_path):
     assert point.influence_nats is None
 
 
-def test_the_margin_is_what_the_moas_loss_lies_under_the_marginals_in_the_last_quarter(tmp_path):
+def test_the_margin_is_each_agents_own_over_the_last_half_of_the_records(tmp_path):
     run = make_run(tmp_path / "run", [5.0] * 100)
     with (run / "metrics.jsonl").open("w") as file:
-        for record in range(40):
-            late = record >= 30
-            said = {
-                "moa_loss_nats": [1.0, 1.0, None],
-                "moa_marginal_entropy_nats": [1.5, 1.7, None] if late else [0.0, 0.0, None],
-            }
-            file.write(json.dumps({"time": record, "own_steps": [0, 0, 0], **said}) + "\n")
-    mean, low, high = moa_margin(run)
-    assert mean == pytest.approx(0.6)
-    assert 0.5 < low < mean < high < 0.7
+        for number in range(40):
+            early, odd = number < 20, number % 2
+            margins = [9.0 if early else 0.5 + odd, None if odd else -0.25, None]
+            line = {"time": number, "own_steps": [0, 0, 0], "moa_margin_nats": margins}
+            file.write(json.dumps(line) + "\n")
+    assert moa_margin(run) == [1.0, -0.25, None]
 
 
-def test_a_run_without_a_moa_has_no_margin(tmp_path):
+@pytest.mark.parametrize("said", ["", ', "moa_margin_nats": [null]'])
+def test_a_run_without_a_moa_has_no_margin(tmp_path, said):
     run = make_run(tmp_path / "run", [5.0] * 100)
-    (run / "metrics.jsonl").write_text('{"time": 1, "own_steps": [0], "moa_loss_nats": [null]}\n')
-    assert moa_margin(run) is None
+    (run / "metrics.jsonl").write_text(f'{{"time": 1, "own_steps": [0]{said}}}\n')
+    assert set(moa_margin(run)) <= {None}
+    assert "MOA" not in CliRunner().invoke(main, [str(run)]).output
+
+
+def test_an_interval_is_told_of_the_last_window_and_never_of_one_that_was_chosen(tmp_path):
+    run = make_run(tmp_path / "run", [8.0, 6.0] * 50 + [2.0, 4.0] * 50)
+    told = CliRunner().invoke(main, [str(run)]).output
+    assert "last window 3.0 [2.7, 3.3] at" in told
+    assert "best of 5 7.0 at" in told
+    assert told.count("[") == 1
 
 
 def test_the_best_window_is_the_one_with_the_highest_return(tmp_path):
@@ -89,7 +95,8 @@ def test_curves_are_written_as_a_table_and_drawn(tmp_path):
     outcome = CliRunner().invoke(main, command)
 
     assert outcome.exit_code == 0, outcome.output
-    assert "harvest-moa seed 4: best window 6.0" in outcome.output
+    assert "harvest-moa seed 4: last window 6.0" in outcome.output
+    assert "MOA margin of each agent in the last half 1.000, -1.000 nats" in outcome.output
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [row["collective_return"] for row in rows] == ["6.0"] * 6
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -2,12 +2,14 @@ import json
 
 import pytest
 
-from ssd_lab.episodes import LAST, Episodes, outcome
+from ssd_envs.spec import GameSettings
+from ssd_lab.episodes import LAST, Episodes, counts_of, outcome
 from ssd_lab.lines import Tail
 
 
-def episode(collective=10.0, equality=0.5, length=1000, time=0.0, returns=(4.0, 6.0)):
+def episode(collective=10.0, equality=0.5, length=1000, time=0.0, returns=(4.0, 6.0), **counts):
     return {
+        "counts": counts,
         "length": length,
         "returns": list(returns),
         "collective_return": collective,
@@ -86,3 +88,36 @@ def test_undefined_equality_is_left_out_of_its_mean_and_never_taken_as_zero():
 def test_returns_are_means_per_agent():
     found = outcome([episode(returns=(1.0, 5.0, 0.0)), episode(returns=(3.0, 5.0, -2.0))])
     assert found.returns == (2.0, 5.0, -1.0)
+
+
+def test_what_each_agent_does_is_a_mean_over_the_last_full_episodes(tmp_path):
+    episodes = Episodes(tmp_path, horizon=1000, counts=("apples", "cleaned"))
+    short = episode(length=50, apples=[900, 900], cleaned=[900, 900])
+    write(tmp_path, 0, short, episode(apples=[10, 0], cleaned=[0, 300]))
+    write(tmp_path, 1, episode(apples=[20, 1], cleaned=[1, 400]))
+    assert episodes.follow().counts == {"apples": (15.0, 0.5), "cleaned": (0.5, 350.0)}
+
+
+def test_of_a_box_it_is_told_how_often_it_was_opened_and_in_which_step_where_it_was():
+    lines = [episode(opened_at=[0, step]) for step in (0, 20, 0, 0, 40)]
+    found = outcome(lines, ("opened", "opened_at")).counts
+    assert found == {"opened": (0.0, 0.4), "opened_at": (None, 30.0)}
+
+
+def test_before_an_episode_has_ended_nothing_is_told_of_what_agents_do(tmp_path):
+    found = Episodes(tmp_path, horizon=1000, counts=("apples",)).follow()
+    assert found.counts == {"apples": ()}
+
+
+@pytest.mark.parametrize(
+    ("game", "told"),
+    [
+        ("cleanup", ("apples", "cleaned", "fires")),
+        ("cleanup-small", ("apples", "cleaned", "fires")),
+        ("harvest", ("apples", "fires")),
+        ("box-trapped", ("apples", "opened", "opened_at")),
+        ("own_game.game:COMMONS", ("apples", "fires")),
+    ],
+)
+def test_only_what_can_happen_in_a_game_is_told(game, told):
+    assert counts_of(GameSettings(name=game).events) == told

@@ -28,7 +28,7 @@ AVERSE = {
     "reward": "inequity_averse",
     "disadvantageous": 5.0,
     "advantageous": 0.05,
-    "smoothing": 0.975,
+    "smoothing": 0.96525,
 }
 CLEANUP_SYMBOLS = {
     "symbols": 9,

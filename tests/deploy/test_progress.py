@@ -5,7 +5,6 @@ from ssd_lab.progress import (
     MEASURES,
     AgentProgress,
     Progress,
-    Speed,
     agents_of,
     waiting_of,
 )
@@ -50,6 +49,29 @@ def test_what_a_learner_does_not_measure_is_not_zero():
     assert found.measures["policy_lag_updates"] == 1.0
 
 
+@pytest.mark.parametrize(
+    "measure",
+    [
+        "kl_nats",
+        "clipped_share",
+        "explained_variance",
+        "policy_gradient_norm",
+        "value_gradient_norm",
+        "moa_gradient_norm",
+        "moa_margin_nats",
+        "entropy_weight",
+        "passes",
+    ],
+)
+def test_what_a_learner_says_of_an_update_is_kept(measure):
+    found = agents_of({"learner-0": said(**{measure: 0.5})}, NEW, NOTHING)[0]
+    assert found.measures[measure] == 0.5
+
+
+def test_a_learner_says_nothing_of_the_norm_of_the_whole_gradient():
+    assert "gradient_norm" not in MEASURES
+
+
 def test_a_learner_not_heard_yet_stands_where_its_ledger_says():
     before = (AgentProgress(own_steps=5000, updates=7), AgentProgress())
     found = agents_of({"learner-1": said(own_steps=10)}, before, NOTHING)
@@ -60,6 +82,23 @@ def test_returns_of_the_last_episodes_stand_beside_their_agents():
     last = outcome([{"returns": [1.0, 3.0], "collective_return": 4.0, "equality": None}])
     found = agents_of({}, NEW, last)
     assert [agent.episode_return for agent in found] == [1.0, 3.0]
+
+
+def test_what_agents_did_in_the_last_episodes_stands_beside_them():
+    line = {"returns": [1.0, 3.0], "collective_return": 4.0, "equality": None}
+    last = outcome(
+        [line | {"counts": {"apples": [1, 3], "cleaned": [400, 0]}}], ("apples", "cleaned")
+    )
+    found = agents_of({}, NEW, last)
+    assert [(a.counts["apples"], a.counts["cleaned"]) for a in found] == [(1.0, 400.0), (3.0, 0.0)]
+    assert picture(found).total("apples") == 4.0
+    assert found[0].counts["fires"] is None
+    assert picture(found).total("fires") is None
+
+
+def test_before_an_episode_has_ended_no_agent_has_done_anything():
+    found = agents_of({}, NEW, outcome([], ("apples",)))
+    assert found[0].counts["apples"] is None
 
 
 def test_a_run_is_complete_when_every_learner_is():
@@ -83,42 +122,3 @@ def test_waiting_is_summed_over_actors_by_what_they_wait_for():
         },
     }
     assert waiting_of(heard) == {"world": 3.0, "learner": 5.0}
-
-
-def test_speed_is_taken_over_the_last_ten_seconds():
-    speed = Speed(NEW)
-    for second in range(20):
-        speed.note(second, agents(100 * second, 0))
-    assert speed.note(20, agents(2900, 0)) == pytest.approx((2900 - 1000) / 10)
-
-
-def test_speed_is_never_negative_when_a_learner_goes_back_to_its_checkpoint():
-    speed = Speed(NEW)
-    speed.note(0, agents(1000, 1000))
-    assert speed.note(1, agents(1000, 200)) == 0
-
-
-def test_steady_part_begins_when_all_have_updated_and_ends_when_the_first_is_done():
-    speed = Speed(NEW)
-    speed.note(0, agents(0, 0, updates=0))
-    speed.note(10, [*agents(500), *agents(0, updates=0)])
-    speed.note(20, agents(1000, 1000))
-    speed.note(30, agents(2000, 2000))
-    speed.note(40, [*agents(2000), *agents(2000, complete=True)])
-    speed.note(90, agents(2000, 2000, complete=True))
-    assert speed.steady == 200
-
-
-def test_steady_part_of_a_resumed_run_begins_with_its_own_updates():
-    speed = Speed(agents(1000, 1000, updates=9))
-    speed.note(0, agents(1000, 1000, updates=9))
-    speed.note(10, agents(1100, 1100, updates=10))
-    speed.note(20, agents(1600, 1600, updates=15))
-    assert speed.steady == 100
-
-
-def test_a_run_too_short_for_a_steady_part_has_no_speed():
-    speed = Speed(NEW)
-    speed.note(0, agents(0, 0, updates=0))
-    speed.note(5, agents(100, 100))
-    assert speed.steady is None

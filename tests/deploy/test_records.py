@@ -4,18 +4,19 @@ import sys
 
 from tensorboardX.proto.event_pb2 import Event
 
-from ssd_lab.episodes import outcome
+from ssd_lab.episodes import COUNTS, outcome
 from ssd_lab.progress import MEASURES, AgentProgress, Progress
 from ssd_lab.records import Records, record, scalars
 
-MEASURED = dict.fromkeys(MEASURES) | {"moa_loss_nats": 1.5, "influence_nats": 0.02}
+MEASURED = dict.fromkeys(MEASURES) | {"moa_loss_nats": 1.5, "moa_margin_nats": -0.25}
+DID = dict.fromkeys(COUNTS) | {"apples": 8.5, "cleaned": 467.0}
 LAST = outcome(
     [{"returns": [1.0, 3.0], "collective_return": 4.0, "equality": 0.75}],
 )
 PROGRESS = Progress(
     elapsed=12.0,
     agents=(
-        AgentProgress(800, 2, episode_return=1.0, measures=MEASURED),
+        AgentProgress(800, 2, episode_return=1.0, counts=DID, measures=MEASURED),
         AgentProgress(1600, 4, episode_return=3.0),
     ),
     outcome=LAST,
@@ -44,8 +45,16 @@ def test_a_line_says_it_all_per_agent_in_order():
     assert line["agent_steps"] == 2400
     assert line["own_steps"] == [800, 1600]
     assert line["moa_loss_nats"] == [1.5, None]
+    assert line["moa_margin_nats"] == [-0.25, None]
+    assert line["passes"] == [None, None]
     assert (line["collective_return"], line["equality"]) == (4.0, 0.75)
     assert line["restarts"] == 2
+
+
+def test_a_line_says_what_each_agent_does_and_null_of_what_its_game_has_not():
+    line = record(PROGRESS, now=100.0)
+    assert (line["apples"], line["cleaned"]) == ([8.5, None], [467.0, None])
+    assert line["opened"] == line["opened_at"] == line["fires"] == [None, None]
 
 
 def test_lines_of_all_launches_are_in_one_file(run_dir):
@@ -62,6 +71,8 @@ def test_agents_curves_lie_over_own_steps_and_the_runs_over_agent_steps():
     assert curves["run/collective_return"] == (4.0, 2400)
     assert curves["agent-0/moa_loss_nats"] == (1.5, 800)
     assert curves["agent-1/return"] == (3.0, 1600)
+    assert curves["agent-0/cleaned"] == (467.0, 800)
+    assert curves["run/apples"] == (8.5, 2400)
 
 
 def test_tensorboard_gets_what_is_known_and_nothing_else(run_dir):
@@ -70,6 +81,8 @@ def test_tensorboard_gets_what_is_known_and_nothing_else(run_dir):
     records.close()
     written = events(run_dir.tensorboard)
     assert ("agent-0/moa_loss_nats", 1.5, 800) in written
+    assert ("agent-0/apples", 8.5, 800) in written
+    assert not {"agent-0/fires", "run/fires"} & {name for name, _, _ in written}
     assert "agent-1/moa_loss_nats" not in {name for name, _, _ in written}
 
 

@@ -4,23 +4,32 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from ssd_envs.spec import GameSettings
 from ssd_influence.settings import ExperimentSettings
-from ssd_lab.episodes import outcome
+from ssd_lab.columns import digits
+from ssd_lab.episodes import COUNTS, counts_of, outcome
 from ssd_lab.progress import MEASURES, AgentProgress, Progress
-from ssd_lab.screen import Board, Heading, Lines, board, digits, plain, screen
+from ssd_lab.screen import Board, Heading, Lines, board, plain, screen
 
 MOA = ExperimentSettings(influence="moa")
-HEADING = Heading("cleanup-moa", "runs/cleanup-moa-20250101-120000", 2_000_000, MOA)
+CLEANUP, HARVEST, BOX_TRAPPED = (
+    counts_of(GameSettings(name=name).events) for name in ("cleanup", "harvest", "box-trapped")
+)
+HEADING = Heading("cleanup-moa", "runs/cleanup-moa-20250101-120000", 2_000_000, MOA, CLEANUP)
 BASELINE = replace(HEADING, experiment=ExperimentSettings())
 TALKERS = ExperimentSettings(influence="moa_communication", symbols=9)
 ALL = replace(HEADING, experiment=TALKERS)
 MEASURED = dict.fromkeys(MEASURES, 0.1) | {
     "influence_nats": 0.0234,
     "moa_loss_nats": 1.234,
+    "moa_margin_nats": -0.021,
+    "kl_nats": 0.0042,
+    "explained_variance": -0.35,
     "policy_entropy_nats": 2.1,
     "policy_lag_updates": 1.5,
 }
-AGENT = AgentProgress(202_400, 1_253, episode_return=-385.1, measures=MEASURED)
+DID = dict.fromkeys(COUNTS) | {"apples": 8.6, "cleaned": 467.25, "fires": 0.5, "opened": 0.44}
+AGENT = AgentProgress(202_400, 1_253, episode_return=-385.1, counts=DID, measures=MEASURED)
 LAST = outcome([{"returns": [-385.1] * 5, "collective_return": -1908.1, "equality": 0.62}])
 PROGRESS = Progress(
     elapsed=3725.0,
@@ -53,33 +62,101 @@ def test_the_table_shows_every_agent_and_the_whole():
         "agent 4",
         "202,400",
         "0.023",
-        "1.234",
+        "-0.021",
         "restarts actor-0-3 2",
     ):
         assert shown in text
 
 
-@pytest.mark.parametrize("width", [80, 120])
-@pytest.mark.parametrize("progress", [PROGRESS, START], ids=["under way", "at the start"])
+LARGE = replace(
+    AGENT,
+    own_steps=98_765_432,
+    updates=123_456,
+    episode_return=-1234.56,
+    counts=DID | {"fires": 111.1},
+    measures=MEASURED
+    | {"explained_variance": -12345.6, "influence_nats": 3.14e-5, "kl_nats": 1e-6},
+)
+
+
+@pytest.mark.parametrize("width", [80, 99, 100, 120, 160, 240])
+@pytest.mark.parametrize(
+    "progress",
+    [PROGRESS, START, replace(PROGRESS, agents=(LARGE,) * 5)],
+    ids=["under way", "at the start", "in large numbers"],
+)
 @pytest.mark.parametrize("heading", [HEADING, BASELINE, ALL], ids=["moa", "a3c", "all"])
-def test_the_table_fits_the_terminal_without_breaking_a_line(progress, heading, width):
+def test_the_table_fits_the_terminal_without_breaking_or_cutting_a_line(progress, heading, width):
     lines = drawn(progress, heading, width).splitlines()
     assert max(map(len, lines)) <= width
     rows = [line for line in lines if line.startswith("agent ")]
     assert len(rows) == 5
     columns = next(line for line in lines if "own steps" in line)
     assert all(len(row.rstrip()) == len(columns.rstrip()) for row in rows)
+    assert not any("…" in line for line in (columns, *rows))
 
 
-def test_a_wide_terminal_shows_what_the_moa_has_to_beat():
-    assert "marginal" in drawn(PROGRESS, HEADING, 120)
-    assert "marginal" not in drawn(PROGRESS, HEADING, 80)
+def test_a_terminal_of_eighty_columns_shows_who_cleans_who_eats_and_what_influence_is_worth():
+    text = drawn(PROGRESS, HEADING, 80)
+    names = next(" ".join(line.split()) for line in text.splitlines() if "own steps" in line)
+    assert names == "own steps return apples cleaned fires influence margin entropy lag"
+    row = next(line.split() for line in text.splitlines() if line.startswith("agent 3"))
+    assert row == [
+        "agent",
+        "3",
+        "202,400",
+        "-385.10",
+        "8.6",
+        "467.2",
+        "0.5",
+        "0.023",
+        "-0.021",
+        "2.100",
+        "1.5",
+    ]
+
+
+def test_only_what_the_game_has_is_shown():
+    for show in (
+        lambda heading: drawn(PROGRESS, heading, 240),
+        lambda heading: plain(PROGRESS, heading),
+    ):
+        assert "cleaned" in show(HEADING)
+        assert "opened" not in show(HEADING)
+        harvest, box = (replace(HEADING, counts=counts) for counts in (HARVEST, BOX_TRAPPED))
+        assert "cleaned" not in show(harvest)
+        assert "fires" in show(harvest)
+        assert "fires" not in show(box)
+        assert "opened" in show(box)
+
+
+def test_the_plain_line_tells_what_all_agents_did_together():
+    assert "apples 43  cleaned 2,336  fires 2" in plain(PROGRESS, HEADING)
+    opener = replace(PROGRESS, agents=(AGENT, AgentProgress()))
+    assert "opened 44%" in plain(opener, replace(HEADING, counts=BOX_TRAPPED))
+    assert "apples –  cleaned –  fires –" in plain(START, HEADING)
+
+
+def test_a_wide_terminal_shows_how_far_an_update_went_and_what_the_critic_knows():
+    text = drawn(PROGRESS, HEADING, 120)
+    names = next(line.split() for line in text.splitlines() if "own steps" in line)
+    row = next(line.split() for line in text.splitlines() if line.startswith("agent 3"))
+    assert "0.0042" in row
+    assert "-0.35" in row
+    assert {"KL", "EV"} <= set(names)
+    assert not {"KL", "EV"} & set(drawn(PROGRESS, HEADING, 80).split())
+
+
+def test_a_line_says_by_how_much_the_moa_beats_habits_beside_what_influence_is_reckoned_with_it():
+    assert "influence 0.023  MOA margin -0.021" in plain(PROGRESS, HEADING)
+    assert "MOA margin –" in plain(START, HEADING)
 
 
 def test_a_run_without_moa_has_no_columns_for_it():
     text = drawn(PROGRESS, BASELINE, 120)
     assert "influence" not in text
     assert "MOA" not in text
+    assert "margin" not in text
     assert "MOA" not in plain(PROGRESS, BASELINE)
 
 

@@ -9,6 +9,7 @@ ACCOUNT = Account(
     made=12, trained=9, surplus=1, lost=2, left=0, resent=4, duplicate=3, discarded=1, faults=()
 )
 FULL = {"returns": [1.0, 3.0], "collective_return": 4.0, "equality": 0.75}
+FULL["counts"] = {"cleaned": [200, 1]}
 SUMMARY = Summary(
     preset="cleanup-moa",
     run_dir="runs/x",
@@ -19,7 +20,7 @@ SUMMARY = Summary(
     own_steps=(3200, 4000),
     updates=(4, 5),
     episodes=7,
-    outcome=outcome([FULL, {**FULL, "equality": None}]),
+    outcome=outcome([FULL, {**FULL, "equality": None}], ("cleaned",)),
     restarts={"learner-0": 1, "env-0": 0},
     killed=(),
     account=ACCOUNT,
@@ -37,6 +38,7 @@ def test_summary_json_has_what_studies_read():
     assert content["agent_steps_per_second"] == 240.4
     assert (content["collective_return"], content["equality"]) == (4.0, 0.75)
     assert (content["last_episodes"], content["equality_defined"]) == (2, 1)
+    assert content["counts"] == {"cleaned": [200.0, 1.0]}
     assert content["updates"] == [4, 5]
     assert content["restarts"] == {"learner-0": 1, "env-0": 0}
     assert content["segments"] == {

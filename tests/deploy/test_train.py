@@ -89,6 +89,7 @@ def test_a_run_ends_by_itself_when_all_learners_are_complete(launch, tmp_path):
     assert "10 made = 10 trained + 0 surplus + 0 lost: the account adds up" in out
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     assert (last["agent_steps"], last["moa_loss_nats"]) == (8000, [1.5] * 5)
+    assert (last["apples"], last["opened"]) == ([1.0] * 5, [None] * 5)
     assert "seed = 3" in (tmp_path / "run" / "run.toml").read_text()
 
 

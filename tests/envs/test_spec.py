@@ -42,6 +42,18 @@ def test_each_game_has_its_usual_agents_and_horizon_unless_told_otherwise(name, 
     assert game_spec(GameSettings(name=name, horizon=7)).horizon == 7
 
 
+@pytest.mark.parametrize(
+    ("name", "events"),
+    [
+        ("cleanup", {"apples", "fires", "hits", "cleaned"}),
+        ("harvest", {"apples", "fires", "hits"}),
+        ("box-trapped", {"apples", "opened_at"}),
+    ],
+)
+def test_each_game_tells_which_events_can_happen_in_it(name, events):
+    assert set(GameSettings(name=name).events) == events
+
+
 def test_settings_written_out_read_back_the_same_in_every_game():
     for name in GAMES:
         settings = GameSettings(name=name)

@@ -51,13 +51,17 @@ def averse_literally(rewards, last, agent, smoothing, alpha, beta) -> np.ndarray
 
 
 @pytest.mark.parametrize("agent", range(AGENTS))
-@pytest.mark.parametrize("smoothing", [0.0, 0.975])
+@pytest.mark.parametrize("smoothing", [0.0, 0.96525])
 def test_an_averse_agent_compares_smoothed_rewards_of_this_episode_alone(life, agent, smoothing):
     weights = {"smoothing": smoothing, "disadvantageous": 2.0, "advantageous": 0.7}
     scheme = social(agent, reward="inequity_averse", **weights)
     wanted = averse_literally(*life, agent, smoothing, 2.0, 0.7)
     for e, ends, r in zip(*life, wanted, strict=True):
         assert scheme.shape(e, ends) == pytest.approx(r, abs=1e-4)
+
+
+def test_rewards_fade_by_the_discount_times_the_lambda_of_hughes_et_al():
+    assert ExperimentSettings().smoothing == pytest.approx(0.99 * 0.975)
 
 
 def test_what_is_smoothed_fades():

@@ -69,12 +69,38 @@ def test_first_episodes_start_at_multiples_of_a_segment_evenly_spread(games, hor
     assert per_phase.max() - per_phase.min() <= 1
 
 
+@pytest.mark.parametrize("segment", [25, 50, 100, 250])
+def test_any_quarter_of_the_games_one_after_another_is_in_all_quarters_of_an_episode(segment):
+    clocks = first_clocks(96, 1000, segment)
+    for start in range(96 - 24 + 1):
+        per_quarter = np.bincount(clocks[start : start + 24] * 4 // 1000, minlength=4)
+        assert per_quarter.sum() == 24
+        assert per_quarter.min() >= 4
+
+
+@given(st.integers(1, 40), st.sampled_from([2, 4, 8]))
+def test_each_half_quarter_or_eighth_of_the_games_is_spread_evenly(size, parts):
+    games = size * parts
+    clocks = first_clocks(games, games, 1).reshape(parts, size)  # each in a phase of its own
+    for part in np.sort(clocks, 1):
+        assert (np.diff(part) == parts).all()
+
+
+@given(st.integers(1, 300), st.data())
+def test_no_run_of_games_leaves_a_large_part_of_an_episode_out(games, data):
+    length = data.draw(st.integers(1, games))
+    start = data.draw(st.integers(0, games - length))
+    clocks = np.sort(first_clocks(games, games, 1)[start : start + length])
+    gaps = np.diff(clocks, prepend=-1, append=games)
+    assert gaps.max() <= 5 * games / length + 1
+
+
 def test_a_batch_holds_all_phases_of_an_episode(small_world):
     told = play(small_world(games=3).seated(), 12)
     ends = {
         game: [t for t, steps in enumerate(told, 1) if steps[0].first[game]] for game in range(3)
     }
-    assert ends == {0: [12], 1: [8], 2: [4]}
+    assert ends == {0: [12], 1: [4], 2: [8]}
 
 
 def test_tick_0_is_the_first_of_every_episode_and_tells_of_no_step_before(world):

@@ -206,6 +206,47 @@ def test_segments_are_acted_with_the_newest_weights_when_they_began(stage):
     assert versions == [0, 0, 1, 2, 3, 4]
 
 
+class TestWeightsThatComeLaterThanTheAckOfThem:
+    """The ack makes room, but nothing begins on weights that it tells are old."""
+
+    @pytest.fixture
+    def began(self, stage):
+        """(version, newest acknowledged) of every segment, when it began."""
+        began = []
+        for lane in stage.actor.lanes:
+            lane.begin_segment = self.noting(lane.begin_segment, stage.actor.teacher, began)
+        return began
+
+    @staticmethod
+    def noting(begin, teacher, began):
+        def noted(seen, weights):
+            began.append((weights.version, teacher._newest))
+            begin(seen, weights)
+
+        return noted
+
+    @pytest.mark.parametrize("late", [1, 5])
+    def test_are_waited_for(self, stage, began, late):
+        frames = deque([None] * late)
+
+        def newest():
+            frames.append(stage.learner.frame)
+            stage.learner.frame = None
+            return frames.popleft()
+
+        stage.learner.newest = newest
+        stage.play(rounds=100)
+        assert len(began) >= 12
+        assert all(version >= acknowledged for version, acknowledged in began)
+
+    def test_are_asked_for_where_all_of_them_are_lost_and_it_goes_on(self, stage, began):
+        stage.learner.newest = lambda: None
+        stage.play(rounds=300)
+        assert len(began) >= 12
+        assert all(version >= acknowledged for version, acknowledged in began)
+        assert stage.actor.waited["learner"] > 1.0
+
+
 def test_an_actor_counts_its_agent_steps(stage):
     stage.play()
     assert stage.actor.agent_steps == GAMES * (stage.answered(0) + stage.answered(1))

@@ -193,11 +193,40 @@ class TestNews:
 class TestStaleWeights:
     """An Ack told of newer ones, and they were not heard."""
 
-    def test_are_asked_for_after_a_second(self, desk):
+    def test_begin_no_segment_until_they_are_heard(self, desk):
+        desk.hear(desk.ack(newest=4))
+        assert not desk.teacher.has_room()
+        desk.publish(3)
+        desk.hear()
+        assert not desk.teacher.has_room()
+        desk.publish(4)
+        desk.hear()
+        assert desk.teacher.has_room()
+
+    def test_are_none_when_the_news_came_before_the_ack(self, desk):
+        desk.publish(4)
+        desk.hear()
         assert desk.hear(desk.ack(newest=4)) == []
-        assert desk.wait(0.6) == []
-        assert kinds(desk.hear(desk.ack(newest=4))) == []
-        assert kinds(desk.wait(0.6)) == [Hello]
+        assert desk.teacher.has_room()
+
+    def test_are_asked_for_after_a_fifth_of_a_second_and_then_every_second(self, desk):
+        desk.wait(5.0)
+        assert desk.hear(desk.ack(newest=4)) == []
+        assert desk.wait(0.15) == []
+        assert desk.hear(desk.ack(newest=5)) == []  # more updates do not put it off
+        assert kinds(desk.wait(0.1)) == [Hello]
+        assert desk.hear(desk.ack(newest=6)) == []
+        assert desk.wait(0.9) == []
+        assert kinds(desk.wait(0.2)) == [Hello]
+        assert desk.hear(desk.welcome(version=6)) == []
+        assert desk.teacher.has_room()
+
+    def test_are_asked_for_as_soon_as_the_line_takes_it(self, desk):
+        desk.hear(desk.ack(newest=4))
+        desk.line.blocked = True
+        assert desk.wait(0.25) == []
+        desk.line.blocked = False
+        assert kinds(desk.wait(0.11)) == [Hello]
 
     def test_are_not_asked_for_when_the_news_comes_in_time(self, desk):
         desk.hear(desk.ack(newest=4))
@@ -205,6 +234,22 @@ class TestStaleWeights:
         assert desk.hear() == []
         assert desk.wait() == []
         assert desk.wait() == []
+
+    def test_do_not_come_back_with_a_welcome_or_an_ack_that_is_late(self, desk):
+        desk.publish(4)
+        desk.hear()
+        desk.hear(desk.welcome(version=3), desk.ack(newest=4), desk.ack(newest=3))
+        assert desk.teacher.weights.version == 4
+        desk.hear(desk.ack(newest=5), desk.ack(newest=4))
+        assert not desk.teacher.has_room()
+
+    def test_are_not_those_of_a_recovered_learner_though_their_number_is_lower(self, desk):
+        desk.hear(desk.ack(newest=9))
+        desk.hear(desk.welcome(version=2, learner=2))
+        assert desk.teacher.has_room()
+        assert desk.teacher.weights.version == 2
+        desk.hear(desk.ack(newest=3, learner=2))
+        assert not desk.teacher.has_room()
 
     def test_are_not_so_by_the_word_of_a_learner_that_is_gone(self, desk):
         desk.hear(desk.welcome(version=1, learner=2))
