@@ -131,7 +131,7 @@ class Eye:
         self._tabulated = len(palette) <= convolution.LARGEST_PALETTE
         sizes = len(palette) ** 3 if self._tabulated else 0, convolution.lanes(len(kernel))
         self.rows = torch.empty(3, *sizes)
-        self.room = torch.empty(HANDFUL, dense.shape[1] + convolution.SLACK, dtype=products)
+        self.room = torch.zeros(HANDFUL, dense.shape[1] + convolution.SLACK, dtype=products)
         if self._tabulated:
             weights = array(kernel), array(kernel_bias), array(palette)
             convolution.tabulate(*weights, array(self.rows))
