@@ -58,7 +58,7 @@ def test_segment_is_all_games_of_a_lane_for_all_its_steps():
         (None, []),
         ("cleanup-moa", []),
         ("cleanup-moa", ["run.seed=1"]),
-        (None, ["experiment.beta_ramp=40000000"]),
+        (None, ["experiment.beta_ramp=2000000"]),
     ],
     ids=["nothing", "its own preset", "and its seed", "a whole number for a float"],
 )

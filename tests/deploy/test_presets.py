@@ -1,4 +1,4 @@
-"""The presets say what the paper's tables say, and nothing besides."""
+"""The presets say what the paper's tables say, at a scale that they state, and nothing besides."""
 
 import pytest
 from click.testing import CliRunner
@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from ssd_lab.plan import validate
 from ssd_lab.presets import catalogue, load_preset, preset_names
 from ssd_lab.train import main
+from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
 
 
@@ -15,7 +16,7 @@ def column(experiment, learning, **network):
     learned = dict(zip(names, learning, strict=False))
     return {
         "experiment": experiment,
-        "learning": {**learned, "lr_anneal": 3e8},
+        "learning": {"algorithm": "vtrace", **learned, "lr_anneal": 3e8},
         **({"network": network} if network else {}),
     }
 
@@ -47,8 +48,8 @@ HARVEST_SYMBOLS = {
     "communication_weight": 0.0709,
 }
 COLUMNS = {
-    "cleanup-a3c": column(PLAIN, (0.00176, 0.00126, 0.000012)),
-    "harvest-a3c": column(PLAIN, (0.000687, 0.00136, 0.000028)),
+    "cleanup-baseline": column(PLAIN, (0.00176, 0.00126, 0.000012)),
+    "harvest-baseline": column(PLAIN, (0.000687, 0.00136, 0.000028)),
     "cleanup-prosocial": column(PROSOCIAL, (0.00176, 0.00126, 0.000012)),
     "harvest-prosocial": column(PROSOCIAL, (0.000687, 0.00136, 0.000028)),
     "cleanup-inequity-averse": column(AVERSE, (0.00176, 0.00126, 0.000012)),
@@ -175,7 +176,7 @@ COLUMNS = {
     ),
 }
 PLACES = {
-    "a3c": "Tables 1–3: A3C baseline; fig. 1, 4, 7",
+    "baseline": "Tables 1–3: A3C baseline",
     "prosocial": "§10.5.2; fig. 15",
     "inequity-averse": "Table 4: Inequity aversion",
     "visible-actions": "§4, Table 1: Visible actions baseline; fig. 1",
@@ -186,41 +187,74 @@ PLACES = {
     "moa": "§6, Table 3: Influence MOA; fig. 7",
     "moa-communication": "beyond the paper",
 }
+BY_THE_PAPER = {
+    name: name.replace("baseline", "a3c")
+    if name.count("-") == 1 and "base" in name
+    else f"{name}-paper"
+    for name in COLUMNS
+    if not name.endswith(("prosocial", "inequity-averse"))
+}
 
 
-def test_every_column_of_the_tables_is_a_preset_for_both_games():
-    ours = {name for name in preset_names() if name.startswith(("cleanup-", "harvest-"))}
-    assert ours == set(COLUMNS)
+def ours(name):
+    """What the preset of our own learner says of a column."""
+    said = {key: value for key, value in COLUMNS[name].items() if key != "learning"}
+    experiment = dict(said["experiment"])
+    if "beta_ramp" in experiment:
+        experiment["beta_ramp"] /= 20
+    if "moa_weight" in experiment:
+        experiment["moa_weight"] = 0.1
+    return {**said, "experiment": experiment}
+
+
+def said_by(name):
+    """All that a preset says, its base included."""
+    sections = load_preset(name)
+    return {key: value for key, value in sections.items() if key != "preset"}
+
+
+def test_every_column_of_the_tables_is_a_preset_for_both_games_and_another_by_the_paper_s_learner():
+    found = {name for name in preset_names() if name.startswith(("cleanup-", "harvest-"))}
+    assert found == set(COLUMNS) | set(BY_THE_PAPER.values())
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-def test_a_preset_says_what_its_column_says_and_nothing_besides(name):
-    game = name.partition("-")[0]
-    said = {key: value for key, value in load_preset(name).items() if key != "preset"}
-    assert said == {"game": {"name": game}, **COLUMNS[name]}
+def test_a_preset_says_what_agents_know_and_are_rewarded_for_and_nothing_of_the_learner(name):
+    assert said_by(name) == {"game": {"name": name.partition("-")[0]}, **ours(name)}
 
 
-@pytest.mark.parametrize("name", COLUMNS)
-def test_what_a_preset_says_is_what_the_run_gets(name):
-    sections = validate(load_preset(name)).sections()
-    for section, keys in COLUMNS[name].items():
-        assert {key: sections[section][key] for key in keys} == keys
+@pytest.mark.parametrize(("name", "paper"), BY_THE_PAPER.items())
+def test_a_preset_by_the_paper_s_learner_says_what_its_column_says(name, paper):
+    assert said_by(paper) == {"game": {"name": name.partition("-")[0]}, **COLUMNS[name]}
 
 
-@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize(("name", "paper"), BY_THE_PAPER.items())
+def test_what_a_preset_says_is_what_the_run_gets(name, paper):
+    for preset, column in ((name, ours(name)), (paper, COLUMNS[name])):
+        sections = validate(load_preset(preset)).sections()
+        for section, keys in column.items():
+            assert {key: sections[section][key] for key in keys} == keys
+
+
+@pytest.mark.parametrize("name", [*COLUMNS, *BY_THE_PAPER.values()])
 def test_a_preset_tells_its_place_in_the_paper(name):
-    kind = name.partition("-")[2]
+    kind = name.partition("-")[2].removesuffix("-paper").replace("a3c", "baseline")
     plan = validate(load_preset(name))
     assert plan.preset.name == name
     assert PLACES[kind] in plan.preset.paper
 
 
-@pytest.mark.parametrize("name", COLUMNS)
-def test_a_preset_of_the_tables_learns_as_the_method_says(name):
+@pytest.mark.parametrize("name", BY_THE_PAPER.values())
+def test_a_preset_by_the_paper_s_learner_learns_as_the_method_says(name):
     learning = validate(load_preset(name)).learning
     assert (learning.gamma, learning.value_coefficient) == (0.99, 0.5)
     assert (learning.gradient_clip, learning.lr_anneal) == (40.0, 3e8)
     assert (learning.rho_clip, learning.c_clip) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_every_arm_learns_by_the_same_settings(name):
+    assert validate(load_preset(name)).learning == LearningSettings()
 
 
 def listed():
@@ -229,7 +263,18 @@ def listed():
     return result.output.splitlines()
 
 
-@pytest.mark.parametrize("name", preset_names())
+AGAIN = catalogue.by_experiment(preset_names())[catalogue.AGAIN]
+
+
+def test_presets_by_the_paper_s_learner_are_listed_by_their_names_alone():
+    lines = listed()
+    begin = lines.index(catalogue.AGAIN) + 1
+    names = " ".join(lines[begin : lines.index("", begin)]).replace(",", "").split()
+    assert tuple(names) == AGAIN
+    assert set(AGAIN) == set(BY_THE_PAPER.values())
+
+
+@pytest.mark.parametrize("name", sorted(set(preset_names()) - set(AGAIN)))
 def test_the_list_shows_each_preset_once_with_a_line_and_its_place_in_the_paper(name):
     lines = listed()
     (at,) = (number for number, line in enumerate(lines) if line.split()[:1] == [name])
@@ -247,15 +292,17 @@ def test_the_list_fits_a_terminal_of_80_and_narrower_ones():
 
 def test_the_list_stands_in_columns():
     lines = [*listed(), *catalogue.lines(60)]
-    entries = [line for line in lines if line.startswith("  ")]
-    column = len(max(preset_names(), key=len)) + 4
+    entries = [line for line in lines if line.startswith("  ") and "," not in line.split()[0]]
+    column = len(max(set(preset_names()) - set(AGAIN), key=len)) + 4
+    entries = [line for line in entries if not line.strip().startswith(AGAIN)]
     assert all(line[column - 1] == " " and line[column] != " " for line in entries)
 
 
 def test_presets_are_listed_by_experiment_and_then_by_game():
-    drawn = ("cleanup-a3c", "cleanup-basic", "harvest-a3c", "harvest-basic", "harvest-moa", "pond")
+    base = ("cleanup-baseline", "harvest-baseline")
+    drawn = (*base, "cleanup-basic", "harvest-basic", "harvest-moa", "pond")
     assert list(catalogue.by_experiment(drawn).values()) == [
-        ("cleanup-a3c", "harvest-a3c"),
+        base,
         ("cleanup-basic", "harvest-basic"),
         ("harvest-moa",),
         ("pond",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import Sections, load_run_file
@@ -20,6 +21,8 @@ def preset_names() -> tuple[str, ...]:
 def load_preset(preset: str) -> Sections:
     """The sections of a preset, not yet validated; its name stands in [preset].
 
+    A preset may name another as its `base`: it says only what it has otherwise.
+
     Args:
         preset: A name from `preset_names`, or the path of an own TOML file.
 
@@ -30,9 +33,18 @@ def load_preset(preset: str) -> Sections:
     path = Path(preset) if is_path else _folder() / f"{preset}{SUFFIX}"
     if not is_path and preset not in preset_names():
         raise RunFileError(_unknown(preset))
-    sections = dict(load_run_file(path))
-    sections["preset"] = {"name": path.stem, **sections.get("preset", {})}
+    sections = {name: dict(keys) for name, keys in load_run_file(path).items()}
+    about = {"name": path.stem, **sections.get("preset", {})}
+    if base := about.pop("base", None):
+        sections = _on(load_preset(str(base)), sections)
+    sections["preset"] = about
     return sections
+
+
+def _on(base: Sections, sections: Sections) -> dict[str, dict[str, Any]]:
+    """What a preset says, and where it says nothing what its base says."""
+    names = dict.fromkeys((*base, *sections))
+    return {name: {**base.get(name, {}), **sections.get(name, {})} for name in names}
 
 
 def _folder() -> Path:

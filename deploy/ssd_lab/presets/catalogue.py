@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from typing import Any
 
 from ssd_lab.plan import validate
 from ssd_lab.presets import load_preset, preset_names
 
+AGAIN = "The same, by the paper's own learner"
 EXPERIMENTS = {
-    "Without influence": ("a3c", "prosocial", "inequity-averse"),
+    "Without influence": ("baseline", "prosocial", "inequity-averse"),
     "I. Basic influence: some act first": ("visible-actions", "basic"),
     "II. Communication": ("communication-baseline", "communication"),
     "III. Models of other agents": ("moa-aux", "moa"),
     "Beyond the paper": ("moa-communication",),
+    AGAIN: (
+        "a3c",
+        "visible-actions-paper",
+        "basic-paper",
+        "communication-baseline-paper",
+        "communication-paper",
+        "moa-aux-paper",
+        "moa-paper",
+        "moa-communication-paper",
+    ),
 }
 """Heading → what follows the game in its presets' names, in order."""
 
@@ -21,6 +33,11 @@ GAMES = ("cleanup", "harvest")
 OTHERS = "Other games"
 
 INDENT = "  "
+_INDENTED: dict[str, Any] = {
+    "initial_indent": INDENT,
+    "subsequent_indent": INDENT,
+    "break_on_hyphens": False,
+}
 
 
 def by_experiment(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -38,11 +55,15 @@ def by_experiment(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 
 def lines(width: int = 80) -> Iterator[str]:
     """Each preset with what it is and its place in the paper, in columns of so wide a terminal."""
-    names = preset_names()
-    column = len(INDENT) + max(map(len, names)) + 2
-    for number, (heading, group) in enumerate(by_experiment(names).items()):
+    groups = by_experiment(preset_names())
+    described = [name for heading, group in groups.items() if heading != AGAIN for name in group]
+    column = len(INDENT) + max(map(len, described)) + 2
+    for number, (heading, group) in enumerate(groups.items()):
         yield from [""] if number else []
         yield heading
+        if heading == AGAIN:
+            yield from textwrap.wrap(", ".join(group), width, **_INDENTED)
+            continue
         for name in group:
             yield from _entry(name, column, width)
 
