@@ -153,7 +153,7 @@ def test_a_role_has_its_cores(place, role, cores, wanted):
     ("preset", "assignments", "ceiling"),
     [
         ("cleanup-moa", (), "torch/cleanup/moa/run"),
-        ("harvest-a3c", ("run.games=64",), "torch/harvest/a3c/run"),
+        ("harvest-baseline", ("run.games=64",), "torch/harvest/baseline/run"),
         ("harvest-moa-aux", (), None),
         ("cleanup-moa", ("game.agents=3",), None),
         ("cleanup-moa", ("network.lstm=64",), None),
@@ -174,4 +174,4 @@ def test_parts_can_be_listed_without_measuring_them():
     outcome = CliRunner().invoke(main, ["--list", "--game=all"])
     assert outcome.exit_code == 0
     names = outcome.output.split()
-    assert {"live/cleanup/moa/B64", "learn/harvest/a3c/T50-B32", "torch/sgemm"} <= set(names)
+    assert {"live/cleanup/moa/B64", "learn/harvest/baseline/T50-B32", "torch/sgemm"} <= set(names)

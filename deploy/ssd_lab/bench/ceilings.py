@@ -22,6 +22,7 @@ from ssd_lab.bench.plans import Kind
 from ssd_lab.bench.rows import Row, one_after_the_other
 
 GAMES_AIM = "aim/games"
+PASS_AIM = "aim/pass"  # what the products of a pass take at the speed of `torch/sgemm`
 ENV_STEPS = 250_000  # per second and core, with all views: what the games are to reach
 ACTING, STEPS, LEARNING = 64, 50, 32  # B when acting; T and B when learning
 SGEMM = 512  # rows and columns
@@ -39,17 +40,19 @@ def parts(game: str) -> Iterator[Part]:
 
 def sums(game: str) -> Mapping[str, tuple[tuple[str, ...], int]]:
     """Rows that follow from others, which are done one after the other on so many cores."""
-    act, learn = f"torch/{game}/a3c/act", f"torch/{game}/a3c/learn"
+    act, learn = f"torch/{game}/baseline/act", f"torch/{game}/baseline/learn"
     moa = f"torch/{game}/moa"
     return {
         f"{moa}/live": ((f"{moa}/act", f"{moa}/imagine"), 1),
-        f"torch/{game}/a3c/run": ((act, learn), cores()),
+        f"torch/{game}/baseline/run": ((act, learn), cores()),
         f"{moa}/run": ((f"{moa}/act", f"{moa}/imagine", f"{moa}/learn"), cores()),
     }
 
 
 def needed(name: str, game: str) -> tuple[str, ...]:
     """The parts that must be measured to know this row."""
+    if name.startswith(PASS_AIM):
+        return ("torch/sgemm",)
     return sums(game)[name][0] if name in sums(game) else (name,)
 
 
@@ -59,10 +62,34 @@ def derived(rows: Iterable[Row], game: str) -> Iterator[Row]:
     for name, (chain, at_once) in sums(game).items():
         if all(link in known for link in chain):
             yield one_after_the_other(name, [known[link] for link in chain], at_once)
+    for kind in plans.KINDS:
+        if any(row.ceiling == f"{PASS_AIM}/{game}/{kind}" for row in known.values()):
+            gigaflop = 1e-9 * _flop(game, kind)
+            per_second = tuple(speed / gigaflop for speed in known["torch/sgemm"].samples)
+            yield Row(name=f"{PASS_AIM}/{game}/{kind}", samples=per_second)
     if any(row.ceiling == f"{GAMES_AIM}/{game}" for row in known.values()):
-        agents = plans.plan_for(game, "a3c").game.agents
+        agents = plans.plan_for(game, "baseline").game.agents
         also = {"env-steps/s": (float(ENV_STEPS),)}
         yield Row(name=f"{GAMES_AIM}/{game}", samples=(float(ENV_STEPS * agents),), also=also)
+
+
+def _flop(game: str, kind: Kind) -> float:
+    """Of one own-step, there and back: each weight is in one product there, and in two back.
+
+    But for the convolution's, where no gradient goes on to the views, and which are used in each
+    window.
+    """
+    net = _Plain(game, kind)
+    streams = [net.policy] if kind == "baseline" else [net.policy, net.moa]
+    windows = (net.side - 2) ** 2
+    dense = sum(
+        weight.numel()
+        for stream in streams
+        for part in (stream.fc1, stream.fc2, stream.lstm, stream.head)
+        for weight in part.parameters()
+        if weight.dim() > 1
+    )
+    return 2.0 * (3 * dense + 2 * windows * net.conv.weight.numel())
 
 
 class _Stream(nn.Module):

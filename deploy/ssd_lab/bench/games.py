@@ -26,7 +26,7 @@ def parts(game: str) -> Iterator[Part]:
 @contextmanager
 def _playing(game: str, views: bool) -> Iterator[Work]:
     """Uniformly random actions, episode after episode."""
-    settings = plans.plan_for(game, "a3c").game
+    settings = plans.plan_for(game, "baseline").game
     batch = GameBatch(settings, GAMES)
     shape = (settings.horizon, GAMES, settings.agents)
     rng = np.random.default_rng(0)

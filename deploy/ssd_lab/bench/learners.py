@@ -9,20 +9,28 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from typing import Literal
 
 import torch
 
 from ssd_lab.bench import plans, subject
+from ssd_lab.bench.ceilings import PASS_AIM
 from ssd_lab.bench.measure import Part, Work
 from ssd_lab.bench.plans import Kind
 from ssd_learner.batch import collate
 from ssd_learner.losses import vtrace_update
+from ssd_learner.ppo import losses
+from ssd_learner.preparation import prepare
 from ssd_learner.trainer import Trainer
 from ssd_wire.links import Publisher, Subscriber
 from ssd_wire.messages import Segment
 from ssd_wire.weights import Shapes, decode_weights, encode_weights
 
-BATCHES = ((50, 16), (50, 32), (50, 64), (50, 128), (20, 64), (100, 32))  # T and B
+Products = Literal["float32", "bfloat16"]
+
+BATCHES = ((50, 32), (50, 128), (100, 32))  # T and B of V-trace's updates
+MINIBATCHES = ((50, 48), (50, 240), (20, 600))  # C and M of PPO's
+PRODUCTS: tuple[Products, ...] = ("float32", "bfloat16")
 LANE = 16  # B of one segment; larger batches lie side by side
 LISTENERS = (1, 5, 20)
 CPU = torch.device("cpu")
@@ -32,7 +40,15 @@ AGAIN_MS = 50  # a healthy delivery takes a tenth of it
 
 
 def parts(game: str) -> Iterator[Part]:
-    """Updates of several sizes with and without MOA, their collation, and weights to actors."""
+    """PPO's passes and V-trace's updates with and without MOA, collation, and weights to actors."""
+    for kind in plans.KINDS:
+        for products in PRODUCTS:
+            for steps, games in MINIBATCHES:
+                name = f"pass/{game}/{kind}/{products}/C{steps}-M{games}"
+                prepare = partial(_passing, game, kind, products, steps, games)
+                yield Part(name, prepare, f"{PASS_AIM}/{game}/{kind}")
+            look = partial(_looking, game, kind, products)
+            yield Part(f"look/{game}/{kind}/{products}", look)
     for kind in plans.KINDS:
         for steps, games in BATCHES:
             name = f"learn/{game}/{kind}/T{steps}-B{games}"
@@ -42,6 +58,32 @@ def parts(game: str) -> Iterator[Part]:
         yield Part(f"collate/{game}/T{steps}-B{games}", partial(_collating, game, steps, games))
     for listeners in LISTENERS:
         yield Part(f"weights/{game}/{listeners}-actors", partial(_publishing, game, listeners))
+
+
+@contextmanager
+def _passing(game: str, kind: Kind, products: Products, steps: int, games: int) -> Iterator[Work]:
+    """A minibatch, all of it: shuffled, looked at, and learned from."""
+    trainer = _trainer(game, kind, products)
+    batch = collate(_segments(game, trainer, steps, games), CPU)
+    weights = trainer.weights()
+    chunks, _ = prepare(trainer, [batch], weights, steps)
+
+    def go() -> None:
+        for part in chunks.shuffled(1):
+            loss, _ = losses(trainer, part, weights, moa=True)
+            trainer.update(loss, weights)
+
+    yield Work(go, steps * games, also={"updates": 1})
+
+
+@contextmanager
+def _looking(game: str, kind: Kind, products: Products) -> Iterator[Work]:
+    """What comes before the passes: values, advantages, chunks."""
+    steps, games = MINIBATCHES[0]
+    trainer = _trainer(game, kind, products)
+    batch = collate(_segments(game, trainer, steps, games), CPU)
+    weights = trainer.weights()
+    yield Work(lambda: prepare(trainer, [batch], weights, steps), steps * games)
 
 
 @contextmanager
@@ -57,10 +99,10 @@ def _collating(game: str, steps: int, games: int) -> Iterator[Work]:
     yield Work(lambda: collate(segments, CPU), steps * games)
 
 
-def _trainer(game: str, kind: Kind) -> Trainer:
+def _trainer(game: str, kind: Kind, products: Products = "float32") -> Trainer:
     plan = plans.plan_for(game, kind)
-    rates = {"lr_init": SMALLEST_RATE, "lr_end": 0.0}
-    learning = plan.learning.model_copy(update=rates)
+    rates = {"lr_init": SMALLEST_RATE, "lr_end": 0.0, "moa_lr": SMALLEST_RATE}
+    learning = plan.learning.model_copy(update=rates | {"products": products})
     shape = subject.shape_of(plan)
     return Trainer(shape, plan.network, plan.experiment, learning, CPU, plan.run.seed)
 

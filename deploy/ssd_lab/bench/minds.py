@@ -26,11 +26,11 @@ Imagine = Callable[[ModelOfOthers, torch.Tensor, torch.Tensor, torch.Tensor, Lst
 
 def parts(game: str) -> Iterator[Part]:
     """In batches of 16, 64 and 256 games."""
-    act, live = f"torch/{game}/a3c/act", f"torch/{game}/moa/live"
+    act, live = f"torch/{game}/baseline/act", f"torch/{game}/moa/live"
     for games in plans.GAMES:
-        yield Part(f"decide/{game}/a3c/B{games}", partial(_deciding, game, games), act)
+        yield Part(f"decide/{game}/baseline/B{games}", partial(_deciding, game, games), act)
     for games in plans.GAMES:
-        yield Part(f"live/{game}/a3c/B{games}", partial(_living, game, "a3c", games), act)
+        yield Part(f"live/{game}/baseline/B{games}", partial(_living, game, "baseline", games), act)
     for games in plans.GAMES:
         yield Part(f"live/{game}/moa/B{games}", partial(_living, game, "moa", games), live)
     for way, prepare in (
@@ -46,7 +46,7 @@ def parts(game: str) -> Iterator[Part]:
 @contextmanager
 def _deciding(game: str, games: int) -> Iterator[Work]:
     """The policy alone, from views to drawn actions."""
-    mind = subject.mind_of(plans.plan_for(game, "a3c", games))
+    mind = subject.mind_of(plans.plan_for(game, "baseline", games))
     shown = cycle(subject.timesteps(game, games))
     state = mind.fresh_state()
     yield Work(lambda: mind.decide(next(shown), state), games)

@@ -11,9 +11,9 @@ from ssd_lab.presets import load_preset
 from ssd_wire.codec import Sizes
 from ssd_wire.runfile import override
 
-Kind = Literal["a3c", "moa"]
+Kind = Literal["baseline", "moa"]
 PLAYED = ("cleanup", "harvest")  # the games that have presets of both kinds
-KINDS: tuple[Kind, ...] = ("a3c", "moa")
+KINDS: tuple[Kind, ...] = ("baseline", "moa")
 GAMES = (16, 64, 256)  # B, in how many games a mind thinks at once
 STEPS = 50  # T
 

@@ -46,7 +46,7 @@ def weights_of(network: AgentNetwork, version: int) -> Weights:
 @cache
 def timesteps(game: str, games: int, steps: int = STEPS) -> Sequence[Timestep]:
     """What agent 0 is told in B games over T + 2 steps: those of the run's second segment."""
-    plan = plan_for(game, "a3c", games)
+    plan = plan_for(game, "baseline", games)
     lane = LaneGames(GameBatch(plan.game, games), 0, Arena(1, 0, 0), 1, steps)
     rng = np.random.default_rng(0)
     shown = []
@@ -73,7 +73,7 @@ def segment_of(game: str, steps: int, games: int, state: int) -> Segment:
         state: S, floats of recurrent state per game.
     """
     shown = timesteps(game, games, steps)
-    num_actions = spec_of(plan_for(game, "a3c")).num_actions
+    num_actions = spec_of(plan_for(game, "baseline")).num_actions
     return Segment(
         epoch=1,
         seq=1,

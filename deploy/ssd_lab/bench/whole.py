@@ -70,7 +70,7 @@ class Study:
         experiment = self.plan.experiment
         if experiment.symbols or (experiment.has_moa and experiment.influence != "moa"):
             return None
-        return "moa" if experiment.has_moa else "a3c"
+        return "moa" if experiment.has_moa else "baseline"
 
 
 def measure(study: Study, runs: int, say: Callable[[str], None]) -> Row:
