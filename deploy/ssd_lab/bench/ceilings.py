@@ -22,7 +22,7 @@ from ssd_lab.bench.plans import Kind
 from ssd_lab.bench.rows import Row, one_after_the_other
 
 GAMES_AIM = "aim/games"
-PASS_AIM = "aim/pass"  # what the products of a pass take at the speed of `torch/sgemm`
+PASS_AIM = "aim/pass"  # noqa: S105 - no password: what the products of a pass take at the speed of `torch/sgemm`
 ENV_STEPS = 250_000  # per second and core, with all views: what the games are to reach
 ACTING, STEPS, LEARNING = 64, 50, 32  # B when acting; T and B when learning
 SGEMM = 512  # rows and columns
