@@ -57,8 +57,9 @@ class Pace:
 class Speed:
     """Agent-steps per second: just now, and over the steady part of the run.
 
-    The steady part begins when every learner has made an update in this launch, and ends when the
-    first of them has met its budget: starting up and running out are no measure of speed.
+    The steady part begins when every learner has trained a batch in this launch, and ends with the
+    last batch before the first of them has met its budget: starting up and running out are no
+    measure of speed.
 
     Args:
         before: Where each learner stood when this launch began.
@@ -81,10 +82,12 @@ class Speed:
             None until every learner that still trains has made two updates.
         """
         here = (now, sum(agent.own_steps for agent in agents))
-        started = all(a.updates > was.updates for a, was in zip(agents, self._before, strict=True))
+        both = zip(agents, self._before, strict=True)
+        started = all(agent.own_steps > was.own_steps for agent, was in both)
         if started and not any(agent.complete for agent in agents):
             self._first = self._first or here
-            self._last = here
+            if self._last is None or self._last[1] != here[1]:
+                self._last = here
         for pace, agent in zip(self._paces, agents, strict=True):
             pace.note(now, agent.own_steps)
         speeds = [pace.at(now) for pace in self._paces]

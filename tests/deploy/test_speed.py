@@ -108,6 +108,14 @@ def test_steady_part_of_a_resumed_run_begins_with_its_own_updates():
     assert speed.steady == 100
 
 
+def test_steady_part_is_of_whole_batches():
+    speed = Speed(NEW)
+    speed.note(0, agents(0, 0, updates=7))  # in the middle of its first
+    for now in range(10, 59):
+        speed.note(now, agents(*[500 * (now // 10)] * 2))
+    assert speed.steady == 100
+
+
 def test_a_run_too_short_for_a_steady_part_has_no_speed():
     speed = Speed(NEW)
     speed.note(0, agents(0, 0, updates=0))
