@@ -28,7 +28,8 @@ class RunSettings(BaseModel):
             the world steps another.
         games: Games per lane, B.
         segment: Steps per segment, T.
-        window: Segments per lane that an actor may be ahead of what was trained.
+        window: Batches that an actor may be ahead of what was trained. A batch is of one segment
+            per lane with V-trace, and with PPO of as many as `[learning] horizon` has.
         retained: Segments that an actor keeps until they are durable; then it waits.
     """
 

@@ -15,7 +15,7 @@ from ssd_lab.presets import load_preset
 from ssd_wire.runfile import override
 
 BIN = Path(sys.executable).parent
-SMALL = ("game.horizon=100", "run.games=24", "run.segment=20")  # no number of the experiment's
+SMALL = ("game.horizon=100", "run.games=24", "run.segment=20", "learning.horizon=40")
 STEPS, MORE = 20_000, 6_000  # agent-steps
 LOSSES = ("policy_loss", "value_loss")
 MOA_LOSSES = ("moa_loss_nats",)

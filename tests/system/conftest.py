@@ -19,6 +19,7 @@ SMALL = (
     "game.horizon=100",
     "run.games=4",
     "run.segment=20",
+    "learning.horizon=40",
     "learning.checkpoint_seconds=2",
 )
 
