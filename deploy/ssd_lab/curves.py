@@ -41,11 +41,14 @@ class Point:
         collective_return: Mean over the window.
         low, high: Bounds of its confidence interval, over this run's episodes.
         equality: Mean over the window's episodes that have one, or nothing.
+        apples, cleaned, fires: What all agents did in an episode, on average.
+        cleaned_most: By the agent that cleaned most.
         influence_nats: Mean over the agents of c per own-step, or nothing without a MOA.
         moa_loss_nats: Likewise, the MOA's cross-entropy.
         moa_marginal_entropy_nats: Likewise, the entropy of the action marginals it must beat.
         moa_margin_nats: Likewise, by how much it does, before it is trained on what it is asked.
         policy_entropy_nats: Likewise, of the policies.
+        kl_nats, explained_variance: Likewise, as learners report them.
     """
 
     run: str
@@ -55,11 +58,17 @@ class Point:
     low: float
     high: float
     equality: float | None
+    apples: float
+    cleaned: float
+    cleaned_most: float
+    fires: float
     influence_nats: float | None
     moa_loss_nats: float | None
     moa_marginal_entropy_nats: float | None
     moa_margin_nats: float | None
     policy_entropy_nats: float | None
+    kl_nats: float | None
+    explained_variance: float | None
 
 
 _SAID = (
@@ -68,6 +77,8 @@ _SAID = (
     "moa_marginal_entropy_nats",
     "moa_margin_nats",
     "policy_entropy_nats",
+    "kl_nats",
+    "explained_variance",
 )
 
 
@@ -110,6 +121,7 @@ def _point(
 ) -> Point:
     mean, low, high = interval([episode["collective_return"] for episode in window])
     equalities = [e["equality"] for e in window if e["equality"] is not None]
+    did = {event: _each_agent(window, event) for event in ("apples", "cleaned", "fires")}
     times = [record["time"] for record in records]
     end = bisect.bisect_right(times, window[-1]["time"])
     begin = min(bisect.bisect_left(times, window[0]["time"]), end - 1)
@@ -122,8 +134,16 @@ def _point(
         low=round(low, 2),
         high=round(high, 2),
         equality=_mean(equalities),
+        cleaned_most=max(did["cleaned"]),
+        **{event: round(sum(agents), 2) for event, agents in did.items()},
         **{name: _mean(_numbers(heard, name)) for name in _SAID},
     )
+
+
+def _each_agent(window: Sequence[Mapping[str, Any]], event: str) -> list[float]:
+    """How often each agent did something in an episode, on average."""
+    agents = zip(*(episode["counts"][event] for episode in window), strict=True)
+    return [round(statistics.fmean(agent), 2) for agent in agents]
 
 
 def _numbers(records: Sequence[Mapping[str, Any]], name: str) -> list[float]:

@@ -22,6 +22,7 @@ def make_run(folder, returns, lengths=None):
     with (folder / "episodes" / "arena-0.jsonl").open("w") as file:
         for time, (value, length) in enumerate(zip(returns, lengths, strict=True)):
             line = {"time": time, "length": length, "collective_return": value, "equality": None}
+            line["counts"] = {"apples": [3, 4], "cleaned": [0, time % 2], "fires": [1, 0]}
             file.write(json.dumps(line) + "\n")
     with (folder / "metrics.jsonl").open("w") as file:
         for time in range(0, len(returns), 10):
@@ -45,6 +46,11 @@ def test_a_window_is_a_hundred_full_episodes_and_shorter_ones_do_not_count(tmp_p
     (point,) = curve(run)
     assert (point.collective_return, point.low, point.high) == (5.0, 5.0, 5.0)
     assert (point.run, point.seed) == ("harvest-moa", 4)
+
+
+def test_a_window_tells_what_agents_did_in_an_episode(tmp_path):
+    (point,) = curve(make_run(tmp_path / "run", [5.0] * 100))
+    assert (point.apples, point.cleaned, point.cleaned_most, point.fires) == (7.0, 0.5, 0.5, 1.0)
 
 
 def test_a_window_stands_at_the_own_steps_recorded_when_it_ended(tmp_path):
