@@ -135,7 +135,9 @@ def _point(
         high=round(high, 2),
         equality=_mean(equalities),
         cleaned_most=max(did["cleaned"]),
-        **{event: round(sum(agents), 2) for event, agents in did.items()},
+        apples=round(sum(did["apples"]), 2),
+        cleaned=round(sum(did["cleaned"]), 2),
+        fires=round(sum(did["fires"]), 2),
         **{name: _mean(_numbers(heard, name)) for name in _SAID},
     )
 
