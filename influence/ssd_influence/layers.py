@@ -14,9 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ssd_influence.kernels.kernel import on_host
+from ssd_influence.recurrence import recur
+
 RELU_GAIN = math.sqrt(2)
 LOGITS_GAIN = 0.01
-CACHED_GAMES = 96  # whose steps of a segment the processor's cache holds, in bfloat16
 
 
 class LstmState(NamedTuple):
@@ -115,42 +117,12 @@ class Lstm(nn.LSTM):
 
     def _stretch(self, inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
         """A sequence in which no episode starts: [T, B, inputs] → [T, B, cells], and the end."""
-        if self.products == torch.float32 or inputs.device.type != "cpu":
-            outputs, (h, c) = self(inputs, (state.h.unsqueeze(0), state.c.unsqueeze(0)))
-            return outputs, LstmState(h.squeeze(0), c.squeeze(0))
-        parts = -(-inputs.shape[1] // CACHED_GAMES)
-        pieces = [
-            self._rounded(*part)
-            for part in zip(
-                inputs.tensor_split(parts, 1),
-                state.h.tensor_split(parts),
-                state.c.tensor_split(parts),
-                strict=True,
-            )
-        ]
-        outputs, h, c = (torch.cat(piece, -2).float() for piece in zip(*pieces, strict=True))
-        return outputs, LstmState(h, c)
-
-    def _rounded(self, inputs: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """A stretch of a few games in the type of `products`.
-
-        Every part has roundings of the weights of its own: so their gradients are added in
-        float32.
-        """
-        kind = self.products
-        weights = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
-        outputs, h, c = torch._VF.lstm(
-            inputs.to(kind),
-            (h.unsqueeze(0).to(kind), c.unsqueeze(0).to(kind)),
-            [weight.to(kind) for weight in weights],
-            True,  # biases
-            1,  # layer
-            0.0,  # dropout
-            self.training,
-            False,  # both directions
-            False,  # games first
-        )
-        return outputs, h.squeeze(0), c.squeeze(0)
+        if on_host(inputs) and on_host(self.weight_hh_l0):
+            weights = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
+            outputs, end = recur(inputs, state, weights, self.products)
+            return outputs, LstmState(*end)
+        outputs, (h, c) = self(inputs, (state.h.unsqueeze(0), state.c.unsqueeze(0)))
+        return outputs, LstmState(h.squeeze(0), c.squeeze(0))
 
 
 def cell_(gates: Tensor, c: Tensor) -> LstmState:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d, linear
 
+from ssd_influence import recurrence
 from ssd_influence.kernels import convolution
 from ssd_influence.kernels.kernel import array, on_host
 
@@ -191,7 +192,8 @@ def handfuls(pixels: Pixels) -> Iterator[tuple[slice, Pixels]]:
 
 
 def compile_kernels() -> None:
-    """Have the kernels of `see` at hand, there and back, without asking torch for a gradient."""
+    """Have the kernels of learning at hand, there and back, without asking torch for a gradient."""
+    recurrence.compile_kernels()
     palette, kernel = torch.zeros(1, 3), torch.zeros(1, 3, 3, 3)
     weights = palette, kernel, torch.zeros(1), torch.zeros(1, 1), torch.zeros(1)
     views = np.zeros((1, 3, 3), np.uint8)

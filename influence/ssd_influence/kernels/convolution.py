@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ssd_influence.kernels.floats import LANES, Floats, add_where_positive, relu_of_sum
 from ssd_influence.kernels.kernel import inlined, kernel
-from ssd_influence.kernels.vectors import LANES, Floats, add_where_positive, relu_of_sum
 
 BLOCK = LANES
 SLACK = BLOCK - 1
@@ -121,7 +121,7 @@ def convolve(pixels: U8, rows: F32, colours: int, channels: int, out: Floats) ->
         rows: [3, P³, lanes] of `tabulate`.
         colours: P.
         channels: C.
-        out: [at least M, at least (V−2)² · C + SLACK] out, float32 or bfloat16 as `vectors` has it:
+        out: [at least M, at least (V−2)² · C + SLACK] out, float32 or bfloat16 as `floats` has it:
             by window, its channels side by side.
     """
     views, side, _ = pixels.shape

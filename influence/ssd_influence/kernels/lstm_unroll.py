@@ -1,0 +1,157 @@
+"""An LSTM's steps there and back, all but their matrix products: what `recurrence` calls.
+
+    i, f, o = σ(z_i), σ(z_f), σ(z_o)    g = tanh z_g    c = f c′ + i g    h = o tanh c
+
+With tanh z = 2σ(2z) − 1, all gates are one loop. G games at a time, of B. Gates stand in PyTorch's
+order i f g o. `floats` says what arrays may be of.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ssd_influence.kernels.exponential import LOG2_E, ONE, TWO, exp2
+from ssd_influence.kernels.floats import Floats, get, put
+from ssd_influence.kernels.kernel import inlined, kernel
+
+F32 = npt.NDArray[np.float32]
+
+
+@inlined
+def _tanh(x: np.float32) -> np.float32:
+    return TWO / (ONE + exp2(x * (-TWO * LOG2_E))) - ONE
+
+
+@kernel
+def take_inputs(inputs: F32, begin: int, cells: int, hx: Floats) -> None:
+    """Write all inputs where the matrix products take them from.
+
+    Args:
+        inputs: [T, B, inputs].
+        begin: the first of the G games among the B.
+        cells: how many columns of `hx` are h's.
+        hx: [T+1, G, at least cells + inputs] out, but for h; columns beyond the inputs become 0.
+    """
+    steps, all_games, width = inputs.shape
+    games, columns = hx.shape[1], hx.shape[2]
+    for t in range(steps):
+        for b in range(games):
+            source, to = (t * all_games + begin + b) * width, (t * games + b) * columns + cells
+            for k in range(width):
+                put(hx, to + k, get(inputs, source + k))
+            for k in range(width, columns - cells):
+                put(hx, to + k, np.float32(0))
+
+
+@kernel
+def forward(gates: Floats, bias: F32, c: F32, t: int, out: F32, begin: int, hx: Floats) -> None:
+    """Step t.
+
+    Args:
+        gates: [G, 4 · cells] W·x + U·h in; i f g o out.
+        bias: [4 · cells].
+        c: [T+1, G, cells], c_{t−1} at t in, c_t at t+1 out.
+        t: which step.
+        out: [T, B, cells], h_t at t out.
+        begin: the first of the G games among the B.
+        hx: [T+1, G, at least cells], h_t at t+1 out.
+    """
+    (games, width), cells = gates.shape, c.shape[2]
+    all_games, columns = out.shape[1], hx.shape[2]
+    scale, factor = np.full(width, -LOG2_E, np.float32), np.ones(width, np.float32)
+    shift, gate = np.zeros(width, np.float32), np.empty(width, np.float32)
+    for k in range(2 * cells, 3 * cells):
+        scale[k], factor[k], shift[k] = -TWO * LOG2_E, TWO, -ONE
+    for b in range(games):
+        z, before, h = b * width, (t * games + b) * cells, (t * all_games + begin + b) * cells
+        after = before + games * cells
+        for k in range(width):
+            x = exp2((get(gates, z + k) + bias[k]) * scale[k])
+            gate[k] = factor[k] / (ONE + x) + shift[k]
+        for k in range(width):
+            put(gates, z + k, gate[k])
+        for k in range(cells):
+            kept = gate[cells + k] * get(c, before + k)
+            put(c, after + k, kept + gate[k] * gate[2 * cells + k])
+        for k in range(cells):
+            put(out, h + k, gate[3 * cells + k] * _tanh(get(c, after + k)))
+        for k in range(cells):
+            put(hx, ((t + 1) * games + b) * columns + k, get(out, h + k))
+
+
+@kernel
+def backward(
+    gates: Floats,
+    c: F32,
+    t: int,
+    d_out: F32,
+    begin: int,
+    d_hx: Floats,
+    d_c: F32,
+    d_bias: F32,
+) -> None:
+    """The gradient of step t.
+
+    Args:
+        gates: [G, 4 · cells] i f g o of step t in; the gradient of what went into them out.
+        c: [T+1, G, cells] as `forward` left it.
+        t: which step.
+        d_out: [T, B, cells].
+        begin: the first of the G games among the B.
+        d_hx: [G, at least cells] the gradient of h_t from the steps after.
+        d_c: [G, cells] that of c_t from the steps after in; that of c_{t−1} out.
+        d_bias: [4 · cells] in and out.
+    """
+    (games, width), cells = gates.shape, c.shape[2]
+    all_games, columns = d_out.shape[1], d_hx.shape[1]
+    gate, d_z = np.empty(width, np.float32), np.empty(width, np.float32)
+    tanh_c, d_h = np.empty(cells, np.float32), np.empty(cells, np.float32)
+    d_now = np.empty(cells, np.float32)
+    i, d_i = gate[:cells], d_z[:cells]
+    f, d_f = gate[cells : 2 * cells], d_z[cells : 2 * cells]
+    g, d_g = gate[2 * cells : 3 * cells], d_z[2 * cells : 3 * cells]
+    o, d_o = gate[3 * cells :], d_z[3 * cells :]
+    for b in range(games):
+        z, before, h = b * width, (t * games + b) * cells, (t * all_games + begin + b) * cells
+        for k in range(width):
+            gate[k] = get(gates, z + k)
+        for k in range(cells):
+            tanh_c[k] = _tanh(get(c, before + games * cells + k))
+        for k in range(cells):
+            d_h[k] = get(d_out, h + k) + get(d_hx, b * columns + k)
+        for k in range(cells):
+            through = d_h[k] * o[k] * (ONE - tanh_c[k] * tanh_c[k])
+            d_now[k] = get(d_c, b * cells + k) + through
+        for k in range(cells):
+            d_i[k] = d_now[k] * g[k] * i[k] * (ONE - i[k])
+        for k in range(cells):
+            d_f[k] = d_now[k] * get(c, before + k) * f[k] * (ONE - f[k])
+        for k in range(cells):
+            d_g[k] = d_now[k] * i[k] * (ONE - g[k] * g[k])
+        for k in range(cells):
+            d_o[k] = d_h[k] * tanh_c[k] * o[k] * (ONE - o[k])
+        for k in range(cells):
+            put(d_c, b * cells + k, d_now[k] * f[k])
+        for k in range(width):
+            put(gates, z + k, d_z[k])
+        for k in range(width):
+            d_bias[k] += d_z[k]
+
+
+@kernel
+def give_inputs(d_hx: Floats, cells: int, t: int, begin: int, d_inputs: F32) -> None:
+    """The gradient of `take_inputs` at step t.
+
+    Args:
+        d_hx: [G, at least cells + inputs].
+        cells: how many of its columns are h's.
+        t: which step.
+        begin: the first of the G games among the B.
+        d_inputs: [T, B, inputs] out, at t.
+    """
+    (games, columns), (_, all_games, width) = d_hx.shape, d_inputs.shape
+    for b in range(games):
+        source, to = b * columns + cells, (t * all_games + begin + b) * width
+        for k in range(width):
+            put(d_inputs, to + k, get(d_hx, source + k))
