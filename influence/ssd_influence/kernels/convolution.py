@@ -126,17 +126,34 @@ def convolve(pixels: U8, rows: F32, colours: int, channels: int, out: Floats) ->
     """
     views, side, _ = pixels.shape
     windows, width = side - 2, rows.shape[2]
-    middle = rows.shape[1] * width
+    top, middle, low = rows[0], rows[1], rows[2]
     row = np.zeros(side * side, np.int32)
     for m in range(views):
         _find_rows(pixels[m], colours, width, row)
-        begin = m * out.shape[1]
-        for y in range(windows):
-            for i in range(y * side, y * side + windows):
-                top, mid, low = row[i], middle + row[i + side], 2 * middle + row[i + 2 * side]
-                for block in range(0, width, BLOCK):
-                    relu_of_sum(rows, top + block, mid + block, low + block, out, begin + block)
-                begin += channels
+        for block in range(width - BLOCK, -1, -BLOCK):  # what a last one runs over into comes later
+            to = m * out.shape[1] + block
+            for y in range(windows):
+                for i in range(y * side, y * side + windows):
+                    a, b, c = row[i] + block, row[i + side] + block, row[i + 2 * side] + block
+                    relu_of_sum(top, middle, low, a, b, c, out, to)
+                    to += channels
+
+
+@inlined
+def _add_window(
+    d_rows: tuple[F32, F32, F32],
+    row: npt.NDArray[np.int32],
+    i: int,
+    side: int,
+    block: int,
+    d_out: Floats,
+    out: Floats,
+    of: int,
+) -> None:
+    """The gradient of one block of one window, added to its three rows, each of [P³, lanes]."""
+    top, middle, low = d_rows
+    a, b, c = row[i] + block, row[i + side] + block, row[i + 2 * side] + block
+    add_where_positive(top, middle, low, a, b, c, d_out, out, of)
 
 
 @kernel
@@ -156,17 +173,18 @@ def convolve_back(
     """
     views, side, _ = pixels.shape
     windows, width = side - 2, d_rows.shape[3]
-    middle = d_rows.shape[2] * width
+    even = d_rows[0, 0], d_rows[0, 1], d_rows[0, 2]
+    odd = d_rows[1, 0], d_rows[1, 1], d_rows[1, 2]
     row = np.zeros(side * side, np.int32)
     for m in range(views):
         _find_rows(pixels[m], colours, width, row)
-        begin = m * out.shape[1]
-        for y in range(windows):
-            for i in range(y * side, y * side + windows):
-                even = 3 * middle * (i & 1)
-                top, mid = even + row[i], even + middle + row[i + side]
-                low = even + 2 * middle + row[i + 2 * side]
-                for block in range(0, width, BLOCK):
-                    places = top + block, mid + block, low + block
-                    add_where_positive(d_rows, *places, d_out, out, begin + block)
-                begin += channels
+        for block in range(0, width, BLOCK):
+            begin = m * out.shape[1] + block
+            for y in range(windows):
+                i, of = y * side, begin + y * windows * channels
+                for _ in range(windows // 2):
+                    _add_window(even, row, i, side, block, d_out, out, of)
+                    _add_window(odd, row, i + 1, side, block, d_out, out, of + channels)
+                    i, of = i + 2, of + 2 * channels
+                if windows % 2:
+                    _add_window(even, row, i, side, block, d_out, out, of)

@@ -105,50 +105,60 @@ def put(_typing: Any, array: Any, _place: Any, _number: Any) -> Any:
 
 @_inside_kernels
 def relu_of_sum(
-    _typing: Any, rows: Any, _first: Any, _second: Any, _third: Any, out: Any, _place: Any
+    _typing: Any,
+    one: Any,
+    two: Any,
+    three: Any,
+    _at_one: Any,
+    _at_two: Any,
+    _at_three: Any,
+    out: Any,
+    _at: Any,
 ) -> Any:
-    """out[place : place + 8] = ReLU of the sum of eight floats at three places in `rows`.
+    """Eight floats of `out` = ReLU of the sum of eight of each of three arrays; a NaN passes.
 
-    A NaN passes. Arguments: `rows`, the three places in it, `out`, the place in that.
+    Args: the three arrays, a place in each, `out`, the place in that.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         code = _Code(context, builder, signature.args, LANES)
-        one, two, three = (code.load(args, 0, args[which]) for which in (1, 2, 3))
-        total = builder.fadd(builder.fadd(one, two), three)
+        first, second, third = (code.load(args, which, args[3 + which]) for which in range(3))
+        total = builder.fadd(builder.fadd(first, second), third)
         negative = builder.fcmp_ordered("<", total, ZEROS)
-        code.store(args, 4, args[5], builder.select(negative, ZEROS, total))
+        code.store(args, 6, args[7], builder.select(negative, ZEROS, total))
         return context.get_dummy_value()
 
     places = types.intp, types.intp, types.intp
-    return types.void(rows, *places, out, types.intp), generate
+    return types.void(one, two, three, *places, out, types.intp), generate
 
 
 @_inside_kernels
 def add_where_positive(
     _typing: Any,
-    rows: Any,
-    _first: Any,
-    _second: Any,
-    _third: Any,
+    one: Any,
+    two: Any,
+    three: Any,
+    _at_one: Any,
+    _at_two: Any,
+    _at_three: Any,
     d_out: Any,
     out: Any,
-    _place: Any,
+    _at: Any,
 ) -> Any:
-    """The gradient of `relu_of_sum`: add d_out[place : place + 8] at three places in `rows`.
+    """The gradient of `relu_of_sum`: add eight floats of `d_out` to eight of each of three arrays.
 
-    Where `out` was 0, nothing is added. Arguments: `rows`, the three places in it, `d_out`, `out`,
+    Where `out` was 0, nothing is added. Args: the three arrays, a place in each, `d_out`, `out`,
     the place in both.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         code = _Code(context, builder, signature.args, LANES)
-        d, made = code.load(args, 4, args[6]), code.load(args, 5, args[6])
+        d, made = code.load(args, 6, args[8]), code.load(args, 7, args[8])
         d = builder.select(builder.fcmp_ordered("<=", made, ZEROS), ZEROS, d)
-        for which in (1, 2, 3):
-            added = builder.fadd(code.load(args, 0, args[which]), d)
-            code.store(args, 0, args[which], added)
+        for which in range(3):
+            added = builder.fadd(code.load(args, which, args[3 + which]), d)
+            code.store(args, which, args[3 + which], added)
         return context.get_dummy_value()
 
     places = types.intp, types.intp, types.intp
-    return types.void(rows, *places, d_out, out, types.intp), generate
+    return types.void(one, two, three, *places, d_out, out, types.intp), generate
