@@ -31,6 +31,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(ceilings, "LEARNING", 2)
     monkeypatch.setattr(learners, "LANE", 2)
     monkeypatch.setattr(learners, "BATCHES", ((3, 4), (4, 2)))
+    monkeypatch.setattr(learners, "MINIBATCHES", ((3, 4),))
     monkeypatch.setattr(learners, "LISTENERS", (1, 3))
 
 
@@ -48,11 +49,11 @@ def test_every_part_runs_and_gives_a_positive_figure(game):
 
 @pytest.mark.usefixtures("tiny")
 def test_every_row_with_a_ceiling_has_a_share_of_it():
-    parts = choose(plans.PLAYED, ("games/*", "live/*/B2", "learn/*/T3*"), ())
+    parts = choose(plans.PLAYED, ("games/*", "live/*/B2", "learn/*/T3*", "pass/*/float32/*"), ())
     rows = with_shares(with_ceilings(measure(parts, repeats=1, seconds=0)))
     rates = {row.name: row.rate for row in rows}
     held = [row for row in rows if row.ceiling is not None]
-    assert len(held) == 2 * (2 + 2 + 2)
+    assert len(held) == 2 * (2 + 2 + 2 + 2)
     for row in held:
         assert row.share == pytest.approx(row.rate / rates[row.ceiling])
 

@@ -17,7 +17,13 @@ from ssd_lab.presets import load_preset
 from ssd_wire.process import CONFIGURATION_ERROR
 from ssd_wire.runfile import override
 
-SMALL = ("game.agents=2", "game.horizon=100", "run.games=4", "run.segment=10")
+SMALL = (
+    "game.agents=2",
+    "game.horizon=100",
+    "run.games=4",
+    "run.segment=10",
+    "learning.horizon=10",
+)
 SETS = tuple(word for value in SMALL for word in ("--set", value))
 SHORT = ("--seconds", "0.5", "--repeats", "2")
 
