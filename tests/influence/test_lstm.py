@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ssd_influence.layers import Lstm, LstmState
+from ssd_influence.recurrence import CACHED_GAMES
 
 STEPS, INPUTS, CELLS = 7, 5, 16
 STARTS = [3, 4]
@@ -62,3 +63,42 @@ def test_products_in_bfloat16_leave_the_weights_as_they_are():
     unrolled(lstm, *known)
     for weight, old in zip(lstm.parameters(), before, strict=True):
         torch.testing.assert_close(weight.detach(), old, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("products", [torch.float32, torch.bfloat16])
+def test_the_way_back_can_be_gone_twice(products):
+    lstm, (inputs, first, state) = Lstm(INPUTS, CELLS), sequence(3)
+    lstm.products = products
+    outputs = lstm.unroll(inputs, first, STARTS, state).sum()
+    once, twice = (
+        torch.autograd.grad(outputs, list(lstm.parameters()), retain_graph=True) for _ in range(2)
+    )
+    for one, other in zip(once, twice, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_without_gradients_a_sequence_gives_the_same():
+    lstm, known = Lstm(INPUTS, CELLS), sequence(5)
+    wanted, *_ = unrolled(lstm, *known)
+    inputs, first, state = known
+    with torch.no_grad():
+        found = lstm.unroll(inputs, first, STARTS, state)
+    torch.testing.assert_close(found, wanted.detach(), rtol=0, atol=0)
+
+
+def test_more_games_than_the_cache_holds_are_taken_in_parts_that_do_not_show():
+    lstm, (inputs, first, state) = Lstm(INPUTS, CELLS), sequence(2 * CACHED_GAMES + 1)
+    for one, other in zip(
+        unrolled(lstm, inputs, first, state), stepped(lstm, inputs, first, state), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_a_number_that_is_none_is_not_hidden():
+    lstm, (inputs, first, state) = Lstm(INPUTS, CELLS), sequence(3)
+    with torch.no_grad():
+        inputs[2, 1, 0] = float("nan")
+        outputs = lstm.unroll(inputs, first, [], state)
+    assert not outputs[:2].isnan().any()
+    assert outputs[2:, 1].isnan().all()
+    assert not outputs[:, [0, 2]].isnan().any()
