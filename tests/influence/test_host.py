@@ -9,18 +9,6 @@ import torch
 
 from ssd_influence.host import fast_in_bfloat16
 
-FAULTS = """
-import resource, torch
-torch.set_num_threads(1)
-from ssd_influence.host import keep_freed_memory
-def faults():
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    pieces = [torch.ones(40 << 20, dtype=torch.uint8) for _ in range(2)]
-    del pieces
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-kept = keep_freed_memory()
-print(int(kept), *(faults() for _ in range(6)))
-"""
 ERRORS = """
 import torch
 from ssd_influence.layers import Lstm, LstmState
@@ -56,10 +44,3 @@ def test_bfloat16_is_fast_where_the_processor_multiplies_it(monkeypatch, tiles, 
 def test_a_processor_that_does_not_multiply_bfloat16_is_right_all_the_same(instructions):
     (error,) = printed(ERRORS, ONEDNN_MAX_CPU_ISA=instructions, ATEN_CPU_CAPABILITY="avx2")
     assert 0 < error < 2e-2
-
-
-def test_memory_that_was_freed_is_not_asked_for_again():
-    kept, *faults = printed(FAULTS)
-    if not kept:
-        pytest.skip("not glibc")
-    assert min(faults) < 100 < faults[0]
