@@ -31,6 +31,9 @@ class LearningSettings(BaseModel):
         lr_end: Learning rate once annealed, and from then on.
         lr_anneal: Own-steps over which it goes linearly from `lr_init` to `lr_end`.
         moa_lr: Learning rate of the model of others.
+        weight_decay: PPO with Adam: by which share of itself, times the learning rate, each weight
+            shrinks in an update (AdamW). Without it the noise of an agent that earns little moves
+            its weights until the LSTM's gates are saturated, and it is blind.
         entropy: Weight of the policy's entropy at the start.
         entropy_end: Its weight once annealed, and from then on; as at the start if not given.
         entropy_anneal: Own-steps over which it goes linearly from `entropy` to `entropy_end`.
@@ -76,6 +79,7 @@ class LearningSettings(BaseModel):
     lr_end: NotNegative = 0.000012
     lr_anneal: Positive = 3e8
     moa_lr: Positive = 0.001
+    weight_decay: NotNegative = 0.1
     entropy: NotNegative = 0.00176
     entropy_end: float | None = Field(default=None, ge=0)
     entropy_anneal: Positive = 3e8

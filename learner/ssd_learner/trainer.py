@@ -173,5 +173,6 @@ def _optimizer(
 ) -> torch.optim.Optimizer:
     groups = [{"params": parameters, "part": name} for name, parameters in parts.items()]
     if learning.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=learning.lr_init, fused=True)
+        decay = learning.weight_decay if learning.algorithm == "ppo" else 0.0
+        return torch.optim.AdamW(groups, lr=learning.lr_init, weight_decay=decay, fused=True)
     return torch.optim.RMSprop(groups, lr=learning.lr_init, foreach=True)
