@@ -12,6 +12,7 @@ from ssd_learner.checkpoint import newest_checkpoint, read_checkpoint
 from ssd_learner.intake import Intake
 from ssd_learner.learner import Learner
 from ssd_learner.metrics import LearnerMetrics
+from ssd_learner.update import train
 from ssd_wire.codec import encode
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
 from ssd_wire.weights import decode_weights
@@ -22,10 +23,16 @@ ACTOR = b"actor 7"
 
 
 class ListMail:
-    """Delivers a list of letters at each wait, and asks to stop when there is none left."""
+    """Delivers a list of letters at each wait, and asks to stop when there is none left.
+
+    What comes while the learner trains has a list of its own.
+    """
 
     def __init__(self):
         self.rounds = []
+        self.meanwhile = []  # letters at each wait of a learner that trains
+        self.trains = False
+        self.stops = False
         self.waits = []
         self.sent = []  # (peer, message)
         self.published = []
@@ -33,13 +40,16 @@ class ListMail:
         self._here = []
 
     def wait(self, seconds):
+        if self.trains:
+            self._here += next(self.meanwhile, [])
+            return not self.stops
         self.waits.append(seconds)
         if self.between is not None:
             self.between()
-        if not self.rounds:
-            return False
-        self._here = self.rounds.pop(0)
-        return True
+        self.stops = not self.rounds
+        if not self.stops:
+            self._here = self.rounds.pop(0)
+        return not self.stops
 
     def receive(self):
         while self._here:
@@ -56,14 +66,16 @@ class ListMail:
 
     def acks(self, peer=ACTOR):
         """Received, trained and durable of each Ack that went to a peer."""
-        acks = [message for to, message in self.sent if to == peer and isinstance(message, Ack)]
-        return [(ack.received, ack.trained, ack.durable) for ack in acks]
+        return [(ack.received, ack.trained, ack.durable) for ack in self.whole_acks(peer)]
+
+    def whole_acks(self, peer=ACTOR):
+        return [message for to, message in self.sent if to == peer and isinstance(message, Ack)]
 
 
 class Office:
     """A learner with a folder and a clock of its own."""
 
-    def __init__(self, folder, trainer, budget=math.inf):
+    def __init__(self, folder, trainer, budget=math.inf, fill=1):
         self.folder = folder
         self.now = 0.0
         self.mail = ListMail()
@@ -72,11 +84,20 @@ class Office:
         self.intake = Intake(1, 99, FINGERPRINT, 100, marks)
         self.archive = Archive(folder, folder / "ledger.json", 10.0, 2, lambda: self.now)
         sizes = {"T": 8, "B": 5, "N": 4, "W": 6, "A": 7, "P": 11, "S": trainer.network.state_size}
-        self.learner = Learner(self.mail, trainer, self.intake, self.archive, sizes, 2, budget)
+        self.learner = Learner(
+            self.mail, trainer, self.intake, self.archive, sizes, 2, fill, budget, self.train
+        )
 
-    def live(self, *rounds):
+    def train(self, trainer, segments, tend):
+        self.mail.trains = True
+        report = train(trainer, segments, tend)
+        self.mail.trains = False
+        return report
+
+    def live(self, *rounds, meanwhile=()):
         """Let it live through rounds of letters, and stop."""
         self.mail.rounds = [list(letters) for letters in rounds]
+        self.mail.meanwhile = iter(meanwhile)
         self.learner.live()
         return self.mail
 

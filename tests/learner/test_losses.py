@@ -296,7 +296,7 @@ def test_every_weight_learns(trainer, make_batch):
 
 
 def test_the_moa_learns_to_foresee_what_can_be_foreseen(make_trainer, make_batch):
-    trainer = make_trainer(opinion=1.0, lr_init=0.01)
+    trainer = make_trainer(opinion=1.0, lr_init=0.01, moa_lr=0.01)
     batch = make_batch(trainer)
     for t in range(2, len(batch.actions)):  # everyone answers agent 1, each in its own way
         for j in trainer.shape.others:
