@@ -5,13 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from tests.learner.office import FINGERPRINT
 
 from ssd_influence.network import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.batch import Batch, collate
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
-from ssd_wire.messages import Segment
+from ssd_wire.messages import Hello, Message, Segment
 
 AGENTS, ACTIONS, STEPS, GAMES, VIEW, COLOURS = 4, 7, 8, 5, 6, 11
 SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=12, moa_lstm=14)
@@ -97,6 +98,19 @@ def make_segment() -> Callable[..., Segment]:
             symbol_log_prob=how_likely if symbols else None,
             shaped=None if experiment.reward == "own" else shaped,
         )
+
+    return make
+
+
+@pytest.fixture
+def make_letter(make_segment: Callable[..., Segment]) -> Callable[..., tuple[bytes, Message]]:
+    """What an actor sends: its Hello (0), or its segment of a number."""
+
+    def make(trainer: Trainer, number: int, epoch: int = 7, arena: int = 0) -> tuple[bytes, Message]:
+        actor = f"actor {epoch}".encode()
+        if number == 0:
+            return actor, Hello(trainer.shape.agent, arena, epoch, FINGERPRINT)
+        return actor, make_segment(trainer, seed=100 * epoch + number, epoch=epoch, seq=number)
 
     return make
 
