@@ -114,56 +114,21 @@ def test_what_is_in_training_is_in_no_checkpoint_and_is_asked_for_again(intake):
     assert following.counts.received == following.counts.trained == 0
 
 
-class TestABatch:
-    """Is there when one actor has sent its share of three, or will send no more of it."""
+def test_a_batch_is_not_of_what_is_in_training_or_trained(intake):
+    for seq in (1, 2, 3, 4):
+        send(intake, seq)
+    intake.take(2)
+    assert not intake.has_batch(3, own_steps=100)
+    intake.trained()
+    assert not intake.has_batch(3, own_steps=100)
+    send(intake, 5)
+    assert intake.has_batch(3, own_steps=100)
 
-    @pytest.fixture
-    def intake(self, intake):
-        hello(intake, epoch=8, arena=1)
-        return intake
 
-    @staticmethod
-    def has_batch(intake, own_steps=100):
-        return intake.has_batch(3, own_steps)
-
-    def test_is_not_of_what_two_have_sent_together(self, intake):
-        for seq in (1, 2):
-            send(intake, seq, epoch=7)
-            send(intake, seq, epoch=8)
-        assert not self.has_batch(intake)
-        send(intake, 3, epoch=8)
-        assert self.has_batch(intake)
-
-    def test_is_not_of_what_is_in_training_or_trained(self, intake):
-        for seq in (1, 2, 3, 4):
-            send(intake, seq)
-        intake.take(2)
-        assert not self.has_batch(intake)
-        intake.trained()
-        assert not self.has_batch(intake)
-        send(intake, 5)
-        assert self.has_batch(intake)
-
-    def test_is_what_is_left_of_one_who_leaves(self, intake):
-        send(intake, 1)
-        intake.bye(peer(7), Bye(7))
-        assert self.has_batch(intake)
-
-    def test_is_not_of_another_when_one_leaves_who_has_sent_all(self, intake):
-        send(intake, 1, epoch=8)
-        intake.bye(peer(7), Bye(7))
-        assert not self.has_batch(intake)
-
-    def test_is_never_of_nothing(self, intake):
-        intake.bye(peer(7), Bye(7))
-        assert not self.has_batch(intake)
-        assert not self.has_batch(intake, own_steps=0)
-
-    def test_is_what_meets_the_budget(self, intake):
-        send(intake, 1, epoch=7)  # a step of one game each
-        send(intake, 1, epoch=8)
-        assert not self.has_batch(intake, own_steps=3)
-        assert self.has_batch(intake, own_steps=2)
+def test_a_batch_is_never_of_nothing(intake):
+    intake.bye(peer(7), Bye(7))
+    assert not intake.has_batch(3, own_steps=100)
+    assert not intake.has_batch(3, own_steps=0)
 
 
 def test_a_segment_that_was_received_before_is_acknowledged_counted_and_not_trained_again(intake):
