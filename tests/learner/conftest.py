@@ -43,6 +43,7 @@ def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer
         sizes: NetworkSettings = SIZES,
         experiment: dict[str, object] | None = None,
         opinion: float = 400.0,
+        device: torch.device = CPU,
         **learning: object,
     ) -> Trainer:
         trainer = Trainer(
@@ -50,7 +51,7 @@ def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer
             sizes,
             ExperimentSettings.model_validate({"influence": "moa"} | (experiment or {})),
             LearningSettings.model_validate({"algorithm": "vtrace"} | learning),
-            CPU,
+            device,
             seed,
         )
         with torch.no_grad():
