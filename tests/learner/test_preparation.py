@@ -188,13 +188,13 @@ class TestNormalisedAdvantages:
     def test_have_mean_0_and_deviation_1_over_all_lanes(self, make_trainer, batches):
         found = self.advantages(make_trainer(**self.NORMAL), batches)
         assert found.mean().item() == pytest.approx(0, abs=1e-5)
-        assert found.std().item() == pytest.approx(1, rel=1e-4)
+        assert found.std(correction=0).item() == pytest.approx(1, rel=1e-4)
         assert found[:, : 2 * GAMES].mean().abs() > 1e-3  # not lane by lane
 
     def test_keep_their_order_and_ratios(self, make_trainer, batches):
         found = self.advantages(make_trainer(**self.NORMAL), batches)
         plain = self.advantages(make_trainer(**PLAIN), batches)
-        wanted = (plain - plain.mean()) / plain.std()
+        wanted = (plain - plain.mean()) / plain.std(correction=0)
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
 
     def test_are_the_same_of_rewards_in_any_unit(self, make_trainer, batches):
