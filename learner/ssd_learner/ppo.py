@@ -46,7 +46,7 @@ def learn(
         updates = []
         for part in chunks.shuffled(_minibatches(chunks, learning)):
             loss, numbers = losses(trainer, part, weights, with_moa)
-            updates.append(numbers | trainer.update(loss, weights))
+            updates.append(numbers | trainer.update(loss, weights, with_moa))
             goes_on = tend() and goes_on
         passes.append(means(updates))
         goes_on = goes_on and not _is_too_far(passes[-1], learning)
