@@ -149,7 +149,9 @@ def stretch(whole: Segment, begin: int, steps: int) -> Segment:
 def make_letter(make_segment: Callable[..., Segment]) -> Callable[..., tuple[bytes, Message]]:
     """What an actor sends: its Hello (0), or its segment of a number."""
 
-    def make(trainer: Trainer, number: int, epoch: int = 7, arena: int = 0) -> tuple[bytes, Message]:
+    def make(
+        trainer: Trainer, number: int, epoch: int = 7, arena: int = 0
+    ) -> tuple[bytes, Message]:
         actor = f"actor {epoch}".encode()
         if number == 0:
             return actor, Hello(trainer.shape.agent, arena, epoch, FINGERPRINT)

@@ -48,9 +48,7 @@ def test_minibatches_are_as_equal_as_may_be(chunks, minibatches, sizes):
 
 
 def test_no_two_passes_have_the_same_minibatches(chunks):
-    passes = [
-        [part.acting.log_prob[0].tolist() for part in chunks.shuffled(3)] for _ in range(4)
-    ]
+    passes = [[part.acting.log_prob[0].tolist() for part in chunks.shuffled(3)] for _ in range(4)]
     sets = {frozenset(frozenset(part) for part in one) for one in passes}
     assert len(sets) == 4
 

@@ -1,4 +1,4 @@
-"""How the model of others learns beside a policy: by a pull, a rate, a clip and passes of its own."""
+"""How the model of others learns beside a policy, with a pull and passes of its own."""
 
 from dataclasses import replace
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -116,7 +117,7 @@ def kl_after(learnt):
 
 def test_the_batch_is_left_after_the_pass_whose_kl_is_above_the_limit(learnt, kl_after):
     assert kl_after == sorted(kl_after)
-    limits = [kl_after[0] / 2, *((a + b) / 2 for a, b in zip(kl_after, kl_after[1:], strict=False))]
+    limits = [(below + above) / 2 for below, above in pairwise((0, *kl_after))]
     for passes, limit in enumerate(limits, start=1):
         trainer, report = learnt(passes=4, kl_limit=limit)
         assert report.passes == passes

@@ -1,4 +1,4 @@
-"""All that a minibatch is trained on by PPO: each head by what it chose and was paid, and the MOA."""
+"""A minibatch of PPO: each head learns from what it chose and was paid, the MOA from the others."""
 
 from dataclasses import replace
 
