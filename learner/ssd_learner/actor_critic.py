@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ssd_learner.report import Numbers
+from ssd_learner.report import Numbers, explained_variance
 from ssd_learner.rewards import at_the_horizon
 from ssd_learner.settings import LearningSettings
 from ssd_learner.vtrace import vtrace
@@ -98,6 +98,5 @@ def head_losses(
         value=0.5 * (targets.value - head.values[:-1]).square().mean(),
         entropy=-(head.log_policy.exp() * head.log_policy).sum(-1).mean(),
         kl=(log_ratio_t.exp() - 1 - log_ratio_t).mean(),
-        explained_variance=1
-        - (targets.value - value_t[:-1]).var() / targets.value.var().clamp(min=1e-12),
+        explained_variance=explained_variance(targets.value - value_t[:-1], targets.value),
     )

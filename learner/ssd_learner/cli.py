@@ -122,15 +122,14 @@ def main(
     archive = Archive(checkpoints, ledger, learning.checkpoint_seconds, learning.checkpoints_kept)
     sizes = axes(run, spec, experiment, trainer.network.state_size)
     mail = ZmqMail(stop, bind, weights)
-    per_batch = learning.segments_per_batch(run.segment)
     learner = Learner(
         mail,
         trainer,
         intake,
         archive,
         sizes,
-        window=run.window * per_batch,
-        fill=run.lanes * per_batch,
+        window=run.window * learning.segments_per_batch(run.segment),
+        fill=learning.fill(run.segment, run.lanes),
         budget=own_steps or math.inf,
     )
     addresses = {

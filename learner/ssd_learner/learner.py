@@ -198,9 +198,13 @@ class Learner:
         self.acknowledge()
 
     def tend(self) -> bool:
-        """Answer letters while training, which may take long; whether to go on with it."""
+        """Answer letters while training, which may take long; whether to go on with it.
+
+        Once asked to stop none is read: actors that go on would keep us for ever.
+        """
         goes_on = self.mail.wait(0.0)
-        self.read_mail()
+        if goes_on:
+            self.read_mail()
         return goes_on
 
     def finish_if_complete(self) -> None:

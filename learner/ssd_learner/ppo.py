@@ -46,8 +46,8 @@ def learn(
         updates = []
         for part in chunks.shuffled(_minibatches(chunks, learning)):
             loss, numbers = losses(trainer, part, weights, with_moa)
-            updates.append(numbers | trainer.update(loss, weights))
-            goes_on = tend()
+            updates.append(numbers | trainer.update(loss, weights, with_moa))
+            goes_on = tend() and goes_on
         passes.append(means(updates))
         goes_on = goes_on and not _is_too_far(passes[-1], learning)
     trainer.own_steps += sum(batch.steps for batch in batches)

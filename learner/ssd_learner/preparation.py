@@ -22,7 +22,7 @@ from ssd_influence.network import AgentNetwork, Unroll
 from ssd_learner.batch import Batch
 from ssd_learner.chunks import Choices, Chunks, Foreseen, cut, together
 from ssd_learner.gae import Estimates, gae
-from ssd_learner.report import Numbers, Weights
+from ssd_learner.report import Numbers, Weights, explained_variance
 from ssd_learner.rewards import at_the_horizon, rewards
 from ssd_learner.trainer import Trainer
 
@@ -147,7 +147,7 @@ class _Head:
             targets = [self._scale.targets(of) for of in targets]
         if self._learning.normalise_advantages:
             everywhere = torch.cat([of.flatten() for of in advantages])
-            mean, deviation = everywhere.mean(), everywhere.std().clamp(min=1e-6)
+            mean, deviation = everywhere.mean(), everywhere.std(correction=0).clamp(min=1e-6)
             advantages = [(of - mean) / deviation for of in advantages]
         return [Estimates(*of) for of in zip(advantages, targets, strict=True)]
 
@@ -157,7 +157,7 @@ def _before(batches: Sequence[Batch], acting: Sequence[Estimates]) -> Numbers:
     errors = torch.cat([of.advantage.flatten() for of in acting])
     returns = torch.cat([of.value.flatten() for of in acting])
     return {
-        "explained_variance": 1 - errors.var() / returns.var().clamp(min=1e-12),
+        "explained_variance": explained_variance(errors, returns),
         "influence": torch.cat([batch.influence.flatten() for batch in batches]).mean(),
         "reward": torch.cat([batch.reward.flatten() for batch in batches]).mean(),
     }

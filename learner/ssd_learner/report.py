@@ -92,6 +92,11 @@ def means(updates: Sequence[Numbers]) -> Numbers:
     }
 
 
+def explained_variance(errors: Tensor, returns: Tensor) -> Tensor:
+    """[] how much of the variance of returns a critic with these errors foresaw; at most 1."""
+    return 1 - errors.var(correction=0) / returns.var(correction=0).clamp(min=1e-12)
+
+
 def make_report(numbers: Numbers, weights: Weights, passes: int = 1) -> Report:
     """The report of these numbers, read from the device with one wait for all.
 

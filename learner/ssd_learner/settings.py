@@ -114,6 +114,15 @@ class LearningSettings(BaseModel):
         """
         return 1 if self.algorithm == "vtrace" else max(1, self.horizon // segment)
 
+    def fill(self, segment: int, lanes: int) -> int:
+        """How many segments of one actor a batch is begun with; V-trace waits for none.
+
+        Args:
+            segment: Steps per segment.
+            lanes: Per arena.
+        """
+        return 1 if self.algorithm == "vtrace" else lanes * self.segments_per_batch(segment)
+
     def objection(self, segment: int, lanes: int, window: int, retained: int) -> str | None:
         """Why this is not for a run of such segments; None where it is.
 

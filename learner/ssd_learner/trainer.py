@@ -69,15 +69,24 @@ class Trainer:
             entropy=self.learning.entropy_at(self.own_steps),
         )
 
-    def update(self, loss: Tensor, weights: Weights) -> Numbers:
+    def update(self, loss: Tensor, weights: Weights, moa: bool = True) -> Numbers:
         """One step down the gradient of a loss; the norm of each part's gradient, before its clip.
 
         The loss holds the MOA's loss times `moa_weight`, which is its pull on the convolution that
         it shares with the policy. Its own weights learn by an optimizer of their own, as from the
         loss itself.
+
+        Args:
+            loss: To go down.
+            weights: Of what the agent's clock changes.
+            moa: Whether the loss holds the MOA's. If not the MOA stays as it is, whatever momentum
+                its optimizer has.
         """
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if not moa:  # `see` has its first layer in one with the policy's: a gradient of 0 is there
+            for parameter in self.parts.get("moa", []):
+                parameter.grad = None
         norms, learning = {}, self.learning
         clips = {
             "policy": learning.gradient_clip,

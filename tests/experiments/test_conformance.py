@@ -1,7 +1,5 @@
 """What holds for every experiment: each preset lives and learns in one process, in small."""
 
-from dataclasses import astuple
-
 import numpy as np
 import pytest
 import torch
@@ -9,8 +7,8 @@ import torch
 from ssd_lab.plan import validate
 from ssd_lab.presets import load_preset, preset_names
 from ssd_learner.batch import collate
-from ssd_learner.losses import vtrace_update
 from ssd_learner.trainer import Trainer
+from ssd_learner.update import train
 from ssd_wire.runfile import override
 
 TICKS = 22  # four segments of 5 steps and two ticks: two episodes of 10 steps in every game
@@ -19,6 +17,7 @@ SMALL = (
     "run.segment=5",
     "run.lanes=1",
     "game.horizon=10",
+    "learning.horizon=20",
     "network.lstm=24",
     "network.moa_lstm=28",
 )
@@ -73,8 +72,8 @@ def test_every_weight_learns_and_every_loss_is_finite(plan, played):
     for player in played.players:
         trainer = trainer_of(plan, player)
         before = {name: w.detach().clone() for name, w in trainer.network.named_parameters()}
-        report = vtrace_update(trainer, collate(player.segments, CPU))
-        assert all(map(np.isfinite, astuple(report)))
+        report = train(trainer, player.segments, lambda: True)
+        assert np.isfinite(report.numbers).all()
         for name, weight in trainer.network.named_parameters():
             assert not torch.equal(weight, before[name]), name
 
@@ -82,12 +81,13 @@ def test_every_weight_learns_and_every_loss_is_finite(plan, played):
 def test_a_learner_goes_on_from_its_state_as_if_nothing_had_happened(plan, played):
     player = played.players[-1]
     one, other = (trainer_of(plan, player) for _ in range(2))
-    one.learn(collate(player.segments[:2], CPU))
+    train(one, player.segments[:2], lambda: True)
     kept = {name: tensor.clone() for name, tensor in one.state().items()}
-    other.restore(kept, one.own_steps, one.version)
-    for trainer in (one, other):
-        vtrace_update(trainer, collate(player.segments[2:], CPU))
-    assert one.own_steps == other.own_steps
+    clocks = one.own_steps, one.version
+    train(one, player.segments[2:], lambda: True)
+    other.restore(kept, *clocks)
+    train(other, player.segments[2:], lambda: True)
+    assert (one.own_steps, one.version) == (other.own_steps, other.version)
     for (name, mine), theirs in zip(
         one.network.named_parameters(), other.network.parameters(), strict=True
     ):

@@ -1,6 +1,5 @@
 """The documented examples of what a user may bring along live and learn as all others do."""
 
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +9,20 @@ import torch
 from ssd_lab.plan import validate
 from ssd_lab.presets import load_preset
 from ssd_learner.batch import collate
-from ssd_learner.losses import vtrace_update
 from ssd_learner.trainer import Trainer
+from ssd_learner.update import train
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import blaming, override
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 RUN_FILES = sorted(EXAMPLES.glob("*/run.toml"))
-SMALL = ("run.games=3", "run.segment=5", "game.horizon=10", "network.lstm=24")
+SMALL = (
+    "run.games=3",
+    "run.segment=5",
+    "game.horizon=10",
+    "learning.horizon=20",
+    "network.lstm=24",
+)
 CPU = torch.device("cpu")
 
 
@@ -52,8 +57,8 @@ def test_an_example_learns(plan, played):
         trainer = Trainer(
             player.mind.shape, plan.network, plan.experiment, plan.learning, CPU, seed=1
         )
-        report = vtrace_update(trainer, collate(player.segments, CPU))
-        assert all(map(np.isfinite, astuple(report)))
+        report = train(trainer, player.segments, lambda: True)
+        assert np.isfinite(report.numbers).all()
         assert report.influence > 0
 
 

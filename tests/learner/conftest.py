@@ -1,21 +1,24 @@
 """A small agent whose axes all differ, so that no two pass for one another, and its segments."""
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
+from tests.learner.office import FINGERPRINT
 
 from ssd_influence.network import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.batch import Batch, collate
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
-from ssd_wire.messages import Segment
+from ssd_wire.messages import Hello, Message, Segment
 
 AGENTS, ACTIONS, STEPS, GAMES, VIEW, COLOURS = 4, 7, 8, 5, 6, 11
 SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=12, moa_lstm=14)
 CPU = torch.device("cpu")
+Stream = tuple[Segment, list[Segment]]
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,7 @@ def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer
         sizes: NetworkSettings = SIZES,
         experiment: dict[str, object] | None = None,
         opinion: float = 400.0,
+        device: torch.device = CPU,
         **learning: object,
     ) -> Trainer:
         trainer = Trainer(
@@ -49,7 +53,7 @@ def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer
             sizes,
             ExperimentSettings.model_validate({"influence": "moa"} | (experiment or {})),
             LearningSettings.model_validate({"algorithm": "vtrace"} | learning),
-            CPU,
+            device,
             seed,
         )
         with torch.no_grad():
@@ -97,6 +101,61 @@ def make_segment() -> Callable[..., Segment]:
             symbol_log_prob=how_likely if symbols else None,
             shaped=None if experiment.reward == "own" else shaped,
         )
+
+    return make
+
+
+@pytest.fixture
+def make_stream(make_segment: Callable[..., Segment]) -> Callable[..., Stream]:
+    """One long segment of a lane, and the segments that an actor would have sent of it.
+
+    Episodes start at its first step, inside a segment, with a segment's first step, with its
+    second, and with the view after the last; in one game none starts. What the actor remembers at
+    a segment's start is drawn, and of another's weights: it has nothing to do with the stretch
+    before.
+    """
+
+    def make(
+        trainer: Trainer, count: int = 3, steps: int = 4, seed: int = 0, lane: int = 0
+    ) -> Stream:
+        whole = make_segment(trainer, seed, count * steps)
+        first = np.zeros_like(whole.first)
+        for step, game in ((0, 0), (2, 0), (steps, 1), (steps + 1, 2), (2, 3), (count * steps, 3)):
+            first[min(step, count * steps), game] = True
+        whole = replace(whole, first=first, lane=lane)
+        parts = [stretch(whole, begin, steps) for begin in range(0, count * steps, steps)]
+        states = np.random.default_rng(seed + 99).normal(0, 1, (count, *whole.state.shape))
+        others = states.astype(np.float32)[1:]
+        return whole, [
+            parts[0],
+            *(replace(part, state=of) for part, of in zip(parts[1:], others, strict=True)),
+        ]
+
+    return make
+
+
+def stretch(whole: Segment, begin: int, steps: int) -> Segment:
+    """So many steps of a segment, as a segment of their own."""
+    beyond = {"pixels": 1, "first": 1, "visible": 1, "actions": 2, "symbols": 1}
+    cut = {
+        field.name: of[begin : begin + steps + beyond.get(field.name, 0)]
+        for field in fields(Segment)
+        if isinstance(of := getattr(whole, field.name), np.ndarray) and field.name != "state"
+    }
+    return replace(whole, **cut, seq=1 + begin // steps)
+
+
+@pytest.fixture
+def make_letter(make_segment: Callable[..., Segment]) -> Callable[..., tuple[bytes, Message]]:
+    """What an actor sends: its Hello (0), or its segment of a number."""
+
+    def make(
+        trainer: Trainer, number: int, epoch: int = 7, arena: int = 0
+    ) -> tuple[bytes, Message]:
+        actor = f"actor {epoch}".encode()
+        if number == 0:
+            return actor, Hello(trainer.shape.agent, arena, epoch, FINGERPRINT)
+        return actor, make_segment(trainer, seed=100 * epoch + number, epoch=epoch, seq=number)
 
     return make
 

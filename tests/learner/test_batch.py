@@ -1,6 +1,6 @@
 """A batch is taken apart by games, and each part is what its games alone would have been."""
 
-from dataclasses import astuple, fields
+from dataclasses import fields
 
 import pytest
 import torch
@@ -10,6 +10,11 @@ from ssd_learner.losses import vtrace_update
 
 CPU = torch.device("cpu")
 GAMES = 5  # of one segment
+
+
+def told(report):
+    """All that a report has to tell."""
+    return {name: value for name, value in vars(report).items() if value is not None}
 
 
 def sizes(batch, games):
@@ -57,5 +62,5 @@ def test_nothing_is_lost_doubled_or_moved(segments):
 def test_a_part_trains_as_its_segment_alone(segments, make_trainer, experiment):
     apart, alone = (make_trainer(experiment=experiment) for _ in range(2))
     for part, segment in zip(collate(segments, CPU).split(GAMES), segments, strict=True):
-        wanted = astuple(vtrace_update(alone, collate([segment], CPU)))
-        assert astuple(vtrace_update(apart, part)) == pytest.approx(wanted, rel=1e-4)
+        wanted = told(vtrace_update(alone, collate([segment], CPU)))
+        assert told(vtrace_update(apart, part)) == pytest.approx(wanted, rel=1e-4)

@@ -57,7 +57,10 @@ def checkpoint(intake):
 
 
 def trained(intake, most=100):
-    return [(one.epoch, one.seq) for one in intake.take(most)]
+    """Train on what waits; what that was."""
+    taken = intake.take(most)
+    intake.trained()
+    return [(one.epoch, one.seq) for one in taken]
 
 
 @pytest.fixture
@@ -87,6 +90,45 @@ def test_segments_are_trained_in_the_order_they_came_in(intake):
     assert trained(intake, most=9) == [(8, 2), (7, 2), (7, 3)]
     assert trained(intake) == []
     assert_adds_up(intake)
+
+
+def test_what_was_taken_is_trained_when_its_training_is_over(intake):
+    for seq in (1, 2, 3):
+        send(intake, seq)
+    intake.take(2)
+    assert progress(intake.epochs[0]) == (3, 0, 0)
+    assert intake.counts.trained == 0
+    assert not intake.has_news
+    intake.trained()
+    assert progress(intake.epochs[0]) == (3, 2, 0)
+    assert_adds_up(intake)
+    intake.trained()  # nothing is in training any more
+    assert progress(intake.epochs[0]) == (3, 2, 0)
+
+
+def test_what_is_in_training_is_in_no_checkpoint_and_is_asked_for_again(intake):
+    send(intake, 1)
+    intake.take(1)
+    following = checkpoint(intake)
+    assert progress(hello(following)) == (0, 0, 0)
+    assert following.counts.received == following.counts.trained == 0
+
+
+def test_a_batch_is_not_of_what_is_in_training_or_trained(intake):
+    for seq in (1, 2, 3, 4):
+        send(intake, seq)
+    intake.take(2)
+    assert not intake.has_batch(3, own_steps=100)
+    intake.trained()
+    assert not intake.has_batch(3, own_steps=100)
+    send(intake, 5)
+    assert intake.has_batch(3, own_steps=100)
+
+
+def test_a_batch_is_never_of_nothing(intake):
+    intake.bye(peer(7), Bye(7))
+    assert not intake.has_batch(3, own_steps=100)
+    assert not intake.has_batch(3, own_steps=0)
 
 
 def test_a_segment_that_was_received_before_is_acknowledged_counted_and_not_trained_again(intake):

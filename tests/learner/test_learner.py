@@ -1,84 +1,18 @@
 """The learner's loop, over letters in lists."""
 
 import json
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.learner.office import ACTOR, FINGERPRINT, Office
 
-from ssd_learner.archive import Archive, restore
 from ssd_learner.checkpoint import newest_checkpoint, read_checkpoint
-from ssd_learner.intake import Intake
-from ssd_learner.learner import Learner
 from ssd_learner.metrics import LearnerMetrics
-from ssd_wire.codec import encode
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
 from ssd_wire.weights import decode_weights
 
-FINGERPRINT = "this run"
 STEPS_OF_A_SEGMENT = 8 * 5
-ACTOR = b"actor 7"
-
-
-class ListMail:
-    """Delivers a list of letters at each wait, and asks to stop when there is none left."""
-
-    def __init__(self):
-        self.rounds = []
-        self.waits = []
-        self.sent = []  # (peer, message)
-        self.published = []
-        self.between = None  # what else to do while the learner waits
-        self._here = []
-
-    def wait(self, seconds):
-        self.waits.append(seconds)
-        if self.between is not None:
-            self.between()
-        if not self.rounds:
-            return False
-        self._here = self.rounds.pop(0)
-        return True
-
-    def receive(self):
-        while self._here:
-            peer, message = self._here.pop(0)
-            frames = message if isinstance(message, list) else encode(message)
-            yield peer, [bytes(frame) for frame in frames]
-
-    def send(self, peer, message):
-        self.sent.append((peer, message))
-        return True
-
-    def publish(self, frame):
-        self.published.append(frame)
-
-    def acks(self, peer=ACTOR):
-        """Received, trained and durable of each Ack that went to a peer."""
-        acks = [message for to, message in self.sent if to == peer and isinstance(message, Ack)]
-        return [(ack.received, ack.trained, ack.durable) for ack in acks]
-
-
-class Office:
-    """A learner with a folder and a clock of its own."""
-
-    def __init__(self, folder, trainer, budget=math.inf):
-        self.folder = folder
-        self.now = 0.0
-        self.mail = ListMail()
-        clocks = restore(folder, trainer, FINGERPRINT)
-        marks = clocks.watermarks if clocks else ()
-        self.intake = Intake(1, 99, FINGERPRINT, 100, marks)
-        self.archive = Archive(folder, folder / "ledger.json", 10.0, 2, lambda: self.now)
-        sizes = {"T": 8, "B": 5, "N": 4, "W": 6, "A": 7, "P": 11, "S": trainer.network.state_size}
-        self.learner = Learner(self.mail, trainer, self.intake, self.archive, sizes, 2, budget)
-
-    def live(self, *rounds):
-        """Let it live through rounds of letters, and stop."""
-        self.mail.rounds = [list(letters) for letters in rounds]
-        self.learner.live()
-        return self.mail
 
 
 @pytest.fixture
@@ -92,15 +26,9 @@ def office(tmp_path, trainer):
 
 
 @pytest.fixture
-def letter(make_segment, trainer):
+def letter(make_letter, trainer):
     """Makes what actor 7 sends: its Hello (0), or its segment of a number."""
-
-    def make(number):
-        if number == 0:
-            return (ACTOR, Hello(1, 0, 7, FINGERPRINT))
-        return (ACTOR, make_segment(trainer, seed=number, epoch=7, seq=number))
-
-    return make
+    return lambda number: make_letter(trainer, number)
 
 
 def test_hello_is_answered_with_progress_and_the_current_weights(office, letter):

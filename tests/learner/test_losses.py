@@ -293,14 +293,3 @@ def test_the_view_after_the_last_step_bootstraps_where_the_episode_goes_on(train
 def test_every_weight_learns(trainer, make_batch):
     for name, gradient in gradients(trainer, make_batch(trainer)).items():
         assert gradient.any(), name
-
-
-def test_the_moa_learns_to_foresee_what_can_be_foreseen(make_trainer, make_batch):
-    trainer = make_trainer(opinion=1.0, lr_init=0.01)
-    batch = make_batch(trainer)
-    for t in range(2, len(batch.actions)):  # everyone answers agent 1, each in its own way
-        for j in trainer.shape.others:
-            batch.actions[t, :, j] = (batch.actions[t - 1, :, 1] + j) % 7
-    reports = [vtrace_update(trainer, batch) for _ in range(60)]
-    assert reports[0].moa_loss > 0.95 * reports[0].moa_marginal_entropy
-    assert reports[-1].moa_loss < 0.5 * reports[-1].moa_marginal_entropy

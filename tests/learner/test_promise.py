@@ -3,13 +3,14 @@ within its epoch; a killed learner loses nothing, a killed actor at most what wa
 
 Real actors' ends (Teacher, Outbox) and a real learner (Learner, Intake, Archive) live through
 whatever may happen to them: messages lost, repeated and late, sends refused, processes killed at
-any moment, even between two sends or while a checkpoint is written. Only the network, the disk and
-the mathematics are played: each link keeps its order, as a connection does; what a trainer has
-learnt is the list of segments it was given.
+any moment, even between two sends, between two updates, or while a checkpoint is written. Only the
+network, the disk and the mathematics are played: each link keeps its order, as a connection does;
+what a trainer has learnt is the list of segments it was given.
 """
 
 import math
 from collections import deque
+from contextlib import suppress
 from copy import deepcopy
 from itertools import count
 from random import Random
@@ -17,7 +18,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from ssd_actors.draft import Draft, SegmentShape
 from ssd_actors.lane import Finished
@@ -29,7 +29,8 @@ from ssd_learner.learner import Learner
 from ssd_learner.report import Report
 from ssd_wire.codec import encode
 from ssd_wire.errors import RefusedError
-from ssd_wire.messages import Hello
+from ssd_wire.messages import Ack, Hello
+from ssd_wire.weights import decode_weights
 
 FINGERPRINT = "this run"
 AGENT, ARENAS, LANES, WINDOW, RETAINED = 1, 2, 2, 2, 6
@@ -55,18 +56,11 @@ class Disk:
 class Diary:
     """A trainer that learns its segments by heart, and nothing else."""
 
-    def __init__(self, disk):
+    def __init__(self, disk, algorithm):
         self.shape = SimpleNamespace(agent=AGENT)
-        self.learning = SimpleNamespace(batch_segments=3, update_games=2)
-        self.device = torch.device("cpu")
+        self.learning = SimpleNamespace(algorithm=algorithm, batch_segments=3)
         self.own_steps, self.version = disk.clocks.own_steps, disk.clocks.version
         self.trained = disk.trained
-
-    def learn(self, batch):
-        self.trained += tuple(int(name) for name in batch.reward.flatten())
-        self.own_steps += batch.steps
-        self.version += 1
-        return Report()
 
     def state(self):
         return self.trained
@@ -124,12 +118,17 @@ class Story:
         monkeypatch.setattr("ssd_learner.archive.write_checkpoint", self.write_checkpoint)
         self.chance = Random(seed)  # noqa: S311 - a story, no secret
         self.budget = self.chance.choice([math.inf, 10, 40])
+        self.algorithm = self.chance.choice(["ppo", "vtrace"])
+        self.fill = self.chance.choice([1, 2, WINDOW * LANES])
         self.now = 0.0
         self.numbers = count(1)
         self.disk = Disk()
         self.authors = []  # those alive
         self.graves = []
         self.fuse = None  # effects until the learner is killed
+        self.short_fuse = False  # to be lit when it trains
+        self.stops = False
+        self.published = 0  # the newest weights' version
         self.start_learner()
         for arena in range(ARENAS):
             self.start_author(arena)
@@ -144,6 +143,8 @@ class Story:
 
     def send(self, peer, message):
         self.effect()
+        if isinstance(message, Ack):
+            assert message.newest == self.published
         for author in self.authors:
             if author.name == peer:
                 author.to_author.append([bytes(frame) for frame in encode(message)])
@@ -152,11 +153,13 @@ class Story:
 
     def publish(self, frame):
         self.effect()
+        self.published = decode_weights(frame, {}).version
         for author in self.authors:
             author.news = frame
 
     def wait(self, _seconds):
-        return False  # asked to stop
+        self.effect()
+        return not self.stops
 
     def write_checkpoint(self, _folder, clocks, tensors, _keep):
         self.effect()
@@ -164,7 +167,7 @@ class Story:
         self.effect()
 
     def effect(self):
-        """Something that others can notice; the learner may be killed before it."""
+        """Something that others can notice, or a wait; the learner may be killed before it."""
         if self.fuse is not None:
             self.fuse -= 1
             if self.fuse < 0:
@@ -183,10 +186,12 @@ class Story:
             AGENT, next(self.numbers), FINGERPRINT, RETAINED, clocks.watermarks, clocks.counts
         )
         archive = Archive(None, None, seconds=5.0, keep=1, now=lambda: self.now)
-        trainer = Diary(self.disk)
-        self.learner = Learner(self, trainer, intake, archive, SIZES, WINDOW, self.budget)
-        self.learner.finish_if_complete()
+        trainer = Diary(self.disk, self.algorithm)
+        known = trainer, intake, archive, SIZES, WINDOW
+        self.learner = Learner(self, *known, self.fill, self.budget, self.train)
+        self.stops = False
         self.learner.publish_weights()
+        self.learner.finish_if_complete()
 
     def start_author(self, arena):
         self.authors.append(Author(arena, next(self.numbers), lambda: self.now))
@@ -194,11 +199,28 @@ class Story:
     def learner_works(self):
         try:
             self.learner.read_mail()
-            self.learner.train_what_has_arrived()
+            if self.learner.has_batch():
+                self.learner.train_what_has_arrived()
             if self.learner.archive.is_due(self.learner.intake):
                 self.learner.save()
         except KilledError:
             self.start_learner()
+        self.fuse = None
+
+    def train(self, trainer, segments, tend):
+        """Several updates, and letters after each; only the end of the last moves the clock."""
+        if self.short_fuse:
+            self.fuse, self.short_fuse = self.chance.randrange(4), False
+        trainer.trained += tuple(int(one.reward.item()) for one in segments)
+        for _ in range(self.chance.randrange(1, 4)):
+            trainer.version += 1
+            goes_on = tend()
+            self.check_disk()
+            self.check_account(in_training=len(segments))
+            if not goes_on:
+                break
+        trainer.own_steps += len(segments)
+        return Report()
 
     def author_works(self, author):
         try:
@@ -250,18 +272,22 @@ class Story:
         self.start_learner()
 
     def the_learner_is_killed_at_work(self, _):
-        self.fuse = self.chance.randrange(8)
+        self.fuse = self.chance.randrange(16)
         self.learner_works()
-        self.fuse = None
+
+    def the_learner_is_killed_when_it_trains_next(self, _):
+        self.short_fuse = True
 
     def the_learner_is_killed_and_letters_with_it(self, author):
         author.to_learner.clear()
         self.start_learner()
 
     def the_learner_stops_and_starts_again(self, _):
-        self.learner.live()
-        assert not self.learner.intake.has_news
-        assert not self.learner.intake.waiting
+        self.stops = True
+        with suppress(KilledError):
+            self.learner.live()
+            assert not self.learner.intake.has_news
+            assert not self.learner.intake.waiting
         self.start_learner()
 
     def an_actor_is_killed(self, author):
@@ -282,6 +308,7 @@ class Story:
         sends_are_refused_or_no_longer,
         the_learner_is_killed,
         the_learner_is_killed_at_work,
+        the_learner_is_killed_when_it_trains_next,
         the_learner_is_killed_and_letters_with_it,
         the_learner_stops_and_starts_again,
         an_actor_is_killed,
@@ -295,6 +322,7 @@ class Story:
 
     def ends_well(self):
         """Nothing goes wrong any more: everybody makes one more segment, and then leaves."""
+        self.short_fuse = False
         last_words = set()
         for _ in range(100):
             self.now += 0.3
@@ -333,18 +361,20 @@ class Story:
             assert len(author.own(self.disk.trained)) == mark.handled - mark.surplus
             assert not mark.surplus or self.disk.clocks.own_steps >= self.budget
 
-    def check_account(self):
+    def check_account(self, in_training=0):
         intake = self.learner.intake
         counts = intake.counts
-        assert counts.received == counts.trained + counts.surplus + intake.waiting
+        handled = counts.trained + counts.surplus
+        assert counts.received == handled + in_training + intake.waiting
         assert counts.received == sum(epoch.received for epoch in intake.epochs)
-        assert counts.trained == len(self.learner.trainer.trained)
+        assert handled == sum(epoch.handled for epoch in intake.epochs)
+        assert counts.trained + in_training == len(self.learner.trainer.trained)
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_every_durable_segment_was_trained_exactly_once_and_in_order(seed, monkeypatch):
     story = Story(seed, monkeypatch)
-    for _ in range(150):
+    for _ in range(250):
         story.goes_on()
         story.check()
     story.ends_well()

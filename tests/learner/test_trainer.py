@@ -5,6 +5,7 @@ from ssd_influence.settings import NetworkSettings
 from ssd_learner.checkpoint import Clocks, read_checkpoint, write_checkpoint
 from ssd_learner.intake import Counts
 from ssd_learner.losses import losses, vtrace_update
+from ssd_learner.update import train
 
 STEPS_OF_A_BATCH = 8 * 5
 
@@ -73,36 +74,83 @@ def test_the_entropy_weight_of_its_clock_is_the_one_in_the_loss(make_trainer, ma
     young = make_trainer(entropy=0.0, entropy_end=50.0, entropy_anneal=1)
     old = make_trainer(entropy=0.0, entropy_end=50.0, entropy_anneal=1)
     old.own_steps = 1
-    batch = make_batch(young)
-    assert vtrace_update(old, batch).gradient_norm > 2 * vtrace_update(young, batch).gradient_norm
+    norms = [
+        vtrace_update(trainer, make_batch(young)).policy_gradient_norm for trainer in (young, old)
+    ]
+    assert norms[1] > 2 * norms[0]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
-def test_the_rate_reported_is_the_rate_used(make_trainer, make_batch, optimizer):
+def test_the_rate_reported_is_the_rate_used_for_all_but_the_moa(
+    make_trainer, make_batch, optimizer
+):
     trainer = make_trainer(optimizer=optimizer, lr_init=0.01, lr_end=0.0, lr_anneal=1)
     vtrace_update(trainer, make_batch(trainer))
     before = weights(trainer)
     assert vtrace_update(trainer, make_batch(trainer)).learning_rate == 0
-    assert same(weights(trainer), before)
+    changed = {name for name, tensor in weights(trainer).items() if (tensor != before[name]).any()}
+    assert changed == {name for name in before if name.startswith("moa.")}
 
 
-def test_a_gradient_longer_than_the_clip_is_cut_to_it(make_trainer, make_batch):
-    trainer = make_trainer(gradient_clip=0.01)
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_the_moa_s_rate_is_its_own(make_trainer, make_batch, optimizer):
+    slow, fast = (make_trainer(optimizer=optimizer, moa_lr=rate) for rate in (0.001, 0.002))
+    before = weights(slow)
+    for trainer in (slow, fast):
+        vtrace_update(trainer, make_batch(slow))
+    for name, tensor in weights(slow).items():
+        once, twice = tensor - before[name], weights(fast)[name] - before[name]
+        factor = 2 if name.startswith("moa.") else 1
+        assert twice == pytest.approx(factor * once, rel=1e-3, abs=1e-6), name
+
+
+ONE_UPDATE = {"passes": 1, "minibatch": 1000}
+CLIPS = {"policy": "gradient_clip", "value": "value_clip", "moa": "moa_clip"}
+
+
+def norm_used(trainer, part):
+    """Of the gradient that a part of the weights went down in the last update."""
+    return torch.cat([weight.grad.flatten() for weight in trainer.parts[part]]).norm().item()
+
+
+def norms_reported(report):
+    return {part: getattr(report, f"{part}_gradient_norm") for part in CLIPS}
+
+
+@pytest.mark.parametrize("part", CLIPS)
+def test_a_gradient_longer_than_its_part_s_clip_is_cut_to_it_and_the_others_are_left_alone(
+    make_trainer, make_segment, part
+):
+    clips = dict.fromkeys(CLIPS.values(), 1e6) | {CLIPS[part]: 1e-3}
+    trainer = make_trainer(algorithm="ppo", **ONE_UPDATE, **clips)
+    found = norms_reported(train(trainer, [make_segment(trainer)], lambda: True))
+    assert found.pop(part) > 2e-3
+    assert norm_used(trainer, part) == pytest.approx(1e-3, rel=1e-3)
+    assert {other: norm_used(trainer, other) for other in found} == pytest.approx(found, rel=1e-5)
+
+
+def test_by_vtrace_values_are_clipped_with_the_policy(make_trainer, make_batch):
+    trainer = make_trainer(gradient_clip=0.01, moa_clip=1e6)
     report = vtrace_update(trainer, make_batch(trainer))
-    used = torch.cat([weight.grad.flatten() for weight in trainer.network.parameters()])
-    assert report.gradient_norm > 0.02
-    assert used.norm().item() == pytest.approx(0.01, rel=1e-3)
+    assert trainer.parts.keys() == {"policy", "moa"}
+    assert any(weight is trainer.network.policy.value.weight for weight in trainer.parts["policy"])
+    assert report.policy_gradient_norm > 0.02
+    assert report.value_gradient_norm is None
+    assert norm_used(trainer, "policy") == pytest.approx(0.01, rel=1e-3)
+    assert norm_used(trainer, "moa") == pytest.approx(report.moa_gradient_norm, rel=1e-5)
 
 
-def test_a_gradient_shorter_than_the_clip_is_left_alone(make_trainer, make_batch):
-    trainer = make_trainer(gradient_clip=1e6)
-    report = vtrace_update(trainer, make_batch(trainer))
-    used = torch.cat([weight.grad.flatten() for weight in trainer.network.parameters()])
-    assert used.norm().item() == pytest.approx(report.gradient_norm, rel=1e-5)
+def test_each_weight_is_of_one_part(make_trainer):
+    for algorithm in ("ppo", "vtrace"):
+        experiment = {"influence": "moa_communication", "symbols": 3}
+        trainer = make_trainer(algorithm=algorithm, experiment=experiment)
+        ours = [weight for part in trainer.parts.values() for weight in part]
+        assert len(ours) == len(set(ours))
+        assert set(ours) == set(trainer.network.parameters())
 
 
 def test_an_update_reports_the_losses_it_began_with(make_trainer, make_batch):
-    trainer, batch = make_trainer(experiment={"beta": 0.5}), None
+    trainer = make_trainer(experiment={"beta": 0.5})
     batch = make_batch(trainer)
     weights = trainer.weights()
     settings = trainer.experiment, trainer.learning
@@ -115,14 +163,29 @@ def test_an_update_reports_the_losses_it_began_with(make_trainer, make_batch):
     assert report.reward == pytest.approx(batch.reward.mean().item())
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
-def test_who_is_restored_from_a_checkpoint_is_who_was_saved_bit_for_bit(
-    make_trainer, make_batch, tmp_path, optimizer
-):
-    trainer = make_trainer(optimizer=optimizer)
-    for update in range(3):
-        vtrace_update(trainer, make_batch(trainer, seed=update))
-    restored = make_trainer(optimizer=optimizer, seed=77)
+PPO = {"algorithm": "ppo", "chunk": 4, "minibatch": 8, "passes": 2}
+SPEAKING = {"influence": "moa_communication", "symbols": 3}
+
+
+@pytest.fixture(
+    params=[
+        {"optimizer": "adam"},
+        {"optimizer": "rmsprop"},
+        {"optimizer": "adam", "experiment": SPEAKING} | PPO,
+        {"optimizer": "rmsprop"} | PPO,
+    ],
+    ids=["V-trace, Adam", "V-trace, RMSProp", "PPO, Adam", "PPO, RMSProp"],
+)
+def trained(request, make_trainer, make_segment):
+    """A trainer that has learnt, and who is to become it."""
+    trainer, other = (make_trainer(**request.param, seed=seed) for seed in (5, 77))
+    for number in range(3):
+        train(trainer, [make_segment(trainer, seed=number)], lambda: True)
+    return trainer, other
+
+
+def test_who_is_restored_from_a_checkpoint_is_who_was_saved_bit_for_bit(trained, tmp_path):
+    trainer, restored = trained
     restored.restore(through_a_file(trainer, tmp_path), trainer.own_steps, trainer.version)
     ours, theirs = trainer.state(), restored.state()
     assert ours.keys() == theirs.keys()
@@ -130,18 +193,16 @@ def test_who_is_restored_from_a_checkpoint_is_who_was_saved_bit_for_bit(
     assert (restored.own_steps, restored.version) == (trainer.own_steps, trainer.version)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
-def test_the_next_update_after_a_restore_is_the_one_that_would_have_come(
-    make_trainer, make_batch, tmp_path, optimizer
-):
-    trainer = make_trainer(optimizer=optimizer)
-    for update in range(3):
-        vtrace_update(trainer, make_batch(trainer, seed=update))
-    restored = make_trainer(optimizer=optimizer, seed=77)
-    restored.restore(through_a_file(trainer, tmp_path), trainer.own_steps, trainer.version)
-    batch = make_batch(trainer, seed=9)
-    assert vtrace_update(trainer, batch) == vtrace_update(restored, batch)
-    assert same(weights(trainer), weights(restored))
+def test_what_comes_after_a_restore_is_what_would_have_come(trained, tmp_path, make_segment):
+    trainer, restored = trained
+    kept = through_a_file(trainer, tmp_path)
+    at = trainer.own_steps, trainer.version
+    segments = [make_segment(trainer, seed=9)]
+    wanted = train(trainer, segments, lambda: True)
+    restored.restore(kept, *at)
+    assert train(restored, segments, lambda: True) == wanted
+    ours, theirs = trainer.state(), restored.state()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def test_a_trainer_that_never_learnt_can_be_restored(make_trainer, tmp_path):
@@ -155,8 +216,9 @@ def test_a_trainer_that_never_learnt_can_be_restored(make_trainer, tmp_path):
     [
         {"sizes": NetworkSettings(conv_channels=2, hidden=13, lstm=9, moa_lstm=14)},
         {"experiment": {"influence": "off"}},
+        {"algorithm": "ppo"},
     ],
-    ids=["other sizes", "no MOA"],
+    ids=["other sizes", "no MOA", "values of another scale"],
 )
 def test_another_network_s_weights_are_refused_and_nothing_changes(make_trainer, other):
     trainer = make_trainer()

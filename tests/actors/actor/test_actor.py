@@ -116,6 +116,7 @@ class PlayedLearner(Mailbox):
     def train(self):
         if taken := self.intake.take(100):
             self.trained += taken
+            self.intake.trained()
             self.version += 1
             self.frame = self.weights()
             self.put(self.answer(self.intake.epochs[0]))
