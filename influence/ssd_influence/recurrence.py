@@ -93,7 +93,7 @@ class _Part:
         begin: the first of these G among the B games.
         hx: [T+1, G, columns] h_{t−1}, x_t, and zeros up to whole columns.
         c: [T+1, G, cells] c_{t−1}.
-        gates: [T, G, 4 · cells] i f g o; where nothing is kept, the same memory at each t.
+        gates: [T, G, 4 · cells] i f g o; [1, G, 4 · cells] where nothing is kept.
     """
 
     begin: int
@@ -142,13 +142,13 @@ class _Sequence:
         hx = torch.empty(steps + 1, games, self._weight.shape[1], dtype=products)
         cells = torch.empty(steps + 1, games, self._cells)
         gates = torch.empty(steps if keep else 1, games, 4 * self._cells, dtype=products)
-        gates = gates.expand(steps, -1, -1)
         hx[0, :, : self._cells], cells[0] = h, c
-        hx_, cells_, out = array(hx), array(cells), array(self.out)
+        hx_, gates_, cells_, out = array(hx), array(gates), array(cells), array(self.out)
         lstm_unroll.take_inputs(array(inputs), begin, self._cells, hx_)
-        for t, (hx_t, gates_t) in enumerate(zip(hx.unbind(), gates.unbind(), strict=False)):
-            torch.mm(hx_t, self._transposed, out=gates_t)
-            lstm_unroll.forward(array(gates_t), self._bias, cells_, t, out, begin, hx_)
+        to = gates.unbind()
+        for t, hx_t in enumerate(hx[:steps].unbind()):
+            torch.mm(hx_t, self._transposed, out=to[t % len(to)])
+            lstm_unroll.forward(gates_, self._bias, cells_, t, out, begin, hx_)
         return _Part(begin, hx, cells, gates)
 
     def last_c(self) -> Tensor:
@@ -177,12 +177,12 @@ class _Sequence:
         """The way back of some games: gates become their gradients; d_h and d_c go to the start."""
         d_hx = torch.zeros_like(part.hx[0])
         d_hx[:, : self._cells] = d_h
-        c, d_hx_ = array(part.c), array(d_hx)
+        begin, gates, c, d_hx_ = part.begin, array(part.gates), array(part.c), array(d_hx)
+        d_gates = part.gates.unbind()
         for t in reversed(range(self._steps)):
-            gates_t = part.gates[t]
-            lstm_unroll.backward(array(gates_t), c, t, d_out, part.begin, d_hx_, d_c, d_bias)
-            torch.mm(gates_t, self._weight, out=d_hx)
-            lstm_unroll.give_inputs(d_hx_, self._cells, t, part.begin, d_inputs)
+            lstm_unroll.backward(gates, c, t, d_out, begin, d_hx_, d_c, d_bias, d_inputs)
+            torch.mm(d_gates[t], self._weight, out=d_hx)
+        lstm_unroll.give_inputs(d_hx_, self._cells, 0, begin, d_inputs)
         d_h.copy_(d_hx[:, : self._cells])
 
 

@@ -19,6 +19,7 @@ from torch.nn.functional import conv2d, linear
 
 from ssd_influence import recurrence
 from ssd_influence.kernels import convolution
+from ssd_influence.kernels.dense import add
 from ssd_influence.kernels.kernel import array, on_host
 
 HANDFUL = 256  # views
@@ -178,7 +179,8 @@ class Eye:
         sizes = len(self._convolution[0]), len(self._convolution[1])
         d_out, (_, room), d_array = d_out.to(self.room.dtype), self._arrays, array(d_room)
         for some, views in handfuls(pixels):
-            d_dense += torch.mm(d_out[some].t(), self.convolve(views))
+            part = torch.mm(d_out[some].t(), self.convolve(views))
+            add(array(d_dense), array(part))
             torch.mm(d_out[some], self._dense, out=d_room[: len(views), : self._dense.shape[1]])
             convolution.convolve_back(views, d_array, room, *sizes, d_rows)
         return d_rows, d_dense

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from ssd_influence.kernels.floats import Floats, get
 from ssd_influence.kernels.kernel import kernel
 
 F32 = npt.NDArray[np.float32]
@@ -37,6 +38,15 @@ def relu_dense_relu(x: F32, begin: int, weight: F32, bias: F32, out: F32) -> Non
         for k in range(outputs):
             if to[k] < 0:
                 to[k] = 0
+
+
+@kernel
+def add(total: F32, part: Floats) -> None:
+    """Add a matrix [N, M] to the sum of such; torch takes its time where types differ."""
+    for n in range(len(total)):
+        to, begin = total[n], n * total.shape[1]
+        for m in range(len(to)):
+            to[m] += get(part, begin + m)
 
 
 @kernel

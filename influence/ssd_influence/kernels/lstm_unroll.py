@@ -49,7 +49,7 @@ def forward(gates: Floats, bias: F32, c: F32, t: int, out: F32, begin: int, hx: 
     """Step t.
 
     Args:
-        gates: [G, 4 · cells] W·x + U·h in; i f g o out.
+        gates: [T, G, 4 · cells] W·x + U·h in, i f g o out, at t; or [1, G, 4 · cells] of t alone.
         bias: [4 · cells].
         c: [T+1, G, cells], c_{t−1} at t in, c_t at t+1 out.
         t: which step.
@@ -57,27 +57,38 @@ def forward(gates: Floats, bias: F32, c: F32, t: int, out: F32, begin: int, hx: 
         begin: the first of the G games among the B.
         hx: [T+1, G, at least cells], h_t at t+1 out.
     """
-    (games, width), cells = gates.shape, c.shape[2]
+    (kept, games, width), cells = gates.shape, c.shape[2]
     all_games, columns = out.shape[1], hx.shape[2]
+    first = t % kept * games
     scale, factor = np.full(width, -LOG2_E, np.float32), np.ones(width, np.float32)
     shift, gate = np.zeros(width, np.float32), np.empty(width, np.float32)
     for k in range(2 * cells, 3 * cells):
         scale[k], factor[k], shift[k] = -TWO * LOG2_E, TWO, -ONE
     for b in range(games):
-        z, before, h = b * width, (t * games + b) * cells, (t * all_games + begin + b) * cells
-        after = before + games * cells
+        z, before = (first + b) * width, (t * games + b) * cells
+        h, after = (t * all_games + begin + b) * cells, before + games * cells
         for k in range(width):
             x = exp2((get(gates, z + k) + bias[k]) * scale[k])
             gate[k] = factor[k] / (ONE + x) + shift[k]
         for k in range(width):
             put(gates, z + k, gate[k])
         for k in range(cells):
-            kept = gate[cells + k] * get(c, before + k)
-            put(c, after + k, kept + gate[k] * gate[2 * cells + k])
+            remembered = gate[cells + k] * get(c, before + k)
+            put(c, after + k, remembered + gate[k] * gate[2 * cells + k])
         for k in range(cells):
             put(out, h + k, gate[3 * cells + k] * _tanh(get(c, after + k)))
         for k in range(cells):
             put(hx, ((t + 1) * games + b) * columns + k, get(out, h + k))
+
+
+@inlined
+def _give_inputs(d_hx: Floats, cells: int, t: int, begin: int, d_inputs: F32) -> None:
+    """See `give_inputs`."""
+    (games, columns), (_, all_games, width) = d_hx.shape, d_inputs.shape
+    for b in range(games):
+        source, to = b * columns + cells, (t * all_games + begin + b) * width
+        for k in range(width):
+            put(d_inputs, to + k, get(d_hx, source + k))
 
 
 @kernel
@@ -90,20 +101,24 @@ def backward(
     d_hx: Floats,
     d_c: F32,
     d_bias: F32,
+    d_inputs: F32,
 ) -> None:
     """The gradient of step t.
 
     Args:
-        gates: [G, 4 · cells] i f g o of step t in; the gradient of what went into them out.
+        gates: [T, G, 4 · cells] i f g o in, the gradient of what went into them out, at t.
         c: [T+1, G, cells] as `forward` left it.
         t: which step.
         d_out: [T, B, cells].
         begin: the first of the G games among the B.
-        d_hx: [G, at least cells] the gradient of h_t from the steps after.
+        d_hx: [G, at least cells + inputs] that of h_t from the steps after, and of x_{t+1}.
         d_c: [G, cells] that of c_t from the steps after in; that of c_{t−1} out.
         d_bias: [4 · cells] in and out.
+        d_inputs: [T, B, inputs] out, at t+1.
     """
-    (games, width), cells = gates.shape, c.shape[2]
+    (_, games, width), cells = gates.shape, c.shape[2]
+    if t + 1 < len(d_inputs):
+        _give_inputs(d_hx, cells, t + 1, begin, d_inputs)
     all_games, columns = d_out.shape[1], d_hx.shape[1]
     gate, d_z = np.empty(width, np.float32), np.empty(width, np.float32)
     tanh_c, d_h = np.empty(cells, np.float32), np.empty(cells, np.float32)
@@ -113,7 +128,8 @@ def backward(
     g, d_g = gate[2 * cells : 3 * cells], d_z[2 * cells : 3 * cells]
     o, d_o = gate[3 * cells :], d_z[3 * cells :]
     for b in range(games):
-        z, before, h = b * width, (t * games + b) * cells, (t * all_games + begin + b) * cells
+        z, before = (t * games + b) * width, (t * games + b) * cells
+        h = (t * all_games + begin + b) * cells
         for k in range(width):
             gate[k] = get(gates, z + k)
         for k in range(cells):
@@ -150,8 +166,4 @@ def give_inputs(d_hx: Floats, cells: int, t: int, begin: int, d_inputs: F32) -> 
         begin: the first of the G games among the B.
         d_inputs: [T, B, inputs] out, at t.
     """
-    (games, columns), (_, all_games, width) = d_hx.shape, d_inputs.shape
-    for b in range(games):
-        source, to = b * columns + cells, (t * all_games + begin + b) * width
-        for k in range(width):
-            put(d_inputs, to + k, get(d_hx, source + k))
+    _give_inputs(d_hx, cells, t, begin, d_inputs)
