@@ -89,8 +89,9 @@ def _influence(experiment: ExperimentSettings) -> Iterator[Column]:
 def _learning() -> Sequence[Column]:
     return (
         Column("entropy", 7, 6, _measure("policy_entropy_nats", 3)),
-        Column("KL", 10, 7, _measure("kl_nats", digits)),
-        Column("EV", 11, 8, _measure("explained_variance", digits)),
+        Column("info", 10, 5, _measure("policy_information_nats", 3)),
+        Column("KL", 11, 7, _measure("kl_nats", digits)),
+        Column("EV", 12, 8, _measure("explained_variance", digits)),
         Column("lag", 9, 4, _measure("policy_lag_updates", 1)),
         Column("learning rate", 26, 8, _measure("learning_rate", 6)),
     )

@@ -49,6 +49,7 @@ class Point:
         moa_margin_nats: Likewise, by how much it does, before it is trained on what it is asked.
         policy_entropy_nats: Likewise, of the policies.
         kl_nats, explained_variance: Likewise, as learners report them.
+        policy_information_nats: Likewise; 0 is blind agents.
     """
 
     run: str
@@ -69,6 +70,7 @@ class Point:
     policy_entropy_nats: float | None
     kl_nats: float | None
     explained_variance: float | None
+    policy_information_nats: float | None
 
 
 _SAID = (
@@ -79,6 +81,7 @@ _SAID = (
     "policy_entropy_nats",
     "kl_nats",
     "explained_variance",
+    "policy_information_nats",
 )
 
 

@@ -25,6 +25,7 @@ MEASURES = (  # some of them are of some experiments, or of some learners, only
     "kl_nats",
     "clipped_share",
     "explained_variance",
+    "policy_information_nats",
     "policy_loss",
     "value_loss",
     "policy_gradient_norm",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ssd_learner.policy_information import policy_information
 from ssd_learner.report import Numbers, explained_variance
 from ssd_learner.rewards import at_the_horizon
 from ssd_learner.settings import LearningSettings
@@ -44,6 +45,7 @@ class HeadLosses:
         entropy: of the policy, in nats.
         kl: KL(μ‖π) in nats, estimated from what was chosen as ρ − 1 − log ρ.
         explained_variance: of V-trace's targets by the values.
+        information: of what was chosen about what was seen, in nats.
     """
 
     policy: Tensor
@@ -51,6 +53,7 @@ class HeadLosses:
     entropy: Tensor
     kl: Tensor
     explained_variance: Tensor
+    information: Tensor
 
     def numbers(self) -> Numbers:
         """What there is to tell."""
@@ -60,6 +63,7 @@ class HeadLosses:
             "entropy": self.entropy.detach(),
             "kl": self.kl,
             "explained_variance": self.explained_variance,
+            "information": self.information,
         }
 
     def total(self, value_coefficient: float, entropy_weight: float) -> Tensor:
@@ -99,4 +103,5 @@ def head_losses(
         entropy=-(head.log_policy.exp() * head.log_policy).sum(-1).mean(),
         kl=(log_ratio_t.exp() - 1 - log_ratio_t).mean(),
         explained_variance=explained_variance(targets.value - value_t[:-1], targets.value),
+        information=policy_information(head.log_policy.detach()),
     )

@@ -70,6 +70,11 @@ class LearnerMetrics(Collector):
             ("policy_loss", "Policy loss, last batch.", report.policy_loss),
             ("value_loss", "Value loss, last batch.", report.value_loss),
             ("policy_entropy_nats", "Entropy of the policy, last batch.", report.entropy),
+            (
+                "policy_information_nats",
+                "Of what the agent does about what it sees; 0 is a blind agent.",
+                report.information,
+            ),
             ("kl_nats", "KL of the policy that acted to the one trained, last pass.", report.kl),
             ("clipped_share", "Share of ratios outside their clip.", report.clipped_share),
             (

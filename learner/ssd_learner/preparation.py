@@ -22,6 +22,7 @@ from ssd_influence.network import AgentNetwork, Unroll
 from ssd_learner.batch import Batch
 from ssd_learner.chunks import Choices, Chunks, Foreseen, cut, together
 from ssd_learner.gae import Estimates, gae
+from ssd_learner.policy_information import policy_information
 from ssd_learner.report import Numbers, Weights, explained_variance
 from ssd_learner.rewards import at_the_horizon, rewards
 from ssd_learner.trainer import Trainer
@@ -47,7 +48,7 @@ def prepare(
     )
     acts = _Head(trainer, "acting", [of.values for of in seen])
     estimates = acts.estimates(batches, to_act)
-    before = _before(batches, estimates)
+    before = _before(batches, seen, estimates)
     acting = acts.learnable(estimates)
     speaking: Sequence[Estimates | None] = [None] * len(batches)
     if trainer.experiment.symbols:
@@ -65,12 +66,14 @@ class Look:
 
     Attributes:
         values: [L+1, B] what the value head puts out.
+        log_policy: [L, B, A].
         states: recurrent state before each chunk, [B, S] each.
         symbol_values: [L+1, B]; None where nobody speaks.
         moa_logits: [L, B, J, A]; None without a MOA.
     """
 
     values: Tensor
+    log_policy: Tensor
     states: list[Tensor]
     symbol_values: Tensor | None
     moa_logits: Tensor | None
@@ -87,6 +90,7 @@ def _look(network: AgentNetwork, batch: Batch, chunk: int) -> Look:
         state = parts[-1].state
     return Look(
         values=torch.cat([part.values for part in parts]),
+        log_policy=torch.cat([part.policy_logits for part in parts[:-1]]).log_softmax(-1),
         states=states[:-1],
         symbol_values=_joined([part.symbol_values for part in parts]),
         moa_logits=_joined([part.moa_logits for part in parts[:-1]]),
@@ -152,12 +156,15 @@ class _Head:
         return [Estimates(*of) for of in zip(advantages, targets, strict=True)]
 
 
-def _before(batches: Sequence[Batch], acting: Sequence[Estimates]) -> Numbers:
+def _before(
+    batches: Sequence[Batch], seen: Sequence[Look], acting: Sequence[Estimates]
+) -> Numbers:
     """What the agent earned, and how much of its returns its critic foresaw."""
     errors = torch.cat([of.advantage.flatten() for of in acting])
     returns = torch.cat([of.value.flatten() for of in acting])
     return {
         "explained_variance": explained_variance(errors, returns),
+        "information": policy_information(torch.cat([of.log_policy for of in seen], 1)),
         "influence": torch.cat([batch.influence.flatten() for batch in batches]).mean(),
         "reward": torch.cat([batch.reward.flatten() for batch in batches]).mean(),
     }

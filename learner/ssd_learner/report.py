@@ -24,6 +24,8 @@ class Report:
         explained_variance: of the returns by the critic, before the batch was trained on.
         moa_loss: cross-entropy of the others' next actions before the batch was trained on, nats.
         moa_marginal_entropy: of the others' actions over the same (t, j), nats.
+        information: of what the agent does about what it sees, before the batch was trained on,
+            nats; 0 for a blind agent.
         influence: c per own-step, nats.
         reward: the environment's, per own-step.
         policy_gradient_norm, value_gradient_norm, moa_gradient_norm: before their clips.
@@ -42,6 +44,7 @@ class Report:
     explained_variance: float | None = None
     moa_loss: float | None = None
     moa_marginal_entropy: float | None = None
+    information: float = 0.0
     influence: float = 0.0
     reward: float = 0.0
     policy_gradient_norm: float = 0.0

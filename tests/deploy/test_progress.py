@@ -55,6 +55,7 @@ def test_what_a_learner_does_not_measure_is_not_zero():
         "kl_nats",
         "clipped_share",
         "explained_variance",
+        "policy_information_nats",
         "policy_gradient_norm",
         "value_gradient_norm",
         "moa_gradient_norm",
