@@ -156,9 +156,7 @@ class _Head:
         return [Estimates(*of) for of in zip(advantages, targets, strict=True)]
 
 
-def _before(
-    batches: Sequence[Batch], seen: Sequence[Look], acting: Sequence[Estimates]
-) -> Numbers:
+def _before(batches: Sequence[Batch], seen: Sequence[Look], acting: Sequence[Estimates]) -> Numbers:
     """What the agent earned, and how much of its returns its critic foresaw."""
     errors = torch.cat([of.advantage.flatten() for of in acting])
     returns = torch.cat([of.value.flatten() for of in acting])
