@@ -83,15 +83,15 @@ def _influence(experiment: ExperimentSettings) -> Iterator[Column]:
     if experiment.has_moa:
         yield Column("MOA loss", 22, 6, _measure("moa_loss_nats", 3))
     if experiment.symbols:
-        yield Column("symbols", 19, 6, _measure("symbol_entropy_nats", 3))
+        yield Column("symbols", 10, 6, _measure("symbol_entropy_nats", 3))
 
 
 def _learning() -> Sequence[Column]:
     return (
         Column("entropy", 7, 6, _measure("policy_entropy_nats", 3)),
-        Column("info", 10, 5, _measure("policy_information_nats", 3)),
-        Column("KL", 11, 7, _measure("kl_nats", digits)),
-        Column("EV", 12, 8, _measure("explained_variance", digits)),
+        Column("info", 11, 5, _measure("policy_information_nats", 3)),
+        Column("KL", 12, 7, _measure("kl_nats", digits)),
+        Column("EV", 13, 8, _measure("explained_variance", digits)),
         Column("lag", 9, 4, _measure("policy_lag_updates", 1)),
         Column("learning rate", 26, 8, _measure("learning_rate", 6)),
     )
