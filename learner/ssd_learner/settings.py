@@ -25,7 +25,8 @@ class LearningSettings(BaseModel):
             would have come.
         reward_clip: The environment's rewards are cut to ± this before anything is learned from
             them. Returns are reported uncut.
-        products: What the learner takes the network's matrix products in. Weights are float32.
+        products: What the learner takes the network's matrix products in: "float32", "bfloat16", or
+            "auto" for bfloat16 where the processor has it. Weights are float32.
         optimizer: "adam" or "rmsprop".
         lr_init: Learning rate at the start.
         lr_end: Learning rate once annealed, and from then on.
@@ -72,12 +73,12 @@ class LearningSettings(BaseModel):
     algorithm: Literal["ppo", "vtrace"] = "ppo"
     gamma: float = Field(default=0.99, ge=0, lt=1)
     horizon_ends: Literal["termination", "truncation"] = "termination"
-    reward_clip: Positive = float("inf")
-    products: Literal["float32", "bfloat16"] = "float32"
+    reward_clip: Positive = 1.0
+    products: Literal["auto", "float32", "bfloat16"] = "auto"
     optimizer: Literal["adam", "rmsprop"] = "adam"
     lr_init: Positive = 0.00126
-    lr_end: NotNegative = 0.000012
-    lr_anneal: Positive = 3e8
+    lr_end: NotNegative = 0.0002
+    lr_anneal: Positive = 2e7
     moa_lr: Positive = 0.001
     weight_decay: NotNegative = 0.1
     entropy: NotNegative = 0.00176
@@ -88,12 +89,12 @@ class LearningSettings(BaseModel):
     gradient_clip: Positive = 40.0
     value_clip: Positive = 40.0
     moa_clip: Positive = 1.0
-    horizon: int = Field(default=1000, ge=1)
+    horizon: int = Field(default=500, ge=1)
     gae_lambda: float = Field(default=1.0, ge=0, le=1)
     chunk: int = Field(default=0, ge=0)
-    passes: int = Field(default=4, ge=1)
-    moa_passes: int = Field(default=4, ge=0)
-    minibatch: int = Field(default=24_000, ge=1)
+    passes: int = Field(default=3, ge=1)
+    moa_passes: int = Field(default=3, ge=0)
+    minibatch: int = Field(default=4000, ge=1)
     ratio_clip: float = Field(default=0.3, gt=0)
     kl_limit: Positive = float("inf")
     normalise_advantages: bool = True

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ssd_influence.host import fast_in_bfloat16
 from ssd_influence.network import AgentShape, make_network
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.report import Numbers, Weights
@@ -50,7 +51,7 @@ class Trainer:
         self.learning = learning
         self.device = device
         self.network = make_network(shape, network, experiment).to(device)
-        self.network.take_products_in(getattr(torch, learning.products))
+        self.network.take_products_in(_products(learning, device))
         self.parts = _parts(self.network, learning)
         self.optimizer = _optimizer(learning, self.parts)
         self.scales: dict[str, ValueScale] = {}
@@ -179,6 +180,14 @@ def _parts(network: nn.Module, learning: LearningSettings) -> dict[str, list[nn.
         else:
             parts["policy"].append(parameter)
     return {name: parameters for name, parameters in parts.items() if parameters}
+
+
+def _products(learning: LearningSettings, device: torch.device) -> torch.dtype:
+    """What matrix products are taken in."""
+    if learning.products == "auto":
+        pays = device.type == "cpu" and fast_in_bfloat16()
+        return torch.bfloat16 if pays else torch.float32
+    return torch.bfloat16 if learning.products == "bfloat16" else torch.float32
 
 
 def _step_share(learning: LearningSettings) -> Callable[[nn.Parameter], float]:

@@ -1,5 +1,7 @@
 """The presets say what the paper's tables say, at a scale that they state, and nothing besides."""
 
+from math import inf
+
 import pytest
 from click.testing import CliRunner
 
@@ -16,7 +18,7 @@ def column(experiment, learning, **network):
     learned = dict(zip(names, learning, strict=False))
     return {
         "experiment": experiment,
-        "learning": {"algorithm": "vtrace", **learned, "lr_anneal": 3e8},
+        "learning": {"algorithm": "vtrace", "reward_clip": inf, **learned, "lr_anneal": 3e8},
         **({"network": network} if network else {}),
     }
 
