@@ -18,6 +18,7 @@ SMALL = (
     "run.lanes=1",
     "game.horizon=10",
     "learning.horizon=20",
+    "learning.products=float32",
     "network.lstm=24",
     "network.moa_lstm=28",
 )
