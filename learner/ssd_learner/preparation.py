@@ -162,7 +162,7 @@ def _before(batches: Sequence[Batch], seen: Sequence[Look], acting: Sequence[Est
     returns = torch.cat([of.value.flatten() for of in acting])
     return {
         "explained_variance": explained_variance(errors, returns),
-        "information": policy_information(torch.cat([of.log_policy for of in seen], 1)),
+        "information": policy_information(torch.cat([of.log_policy.flatten(0, 1) for of in seen])),
         "influence": torch.cat([batch.influence.flatten() for batch in batches]).mean(),
         "reward": torch.cat([batch.reward.flatten() for batch in batches]).mean(),
     }

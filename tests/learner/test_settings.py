@@ -9,7 +9,7 @@ RUN = {"segment": 50, "lanes": 2, "window": 3, "retained": 120}  # 3 · 2 · 100
 
 
 def objection(run=None, **learning):
-    return LearningSettings(**learning).objection(**RUN | (run or {}))
+    return LearningSettings(**{"horizon": 1000} | learning).objection(**RUN | (run or {}))
 
 
 def test_horizon_chunk_and_window_that_fit_a_run_meet_no_objection():
