@@ -78,6 +78,7 @@ class Office:
         self.intake = Intake(1, 99, FINGERPRINT, 100, marks)
         self.archive = Archive(folder, folder / "ledger.json", 10.0, 2, lambda: self.now)
         sizes = {"T": 8, "B": 5, "N": 4, "W": 6, "A": 7, "P": 11, "S": trainer.network.state_size}
+        sizes["V"] = trainer.experiment.symbols
         self.learner = Learner(
             self.mail, trainer, self.intake, self.archive, sizes, 2, fill, budget, self.train
         )

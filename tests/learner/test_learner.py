@@ -270,6 +270,51 @@ def test_metrics_read_the_learner_s_state(office, letter):
     assert found["ssd_learner_moa_loss_nats"] == office.learner.report.moa_loss
 
 
+OF_THE_MOA = {"moa_loss_nats", "moa_marginal_entropy_nats", "moa_margin_nats", "moa_gradient_norm"}
+OF_SYMBOLS = {"symbol_policy_loss", "symbol_value_loss", "symbol_entropy_nats"}
+OF_INFLUENCE = {"beta", "influence_nats"}
+OF_SOME = OF_THE_MOA | OF_SYMBOLS | OF_INFLUENCE | {"value_gradient_norm"}
+
+
+@pytest.mark.parametrize(
+    ("learning", "told"),
+    [
+        ({"experiment": {"influence": "off"}}, set()),
+        ({"experiment": {"influence": "off"}, "algorithm": "ppo"}, {"value_gradient_norm"}),
+        ({"experiment": {"influence": "moa"}}, OF_THE_MOA | OF_INFLUENCE),
+        (
+            {"experiment": {"influence": "moa_communication", "symbols": 3}, "algorithm": "ppo"},
+            OF_SOME,
+        ),
+    ],
+    ids=["A3C", "PPO", "influence", "PPO, symbols and a model"],
+)
+def test_metrics_tell_of_what_there_is_and_of_nothing_else(
+    tmp_path, make_trainer, make_letter, learning, told
+):
+    trainer = make_trainer(**learning)
+    office = Office(tmp_path, trainer)
+    office.live([make_letter(trainer, 0), make_letter(trainer, 1)])
+    names = {
+        metric.name.removeprefix("ssd_learner_")
+        for metric in LearnerMetrics(office.learner).collect()
+    }
+    assert names & OF_SOME == told
+    assert names >= {"policy_loss", "kl_nats", "clipped_share", "explained_variance", "passes"}
+
+
+def test_metrics_tell_nothing_of_a_model_when_nobody_was_in_view(
+    tmp_path, make_trainer, make_letter
+):
+    trainer = make_trainer(experiment={"influence": "moa", "moa_only_when_visible": True})
+    office = Office(tmp_path, trainer)
+    actor, segment = make_letter(trainer, 1)
+    alone = replace(segment, visible=np.zeros_like(segment.visible))
+    office.live([make_letter(trainer, 0), (actor, alone)])
+    names = {metric.name for metric in LearnerMetrics(office.learner).collect()}
+    assert {name for name in names if "moa" in name} == {"ssd_learner_moa_gradient_norm"}
+
+
 def test_before_the_first_update_nothing_is_said_of_one(office):
     names = {metric.name for metric in LearnerMetrics(office.learner).collect()}
     assert "ssd_learner_updates" in names
