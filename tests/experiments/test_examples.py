@@ -21,6 +21,7 @@ SMALL = (
     "run.segment=5",
     "game.horizon=10",
     "learning.horizon=20",
+    "learning.products=float32",
     "network.lstm=24",
 )
 CPU = torch.device("cpu")

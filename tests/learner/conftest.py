@@ -17,8 +17,13 @@ from ssd_wire.messages import Hello, Message, Segment
 
 AGENTS, ACTIONS, STEPS, GAMES, VIEW, COLOURS = 4, 7, 8, 5, 6, 11
 SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=12, moa_lstm=14)
-PLAIN = {"algorithm": "vtrace", "products": "float32", "reward_clip": float("inf")}
 CPU = torch.device("cpu")
+PLAIN = {  # what a rule does not set: nothing is cut, rounded or shrunk
+    "algorithm": "vtrace",
+    "products": "float32",
+    "reward_clip": float("inf"),
+    "weight_decay": 0.0,
+}
 Stream = tuple[Segment, list[Segment]]
 
 

@@ -166,7 +166,7 @@ def test_it_is_judged_on_what_it_has_not_been_trained_on(
 
 @pytest.mark.parametrize("algorithm", ["ppo", "vtrace"])
 def test_nothing_is_told_of_it_where_nobody_was_in_view(make_trainer, make_segment, algorithm):
-    trainer = make_trainer(algorithm=algorithm, experiment=INFLUENCE, weight_decay=0.0)
+    trainer = make_trainer(algorithm=algorithm, experiment=INFLUENCE)
     segment = make_segment(trainer)
     alone = replace(segment, visible=np.zeros_like(segment.visible))
     before = of_moa({name: tensor.copy() for name, tensor in trainer.tensors().items()})
