@@ -1,6 +1,7 @@
 import itertools
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from ssd_learner.vtrace import vtrace
 
 STEPS = 8
 HEAD = ("policy", "value", "entropy")
+TOLD = (*HEAD, "kl", "explained_variance")
 AGENTS = {
     "A3C": {"influence": "off", "visible_actions": False},
     "visible actions": {"influence": "off"},
@@ -32,9 +34,9 @@ AGENTS = {
 def terms_of(losses):
     """Every number of some losses, by name."""
     terms = {"total": losses.total, "moa": losses.moa}
-    terms |= {name: getattr(losses.acting, name) for name in HEAD}
+    terms |= {name: getattr(losses.acting, name) for name in TOLD}
     if losses.speaking is not None:
-        terms |= {f"said {name}": getattr(losses.speaking, name) for name in HEAD}
+        terms |= {f"said {name}": getattr(losses.speaking, name) for name in TOLD}
     return {name: term.item() for name, term in terms.items()}
 
 
@@ -71,21 +73,27 @@ def trainer(make_trainer):
 
 
 def head_literally(batch, learning, log_ratio, reward, head):
-    """Sums over all steps of one head's losses; `head` is its logits, values and choices."""
+    """Means of one head's losses and more; `head` is its logits, values and choices."""
     logits, values, chosen = head
     steps, games = batch.reward.shape
     pi, discount = logits.double().softmax(-1), torch.zeros(steps, games).double()
     for t in range(steps):
         for b in range(games):
             discount[t, b] = 0.0 if batch.first[t + 1, b] else learning.gamma
-    targets = vtrace(log_ratio, reward, discount, values.double())
-    policy = value = entropy = 0.0
+    clips = learning.rho_clip, learning.c_clip
+    targets = vtrace(log_ratio, reward, discount, values.double(), *clips)
+    policy = value = entropy = kl = 0.0
     for t in range(steps):
         for b in range(games):
+            kl += float(log_ratio[t, b].exp() - 1 - log_ratio[t, b])
             policy -= float(pi[t, b, chosen[t, b]].log() * targets.advantage[t, b])
             value += 0.5 * float(targets.value[t, b] - values[t, b]) ** 2
             entropy -= sum(float(p * p.log()) for p in pi[t, b])
-    return {"policy": policy, "value": value, "entropy": entropy}
+    sums = {"policy": policy, "value": value, "entropy": entropy, "kl": kl}
+    returns = targets.value.numpy()
+    unforeseen = np.var(returns - values[:-1].numpy()) / np.var(returns)
+    means = {name: total / (steps * games) for name, total in sums.items()}
+    return means | {"explained_variance": 1 - unforeseen}
 
 
 def moa_literally(trainer, batch, moa_logits):
@@ -128,13 +136,12 @@ def literally(trainer, batch, beta):
             paid[name][t, b] = both if influences else e
     terms, total = {}, 0.0
     for name, head in heads.items():
-        sums = head_literally(batch, learning, log_ratio, paid[name], head)
+        means = head_literally(batch, learning, log_ratio, paid[name], head)
         weight = experiment.communication_weight if name else 1.0
         bonus = learning.communication_entropy if name else learning.entropy
-        total += weight * (
-            sums["policy"] + learning.value_coefficient * sums["value"] - bonus * sums["entropy"]
-        )
-        terms |= {f"{name}{term}": number / (steps * games) for term, number in sums.items()}
+        value = learning.value_coefficient * means["value"]
+        total += weight * batch.steps * (means["policy"] + value - bonus * means["entropy"])
+        terms |= {f"{name}{term}": mean for term, mean in means.items()}
     terms["moa"] = 0.0
     if unroll.moa_logits is not None:
         terms["moa"] = moa_literally(trainer, batch, unroll.moa_logits)
@@ -145,7 +152,8 @@ def literally(trainer, batch, beta):
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_term_is_its_definition(make_trainer, make_batch, name):
     weights = {"value_coefficient": 0.4, "entropy": 0.02, "communication_entropy": 0.05}
-    trainer = make_trainer(experiment=AGENTS[name], gamma=0.9, **weights)
+    clips = {"rho_clip": 1.5, "c_clip": 0.8}
+    trainer = make_trainer(experiment=AGENTS[name], gamma=0.9, **weights, **clips)
     batch = make_batch(trainer)
     found = terms_of(losses_of(trainer, batch, beta=0.3))
     assert found == pytest.approx(literally(trainer, batch, beta=0.3), rel=1e-4)
