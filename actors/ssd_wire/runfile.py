@@ -37,7 +37,7 @@ class RunSettings(BaseModel):
 
     seed: int = Field(default=1, ge=0, lt=2**63)
     lanes: int = Field(default=1, ge=1, le=64)
-    games: int = Field(default=96, ge=1, le=4096)
+    games: int = Field(default=48, ge=1, le=4096)
     segment: int = Field(default=50, ge=1, le=1000)
     window: int = Field(default=1, ge=1, le=100)
     retained: int = Field(default=256, ge=1, le=100_000)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import groupby
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -16,8 +15,6 @@ from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.report import Numbers, Weights
 from ssd_learner.settings import LearningSettings
 from ssd_learner.value_scale import ValueScale
-
-FAN_IN = 128  # inputs of a layer from which on its steps are shortened
 
 
 class Trainer:
@@ -105,8 +102,7 @@ class Trainer:
                 torch._foreach_div_(gradients, self.experiment.moa_weight)
             norms[f"{name}_gradient_norm"] = nn.utils.clip_grad_norm_(parameters, clips[name])
         for group in self.optimizer.param_groups:
-            rate = learning.moa_lr if group["part"] == "moa" else weights.learning_rate
-            group["lr"] = rate * group["share"]
+            group["lr"] = learning.moa_lr if group["part"] == "moa" else weights.learning_rate
         self.optimizer.step()
         self.version += 1
         return norms
@@ -190,27 +186,10 @@ def _products(learning: LearningSettings, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if learning.products == "bfloat16" else torch.float32
 
 
-def _step_share(learning: LearningSettings) -> Callable[[nn.Parameter], float]:
-    """The share of the learning rate that a weight's step takes.
-
-    Adam moves every weight by about the learning rate, so that a unit of 1,014 inputs goes eight
-    times as far as one of 128, all the more as the convolution's output is never negative. In the
-    first dense layer that drives the gates of the LSTM behind it into saturation.
-    """
-    if learning.algorithm != "ppo" or learning.optimizer != "adam":
-        return lambda _: 1.0
-    return lambda weight: min(1.0, FAN_IN / weight.shape[1]) if weight.dim() == 2 else 1.0
-
-
 def _optimizer(
     learning: LearningSettings, parts: Mapping[str, list[nn.Parameter]]
 ) -> torch.optim.Optimizer:
-    share_of = _step_share(learning)
-    groups = [
-        {"params": list(same), "part": name, "share": share}
-        for name, parameters in parts.items()
-        for share, same in groupby(sorted(parameters, key=share_of), share_of)
-    ]
+    groups = [{"params": parameters, "part": name} for name, parameters in parts.items()]
     if learning.optimizer == "adam":
         decay = learning.weight_decay if learning.algorithm == "ppo" else 0.0
         return torch.optim.AdamW(groups, lr=learning.lr_init, weight_decay=decay, fused=True)

@@ -227,7 +227,8 @@ def test_a_preset_says_what_agents_know_and_are_rewarded_for_and_nothing_of_the_
 
 @pytest.mark.parametrize(("name", "paper"), BY_THE_PAPER.items())
 def test_a_preset_by_the_paper_s_learner_says_what_its_column_says(name, paper):
-    assert said_by(paper) == {"game": {"name": name.partition("-")[0]}, **COLUMNS[name]}
+    game, lanes = {"name": name.partition("-")[0]}, {"games": 96}
+    assert said_by(paper) == {"game": game, "run": lanes, **COLUMNS[name]}
 
 
 @pytest.mark.parametrize(("name", "paper"), BY_THE_PAPER.items())
