@@ -73,6 +73,11 @@ class TestTheBeginningOfABatch:
         mail = office.live([letter(0), letter(1)], [])
         assert mail.waits == [1.0, 1.0, 1.0]
 
+    def test_is_whatever_waits_when_the_learner_is_asked_to_stop(self, office, letter, trained):
+        mail = office.live([letter(0), letter(1)], [letter(2)])
+        assert trained == [0, 0, 0]
+        assert mail.acks()[-1] == (2, 2, 2)
+
     def test_is_when_the_budget_is_met(self, tmp_path, trainer, letter):
         office = Office(tmp_path, trainer, fill=3, budget=2 * STEPS_OF_A_SEGMENT)
         trained = []
