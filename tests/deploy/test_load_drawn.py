@@ -12,7 +12,7 @@ from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Segment
 from ssd_wire.runfile import override
 
-SMALL = ("run.games=6", "run.segment=7", "game.horizon=21")
+SMALL = ("run.games=6", "run.segment=7", "game.horizon=21", "learning.horizon=7")
 FEW = "game.agents=3"
 
 

@@ -21,7 +21,7 @@ def sequence(games):
 
 def unrolled(lstm, inputs, first, state):
     """What `unroll` gives, and the gradients of inputs, state and weights of a sum it enters."""
-    outputs = lstm.unroll(inputs, first, STARTS, state)
+    outputs, _ = lstm.unroll(inputs, first, STARTS, state)
     return with_gradients(outputs, lstm, inputs, state)
 
 
@@ -69,7 +69,7 @@ def test_products_in_bfloat16_leave_the_weights_as_they_are():
 def test_the_way_back_can_be_gone_twice(products):
     lstm, (inputs, first, state) = Lstm(INPUTS, CELLS), sequence(3)
     lstm.products = products
-    outputs = lstm.unroll(inputs, first, STARTS, state).sum()
+    outputs = lstm.unroll(inputs, first, STARTS, state)[0].sum()
     once, twice = (
         torch.autograd.grad(outputs, list(lstm.parameters()), retain_graph=True) for _ in range(2)
     )
@@ -82,7 +82,7 @@ def test_without_gradients_a_sequence_gives_the_same():
     wanted, *_ = unrolled(lstm, *known)
     inputs, first, state = known
     with torch.no_grad():
-        found = lstm.unroll(inputs, first, STARTS, state)
+        found, _ = lstm.unroll(inputs, first, STARTS, state)
     torch.testing.assert_close(found, wanted.detach(), rtol=0, atol=0)
 
 
@@ -98,7 +98,7 @@ def test_a_number_that_is_none_is_not_hidden():
     lstm, (inputs, first, state) = Lstm(INPUTS, CELLS), sequence(3)
     with torch.no_grad():
         inputs[2, 1, 0] = float("nan")
-        outputs = lstm.unroll(inputs, first, [], state)
+        outputs, _ = lstm.unroll(inputs, first, [], state)
     assert not outputs[:2].isnan().any()
     assert outputs[2:, 1].isnan().all()
     assert not outputs[:, [0, 2]].isnan().any()

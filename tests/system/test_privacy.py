@@ -16,7 +16,7 @@ from ssd_wire.weights import decode_weights
 pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
 
 AGENTS = 2
-UPDATES = 2
+OWN_STEPS = 800  # 200 timesteps of 4 games
 PRESETS = {"harvest-moa": [], "harvest-basic": ["experiment.leaders=1"]}
 
 
@@ -78,7 +78,11 @@ def overheard(request, by_hand, make_relay):
     for agent in range(AGENTS):
         relays.append([])
         actors.append(hand.actor(agent, partial(make_relay, relays[-1])))
-    hand.wait("updates", lambda: all(hand.ledger(a)["updates"] > UPDATES for a in range(AGENTS)))
+
+    def have_learned():
+        return all(hand.ledger(a).get("own_steps", 0) > OWN_STEPS for a in range(AGENTS))
+
+    hand.wait("all to have learned", have_learned)
     ports = [connected_to(actor.pid) for actor in actors]
     for process in (*actors, *learners):
         process.send_signal(signal.SIGTERM)

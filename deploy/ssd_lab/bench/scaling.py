@@ -22,7 +22,7 @@ from ssd_wire.runfile import override
 
 ARENAS = "arenas"  # the only size that no run file has
 SIZES: dict[str, tuple[int, ...]] = {
-    "run.games": (16, 32, 64, 96, 128, 256),
+    "run.games": (16, 32, 48, 64, 96, 128, 256),
     "run.lanes": (1, 2, 4),
     "run.segment": (20, 50, 100),
     "game.agents": (2, 5, 10),

@@ -87,8 +87,10 @@ ACTOR = (
 LEARNER = (
     WAIT,
     Point("ssd_learner.learner:Learner.read_mail", Kind.RECEIVE),
-    Point("ssd_learner.learner:collate", Kind.COLLATE),
-    Point("ssd_learner.trainer:Trainer.learn", Kind.UPDATE),
+    Point("ssd_learner.update:collate", Kind.COLLATE),
+    Point("ssd_learner.update:join", Kind.COLLATE),
+    Point("ssd_learner.update:vtrace_update", Kind.UPDATE),
+    Point("ssd_learner.ppo:learn", Kind.UPDATE),
     Point("ssd_learner.learner:Learner.publish_weights", Kind.REPORT),
     Point("ssd_learner.learner:Learner.acknowledge", Kind.REPORT),
     Point("ssd_learner.learner:Learner.save", Kind.REPORT),
