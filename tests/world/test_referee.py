@@ -248,7 +248,7 @@ def test_the_world_survives_messages_with_a_few_bytes_changed(small_world, data)
         for _ in range(data.draw(st.integers(1, 3))):
             frame = data.draw(st.sampled_from(frames))
             frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
-        answers = world.hear_bytes(b"damaged", [bytes(frame) for frame in frames])
+        answers = world.hear_bytes(b"actor-0-damaged", [bytes(frame) for frame in frames])
         assert {type(answer) for _, answer in answers} <= {Seat, Timestep, Refused}
     world.join(0, incarnation=7)
     world.join(1, incarnation=8)
