@@ -2,7 +2,7 @@
 
 `python -m ssd_lab.load.ingest` takes the options of `ssd-learner` and is one in all but two things:
 an update drops its batch, and the weights it publishes are none, so that what is measured is the
-way in alone. (`python -m ssd_lab.load.fanout` measures the way out.)
+way in alone.
 """
 
 from __future__ import annotations
