@@ -6,7 +6,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from ssd_lab.plots.curves import best, curve, interval, main, moa_margin
+from ssd_lab.plots.curve_windows import best, curve, interval, moa_margin
+from ssd_lab.plots.curves import main
 
 HORIZON = 30
 
@@ -45,7 +46,7 @@ def test_a_window_is_a_hundred_full_episodes_and_shorter_ones_do_not_count(tmp_p
     run = make_run(tmp_path / "run", [5.0] * 100 + [999.0], [HORIZON] * 100 + [HORIZON - 1])
     (point,) = curve(run)
     assert (point.collective_return, point.low, point.high) == (5.0, 5.0, 5.0)
-    assert (point.run, point.seed) == ("harvest-moa", 4)
+    assert (point.run, point.preset, point.seed) == ("run", "harvest-moa", 4)
 
 
 def test_a_window_tells_what_agents_did_in_an_episode(tmp_path):
@@ -53,11 +54,18 @@ def test_a_window_tells_what_agents_did_in_an_episode(tmp_path):
     assert (point.apples, point.cleaned, point.cleaned_most, point.fires) == (7.0, 0.5, 0.5, 1.0)
 
 
-def test_a_window_stands_at_the_own_steps_recorded_when_it_ended(tmp_path):
-    (point,) = curve(make_run(tmp_path / "run", [5.0] * 100))
-    assert point.own_steps == 1100 * 90
-    assert point.moa_loss_nats == 2.0
-    assert point.influence_nats is None
+def test_a_window_stands_where_the_agents_were_when_it_ended_between_two_records(tmp_path):
+    points = curve(make_run(tmp_path / "run", [5.0] * 200), every=5)
+    assert [point.own_steps for point in points[:3]] == [1100 * 99, 1100 * 104, 1100 * 109]
+    assert [point.agent_steps for point in points[:2]] == [2200 * 99, 2200 * 104]
+    assert points[0].moa_loss_nats == 2.0
+    assert points[0].influence_nats is None
+
+
+def test_a_run_that_has_recorded_nothing_yet_has_no_windows(tmp_path):
+    run = make_run(tmp_path / "run", [5.0] * 100)
+    (run / "metrics.jsonl").write_text("")
+    assert curve(run) == []
 
 
 def test_the_margin_is_each_agents_own_over_the_last_half_of_the_records(tmp_path):
@@ -101,10 +109,11 @@ def test_curves_are_written_as_a_table_and_drawn(tmp_path):
     outcome = CliRunner().invoke(main, command)
 
     assert outcome.exit_code == 0, outcome.output
-    assert "harvest-moa seed 4: last window 6.0" in outcome.output
+    assert "a: harvest-moa, seed 4: last window 6.0" in outcome.output
     assert "MOA margin of each agent in the last half 1.000, -1.000 nats" in outcome.output
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [row["collective_return"] for row in rows] == ["6.0"] * 6
+    assert [row["run"] for row in rows] == ["a"] * 3 + ["b"] * 3
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
