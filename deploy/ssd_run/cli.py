@@ -118,3 +118,7 @@ def _go_on(
     plan = run_directory.plan_of(root)
     check_agrees(plan, {} if preset is None else load_preset(preset), assignments)
     return run_directory.go_on(root, patience, lambda text: click.echo(text, err=True)), plan
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The actor's mind: deciding, living with a model of others, and imagining what if."""
+"""What an actor computes: its decisions, a whole step with influence, and the counterfactuals."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from itertools import count, cycle
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ssd_actors.draft import SegmentShape
 from ssd_actors.lane import Lane
@@ -21,26 +22,23 @@ from ssd_influence.layers import LstmState
 from ssd_influence.moa import ModelOfOthers
 from ssd_wire.codec import encode
 
-Imagine = Callable[[ModelOfOthers, torch.Tensor, torch.Tensor, torch.Tensor, LstmState], object]
+Imagine = Callable[[ModelOfOthers, Tensor, Tensor, Tensor, LstmState], object]
 
 
 def parts(game: str) -> Iterator[Part]:
     """In batches of 16, 64 and 256 games."""
     act, live = f"torch/{game}/baseline/act", f"torch/{game}/moa/live"
-    for games in plans.GAMES:
-        yield Part(f"decide/{game}/baseline/B{games}", partial(_deciding, game, games), act)
-    for games in plans.GAMES:
-        yield Part(f"live/{game}/baseline/B{games}", partial(_living, game, "baseline", games), act)
-    for games in plans.GAMES:
-        yield Part(f"live/{game}/moa/B{games}", partial(_living, game, "moa", games), live)
-    for way, prepare in (
-        ("actor", _recalling),
-        ("factorised", partial(_imagining, factorised)),
-        ("brute", partial(_imagining, brute_force)),
+    imagine = f"torch/{game}/moa/imagine"
+    for name, work, ceiling in (
+        (f"decide/{game}/baseline", _deciding, act),
+        (f"live/{game}/baseline", partial(_living, "baseline"), act),
+        (f"live/{game}/moa", partial(_living, "moa"), live),
+        (f"imagine/{game}/actor", _recalling, imagine),
+        (f"imagine/{game}/factorised", partial(_imagining, factorised), imagine),
+        (f"imagine/{game}/brute", partial(_imagining, brute_force), imagine),
     ):
         for games in plans.GAMES:
-            name = f"imagine/{game}/{way}/B{games}"
-            yield Part(name, partial(prepare, game, games), f"torch/{game}/moa/imagine")
+            yield Part(f"{name}/B{games}", partial(work, game, games), ceiling)
 
 
 @contextmanager
@@ -53,7 +51,7 @@ def _deciding(game: str, games: int) -> Iterator[Work]:
 
 
 @contextmanager
-def _living(game: str, kind: Kind, games: int) -> Iterator[Work]:
+def _living(kind: Kind, game: str, games: int) -> Iterator[Work]:
     """All that an actor does in a step but reading and writing its sockets.
 
     It reckons the last step, its influence included, decides, and writes down; every T steps it
@@ -106,24 +104,16 @@ def _imagining(imagine: Imagine, game: str, games: int) -> Iterator[Work]:
 
 
 def factorised(
-    model: ModelOfOthers,
-    features: torch.Tensor,
-    actions: torch.Tensor,
-    first: torch.Tensor,
-    state: LstmState,
-) -> torch.Tensor:
+    model: ModelOfOthers, features: Tensor, actions: Tensor, first: Tensor, state: LstmState
+) -> Tensor:
     """All own actions at once: [B, A, J, A] logits of a_{t+1}."""
     with torch.inference_mode():
         return model.counterfactuals(features, actions, first, state).logits
 
 
 def brute_force(
-    model: ModelOfOthers,
-    features: torch.Tensor,
-    actions: torch.Tensor,
-    first: torch.Tensor,
-    state: LstmState,
-) -> torch.Tensor:
+    model: ModelOfOthers, features: Tensor, actions: Tensor, first: Tensor, state: LstmState
+) -> Tensor:
     """The same, by asking the model once for each own action, and once for what was done."""
     imagined = []
     with torch.inference_mode():

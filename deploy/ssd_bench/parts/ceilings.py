@@ -51,45 +51,40 @@ def sums(game: str) -> Mapping[str, tuple[tuple[str, ...], int]]:
 
 def needed(name: str, game: str) -> tuple[str, ...]:
     """The parts that must be measured to know this row."""
-    if name.startswith(PASS_AIM):
-        return ("torch/sgemm",)
-    return sums(game)[name][0] if name in sums(game) else (name,)
+    return ("torch/sgemm",) if name.startswith(PASS_AIM) else sums(game).get(name, ((name,), 1))[0]
 
 
 def derived(rows: Iterable[Row], game: str) -> Iterator[Row]:
     """The rows that follow from these, as far as they do, and what the games are to reach."""
     known = {row.name: row for row in rows}
+    aims = {row.ceiling for row in known.values()}
     for name, (chain, at_once) in sums(game).items():
         if all(link in known for link in chain):
             yield one_after_the_other(name, [known[link] for link in chain], at_once)
     for kind in plans.KINDS:
-        if any(row.ceiling == f"{PASS_AIM}/{game}/{kind}" for row in known.values()):
+        if (name := f"{PASS_AIM}/{game}/{kind}") in aims:
             gigaflop = 1e-9 * _flop(game, kind)
-            per_second = tuple(speed / gigaflop for speed in known["torch/sgemm"].samples)
-            yield Row(name=f"{PASS_AIM}/{game}/{kind}", samples=per_second)
-    if any(row.ceiling == f"{GAMES_AIM}/{game}" for row in known.values()):
+            yield Row(name=name, samples=tuple(s / gigaflop for s in known["torch/sgemm"].samples))
+    if (name := f"{GAMES_AIM}/{game}") in aims:
         agents = plans.plan_for(game, "baseline").game.agents
         also = {"env-steps/s": (float(ENV_STEPS),)}
-        yield Row(name=f"{GAMES_AIM}/{game}", samples=(float(ENV_STEPS * agents),), also=also)
+        yield Row(name=name, samples=(float(ENV_STEPS * agents),), also=also)
 
 
 def _flop(game: str, kind: Kind) -> float:
     """Of one own-step, there and back: each weight is in one product there, and in two back.
 
-    But for the convolution's, where no gradient goes on to the views, and which are used in each
-    window.
+    But for the convolution's, which are used in each window, and where no gradient goes on to the
+    views.
     """
     net = _Plain(game, kind)
     streams = [net.policy] if kind == "baseline" else [net.policy, net.moa]
-    windows = (net.side - 2) ** 2
-    dense = sum(
-        weight.numel()
-        for stream in streams
-        for part in (stream.fc1, stream.fc2, stream.lstm, stream.head)
-        for weight in part.parameters()
-        if weight.dim() > 1
+    weights = (weight for stream in streams for weight in stream.parameters() if weight.dim() > 1)
+    cells = (
+        weight for stream in streams for weight in stream.cell.parameters() if weight.dim() > 1
     )
-    return 2.0 * (3 * dense + 2 * windows * net.conv.weight.numel())
+    dense = sum(w.numel() for w in weights) - sum(w.numel() for w in cells)  # as much as `lstm`
+    return 2.0 * (3 * dense + 2 * (net.side - 2) ** 2 * net.conv.weight.numel())
 
 
 class _Stream(nn.Module):

@@ -28,14 +28,12 @@ def _playing(game: str, views: bool) -> Iterator[Work]:
     """Uniformly random actions, episode after episode."""
     settings = plans.plan_for(game, "baseline").game
     batch = GameBatch(settings, GAMES)
-    shape = (settings.horizon, GAMES, settings.agents)
-    rng = np.random.default_rng(0)
+    shape, rng = (settings.horizon, GAMES, settings.agents), np.random.default_rng(0)
     actions = rng.integers(batch.spec.num_actions, size=shape, dtype=np.uint8)
-    seeds = np.arange(GAMES, dtype=np.uint64)
 
     def go() -> None:
         if batch.ended[0]:
-            batch.reset(seeds)
+            batch.reset(np.arange(GAMES, dtype=np.uint64))
         batch.step(actions[batch.clock[0]])
         if views:
             batch.observe()

@@ -25,10 +25,10 @@ from ssd_world.games import LaneGames
 AGENT = 0
 
 
-def shape_of(plan: Plan) -> AgentShape:
-    """Agent 0 of the plan's game."""
+def shape_of(plan: Plan, agent: int = AGENT) -> AgentShape:
+    """An agent of the plan's game."""
     spec = spec_of(plan)
-    return AgentShape(AGENT, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+    return AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
 
 
 def mind_of(plan: Plan) -> Mind:
@@ -46,34 +46,34 @@ def weights_of(network: AgentNetwork, version: int) -> Weights:
 @cache
 def timesteps(game: str, games: int, steps: int = STEPS) -> Sequence[Timestep]:
     """What agent 0 is told in B games over T + 2 steps: those of the run's second segment."""
-    plan = plan_for(game, "baseline", games)
-    lane = LaneGames(GameBatch(plan.game, games), 0, Arena(1, 0, 0), 1, steps)
-    rng = np.random.default_rng(0)
+    return random_play(plan_for(game, "baseline", games), AGENT, steps, steps + 2)
+
+
+def random_play(plan: Plan, agent: int, steps: int, length: int) -> Sequence[Timestep]:
+    """So many timesteps of an agent from T on, in the plan's B games, all acting at random."""
+    lane = LaneGames(GameBatch(plan.game, plan.run.games), 0, Arena(1, 0, 0), 1, steps)
+    rng, shape = np.random.default_rng(0), (plan.run.games, plan.game.agents)
     shown = []
-    for tick in range(1, 2 * steps + 2):
-        actions = rng.integers(0, spec_of(plan).num_actions, (games, plan.game.agents))
-        lane.step(actions.astype(np.uint8))
+    for tick in range(1, steps + length):
+        lane.step(rng.integers(0, spec_of(plan).num_actions, shape).astype(np.uint8))
         if tick >= steps:
-            shown.append(_kept(lane.timesteps()[AGENT]))
+            seen = lane.timesteps()[agent]
+            names = ("pixels", "first", "reward", "actions", "visible")
+            shown.append(replace(seen, **{name: getattr(seen, name).copy() for name in names}))
     return tuple(shown)
 
 
-def _kept(seen: Timestep) -> Timestep:
-    names = ("pixels", "first", "reward", "actions", "visible")
-    return replace(seen, **{name: getattr(seen, name).copy() for name in names})
-
-
 def segment_of(game: str, steps: int, games: int, state: int) -> Segment:
-    """A segment of those views, acted at random.
+    """A segment of those views, acted at random, with S floats of recurrent state per game."""
+    return segment(plan_for(game, "baseline"), timesteps(game, games, steps), state)
 
-    Args:
-        game: Of which game.
-        steps: T.
-        games: B.
-        state: S, floats of recurrent state per game.
-    """
-    shown = timesteps(game, games, steps)
-    num_actions = spec_of(plan_for(game, "baseline")).num_actions
+
+def segment(plan: Plan, shown: Sequence[Timestep], state: int) -> Segment:
+    """A segment of T + 2 timesteps; what else the plan's segments have is made up."""
+    reward = np.stack([seen.reward for seen in shown[1:-1]])
+    first = np.stack([seen.first for seen in shown[:-1]])
+    actions = np.stack([seen.actions for seen in shown])
+    symbols = plan.experiment.symbols
     return Segment(
         epoch=1,
         seq=1,
@@ -81,11 +81,14 @@ def segment_of(game: str, steps: int, games: int, state: int) -> Segment:
         learner=1,
         version=0,
         pixels=np.stack([seen.pixels for seen in shown[:-1]]),
-        first=np.stack([seen.first for seen in shown[:-1]]),
+        first=first,
         visible=np.stack([seen.visible for seen in shown[:-1]]),
-        actions=np.stack([seen.actions for seen in shown]),
-        log_prob=np.full((steps, games), -np.log(num_actions), np.float32),
-        reward=np.stack([seen.reward for seen in shown[1:-1]]),
-        influence=np.full((steps, games), 0.01, np.float32),
-        state=np.zeros((games, state), np.float32),
+        actions=actions,
+        log_prob=np.full(reward.shape, -np.log(spec_of(plan).num_actions), np.float32),
+        reward=reward,
+        influence=np.float32(0.01) * ~first[1:],
+        state=np.zeros((reward.shape[1], state), np.float32),
+        symbols=actions[:-1] % symbols if symbols else None,
+        symbol_log_prob=np.full(reward.shape, -np.log(symbols), np.float32) if symbols else None,
+        shaped=None if plan.experiment.reward == "own" else reward,
     )

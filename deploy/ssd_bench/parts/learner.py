@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -45,15 +45,15 @@ def parts(game: str) -> Iterator[Part]:
         for products in PRODUCTS:
             for steps, games in MINIBATCHES:
                 name = f"pass/{game}/{kind}/{products}/C{steps}-M{games}"
-                prepare = partial(_passing, game, kind, products, steps, games)
-                yield Part(name, prepare, f"{PASS_AIM}/{game}/{kind}")
+                work = partial(_passing, game, kind, products, steps, games)
+                yield Part(name, work, f"{PASS_AIM}/{game}/{kind}")
             look = partial(_looking, game, kind, products)
             yield Part(f"look/{game}/{kind}/{products}", look)
     for kind in plans.KINDS:
         for steps, games in BATCHES:
+            work = partial(_learning, game, kind, steps, games)
             name = f"learn/{game}/{kind}/T{steps}-B{games}"
-            prepare = partial(_learning, game, kind, steps, games)
-            yield Part(name, prepare, f"torch/{game}/{kind}/learn")
+            yield Part(name, work, f"torch/{game}/{kind}/learn")
     for steps, games in BATCHES:
         yield Part(f"collate/{game}/T{steps}-B{games}", partial(_collating, game, steps, games))
     for listeners in LISTENERS:
@@ -63,10 +63,9 @@ def parts(game: str) -> Iterator[Part]:
 @contextmanager
 def _passing(game: str, kind: Kind, products: Products, steps: int, games: int) -> Iterator[Work]:
     """A minibatch, all of it: shuffled, looked at, and learned from."""
-    trainer = _trainer(game, kind, products)
-    batch = collate(_segments(game, trainer, steps, games), CPU)
+    trainer, segments = _learner(game, kind, steps, games, products)
     weights = trainer.weights()
-    chunks, _ = prepare(trainer, [batch], weights, steps)
+    chunks, _ = prepare(trainer, [collate(segments, CPU)], weights, steps)
 
     def go() -> None:
         for part in chunks.shuffled(1):
@@ -80,49 +79,47 @@ def _passing(game: str, kind: Kind, products: Products, steps: int, games: int) 
 def _looking(game: str, kind: Kind, products: Products) -> Iterator[Work]:
     """What comes before the passes: values, advantages, chunks."""
     steps, games = MINIBATCHES[0]
-    trainer = _trainer(game, kind, products)
-    batch = collate(_segments(game, trainer, steps, games), CPU)
-    weights = trainer.weights()
+    trainer, segments = _learner(game, kind, steps, games, products)
+    batch, weights = collate(segments, CPU), trainer.weights()
     yield Work(lambda: prepare(trainer, [batch], weights, steps), steps * games)
 
 
 @contextmanager
 def _learning(game: str, kind: Kind, steps: int, games: int) -> Iterator[Work]:
-    trainer = _trainer(game, kind)
-    batch = collate(_segments(game, trainer, steps, games), CPU)
+    trainer, segments = _learner(game, kind, steps, games)
+    batch = collate(segments, CPU)
     yield Work(lambda: vtrace_update(trainer, batch), steps * games, also={"updates": 1})
 
 
 @contextmanager
 def _collating(game: str, steps: int, games: int) -> Iterator[Work]:
-    segments = _segments(game, _trainer(game, "moa"), steps, games)
+    _, segments = _learner(game, "moa", steps, games)
     yield Work(lambda: collate(segments, CPU), steps * games)
 
 
-def _trainer(game: str, kind: Kind, products: Products = "float32") -> Trainer:
+def _learner(
+    game: str, kind: Kind, steps: int, games: int, products: Products = "float32"
+) -> tuple[Trainer, list[Segment]]:
+    """A trainer, and segments that make a batch of so many games."""
     plan = plans.plan_for(game, kind)
     rates = {"lr_init": SMALLEST_RATE, "lr_end": 0.0, "moa_lr": SMALLEST_RATE}
     learning = plan.learning.model_copy(update=rates | {"products": products})
     shape = inputs.shape_of(plan)
-    return Trainer(shape, plan.network, plan.experiment, learning, CPU, plan.run.seed)
-
-
-def _segments(game: str, trainer: Trainer, steps: int, games: int) -> Sequence[Segment]:
+    trainer = Trainer(shape, plan.network, plan.experiment, learning, CPU, plan.run.seed)
     segment = inputs.segment_of(game, steps, LANE, trainer.network.state_size)
-    return [segment] * (games // LANE)
+    return trainer, [segment] * (games // LANE)
 
 
 @contextmanager
 def _publishing(game: str, listeners: int) -> Iterator[Work]:
     """Encoded once and published; every subscriber reads and checks them. All in one process."""
     network = inputs.mind_of(plans.plan_for(game, "moa")).network
-    learned = inputs.weights_of(network, 0)
+    learned, versions = inputs.weights_of(network, 0), count(1)
     shapes: Shapes = {name: tensor.shape for name, tensor in learned.tensors.items()}
-    versions = count(1)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ssd-"))
         publisher = stack.enter_context(closing(Publisher(f"ipc://{folder}/weights")))
-        heard = [
+        subscribers = [
             stack.enter_context(closing(Subscriber(publisher.endpoint))) for _ in range(listeners)
         ]
 
@@ -130,17 +127,16 @@ def _publishing(game: str, listeners: int) -> Iterator[Work]:
             version = next(versions)
             frame = encode_weights(replace(learned, version=version))
             publisher.publish(frame)
-            for subscriber in heard:
+            for subscriber in subscribers:
                 _hear(subscriber, version, shapes, partial(publisher.publish, frame))
 
-        frame = encode_weights(learned)
-        _wait_for_subscriptions(publisher, heard, frame)
-        gigabytes = listeners * len(frame) / 1e9
+        go()  # until all subscriptions have reached the publisher
+        gigabytes = listeners * len(encode_weights(learned)) / 1e9
         yield Work(go, listeners, "messages", also={"GB": gigabytes}, clock=time.perf_counter)
 
 
 def _hear(subscriber: Subscriber, version: int, shapes: Shapes, again: Callable[[], None]) -> None:
-    """Read until it is this version; what a subscriber was too slow for is published again."""
+    """Read until it is this version; what a subscriber has missed is published again."""
     for _ in range(PATIENCE_MS // AGAIN_MS):
         if not subscriber.socket.poll(AGAIN_MS):
             again()
@@ -149,16 +145,3 @@ def _hear(subscriber: Subscriber, version: int, shapes: Shapes, again: Callable[
         if frame is not None and decode_weights(frame, shapes).version == version:
             return
     raise RuntimeError(f"weights {version} did not arrive in {PATIENCE_MS / 1000:.0f} s")
-
-
-def _wait_for_subscriptions(
-    publisher: Publisher, subscribers: Sequence[Subscriber], frame: bytes
-) -> None:
-    """Publish until everyone has heard it: what is published earlier than subscribed is lost."""
-    deaf = list(subscribers)
-    for _ in range(PATIENCE_MS // 10):
-        publisher.publish(frame)
-        deaf = [one for one in deaf if not one.socket.poll(10 // len(deaf) + 1)]
-        if not deaf:
-            return
-    raise RuntimeError(f"{len(deaf)} subscribers hear nothing")

@@ -14,7 +14,7 @@ from ssd_wire.runfile import override
 Kind = Literal["baseline", "moa"]
 PLAYED = ("cleanup", "harvest")  # the games that have presets of both kinds
 KINDS: tuple[Kind, ...] = ("baseline", "moa")
-GAMES = (16, 64, 256)  # B, in how many games a mind thinks at once
+GAMES = (16, 64, 256)  # B, in how many games an actor acts at once
 STEPS = 50  # T
 
 
@@ -32,12 +32,6 @@ def spec_of(plan: Plan) -> GameSpec:
 
 def sizes_of(plan: Plan) -> Sizes:
     """Lengths of the run's axes, as the processes check messages by."""
-    spec = spec_of(plan)
-    return {
-        "T": plan.run.segment,
-        "B": plan.run.games,
-        "N": spec.num_agents,
-        "W": spec.view,
-        "P": len(spec.palette),
-        "A": spec.num_actions,
-    }
+    spec, run = spec_of(plan), plan.run
+    known = {"N": spec.num_agents, "W": spec.view, "P": len(spec.palette), "A": spec.num_actions}
+    return {"T": run.segment, "B": run.games, **known}

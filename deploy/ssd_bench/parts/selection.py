@@ -20,7 +20,7 @@ def every_part(game: str) -> dict[str, Part]:
 
 
 def choose(played: Iterable[str], patterns: Sequence[str], besides: Iterable[str]) -> list[Part]:
-    """The parts that are asked for, and those that they are held against.
+    """The parts that are asked for, and those that they, and further rows, are held against.
 
     Args:
         played: Games whose parts may be asked for.
@@ -42,6 +42,6 @@ def choose(played: Iterable[str], patterns: Sequence[str], besides: Iterable[str
 
 def with_ceilings(rows: Sequence[Row]) -> list[Row]:
     """The same rows, with those that follow from them after the last that they follow from."""
-    first = [row for row in rows if row.name.startswith("torch/")]
-    rest = [row for row in rows if not row.name.startswith("torch/")]
+    first = [row for row in rows if row.group == "torch"]
+    rest = [row for row in rows if row.group != "torch"]
     return [*first, *(row for game in PLAYED for row in ceilings.derived(rows, game)), *rest]

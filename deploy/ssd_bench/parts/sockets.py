@@ -1,11 +1,9 @@
-"""Two processes and a link: a timestep there and an act back, and the world's own server."""
+"""Two processes and a link: a timestep there and an act back, and the real environment server."""
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import secrets
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,60 +16,79 @@ from pathlib import Path
 import numpy as np
 
 from ssd_actors.world import World
+from ssd_bench.child_process import PATIENCE, child_process
 from ssd_bench.parts import inputs, plans
 from ssd_bench.parts.timing import Part, Work
 from ssd_run.plan import Plan
-from ssd_wire.codec import decode
+from ssd_wire.codec import decode, encode
 from ssd_wire.links import Dealer, Router
-from ssd_wire.messages import Act, Join
+from ssd_wire.messages import Act, Join, Timestep
 from ssd_wire.runfile import fingerprint
-
-PATIENCE = 120.0  # seconds for a process to start, compile its kernels if need be, and answer
 
 
 def parts(game: str) -> Iterator[Part]:
-    """The link alone in batches of 16, 64 and 256 games, and the world in the first two."""
+    """The link alone in batches of 16, 64 and 256 games, and the server in the first two."""
     for games in plans.GAMES:
         yield Part(f"link/{game}/B{games}", partial(_round_trips, game, games))
     for games in plans.GAMES[:2]:
-        yield Part(f"world/{game}/B{games}", partial(_thoughtless_play, game, games))
+        yield Part(f"world/{game}/B{games}", partial(_serving, game, games))
 
 
 @contextmanager
 def _round_trips(game: str, games: int) -> Iterator[Work]:
     """One after the other: encode, send, wake the peer; it decodes, answers, and wakes us."""
     sizes = plans.sizes_of(plans.plan_for(game, "moa", games))
-    seen = inputs.timesteps(game, games)[0]
-    ticks = count(1)
+    seen, ticks = inputs.timesteps(game, games)[0], count(1)
+    spawn = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ssd-"))
         router = stack.enter_context(closing(Router(f"ipc://{folder}/link")))
-        options = (f"--endpoint={router.endpoint}", f"--game={game}", f"--games={games}")
-        echo = (sys.executable, "-m", "ssd_bench.parts.echo_actor", *options)
-        stack.enter_context(_child(*echo))
+        echo = spawn.Process(target=_echo, args=(router.endpoint, sizes), daemon=True)
+        echo.start()
+        stack.callback(echo.join)
+        stack.callback(echo.terminate)
         peer, _ = _next(router)
 
         def go() -> None:
             tick = next(ticks)
             router.send(peer, replace(seen, tick=tick))
-            _, frames = _next(router)
-            act = decode(frames, (Act,), sizes)
+            act = decode(_next(router)[1], (Act,), sizes)
             if not isinstance(act, Act) or act.tick != tick:
                 raise RuntimeError(f"wanted an act for tick {tick}, found {act}")
 
         yield Work(go, games, also={"message pairs": 1}, clock=time.perf_counter)
 
 
+def _echo(endpoint: str, sizes: dict[str, int]) -> None:
+    """The other end of the link: answers every timestep at once, as long as its parent lives."""
+    dealer, parent = Dealer(endpoint, b"echo"), multiprocessing.parent_process()
+    action = np.zeros(sizes["B"], np.uint8)
+    while not dealer.send(encode(Act(0, 0, 0, action))):
+        time.sleep(0.02)  # not connected yet; this tells the other end our name
+    while parent is not None and parent.is_alive():
+        dealer.socket.poll(1000)
+        for frames in dealer.receive():
+            seen = decode(frames, (Timestep,), sizes)
+            assert isinstance(seen, Timestep)  # noqa: S101 - told to mypy
+            dealer.send(encode(Act(seen.world, seen.lane, seen.tick, action)))
+
+
+def _next(router: Router) -> tuple[bytes, list[bytes]]:
+    if not router.socket.poll(int(1000 * PATIENCE)):
+        raise RuntimeError(f"the other process did not answer within {PATIENCE:.0f} s")
+    return next(router.receive())
+
+
 @contextmanager
-def _thoughtless_play(game: str, games: int) -> Iterator[Work]:
-    """The real ssd-env, and all its actors' ends in this process, where nobody thinks."""
+def _serving(game: str, games: int) -> Iterator[Work]:
+    """The real ssd-env, and all its actors' ends in this process, which compute nothing."""
     plan = plans.plan_for(game, "moa", games)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ssd-")))
         (folder / "run.toml").write_text(plan.toml())
         endpoint = f"ipc://{folder / 'world'}"
-        server = (str(Path(sys.executable).parent / "ssd-env"), f"--run={folder / 'run.toml'}")
-        stack.enter_context(_child(*server, "--arena=0", f"--bind={endpoint}"))
+        options = (f"--run={folder / 'run.toml'}", "--arena=0", f"--bind={endpoint}")
+        stack.enter_context(child_process("ssd_world.cli", *options))
         dealers = [
             stack.enter_context(closing(Dealer(endpoint, f"bench-{agent}".encode())))
             for agent in range(plan.game.agents)
@@ -92,42 +109,11 @@ def _thoughtless_play(game: str, games: int) -> Iterator[Work]:
                     raise RuntimeError(f"ssd-env did not answer within {PATIENCE:.0f} s")
 
         env_steps = plan.run.lanes * games
-        agent_steps = env_steps * plan.game.agents
-        yield Work(go, agent_steps, also={"env-steps": env_steps}, clock=time.perf_counter)
+        steps = env_steps * plan.game.agents
+        yield Work(go, steps, also={"env-steps": env_steps}, clock=time.perf_counter)
 
 
 def _seat(plan: Plan, agent: int, dealer: Dealer) -> World:
     mark = fingerprint(plan.run, plan.game, plan.experiment, plan.network)
     join = Join(agent, incarnation=secrets.randbits(62), fingerprint=mark)
     return World(dealer, join, plan.run.lanes, plans.sizes_of(plan), time.monotonic)
-
-
-def _next(router: Router) -> tuple[bytes, list[bytes]]:
-    if not router.socket.poll(int(1000 * PATIENCE)):
-        raise RuntimeError(f"the other process did not answer within {PATIENCE:.0f} s")
-    return next(router.receive())
-
-
-@contextmanager
-def _child(*command: str) -> Iterator[None]:
-    """A process that ends with this context, or with this process, however that ends."""
-    lifeline, held_open = os.pipe()
-    try:
-        process = subprocess.Popen(  # noqa: S603 - our own commands
-            [*command, f"--lifeline={lifeline}"],
-            pass_fds=(lifeline,),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-    finally:
-        os.close(lifeline)
-    try:
-        yield
-    finally:
-        os.close(held_open)
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

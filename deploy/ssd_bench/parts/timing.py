@@ -21,12 +21,10 @@ SHORT = 0.02  # seconds; a go shorter than this finds its caches cold after othe
 
 @dataclass(frozen=True)
 class Work:
-    """Something to be done over and over.
+    """Something to be done over and over: `go` does it once.
 
     Attributes:
-        go: Does it once.
         amount: Units in one go.
-        unit: What they are.
         also: Other things in one go, by what they are called.
         clock: Tells its time in seconds.
     """
@@ -40,17 +38,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Part:
-    """A row to be.
-
-    Attributes:
-        name: Of the row.
-        prepare: Makes all that the work needs, and in the end clears it away.
-        ceiling: The row that it is held against, if any.
-    """
+    """A row to be: `prepare` makes all that the work needs, and in the end clears it away."""
 
     name: str
     prepare: Callable[[], AbstractContextManager[Work]]
-    ceiling: str | None = None
+    ceiling: str | None = None  # the row that it is held against
 
 
 def measure(
@@ -59,14 +51,7 @@ def measure(
     seconds: float,
     watch: Callable[[Sequence[int]], Iterable[int]] = lambda rounds: rounds,
 ) -> list[Row]:
-    """Time all parts.
-
-    Args:
-        parts: What to time.
-        repeats: Samples of each.
-        seconds: About how long each part is timed, over all its repeats.
-        watch: Passes on the numbers of the repeats, and may tell somebody.
-    """
+    """Time all parts, each for about so many seconds over all its repeats; `watch` may tell."""
     with ExitStack() as stack:
         works = [stack.enter_context(part.prepare()) for part in parts]
         goes = [_goes(work, seconds / repeats) for work in works]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ssd_wire.process import write_whole
 
 AGENT_STEPS = "agent-steps"
+GOAL = "goal"  # reached once in a run
 
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -40,14 +41,14 @@ class Row(BaseModel):
     share: float | None = None
 
     @property
+    def group(self) -> str:
+        """Of rows that stand together: what its name begins with."""
+        return self.name.partition("/")[0]
+
+    @property
     def rate(self) -> float:
         """Units per second: the median of the samples."""
         return statistics.median(self.samples)
-
-    @property
-    def microseconds(self) -> float:
-        """Per unit."""
-        return 1e6 / self.rate
 
     @property
     def spread(self) -> float:
@@ -56,14 +57,7 @@ class Row(BaseModel):
 
 
 class Result(BaseModel):
-    """All rows of one bench, where they were measured, and how.
-
-    Attributes:
-        format: Tells our files from others.
-        machine: See `machine.facts`.
-        settings: The command line's options.
-        rows: In the order in which they are shown.
-    """
+    """All rows of one bench, where they were measured (`machine.facts`), and by what options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -107,14 +101,6 @@ def with_shares(rows: Sequence[Row]) -> list[Row]:
 
 
 def one_after_the_other(name: str, rows: Iterable[Row], at_once: int = 1) -> Row:
-    """What would be reached if each unit had to pass through all of these rows.
-
-    Args:
-        name: Of the new row.
-        rows: With the same unit and equally many samples, taken at the same times.
-        at_once: How many of these chains go on side by side.
-    """
-    samples = zip(*(row.samples for row in rows), strict=True)
-    return Row(
-        name=name, samples=tuple(at_once / sum(1 / rate for rate in rates) for rates in samples)
-    )
+    """What so many chains would reach, if each unit had to pass through all rows of its chain."""
+    times = zip(*(row.samples for row in rows), strict=True)
+    return Row(name=name, samples=tuple(at_once / sum(1 / rate for rate in each) for each in times))

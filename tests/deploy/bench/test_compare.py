@@ -10,9 +10,8 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from ssd_bench.cli import main
-from ssd_bench.results.compare import changes, missing
 from ssd_bench.results.rows import Result, Row, one_after_the_other, read, with_shares
-from ssd_bench.results.table import show
+from ssd_bench.results.table import changes, missing, show
 
 MACHINE = {"cpu": "a", "cores": 2}
 
@@ -42,7 +41,6 @@ def test_what_is_written_is_read_back_the_same(full, tmp_path):
 def test_a_row_stands_for_the_median_and_the_spread_of_its_samples():
     one = row("a", 40.0, 70.0, 50.0)
     assert one.rate == 50
-    assert one.microseconds == 20_000
     assert one.spread == pytest.approx(30 / 50)
 
 
@@ -91,7 +89,7 @@ def test_the_table_names_every_row_with_its_figures(full):
     text = io.StringIO()
     before = result(row("part/x", 20.0, 30.0), row("gone", 1.0))
     rows = tuple(with_shares(full.rows))
-    show(Console(file=text, width=132), full.model_copy(update={"rows": rows}), before)
+    show(full.model_copy(update={"rows": rows}), before, Console(file=text))
     lines = {line.split()[0]: line.split() for line in text.getvalue().splitlines() if line.strip()}
     assert lines["part/x"][1:7] == ["50", "20,000", "40%", "50%", "2.00×", "200,000"]
     assert lines["torch/x"][-1] == "new"
@@ -133,7 +131,7 @@ BAD_ORDERS = {
     "bad setting": (["--preset", "cleanup-moa", "--set", "run.gamse=2"], "[run] gamse"),
     "no such part": (["--only", "liev/*"], "no part is called liev/*"),
     "no such folder": (["--json", "/nowhere/at/all.json"], "there is no folder /nowhere/at"),
-    "no such placing": (["--pin", "tight"], "'tight' is not one of"),
+    "no such preset to learn": (["--to-return", "cleanup-mao"], "did you mean cleanup-moa?"),
 }
 
 

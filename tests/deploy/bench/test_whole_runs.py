@@ -7,25 +7,30 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
 from ssd_bench.cli import main
+from ssd_bench.process_usage import cpu_seconds, memory
 from ssd_bench.results import machine
-from ssd_bench.results.rows import read
-from ssd_bench.runs.processes import agents, cpu_seconds, family, memory, pin, split
-from ssd_bench.runs.throughput import Study
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
-from ssd_wire.runfile import override
+from ssd_bench.results.rows import GOAL, read
+from ssd_bench.whole_runs.throughput import ceiling_of
+from ssd_bench.whole_runs.training_run import RunRequest
 
 SMALL = ("game.agents=2", "game.horizon=100", "run.games=4", "run.segment=20")
 BENCH = "from ssd_bench.cli import main; main()"
-ORPHANS = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True);"
+ORPHANS = """
+import subprocess, sys
+grown = "import sys, time; x = {}; print(flush=True); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", grown], stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+child.wait()
+"""
 
 
 def gone(pid):
@@ -36,10 +41,10 @@ def gone(pid):
         return True
 
 
-def start_bench(tmp_path, *arguments):
+def start_bench(tmp_path, *arguments, measured="--preset"):
     sets = [f"--set={assignment}" for assignment in SMALL]
     return subprocess.Popen(
-        [sys.executable, "-c", BENCH, "--preset=cleanup-moa", *sets, *arguments],
+        [sys.executable, "-c", BENCH, f"{measured}=cleanup-moa", *sets, *arguments],
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -50,7 +55,7 @@ def start_bench(tmp_path, *arguments):
 @pytest.mark.timeout(300)
 def test_a_whole_run_is_measured_and_nothing_is_left_of_it(tmp_path):
     kept = tmp_path / "bench.json"
-    options = ("--runs=1", "--seconds=3", "--warmup=0", "--pin=split", f"--json={kept}")
+    options = ("--runs=1", "--seconds=3", "--warmup=0", f"--json={kept}")
     bench = start_bench(tmp_path, *options)
     output, _ = bench.communicate(timeout=280)
     assert bench.returncode == 0, output
@@ -65,6 +70,29 @@ def test_a_whole_run_is_measured_and_nothing_is_left_of_it(tmp_path):
 
 
 @pytest.mark.timeout(300)
+def test_the_time_to_a_return_is_told_in_seconds_and_in_agent_steps_for_each_seed(tmp_path):
+    kept = tmp_path / "bench.json"
+    options = ("--goal=-1000", "--seed=3", "--runs=1", f"--json={kept}")
+    bench = start_bench(tmp_path, *options, measured="--to-return")
+    output, _ = bench.communicate(timeout=280)
+    assert bench.returncode == 0, output
+    (row,) = read(kept).rows
+    assert (row.name, row.unit) == ("return/cleanup-moa/-1000", GOAL)
+    assert row.rate == pytest.approx(1 / row.also["s"][0])
+    assert row.also["agent-steps"][0] >= 100 * 2 * 100  # of 100 episodes that were played
+    assert "seed 3" in output
+    assert list(tmp_path.glob("ssd-*")) == []
+
+
+def test_a_return_that_takes_too_long_ends_with_what_was_reached(tmp_path):
+    bench = start_bench(tmp_path, "--goal=1e9", "--longest=3", measured="--to-return")
+    output, _ = bench.communicate(timeout=100)
+    assert bench.returncode == 1
+    assert "no return of 1e+09 within 3 s" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.timeout(300)
 def test_a_bench_that_is_asked_to_end_stops_its_run_and_removes_it(tmp_path):
     bench = start_bench(tmp_path, "--runs=1", "--seconds=1000")
     deadline = time.monotonic() + 120
@@ -72,7 +100,7 @@ def test_a_bench_that_is_asked_to_end_stops_its_run_and_removes_it(tmp_path):
         assert time.monotonic() < deadline
         assert bench.poll() is None
         time.sleep(0.1)
-    started = family(bench.pid)[1:]
+    started = [one.pid for one in psutil.Process(bench.pid).children(recursive=True)]
     bench.send_signal(signal.SIGTERM)
     output, _ = bench.communicate(timeout=100)
     assert bench.returncode != 0, output
@@ -81,25 +109,22 @@ def test_a_bench_that_is_asked_to_end_stops_its_run_and_removes_it(tmp_path):
     assert list(tmp_path.glob("ssd-*")) == []
 
 
-def test_a_family_is_a_process_and_all_its_descendants():
+def test_memory_is_that_of_a_process_and_all_its_descendants():
+    ballast = "b'x' * (50 << 20)"
     parent = subprocess.Popen(
-        [sys.executable, "-c", f"{ORPHANS} p.wait()"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", ORPHANS.format(ballast)], stdout=subprocess.PIPE, text=True
     )
     child = int(parent.stdout.readline())
     try:
-        assert family(parent.pid) == [parent.pid, child]
-        assert {parent.pid, child} <= set(family(os.getpid()))
+        assert memory(child) > 50 << 20
+        assert memory(parent.pid) > memory(child)
     finally:
         os.kill(child, signal.SIGKILL)
         parent.communicate()
 
 
-def test_memory_is_that_of_all_processes_and_of_one_that_is_gone_none():
-    ballast = bytearray(50 << 20)
-    ballast[:: 1 << 12] = b"x" * len(ballast[:: 1 << 12])
-    ours = memory([os.getpid()])
-    assert ours > 50 << 20
-    assert memory([os.getpid(), 2**22 + 1]) == pytest.approx(ours, rel=0.1)
+def test_what_is_gone_takes_no_memory():
+    assert memory(2**22 + 1) == 0
 
 
 def test_cpu_seconds_grow_with_work_and_not_with_sleep():
@@ -108,45 +133,7 @@ def test_cpu_seconds_grow_with_work_and_not_with_sleep():
     while time.process_time() - began < 0.3:
         pass
     assert cpu_seconds(os.getpid()) - before >= 0.25
-    assert cpu_seconds(2**22 + 1) is None
-
-
-def test_a_pinned_process_keeps_all_its_threads_on_its_cores():
-    everywhere = os.sched_getaffinity(0)
-    over = threading.Event()
-    thread = threading.Thread(target=over.wait)
-    thread.start()
-    try:
-        pin({"learner-0": os.getpid()}, split)
-        wanted = set(split("learner-0", sorted(everywhere)))
-        assert os.sched_getaffinity(0) == wanted
-        assert os.sched_getaffinity(thread.native_id) == wanted
-    finally:
-        over.set()
-        thread.join()
-        os.sched_setaffinity(0, everywhere)
-        for task in Path("/proc/self/task").iterdir():
-            os.sched_setaffinity(int(task.name), everywhere)
-
-
-@pytest.mark.parametrize(
-    ("place", "role", "cores", "wanted"),
-    [
-        (split, "learner-3", (0, 1), [1]),
-        (split, "actor-0-3", (0, 1), [0]),
-        (split, "env-0", (0, 1), [0]),
-        (split, "learner-0", (4, 5, 6), [5, 6]),
-        (split, "actor-0-0", (7,), [7]),
-        (split, "learner-0", (7,), [7]),
-        (agents, "learner-3", (0, 1), [1]),
-        (agents, "actor-0-12", (0, 1, 2, 3, 4), [2]),
-        (agents, "env-0", (0, 1), [0, 1]),
-        (agents, "fork-server", (0, 1), [0, 1]),
-        (split, "fork-server", (0, 1), [0, 1]),
-    ],
-)
-def test_a_role_has_its_cores(place, role, cores, wanted):
-    assert list(place(role, cores)) == wanted
+    assert cpu_seconds(2**22 + 1) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -160,8 +147,7 @@ def test_a_role_has_its_cores(place, role, cores, wanted):
     ],
 )
 def test_a_run_is_held_against_networks_of_its_own_sizes_only(preset, assignments, ceiling):
-    plan = validate(override(load_preset(preset), assignments))
-    assert Study(preset, plan, assignments, 1.0, 1.0, None).ceiling == ceiling
+    assert ceiling_of(RunRequest(preset, assignments).plan) == ceiling
 
 
 def test_machine_facts_are_json_and_tell_cores_and_libraries():
