@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ssd_actors.intrinsic import make_intrinsic
 from ssd_actors.intrinsic.past import Moment, Past, WhatIf
 from ssd_actors.intrinsic.reward import NO_GAMES
+from ssd_influence.acting import inference_for
 from ssd_influence.inference import State
 from ssd_influence.network import AgentShape, make_network
 from ssd_influence.roles import axes, part_of
@@ -51,7 +52,7 @@ class Mind:
         self.intrinsic = make_intrinsic(shape, experiment)
         self.learner = 0
         self.version = 0
-        self._inference = self.network.inference(games)
+        self._inference = inference_for(self.network, games)
         self._draws = torch.empty(games, shape.num_actions)
         self._symbol_draws = torch.empty(games, experiment.symbols)
         self._noise = noise

@@ -1,1 +1,1 @@
-"""Running studies: `ssd-train`, presets, the run directory and its records."""
+"""Around training: trained agents play and are evaluated, runs are plotted, studies are made."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ssd_influence.core import U8, Bools, Core, Inputs
+from ssd_influence.network import AgentNetwork
 from ssd_influence.told import told_of
-
-if TYPE_CHECKING:
-    from ssd_influence.network import AgentNetwork
 
 
 class Hearing:

@@ -8,23 +8,21 @@ another, costs its gates and the policy's head, and no more.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from ssd_influence.communication import CommunicationHead
 from ssd_influence.core import F32, U8, Bools, Core
 from ssd_influence.hearing import Hearing
 from ssd_influence.kernels import dense, divergence, lstm
 from ssd_influence.kernels.kernel import array
+from ssd_influence.network import AgentNetwork
 from ssd_influence.settings import Divergence
 from ssd_influence.sight import Eye
 from ssd_influence.told import told_of
-
-if TYPE_CHECKING:
-    from ssd_influence.communication import CommunicationHead
-    from ssd_influence.network import AgentNetwork
 
 Ints = npt.NDArray[np.int64]
 

@@ -18,7 +18,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ssd_influence.inference import Inference
 from ssd_influence.layers import RELU_GAIN, Lstm, LstmState
 from ssd_influence.moa import ModelOfOthers
 from ssd_influence.own import own_class
@@ -26,7 +25,6 @@ from ssd_influence.policy import Policy, PolicyStep
 from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_influence.sight import see
-from ssd_influence.stepping import Stepping
 from ssd_influence.told import Told
 
 KERNEL = 3
@@ -158,14 +156,6 @@ class AgentNetwork(nn.Module):
         for module in self.modules():
             if isinstance(module, Lstm):
                 module.products = kind
-
-    def inference(self, games: int) -> Inference | Stepping:
-        """How it lives in B games on a CPU: a subclass by its own methods, unless it knows better.
-
-        Args:
-            games: B.
-        """
-        return Inference(self, games) if type(self) is AgentNetwork else Stepping(self, games)
 
     @property
     def cells(self) -> list[int]:

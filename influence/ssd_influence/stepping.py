@@ -7,7 +7,6 @@ Whoever writes a network of their own writes torch only, and lives by this. It a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,11 +15,9 @@ from torch import Tensor
 from ssd_influence.core import F32, U8, Bools
 from ssd_influence.inference import Choice, Decision, Ints, State
 from ssd_influence.layers import LstmState
+from ssd_influence.network import AgentNetwork, AgentState
+from ssd_influence.policy import PolicyStep
 from ssd_influence.told import told_of
-
-if TYPE_CHECKING:
-    from ssd_influence.network import AgentNetwork, AgentState
-    from ssd_influence.policy import PolicyStep
 
 
 class Stepping:

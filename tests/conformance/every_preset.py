@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssd_lab.presets import preset_names
+from ssd_run.presets import preset_names
 
 pytestmark = pytest.mark.timeout(600)  # processes start slowly on a busy machine
 

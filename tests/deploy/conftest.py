@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ssd_lab import rundir
-from ssd_lab.plan import Plan, validate
-from ssd_lab.presets import load_preset
-from ssd_lab.rundir import RunDir
+from ssd_run import run_directory
+from ssd_run.plan import Plan, validate
+from ssd_run.presets import load_preset
+from ssd_run.run_directory import RunDir
 
 
 @pytest.fixture
@@ -20,6 +20,6 @@ def plan() -> Plan:
 
 @pytest.fixture
 def run_dir(tmp_path: Path, plan: Plan) -> Iterator[RunDir]:
-    held = rundir.begin(tmp_path / "run", plan)
+    held = run_directory.begin(tmp_path / "run", plan)
     yield held
     held.close()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ssd_lab.plan import validate
-from ssd_lab.presets import load_preset
+from ssd_run.plan import validate
+from ssd_run.presets import load_preset
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import override
 

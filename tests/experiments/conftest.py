@@ -13,7 +13,7 @@ from ssd_actors.mind import Mind
 from ssd_actors.world import World as WorldLine
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.network import AgentShape, make_network
-from ssd_lab.plan import validate
+from ssd_run.plan import validate
 from ssd_wire.codec import encode
 from ssd_wire.messages import Join
 from ssd_wire.weights import Weights

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_lab.plan import validate
-from ssd_lab.presets import load_preset, preset_names
 from ssd_learner.batch import collate
 from ssd_learner.trainer import Trainer
 from ssd_learner.update import train
+from ssd_run.plan import validate
+from ssd_run.presets import load_preset, preset_names
 from ssd_wire.runfile import override
 
 TICKS = 22  # four segments of 5 steps and two ticks: two episodes of 10 steps in every game

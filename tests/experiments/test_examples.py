@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_lab.plan import validate
-from ssd_lab.presets import load_preset
 from ssd_learner.batch import collate
 from ssd_learner.trainer import Trainer
 from ssd_learner.update import train
+from ssd_run.plan import validate
+from ssd_run.presets import load_preset
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import blaming, override
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from ssd_influence.acting import inference_for
 from ssd_influence.inference import Inference
 from ssd_influence.layers import LstmState
 from ssd_influence.network import AgentNetwork, Features, make_network
@@ -63,10 +64,10 @@ def own(shape, name, experiment=None, **settings) -> AgentNetwork:
 def test_the_paper_s_network_lives_by_the_fast_way_and_one_s_own_by_its_own_methods(make_shape):
     ours = make_network(make_shape(), NetworkSettings(**SMALL), ExperimentSettings())
     assert type(ours) is AgentNetwork
-    assert isinstance(ours.inference(GAMES), Inference)
+    assert isinstance(inference_for(ours, GAMES), Inference)
     mine = own(make_shape(), "Blurred", scale=0.5)
     assert type(mine) is Blurred
-    assert isinstance(mine.inference(GAMES), Stepping)
+    assert isinstance(inference_for(mine, GAMES), Stepping)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_a_module_that_breaks_when_it_is_imported_is_refused_and_why(
 
 def lived(network, segment) -> list[torch.Tensor]:
     """Logits at each step."""
-    life = network.inference(GAMES)
+    life = inference_for(network, GAMES)
     state, logits = life.fresh_state(), []
     draws = np.ones((GAMES, network.shape.num_actions), np.float32)
     for t in range(len(segment.pixels)):
@@ -120,7 +121,7 @@ def test_a_network_of_one_s_own_lives_as_it_learns(make_shape, make_segment):
 
 def test_a_network_of_one_s_own_may_remember_otherwise(make_shape, make_segment):
     network = own(make_shape(), "Forgetful")
-    assert network.inference(GAMES).fresh_state().policy.shape == (GAMES, 7)
+    assert inference_for(network, GAMES).fresh_state().policy.shape == (GAMES, 7)
     segment = make_segment(network, make_shape())
     before = torch.zeros(GAMES, 7)
     with torch.inference_mode():
@@ -133,7 +134,7 @@ def test_a_network_of_one_s_own_may_remember_otherwise(make_shape, make_segment)
 
 def test_new_weights_count_at_once(make_shape, make_segment):
     network = own(make_shape(), "Blurred", scale=1.0)
-    segment, life = make_segment(network, make_shape()), network.inference(GAMES)
+    segment, life = make_segment(network, make_shape()), inference_for(network, GAMES)
     shown = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.first)]
     draws = np.ones((GAMES, 7), np.float32)
     before = life.decide(*shown, draws, life.fresh_state()).act.logits
@@ -146,7 +147,7 @@ def test_new_weights_count_at_once(make_shape, make_segment):
 
 def test_what_was_drawn_is_the_most_of_probability_over_noise(make_shape, make_segment):
     network = own(make_shape(), "Blurred", {"symbols": 6, "visible_actions": False}, scale=1.0)
-    segment, life = make_segment(network, make_shape()), network.inference(GAMES)
+    segment, life = make_segment(network, make_shape()), inference_for(network, GAMES)
     shown = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.first)]
     rng = np.random.default_rng(2)
     draws, said = (rng.exponential(size=(GAMES, n)).astype(np.float32) for n in (7, 6))
@@ -160,7 +161,7 @@ def test_what_was_drawn_is_the_most_of_probability_over_noise(make_shape, make_s
 
 
 def test_one_without_a_model_of_others_has_nothing_to_recall(make_shape):
-    life = own(make_shape(), "Blurred", scale=1.0).inference(GAMES)
+    life = inference_for(own(make_shape(), "Blurred", scale=1.0), GAMES)
     nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
     with pytest.raises(ValueError, match="nothing to recall"):
         life.recall(nobody, first, life.fresh_state(), np.arange(GAMES))

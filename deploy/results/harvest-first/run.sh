@@ -13,4 +13,4 @@ for seed in 1 2; do
     done
 done
 here=$(dirname "$0")
-python -m ssd_lab.curves "$runs"/*/ --reference 319 --csv "$here/curves.csv" --png "$here/curves.png"
+python -m ssd_lab.plots.curves "$runs"/*/ --reference 319 --csv "$here/curves.csv" --png "$here/curves.png"

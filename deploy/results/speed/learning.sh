@@ -13,4 +13,4 @@ for seed in 1 2 3; do
     ssd-train "${both[@]}" "${small[@]}" --run-dir "$runs/small-$seed"
 done
 here=$(dirname "$0")
-python -m ssd_lab.curves "$runs"/*/ --reference 319 --csv "$here/learning.csv" --png "$here/learning.png"
+python -m ssd_lab.plots.curves "$runs"/*/ --reference 319 --csv "$here/learning.csv" --png "$here/learning.png"

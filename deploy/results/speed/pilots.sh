@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The pilot runs by which the defaults were chosen, one seed each, and the placements that were tried:
+# The pilot runs by which the defaults were chosen, one seed each, and the scheduling that was tried:
 # about twenty minutes on two cores; each run prints its summary. From the top of the repository:
 #     deploy/results/speed/pilots.sh
 set -euo pipefail
@@ -20,6 +20,4 @@ pilot 2 128 2 1 32
 two=(ssd-bench --only nothing --preset cleanup-moa --preset cleanup-a3c --runs 1 --seconds 15 --warmup 6
     --set run.lanes=2 --set run.games=64 --set run.window=2 --set learning.update_games=32)
 "${two[@]}"
-"${two[@]}" --pin split
-"${two[@]}" --pin agents
 chrt --batch 0 "${two[@]}"

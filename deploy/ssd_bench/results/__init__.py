@@ -1,0 +1,1 @@
+"""What was measured: rows, their file, their table, and how they compare."""

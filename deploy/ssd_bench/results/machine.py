@@ -1,0 +1,49 @@
+"""On which machine, with which libraries, and from which commit something was measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("numba", "numpy", "pyzmq", "torch")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def facts() -> dict[str, Any]:
+    """All of it, now: the load is what others do beside us."""
+    return {
+        "cpu": _cpu(),
+        "cores": cores(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "python": platform.python_version(),
+        **{library: version(library) for library in LIBRARIES},
+        "commit": _commit(),
+        "date": time.strftime("%Y-%m-%d %H:%M:%S%z"),
+    }
+
+
+def _cpu() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def _commit() -> str | None:
+    """The commit that the code was checked out from, with a + where files have changed since."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],  # noqa: S607
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return described.stdout.strip() or None

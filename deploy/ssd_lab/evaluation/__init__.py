@@ -1,0 +1,1 @@
+"""Trained agents outside a run: loaded, played, evaluated."""

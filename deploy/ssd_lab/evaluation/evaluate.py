@@ -1,0 +1,67 @@
+"""Evaluation of a run: its newest checkpoints play whole episodes that were not trained on.
+
+Actions are drawn from the policies, as in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd_lab.evaluation.play import load_agents
+from ssd_lab.evaluation.trajectories import Trajectories, play_out
+from ssd_run.json_lines import read_lines
+from ssd_run.run_directory import plan_of
+
+EPISODES = 100
+_EVALUATION = 0xE7A1
+
+
+def evaluate(run_dir: Path, episodes: int = EPISODES, draw: int = 0) -> Trajectories:
+    """Let the agents of a run play, in as many games at once.
+
+    Args:
+        run_dir: The run directory that `ssd-train` made.
+        episodes: E.
+        draw: Another number draws other games and other actions.
+
+    Raises:
+        RunFileError: when the run file is unusable.
+        CheckpointError: when an agent has no usable checkpoint.
+    """
+    plan = plan_of(run_dir)
+    seeds = unseen_seeds(run_dir, plan.run.seed, episodes, draw)
+    agents = load_agents(run_dir, episodes, seed=int(seeds[0] >> 8))
+    return play_out([agent.mind for agent in agents], plan.game, seeds)
+
+
+def unseen_seeds(run_dir: Path, seed: int, episodes: int, draw: int = 0) -> NDArray[np.uint64]:
+    """Seeds of episodes that a run did not train on: uint64 [episodes], all different.
+
+    They are drawn from other words than training's (`Arena.episode_seed`), and any that the run's
+    own list of episodes has is left out all the same.
+
+    Args:
+        run_dir: Of the run.
+        seed: The run's.
+        episodes: How many.
+        draw: Another number draws others.
+    """
+    lines = (line for path in run_dir.glob("episodes/*.jsonl") for line in read_lines(path))
+    taken = {int(line["seed"]) for line in lines}
+    fresh = islice(_drawn(seed, draw, taken), episodes)
+    return np.fromiter(fresh, np.uint64, episodes)
+
+
+def _drawn(seed: int, draw: int, taken: set[int]) -> Iterator[int]:
+    """Seeds without end, none twice and none of these."""
+    random = np.random.default_rng(np.random.SeedSequence((_EVALUATION, seed, draw)))
+    while True:
+        candidate = int(random.integers(2**64, dtype=np.uint64))
+        if candidate not in taken:
+            taken.add(candidate)
+            yield candidate

@@ -1,0 +1,161 @@
+"""Trained agents outside a run: load them, and let them act in a game."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ssd_actors.mind import Mind
+from ssd_envs.spec import GameSettings, game_spec
+from ssd_influence.inference import Decision
+from ssd_influence.network import AgentShape
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_lab.evaluation.trajectories import play_out
+from ssd_learner.checkpoint import CheckpointError, newest_checkpoint, read_checkpoint
+from ssd_wire.messages import Timestep
+from ssd_wire.runfile import load_run_file, section
+from ssd_wire.weights import Weights
+
+Bytes = NDArray[np.uint8]
+
+
+class TrainedAgent:
+    """One trained agent, and what it remembers of B games.
+
+    Args:
+        mind: Its network, with the weights it thinks with.
+    """
+
+    def __init__(self, mind: Mind) -> None:
+        self.mind = mind
+        self._memory = mind.fresh_state()
+
+    def act(self, pixels: Bytes, actions: Bytes, first: NDArray[np.bool_], **told: Bytes) -> Bytes:
+        """Look at the games, remember, and draw an action from the policy: uint8 [B].
+
+        Args:
+            pixels: as `decide` has it.
+            actions: the same.
+            first: the same.
+            **told: `leaders` and `symbols`, the same.
+        """
+        return self.decide(pixels, actions, first, **told).act.chosen
+
+    def decide(
+        self,
+        pixels: Bytes,
+        actions: Bytes,
+        first: NDArray[np.bool_],
+        leaders: Bytes | None = None,
+        symbols: Bytes | None = None,
+    ) -> Decision:
+        """Look at the games, remember, act, and speak where the experiment has it.
+
+        Args:
+            pixels: uint8 [B, V, V] the agent's views, as palette indices.
+            actions: uint8 [B, N] what everyone did in the step before; not read where `first`.
+            first: bool [B] whether the view is the first of an episode: there memory is wiped.
+            leaders: uint8 [B, L] what those it follows, `mind.part.follows`, do in this step.
+            symbols: uint8 [B, N] what everyone said in the step before; not read where `first`.
+
+        Raises:
+            ValueError: these are not B games of N agents, a pixel is no palette index, an action
+                or a symbol none of the run's, or something is missing that the agent is told.
+        """
+        size, shape = self.mind.axes, self.mind.shape
+        games, agents = self.mind.games, shape.num_agents
+        if actions.shape != (games, agents) or not len(pixels) == len(first) == games:
+            found = f"{len(pixels)} views, {len(first)} firsts, actions {list(actions.shape)}"
+            raise ValueError(f"wanted games by agents [{games}, {agents}], found {found}")
+        _check_below(shape.num_actions, actions=actions[~first])
+        if size["L"]:
+            _check_shape((games, size["L"]), leaders=leaders)
+            _check_below(shape.num_actions, leaders=leaders)
+        if size["V"]:
+            _check_shape((games, agents), symbols=symbols)
+            _check_below(size["V"], symbols=symbols)
+        seen = Timestep(
+            world=0,
+            lane=0,
+            tick=0,
+            pixels=pixels,
+            first=first,
+            reward=np.zeros(games, np.float32),
+            actions=actions,
+            visible=np.zeros((games, agents), np.bool_),
+            leaders=leaders if size["L"] else None,
+            symbols=symbols if size["V"] else None,
+        )
+        return self.mind.decide(seen, self._memory).decision
+
+
+def _check_shape(wanted: tuple[int, ...], **given: Bytes | None) -> None:
+    for name, array in given.items():
+        found = None if array is None else array.shape
+        if found != wanted:
+            raise ValueError(f"{name}: wanted {list(wanted)}, found {found and list(found)}")
+
+
+def _check_below(limit: int, **given: Bytes | None) -> None:
+    for name, array in given.items():
+        if array is not None and (largest := array.max(initial=0)) >= limit:
+            raise ValueError(f"{name}: wanted numbers below {limit}, found {largest}")
+
+
+def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAgent]:
+    """All agents of a run with the weights of their newest checkpoints.
+
+    Args:
+        run_dir: The run directory that `ssd-train` made.
+        games: In how many games at once they will act.
+        seed: Of the actions they draw.
+
+    Raises:
+        RunFileError: when the run file is unusable.
+        CheckpointError: when an agent has no usable checkpoint.
+    """
+    sections = load_run_file(run_dir / "run.toml")
+    spec = game_spec(section(sections, "game", GameSettings))
+    experiment = section(sections, "experiment", ExperimentSettings)
+    network = section(sections, "network", NetworkSettings)
+    agents = []
+    for agent in range(spec.num_agents):
+        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+        noise = torch.Generator().manual_seed(seed * spec.num_agents + agent)
+        mind = Mind(shape, network, experiment, games, noise)
+        mind.take(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
+        agents.append(TrainedAgent(mind))
+    return agents
+
+
+def play(
+    agents: Sequence[TrainedAgent], settings: GameSettings, seeds: NDArray[np.uint64]
+) -> NDArray[np.float64]:
+    """Let agents play one episode in each of B games.
+
+    Args:
+        agents: All N of a game, each for B games; whatever they remember counts for nothing.
+        settings: The game.
+        seeds: uint64 [B] of the episodes.
+
+    Returns:
+        float64 [B, N] what each agent earned.
+    """
+    return play_out([agent.mind for agent in agents], settings, seeds).returns
+
+
+def _newest_weights(folder: Path) -> Weights:
+    path = newest_checkpoint(folder)
+    if path is None:
+        raise CheckpointError(f"{folder}: wanted a checkpoint, found none")
+    clocks, tensors = read_checkpoint(path)
+    weights = {
+        name.removeprefix("weights/"): tensor.numpy()
+        for name, tensor in tensors.items()
+        if name.startswith("weights/")
+    }
+    return Weights(0, clocks.version, clocks.own_steps, weights)

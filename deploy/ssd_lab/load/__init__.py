@@ -1,1 +1,0 @@
-"""Scale, measured: one learner under the load of many actors, and what that says about more."""

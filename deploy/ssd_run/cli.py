@@ -1,0 +1,124 @@
+"""`ssd-train`: a whole run on this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from ssd_run import run_directory
+from ssd_run.launch import COMPLETE, STOPPED, prepare, run
+from ssd_run.plan import Plan, check_agrees, validate
+from ssd_run.presets import listing, load_preset
+from ssd_run.processes.history import History
+from ssd_run.processes.programs import Extent
+from ssd_run.progress.episodes import counts_of
+from ssd_run.reporting.screen import Heading, Screen, screen
+from ssd_run.run_directory import RunDir
+from ssd_wire.process import reports_errors, write_whole
+from ssd_wire.runfile import override
+
+
+@click.command()
+@click.argument("preset", required=False)
+@click.option("--list", "lists", is_flag=True, help="Show all presets and end.")
+@click.option("--print", "prints", is_flag=True, help="Show the whole run file and end.")
+@click.option("--steps", type=click.IntRange(min=1), help="Agent-steps of all agents together.")
+@click.option("--seed", type=click.IntRange(min=0), help="Same as --set run.seed=N.")
+@click.option("--arenas", type=click.IntRange(min=1), help="Worlds, each with a set of actors.")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Default: runs/PRESET-TIME.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --run-dir.")
+@click.option("--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE")
+@click.option("--device", default="cpu", show_default=True, help="Of the learners: a,b,… in turn.")
+@click.option("--stop-seconds", default=30.0, show_default=True, help="Then what runs is killed.")
+@reports_errors
+def main(
+    preset: str | None,
+    lists: bool,
+    prints: bool,
+    steps: int | None,
+    seed: int | None,
+    arenas: int | None,
+    run_dir: Path | None,
+    resume: bool,
+    assignments: tuple[str, ...],
+    device: str,
+    stop_seconds: float,
+) -> None:
+    """Train PRESET on this machine: worlds, actors and learners, each a process of its own.
+
+    PRESET is a name from --list, or the path of an own .toml file with the same sections. Without
+    --steps it trains until Ctrl-C. --set changes one value of the run file, as often as need be.
+    """
+    if lists:
+        for line in listing.lines():
+            click.echo(line)
+        return
+    if seed is not None:
+        assignments = (*assignments, f"run.seed={seed}")
+    if prints:
+        click.echo(_plan(preset, assignments).toml(), nl=False)
+        return
+    if resume:
+        taken, plan = _go_on(preset, run_dir, assignments, stop_seconds)
+    else:
+        taken, plan = _begin(preset, run_dir, assignments)
+    with taken:
+        history = History(taken.history, taken.ledgers)
+        devices = tuple(device.split(","))
+        extent = Extent(plan.game.agents, arenas or history.arenas, steps, devices)
+        counts = counts_of(plan.game.events)
+        heading = Heading(plan.preset.name, str(taken.root), steps, plan.experiment, counts)
+        shown = screen(Console(), heading)
+        sys.exit(_launch(plan, taken, extent, history, shown, stop_seconds))
+
+
+def _launch(
+    plan: Plan, run_dir: RunDir, extent: Extent, history: History, shown: Screen, seconds: float
+) -> int:
+    with tempfile.TemporaryDirectory(prefix="ssd-", ignore_cleanup_errors=True) as sockets:
+        launch = prepare(plan, run_dir, extent, history, shown, Path(sockets))
+        with shown:
+            ended = run(launch)
+            killed = launch.close(ended, seconds)
+    summary = launch.summary(ended, killed)
+    write_whole(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
+    for line in summary.lines():
+        click.echo(line)
+    if launch.last_words:
+        click.echo(f"{ended}; its log in {run_dir.logs} ends:\n{launch.last_words}", err=True)
+    clean = ended in (COMPLETE, STOPPED) and not killed and summary.account.adds_up
+    return 0 if clean else 1
+
+
+def _plan(preset: str | None, assignments: tuple[str, ...]) -> Plan:
+    if preset is None:
+        raise click.UsageError("which PRESET? --list shows them")
+    return validate(override(load_preset(preset), assignments))
+
+
+def _begin(
+    preset: str | None, root: Path | None, assignments: tuple[str, ...]
+) -> tuple[RunDir, Plan]:
+    plan = _plan(preset, assignments)
+    named = Path("runs") / f"{plan.preset.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return run_directory.begin(root or named, plan), plan
+
+
+def _go_on(
+    preset: str | None, root: Path | None, assignments: tuple[str, ...], patience: float
+) -> tuple[RunDir, Plan]:
+    if root is None:
+        raise click.UsageError("--resume needs the --run-dir to go on with")
+    plan = run_directory.plan_of(root)
+    check_agrees(plan, {} if preset is None else load_preset(preset), assignments)
+    return run_directory.go_on(root, patience, lambda text: click.echo(text, err=True)), plan
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""One launch of a run: its processes are kept alive and watched until it ends, then stopped."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ssd_run.account import LearnerLedger, read_ledgers, settle
+from ssd_run.plan import Plan
+from ssd_run.processes.history import History
+from ssd_run.processes.programs import Extent, all_programs
+from ssd_run.processes.shutdown import shut_down
+from ssd_run.processes.spawner import RunFailedError, Spawner
+from ssd_run.processes.supervisor import Supervisor
+from ssd_run.progress.collector import ProgressCollector
+from ssd_run.progress.episodes import Episodes, counts_of
+from ssd_run.progress.progress import AgentProgress, Progress
+from ssd_run.progress.scraper import Scraper
+from ssd_run.reporting.records import PERIOD as RECORD_PERIOD
+from ssd_run.reporting.records import Records
+from ssd_run.reporting.screen import Screen
+from ssd_run.reporting.summary import Summary
+from ssd_run.run_directory import RunDir
+from ssd_wire.stop import Stop
+
+COMPLETE = "complete"
+STOPPED = "stopped"
+LOOK_PERIOD = 0.2  # seconds between looks at who died
+SHOW_PERIOD = 1.0  # seconds between pictures of the whole run
+
+
+@dataclass
+class Launch:
+    """Everything one launch holds on to.
+
+    Attributes:
+        plan: What the run is.
+        run_dir: Where it is.
+        extent: How large it is here.
+        screen: What the user sees.
+        stop: What the user wants.
+        spawner: Starts the processes.
+        history: Knows what was started, in earlier launches too.
+        supervisor: Keeps the processes alive.
+        scraper: Asks them how they are.
+        collector: Puts together what they say.
+        records: Keeps it.
+        last_words: Of the process that ended the run, when one did.
+    """
+
+    plan: Plan
+    run_dir: RunDir
+    extent: Extent
+    screen: Screen
+    stop: Stop
+    spawner: Spawner
+    history: History
+    supervisor: Supervisor
+    scraper: Scraper
+    collector: ProgressCollector
+    records: Records
+    last_words: str = ""
+    _shown: float = field(default=float("-inf"))
+    _recorded: float = field(default=0.0)
+    _progress: Progress | None = None
+
+    def observe(self) -> Progress:
+        """Look at the run, about once a second; show and record it when that is due."""
+        if self._progress is None or self.collector.elapsed - self._shown >= SHOW_PERIOD:
+            self._progress = self.collector.collect()
+            self._shown = self.collector.elapsed
+            self.screen.show(self._progress)
+        if self.collector.elapsed - self._recorded >= RECORD_PERIOD:
+            self._recorded = self.collector.elapsed
+            self.records.keep(self._progress)
+        return self._progress
+
+    def pause(self) -> bool:
+        """Wait until it is time to look again; whether the user has asked to stop."""
+        awaited = (*self.stop.descriptors, *self.spawner.descriptors)
+        select.select(awaited, [], [], LOOK_PERIOD)
+        return self.stop.look()
+
+    def close(self, ended: str, seconds: float) -> tuple[str, ...]:
+        """Stop everything; tells who had to be killed.
+
+        Args:
+            ended: Why it stops. When the user asked for it, asking once more kills.
+            seconds: After which what still runs is killed.
+        """
+        asked = int(ended == STOPPED)
+        self.stop.requested = False
+        hint = "; Ctrl-C once more kills them" if asked else ""
+        self.screen.say(f"stopping actors, then learners, then worlds{hint}")
+
+        def wait() -> bool:
+            nonlocal asked
+            self.observe()
+            if self.pause():
+                self.stop.requested = False
+                asked += 1
+            return asked > 1
+
+        killed = shut_down(self.supervisor, seconds, time.monotonic, wait)
+        self.spawner.close()
+        self.scraper.stop()
+        self.records.keep(self.collector.collect())
+        self.records.close()
+        return killed
+
+    def summary(self, ended: str, killed: tuple[str, ...]) -> Summary:
+        """What the run has come to, once all processes are gone."""
+        actors, learners, unreadable = read_ledgers(self.run_dir.ledgers)
+        account = settle(actors, learners, self.history.clean, self.plan.segment_steps)
+        progress = self.collector.collect()
+        agents = standing(learners, self.extent.agents)
+        own_steps = tuple(agent.own_steps for agent in agents)
+        return Summary(
+            preset=self.plan.preset.name,
+            run_dir=str(self.run_dir.root),
+            ended=ended,
+            wall_seconds=round(self.collector.elapsed, 3),
+            agent_steps_per_second=self.collector.throughput.steady,
+            agent_steps=sum(own_steps),
+            own_steps=own_steps,
+            updates=tuple(agent.updates for agent in agents),
+            episodes=progress.episodes,
+            outcome=progress.outcome,
+            restarts=progress.restarts,
+            killed=killed,
+            account=replace(account, faults=(*account.faults, *unreadable)),
+        )
+
+
+def standing(learners: Iterable[LearnerLedger], agents: int) -> tuple[AgentProgress, ...]:
+    """Where each agent's learner stood when it last wrote its ledger; at 0 if it never did."""
+    known = {
+        ledger.agent: AgentProgress(own_steps=ledger.own_steps, updates=ledger.updates)
+        for ledger in learners
+    }
+    return tuple(known.get(agent, AgentProgress()) for agent in range(agents))
+
+
+def prepare(
+    plan: Plan, run_dir: RunDir, extent: Extent, history: History, screen: Screen, sockets: Path
+) -> Launch:
+    """Make ready to launch: the fork server begins to load, nothing else is started yet.
+
+    Args:
+        plan: What the run is.
+        run_dir: Where it is.
+        extent: How large it is here.
+        history: Of the run so far.
+        screen: What the user sees.
+        sockets: A short private directory for the processes' sockets.
+    """
+    programs = all_programs(extent, run_dir, sockets)
+    spawner = Spawner(run_dir)
+    supervisor = Supervisor(programs, spawner, history, time.monotonic, screen.say)
+    scraper = Scraper(run_dir.processes)
+    counts = counts_of(plan.game.events)
+    episodes = Episodes(run_dir.episodes, plan.game.horizon, counts)
+    before = standing(read_ledgers(run_dir.ledgers)[1], extent.agents)
+    return Launch(
+        plan=plan,
+        run_dir=run_dir,
+        extent=extent,
+        screen=screen,
+        stop=Stop(),
+        spawner=spawner,
+        history=history,
+        supervisor=supervisor,
+        scraper=scraper,
+        collector=ProgressCollector(supervisor.alive, scraper, episodes, history, before),
+        records=Records(run_dir),
+    )
+
+
+def run(launch: Launch) -> str:
+    """Run until the steps are trained, the user stops it, or it cannot go on. Start reading here.
+
+    Returns:
+        How it ended: `COMPLETE`, `STOPPED`, or what went wrong.
+    """
+    launch.history.launched(launch.extent.arenas)
+    launch.scraper.start()
+    try:
+        while not launch.stop.requested:
+            launch.supervisor.look()
+            if launch.observe().complete:
+                return COMPLETE
+            launch.pause()
+    except RunFailedError as fault:
+        launch.last_words = launch.spawner.last_words(fault.role)
+        launch.screen.say(str(fault))
+        return f"failed: {fault}"
+    return STOPPED

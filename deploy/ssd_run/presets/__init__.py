@@ -1,0 +1,60 @@
+"""Experiments by name: each a TOML file in a folder here, with numbers from the paper's tables."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ssd_wire.errors import RunFileError
+from ssd_wire.runfile import Sections, load_run_file
+
+SUFFIX = ".toml"
+
+
+def preset_names() -> tuple[str, ...]:
+    """All presets that come with this package, in alphabetical order."""
+    return tuple(sorted(_files()))
+
+
+def load_preset(preset: str) -> Sections:
+    """The sections of a preset, not yet validated; its name stands in [preset].
+
+    A preset may name another as its `base`: it says only what it has otherwise.
+
+    Args:
+        preset: A name from `preset_names`, or the path of an own TOML file.
+
+    Raises:
+        RunFileError: when there is no such preset, or the file cannot be read.
+    """
+    is_path = preset.endswith(SUFFIX) or "/" in preset
+    path = Path(preset) if is_path else _files().get(preset)
+    if path is None:
+        raise RunFileError(_unknown(preset))
+    sections = {name: dict(keys) for name, keys in load_run_file(path).items()}
+    about = {"name": path.stem, **sections.get("preset", {})}
+    if base := about.pop("base", None):
+        sections = _on(load_preset(str(base)), sections)
+    sections["preset"] = about
+    return sections
+
+
+def _on(base: Sections, sections: Sections) -> dict[str, dict[str, Any]]:
+    """What a preset says, and where it says nothing what its base says."""
+    names = dict.fromkeys((*base, *sections))
+    return {name: {**base.get(name, {}), **sections.get(name, {})} for name in names}
+
+
+def _files() -> dict[str, Path]:
+    """Name → file of all presets; which folder it lies in says nothing."""
+    folder = resources.files(__name__)
+    assert isinstance(folder, Path), "presets are files beside this one"  # noqa: S101 - never zipped
+    return {path.stem: path for path in folder.glob(f"*/*{SUFFIX}")}
+
+
+def _unknown(preset: str) -> str:
+    near = difflib.get_close_matches(preset, preset_names(), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"wanted {', '.join(preset_names())}"
+    return f"no preset is called {preset!r}: {hint} (or the path of an own .toml file)"

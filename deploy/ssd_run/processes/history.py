@@ -1,0 +1,91 @@
+"""What was started in a run directory, and how it ended: `history.jsonl`, over all launches.
+
+From it come the numbers that must never repeat (a world's incarnation), the restarts, and which
+actors ended cleanly, so that the account knows whose segments may be missing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ssd_run.account import Epoch
+from ssd_run.json_lines import read_lines
+
+
+@dataclass
+class History:
+    """The file, and what its lines amount to so far.
+
+    Args:
+        path: The file; it need not exist.
+        ledgers: Where actors leave their ledgers, one per incarnation.
+    """
+
+    path: Path
+    ledgers: Path
+    starts: Counter[str] = field(default_factory=Counter)  # role → times started, ever
+    restarts: Counter[str] = field(default_factory=Counter)  # role → of these, after a death
+    arenas: int = 1  # at the last launch
+    clean: set[Epoch] = field(default_factory=set)  # whose actor ended by itself
+
+    def __post_init__(self) -> None:
+        for event in read_lines(self.path):
+            self._count(event)
+        self._known = set(self._epochs("actor"))
+
+    def launched(self, arenas: int) -> None:
+        """Note that a launcher begins or goes on with this run."""
+        self._write({"event": "launch", "arenas": arenas})
+
+    def started(self, role: str, restart: bool) -> int:
+        """Note that a process is about to start.
+
+        Args:
+            role: Which.
+            restart: Whether it died before, in this launch.
+
+        Returns:
+            How often this role was started before in this run directory: 0 for the first.
+        """
+        number = self.starts[role]
+        self._write({"event": "start", "role": role, "number": number, "restart": restart})
+        return number
+
+    def ended(self, role: str, pid: int, code: int) -> None:
+        """Note that a process ended, and which epochs were its own.
+
+        Args:
+            role: Which.
+            pid: Its number.
+            code: 0 for a clean end; otherwise it died.
+        """
+        epochs = sorted(self._epochs(role) - self._known) if role.startswith("actor-") else []
+        self._known.update(epochs)
+        self._write({"event": "end", "role": role, "pid": pid, "code": code, "epochs": epochs})
+
+    def _epochs(self, role: str) -> set[Epoch]:
+        found = set()
+        for path in self.ledgers.glob(f"{role}-*.json"):
+            _, arena, agent, epoch = path.stem.split("-")
+            found.add((int(arena), int(agent), int(epoch, 16)))
+        return found
+
+    def _write(self, event: dict[str, Any]) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
+        self._count(event)
+
+    def _count(self, event: dict[str, Any]) -> None:
+        match event:
+            case {"event": "launch", "arenas": arenas}:
+                self.arenas = arenas
+            case {"event": "start", "role": role, "restart": restart}:
+                self.starts[role] += 1
+                self.restarts[role] += restart
+            case {"event": "end", "code": 0, "epochs": epochs}:
+                self.clean.update((arena, agent, epoch) for arena, agent, epoch in epochs)

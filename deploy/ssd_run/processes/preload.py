@@ -1,0 +1,53 @@
+"""What all processes of a run import and compile, done once, before they are forked.
+
+Nothing here may start a thread, open a socket or touch a GPU: the fork server refuses to fork then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+import ssd_actors.cli  # noqa: F401 - for those who are forked
+import ssd_learner.cli  # noqa: F401 - the same
+import ssd_world.cli
+from ssd_actors.mind import Mind
+from ssd_actors.rehearsal import rehearse
+from ssd_envs.spec import GameSettings, game_spec
+from ssd_influence.network import AgentShape
+from ssd_influence.roles import part_of
+from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_influence.sight import compile_kernels
+from ssd_wire.runfile import blaming, load_run_file, section
+
+
+def preload(run_file: Path) -> None:
+    """Have everything in memory that a run's processes need.
+
+    Kernels are compiled here when this machine has never run them: in one process, not in all.
+    """
+    torch.set_num_threads(1)  # more would be threads
+    sections = load_run_file(run_file)
+    game = section(sections, "game", GameSettings)
+    ssd_world.cli.compile_kernels(game)
+    compile_kernels()
+    spec = game_spec(game)
+    network = section(sections, "network", NetworkSettings)
+    experiment = section(sections, "experiment", ExperimentSettings)
+    for agent in _one_of_each_part(experiment, spec.num_agents):
+        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+        with blaming("experiment"):
+            mind = Mind(shape, network, experiment, 1, torch.Generator())
+        rehearse(mind)
+    torch.optim.RMSprop([torch.zeros(1, requires_grad=True)])  # imports another 800 modules
+
+
+def _one_of_each_part(experiment: ExperimentSettings, num_agents: int) -> Iterable[int]:
+    """Agents enough that whatever anybody does in this experiment, one of them does too."""
+    parts = [part_of(experiment, agent, num_agents) for agent in range(num_agents)]
+    return {
+        (part.leads, bool(part.follows), part.rewarded, bool(part.answers)): part.agent
+        for part in parts
+    }.values()

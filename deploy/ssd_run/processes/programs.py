@@ -1,0 +1,132 @@
+"""Who takes part in a run: every process, its command line, and who has to stop before whom."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssd_run.run_directory import RunDir
+from ssd_wire.endpoints import check_endpoint
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process of the run.
+
+    Attributes:
+        role: Its name in the run directory: ``env-0``, ``actor-0-3``, ``learner-3``.
+        module: Whose `main` it runs.
+        command: The command that a user would give to start it. Who it is comes first, since `ps`
+            may cut it short.
+        numbered: Whether it has to be told how often it was started before, so that a world never
+            plays the episodes of an earlier one again.
+    """
+
+    role: str
+    module: str
+    command: tuple[str, ...]
+    numbered: bool = False
+
+    @property
+    def kind(self) -> str:
+        """``env``, ``actor`` or ``learner``."""
+        return self.role.partition("-")[0]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How large a run is on this machine. Not part of the run file: it may change on resume.
+
+    Attributes:
+        agents: N, the number of learners.
+        arenas: Each has one world and N actors.
+        steps: Agent-steps of all agents together, or None for no end.
+        devices: Of the learners, in turn.
+    """
+
+    agents: int
+    arenas: int
+    steps: int | None
+    devices: tuple[str, ...] = ("cpu",)
+
+    @property
+    def own_steps(self) -> int | None:
+        """Budget of each learner."""
+        return None if self.steps is None else math.ceil(self.steps / self.agents)
+
+
+def all_programs(extent: Extent, run_dir: RunDir, sockets: Path) -> tuple[Program, ...]:
+    """All processes of a run, learners first: they take longest to start.
+
+    Args:
+        extent: How many there are.
+        run_dir: Where they leave their records.
+        sockets: A short private directory for their ipc endpoints.
+
+    Raises:
+        EndpointError: when that directory's path is too long for a socket.
+    """
+    agents, arenas = range(extent.agents), range(extent.arenas)
+    return (
+        *(_learner(agent, extent, run_dir, sockets) for agent in agents),
+        *(_world(arena, run_dir, sockets) for arena in arenas),
+        *(_actor(agent, arena, run_dir, sockets) for arena in arenas for agent in agents),
+    )
+
+
+def _learner(agent: int, extent: Extent, run_dir: RunDir, sockets: Path) -> Program:
+    device = extent.devices[agent % len(extent.devices)]
+    budget = [] if extent.own_steps is None else [f"--own-steps={extent.own_steps}"]
+    return Program(
+        f"learner-{agent}",
+        "ssd_learner.cli",
+        (
+            "ssd-learner",
+            f"--agent={agent}",
+            *_files(run_dir),
+            f"--bind={_endpoint(sockets, f'segments-{agent}')}",
+            f"--weights={_endpoint(sockets, f'weights-{agent}')}",
+            f"--checkpoints={run_dir.checkpoints / f'agent-{agent}'}",
+            f"--device={device}",
+            *budget,
+        ),
+    )
+
+
+def _world(arena: int, run_dir: RunDir, sockets: Path) -> Program:
+    return Program(
+        f"env-{arena}",
+        "ssd_world.cli",
+        (
+            "ssd-env",
+            f"--arena={arena}",
+            *_files(run_dir),
+            f"--bind={_endpoint(sockets, f'world-{arena}')}",
+        ),
+        numbered=True,
+    )
+
+
+def _actor(agent: int, arena: int, run_dir: RunDir, sockets: Path) -> Program:
+    return Program(
+        f"actor-{arena}-{agent}",
+        "ssd_actors.cli",
+        (
+            "ssd-actor",
+            f"--agent={agent}",
+            f"--arena={arena}",
+            *_files(run_dir),
+            f"--world={_endpoint(sockets, f'world-{arena}')}",
+            f"--learner={_endpoint(sockets, f'segments-{agent}')}",
+            f"--weights={_endpoint(sockets, f'weights-{agent}')}",
+        ),
+    )
+
+
+def _files(run_dir: RunDir) -> tuple[str, str]:
+    return (f"--run={run_dir.run_file}", f"--run-dir={run_dir.root}")
+
+
+def _endpoint(sockets: Path, name: str) -> str:
+    return check_endpoint(f"ipc://{sockets / name}")

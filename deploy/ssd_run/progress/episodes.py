@@ -1,0 +1,112 @@
+"""What the worlds report of ended episodes, and how the last of them went."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ssd_run.json_lines import Tail
+
+LAST = 100  # episodes that "the last episodes" means
+
+COUNTS = ("apples", "cleaned", "fires", "opened", "opened_at")
+"""What is told of each agent, where its game has it. Per episode: apples eaten, cells cleaned,
+fining beams fired; the share of episodes in which it opened the box; and the mean step of that."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the last full-length episodes went; None where there is nothing to tell.
+
+    Attributes:
+        episodes: How many these are, at most `LAST`.
+        collective_return: Mean over them of the sum of all agents' returns.
+        equality: Mean of 1 − G (eq. 9) over those in which it is defined.
+        equality_defined: In how many it is: returns that sum to 0 or less, or of which one is
+            negative, have no equality.
+        returns: Mean return of each agent, or nothing.
+        counts: Of `COUNTS`, those that the game has: each agent's, or nothing.
+    """
+
+    episodes: int
+    collective_return: float | None
+    equality: float | None
+    equality_defined: int
+    returns: tuple[float, ...]
+    counts: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+
+
+class Episodes:
+    """Follows the worlds' files, one per arena.
+
+    Args:
+        folder: Where they are; it may be empty still.
+        horizon: Length of a full episode. Shorter ones count only in `ended`: games begin their
+            first episode somewhere in its middle.
+        counts: Which of `COUNTS` the game has.
+
+    Attributes:
+        ended: Episodes that ended, short ones included.
+    """
+
+    def __init__(self, folder: Path, horizon: int, counts: Sequence[str] = ()) -> None:
+        self.ended = 0
+        self._counts = counts
+        self._folder = folder
+        self._horizon = horizon
+        self._tails: dict[Path, Tail] = {}
+        self._last: deque[Mapping[str, Any]] = deque(maxlen=LAST)
+
+    def follow(self) -> Outcome:
+        """Read what was added, and tell how the last episodes went."""
+        for path in self._folder.glob("arena-*.jsonl"):
+            self._tails.setdefault(path, Tail(path))
+        added = [line for tail in self._tails.values() for line in tail.read()]
+        self.ended += len(added)
+        full = [line for line in added if line["length"] == self._horizon]
+        self._last.extend(sorted(full, key=lambda line: line["time"]))
+        return outcome(self._last, self._counts)
+
+
+def counts_of(events: Collection[str]) -> tuple[str, ...]:
+    """Which of `COUNTS` a game has in which these events can happen."""
+    return tuple(name for name in COUNTS if _event(name) in events)
+
+
+def outcome(episodes: Iterable[Mapping[str, Any]], counts: Sequence[str] = ()) -> Outcome:
+    """How these episodes went on average, with these `COUNTS` of each agent."""
+    lines = list(episodes)
+    equalities = [line["equality"] for line in lines if line["equality"] is not None]
+    return Outcome(
+        episodes=len(lines),
+        collective_return=_mean([line["collective_return"] for line in lines]),
+        equality=_mean(equalities),
+        equality_defined=len(equalities),
+        returns=tuple(
+            sum(each) / len(lines)
+            for each in zip(*(line["returns"] for line in lines), strict=True)
+        ),
+        counts={name: _per_agent(name, lines) for name in counts},
+    )
+
+
+def _event(name: str) -> str:
+    return "opened_at" if name == "opened" else name
+
+
+def _per_agent(name: str, lines: Sequence[Mapping[str, Any]]) -> tuple[float | None, ...]:
+    """What each agent did of one of `COUNTS`, on average over these episodes."""
+    agents = list(zip(*(line["counts"][_event(name)] for line in lines), strict=True))
+    match name:
+        case "opened":
+            return tuple(_mean([step > 0 for step in steps]) for steps in agents)
+        case "opened_at":
+            return tuple(_mean([step for step in steps if step]) for steps in agents)
+    return tuple(_mean(each) for each in agents)
+
+
+def _mean(numbers: Sequence[float]) -> float | None:
+    return sum(numbers) / len(numbers) if numbers else None

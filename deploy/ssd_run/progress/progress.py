@@ -1,0 +1,147 @@
+"""How far a run is, and how it goes: one picture of what all processes say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ssd_run.progress.episodes import COUNTS, Outcome
+from ssd_run.progress.scraper import Metrics
+
+MEASURES = (  # some of them are of some experiments, or of some learners, only
+    "influence_nats",
+    "beta",
+    "moa_loss_nats",
+    "moa_marginal_entropy_nats",
+    "moa_margin_nats",
+    "moa_gradient_norm",
+    "symbol_entropy_nats",
+    "symbol_policy_loss",
+    "symbol_value_loss",
+    "policy_entropy_nats",
+    "entropy_weight",
+    "policy_lag_updates",
+    "passes",
+    "kl_nats",
+    "clipped_share",
+    "explained_variance",
+    "policy_information_nats",
+    "policy_loss",
+    "value_loss",
+    "policy_gradient_norm",
+    "value_gradient_norm",
+    "reward",
+    "learning_rate",
+)
+
+
+@dataclass(frozen=True)
+class AgentProgress:
+    """One learner.
+
+    Attributes:
+        own_steps: Agent-steps of this agent trained on.
+        updates: Of its weights.
+        complete: Whether it has met its budget.
+        episode_return: Mean over the last full episodes, None before there are any.
+        counts: `COUNTS` of the same episodes; None where the game has no such thing.
+        measures: `MEASURES` of its last update; None where it has not said, or had nothing to say.
+    """
+
+    own_steps: int = 0
+    updates: int = 0
+    complete: bool = False
+    episode_return: float | None = None
+    counts: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(COUNTS))
+    measures: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(MEASURES))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The whole run at one moment.
+
+    Attributes:
+        elapsed: Seconds since this launch began.
+        agents: In the order of their numbers.
+        outcome: Of the last full episodes.
+        episodes: That ended so far, short ones included.
+        speed: Agent-steps trained per second just now, None at the start.
+        waiting: Seconds that actors have spent waiting, all together, by what they waited for.
+        restarts: Role → how often it was started again.
+        silent: Roles that do not answer: not up yet, being started again, or stuck.
+    """
+
+    elapsed: float
+    agents: tuple[AgentProgress, ...]
+    outcome: Outcome
+    episodes: int
+    speed: float | None
+    waiting: Mapping[str, float]
+    restarts: Mapping[str, int]
+    silent: tuple[str, ...] = ()
+
+    @property
+    def agent_steps(self) -> int:
+        """Of all agents together: those trained on, which is what ``--steps`` counts."""
+        return sum(agent.own_steps for agent in self.agents)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every learner has met its budget."""
+        return all(agent.complete for agent in self.agents)
+
+    def mean(self, measure: str) -> float | None:
+        """A measure's mean over the agents that have one."""
+        numbers = [n for agent in self.agents if (n := agent.measures[measure]) is not None]
+        return sum(numbers) / len(numbers) if numbers else None
+
+    def total(self, count: str) -> float | None:
+        """One of `COUNTS` in an episode, of all agents together."""
+        numbers = [n for agent in self.agents if (n := agent.counts[count]) is not None]
+        return sum(numbers) if numbers else None
+
+
+def agents_of(
+    heard: Mapping[str, Metrics], before: Sequence[AgentProgress], outcome: Outcome
+) -> tuple[AgentProgress, ...]:
+    """Every learner's progress, from what it said last.
+
+    Args:
+        heard: Role → its metrics.
+        before: Where each stood when this launch began; that holds until it says more.
+        outcome: Of the last episodes.
+    """
+    returns = outcome.returns or (None,) * len(before)
+    return tuple(
+        replace(
+            _agent(metrics) if (metrics := heard.get(f"learner-{number}")) else start,
+            episode_return=returns[number],
+            counts=dict.fromkeys(COUNTS)
+            | {name: each[number] for name, each in outcome.counts.items() if each},
+        )
+        for number, start in enumerate(before)
+    )
+
+
+def _agent(metrics: Metrics) -> AgentProgress:
+    updates = int(metrics.get("ssd_learner_updates_total", 0))
+    names = MEASURES if updates else ()
+    return AgentProgress(
+        own_steps=int(metrics.get("ssd_learner_own_steps_total", 0)),
+        updates=updates,
+        complete=metrics.get("ssd_learner_complete", 0) == 1,
+        measures=dict.fromkeys(MEASURES)
+        | {name: metrics.get(f"ssd_learner_{name}") for name in names},
+    )
+
+
+def waiting_of(heard: Mapping[str, Metrics]) -> dict[str, float]:
+    """Seconds that actors have waited for the world and for their learners, all together."""
+    return {
+        reason: sum(
+            metrics.get(f"ssd_actor_waiting_seconds_total{{for={reason}}}", 0.0)
+            for role, metrics in heard.items()
+            if role.startswith("actor-")
+        )
+        for reason in ("world", "learner")
+    }

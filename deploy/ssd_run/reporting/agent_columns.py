@@ -1,0 +1,124 @@
+"""What the table on screen tells of each agent: as many columns as the terminal has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from ssd_influence.settings import ExperimentSettings
+from ssd_run.progress.progress import AgentProgress
+
+AGENT = len("agent 99")
+ROOMY = 100  # characters from which columns stand two apart
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number of each agent.
+
+    Attributes:
+        name: What stands above it.
+        rank: The lower, the sooner it is shown.
+        width: Characters that its numbers usually take.
+        cell: The number, for people.
+    """
+
+    name: str
+    rank: int
+    width: int
+    cell: Callable[[AgentProgress], str]
+
+    @property
+    def room(self) -> int:
+        """Characters that it takes."""
+        return max(self.width, len(self.name))
+
+
+def columns(experiment: ExperimentSettings, counts: Collection[str], width: int) -> list[Column]:
+    """Those to show, from left to right.
+
+    Args:
+        experiment: What there is to tell of its agents.
+        counts: What its game counts, of `ssd_run.progress.episodes.COUNTS`.
+        width: Characters that a line has.
+    """
+    known = [*_progress(), *_counts(counts), *_influence(experiment), *_learning()]
+    left, shown = width - AGENT, set()
+    for column in sorted(known, key=lambda column: column.rank):
+        left -= column.room + gap(width)
+        if left < 0:
+            break
+        shown.add(column.name)
+    return [column for column in known if column.name in shown]
+
+
+def gap(width: int) -> int:
+    """How far columns stand apart on lines of this width."""
+    return 2 if width >= ROOMY else 1
+
+
+def _progress() -> Sequence[Column]:
+    return (
+        Column("own steps", 0, 10, lambda agent: f"{agent.own_steps:,}"),
+        Column("updates", 20, 7, lambda agent: f"{agent.updates:,}"),
+        Column("return", 1, 8, lambda agent: number(agent.episode_return)),
+    )
+
+
+def _counts(counts: Collection[str]) -> Iterator[Column]:
+    for rank, name, places in ((2, "apples", 1), (3, "cleaned", 1), (8, "fires", 1)):
+        if name in counts:
+            yield Column(name, rank, 6, _count(name, places))
+    if "opened" in counts:
+        yield Column("opened", 4, 4, lambda agent: share(agent.counts["opened"]))
+
+
+def _influence(experiment: ExperimentSettings) -> Iterator[Column]:
+    if experiment.influence != "off":
+        yield Column("influence", 5, 7, _measure("influence_nats", digits))
+    if experiment.has_moa:  # beside the influence, which is worth no more than the model behind it
+        yield Column("margin", 6, 6, _measure("moa_margin_nats", 3))
+    if experiment.influence != "off":
+        yield Column("β", 24, 6, _measure("beta", 4))
+    if experiment.has_moa:
+        yield Column("MOA loss", 22, 6, _measure("moa_loss_nats", 3))
+    if experiment.symbols:
+        yield Column("symbols", 10, 6, _measure("symbol_entropy_nats", 3))
+
+
+def _learning() -> Sequence[Column]:
+    return (
+        Column("entropy", 7, 6, _measure("policy_entropy_nats", 3)),
+        Column("info", 11, 5, _measure("policy_information_nats", 3)),
+        Column("KL", 12, 7, _measure("kl_nats", digits)),
+        Column("EV", 13, 8, _measure("explained_variance", digits)),
+        Column("lag", 9, 4, _measure("policy_lag_updates", 1)),
+        Column("learning rate", 26, 8, _measure("learning_rate", 6)),
+    )
+
+
+def _count(name: str, places: int) -> Callable[[AgentProgress], str]:
+    return lambda agent: number(agent.counts[name], places)
+
+
+def _measure(
+    name: str, places: int | Callable[[float | None], str]
+) -> Callable[[AgentProgress], str]:
+    if callable(places):
+        return lambda agent: places(agent.measures[name])
+    return lambda agent: number(agent.measures[name], places)
+
+
+def number(value: float | None, places: int = 2) -> str:
+    """A number for people; a dash where there is none."""
+    return "–" if value is None else f"{value:,.{places}f}"
+
+
+def digits(value: float | None) -> str:
+    """Two digits of a number of unknown size; a dash where there is none."""
+    return "–" if value is None else f"{value:.2g}"
+
+
+def share(value: float | None) -> str:
+    """A share in per cent; a dash where there is none."""
+    return "–" if value is None else f"{value:.0%}"

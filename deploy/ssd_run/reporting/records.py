@@ -1,0 +1,112 @@
+"""What is kept of a run's progress: `metrics.jsonl`, and TensorBoard's events."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import IO, Any
+
+from ssd_run.progress.episodes import COUNTS
+from ssd_run.progress.progress import MEASURES, Progress
+from ssd_run.run_directory import RunDir
+
+PERIOD = 10.0  # seconds between lines
+TOTALS = (
+    "apples",
+    "cleaned",
+    "fires",
+)  # of `COUNTS`, those of which a sum over agents tells something
+
+
+def record(progress: Progress, now: float) -> dict[str, Any]:
+    """One line of `metrics.jsonl`. Lists hold one number per agent, in order.
+
+    Args:
+        progress: The run at this moment.
+        now: Unix time in seconds.
+    """
+    agents, outcome = progress.agents, progress.outcome
+    return {
+        "time": round(now, 3),
+        "elapsed_seconds": round(progress.elapsed, 3),
+        "agent_steps": progress.agent_steps,
+        "agent_steps_per_second": progress.speed,
+        "episodes": progress.episodes,
+        "last_episodes": outcome.episodes,
+        "collective_return": outcome.collective_return,
+        "equality": outcome.equality,
+        "equality_defined": outcome.equality_defined,
+        "waiting_seconds": dict(progress.waiting),
+        "restarts": sum(progress.restarts.values()),
+        "own_steps": [agent.own_steps for agent in agents],
+        "updates": [agent.updates for agent in agents],
+        "returns": [agent.episode_return for agent in agents],
+        **{name: [agent.counts[name] for agent in agents] for name in COUNTS},
+        **{name: [agent.measures[name] for agent in agents] for name in MEASURES},
+    }
+
+
+def scalars(progress: Progress) -> Iterator[tuple[str, float | None, int]]:
+    """TensorBoard's curves: name, value, and place on the x axis.
+
+    The run's own lie over agent-steps, an agent's over its own-steps.
+    """
+    steps = progress.agent_steps
+    yield "run/collective_return", progress.outcome.collective_return, steps
+    yield "run/equality", progress.outcome.equality, steps
+    yield "run/episodes", progress.episodes, steps
+    yield "run/agent_steps_per_second", progress.speed, steps
+    for name in TOTALS:
+        yield f"run/{name}", progress.total(name), steps
+    for name in MEASURES:
+        yield f"mean/{name}", progress.mean(name), steps
+    for number, agent in enumerate(progress.agents):
+        yield f"agent-{number}/return", agent.episode_return, agent.own_steps
+        yield f"agent-{number}/updates", agent.updates, agent.own_steps
+        for name, value in (*agent.counts.items(), *agent.measures.items()):
+            yield f"agent-{number}/{name}", value, agent.own_steps
+
+
+class Records:
+    """Both files of one launch; an earlier launch's lines and events stay.
+
+    Args:
+        run_dir: Where they are.
+    """
+
+    def __init__(self, run_dir: RunDir) -> None:
+        self._lines: IO[str] = run_dir.metrics.open("a")
+        self._events = _summary_writer()(str(run_dir.tensorboard))
+
+    def keep(self, progress: Progress) -> None:
+        """Write down where the run is."""
+        now = time.time()
+        self._lines.write(json.dumps(record(progress, now), allow_nan=False) + "\n")
+        self._lines.flush()
+        for name, value, step in scalars(progress):
+            if value is not None:
+                self._events.add_scalar(name, value, step, walltime=now)
+
+    def close(self) -> None:
+        """Bring everything to disk."""
+        self._lines.close()
+        self._events.close()
+
+
+def _summary_writer() -> Any:
+    """TensorBoard's writer, without torch.
+
+    tensorboardX loads torch wherever it is installed, 200 MB and seconds, for things that are no
+    scalars. It goes without where torch is missing: so torch is missing while it loads.
+    """
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # Python's way to forbid an import
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if hidden:
+            del sys.modules["torch"]
+    return SummaryWriter

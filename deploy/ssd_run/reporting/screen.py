@@ -1,0 +1,226 @@
+"""What the user sees while a run goes on: a table that stays in place, or plain lines in a log."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ssd_influence.settings import ExperimentSettings
+from ssd_run.progress.episodes import Outcome
+from ssd_run.progress.progress import Progress
+from ssd_run.reporting.agent_columns import columns, digits, gap, number, share
+from ssd_run.reporting.summary import clock
+
+PLAIN_PERIOD = 10.0  # seconds between plain lines
+NAMED = 3  # silent processes that are named
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What does not change while a run goes on.
+
+    Attributes:
+        preset: What it is called.
+        run_dir: Where it is.
+        steps: Agent-steps it is to reach, or None.
+        experiment: What there is to show of its agents.
+        counts: What its game counts, of `ssd_run.progress.episodes.COUNTS`.
+    """
+
+    preset: str
+    run_dir: str
+    steps: int | None
+    experiment: ExperimentSettings
+    counts: tuple[str, ...]
+
+
+class Screen(Protocol):
+    """Somewhere to show a run. A context: what it took hold of, it gives back."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(self, *fault: object) -> None:
+        """End."""
+
+    def show(self, progress: Progress) -> None:
+        """Show where the run is; to be called about once a second."""
+
+    def say(self, text: str) -> None:
+        """Tell of something that happened."""
+
+
+def screen(console: Console, heading: Heading) -> Screen:
+    """The table on a terminal, plain lines elsewhere."""
+    return Board(console, heading) if console.is_terminal else Lines(console, heading)
+
+
+class Lines:
+    """Plain lines, for logs and pipes."""
+
+    def __init__(self, console: Console, heading: Heading) -> None:
+        self._console = console
+        self._heading = heading
+        self._due = 0.0
+        self._elapsed = 0.0
+
+    def __enter__(self) -> Self:
+        self._write(f"{self._heading.preset} in {self._heading.run_dir}")
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        return
+
+    def show(self, progress: Progress) -> None:
+        """Write a line, unless the last one is recent."""
+        self._elapsed = progress.elapsed
+        if progress.elapsed >= self._due:
+            self._due = progress.elapsed + PLAIN_PERIOD
+            self._write(f"{clock(progress.elapsed)}  {plain(progress, self._heading)}")
+
+    def say(self, text: str) -> None:
+        """Write a line at once."""
+        self._write(f"{clock(self._elapsed)}  {text}")
+
+    def _write(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class Board:
+    """A table that is drawn anew in place, with what happened scrolling by above it."""
+
+    def __init__(self, console: Console, heading: Heading) -> None:
+        self._console = console
+        self._heading = heading
+        self._live = Live(console=console, auto_refresh=False, redirect_stderr=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self._live.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Draw it anew."""
+        self._live.update(board(progress, self._heading, self._console.width), refresh=True)
+
+    def say(self, text: str) -> None:
+        """Write a line above it."""
+        self._console.print(Text(text, style="yellow"))
+
+
+def plain(progress: Progress, heading: Heading) -> str:
+    """The run's state on one line."""
+    target = "" if heading.steps is None else f" of {heading.steps:,}"
+    outcome = progress.outcome
+    parts = [
+        f"{progress.agent_steps:,}{target} agent-steps",
+        f"{number(progress.speed, 0)}/s",
+        f"return {number(outcome.collective_return)} ({outcome.episodes} episodes)",
+        f"equality {number(outcome.equality)}{_defined(outcome)}",
+        *_counts(progress, heading),
+    ]
+    if heading.experiment.influence != "off":
+        parts.append(f"influence {digits(progress.mean('influence_nats'))}")
+    if heading.experiment.has_moa:
+        parts.append(f"MOA margin {number(progress.mean('moa_margin_nats'), 3)}")
+        parts.append(f"MOA loss {number(progress.mean('moa_loss_nats'), 3)}")
+    if heading.experiment.symbols:
+        spoken = number(progress.mean("symbol_entropy_nats"), 3)
+        parts.append(f"entropy of symbols {spoken}")
+    parts.append(f"lag {number(progress.mean('policy_lag_updates'), 1)}")
+    parts.extend(_trouble(progress))
+    return "  ".join(parts)
+
+
+def _counts(progress: Progress, heading: Heading) -> Iterator[str]:
+    """What all agents together do in an episode."""
+    for name in ("apples", "cleaned", "fires"):
+        if name in heading.counts:
+            yield f"{name} {number(progress.total(name), 0)}"
+    if "opened" in heading.counts:
+        yield f"opened {share(progress.total('opened'))}"
+
+
+def board(progress: Progress, heading: Heading, width: int) -> RenderableType:
+    """The whole display.
+
+    Args:
+        progress: Where the run is.
+        heading: What it is.
+        width: Columns there are.
+    """
+    title = Text.assemble((heading.preset, "bold"), "  ", (heading.run_dir, "dim"))
+    title.truncate(width, overflow="ellipsis")
+    parts: list[RenderableType] = [Text(), title]
+    parts.extend(_road(progress, heading, width))
+    parts.extend(_totals(progress))
+    parts.extend((Text(), _agents(progress, heading, width)))
+    parts.extend(Text(text, style="yellow") for text in _trouble(progress))
+    return Group(*parts)
+
+
+def _road(progress: Progress, heading: Heading, width: int) -> Iterator[RenderableType]:
+    if heading.steps is None:
+        yield Text(f"{clock(progress.elapsed)}  until Ctrl-C", style="dim")
+        return
+    done = min(1.0, progress.agent_steps / heading.steps)
+    left = (heading.steps - progress.agent_steps) / progress.speed if progress.speed else math.nan
+    time_left = f", {clock(max(0.0, left))} left" if math.isfinite(left) else ""
+    text = f"{done:.1%} of {heading.steps:,}  {clock(progress.elapsed)}{time_left}"
+    line = Table.grid(padding=(0, 2))
+    line.add_row(ProgressBar(total=1.0, completed=done, width=max(10, width - len(text) - 4)), text)
+    yield line
+
+
+def _totals(progress: Progress) -> Iterator[Text]:
+    outcome = progress.outcome
+    yield Text.assemble(
+        ("agent-steps ", "dim"),
+        f"{progress.agent_steps:,}",
+        ("   per second ", "dim"),
+        number(progress.speed, 0),
+        ("   episodes ", "dim"),
+        f"{progress.episodes:,}",
+    )
+    yield Text.assemble(
+        ("collective return ", "dim"),
+        (number(outcome.collective_return), "bold green"),
+        ("   equality ", "dim"),
+        number(outcome.equality),
+        (f"{_defined(outcome)}   last {outcome.episodes} full episodes", "dim"),
+    )
+
+
+def _agents(progress: Progress, heading: Heading, width: int) -> Table:
+    shown = columns(heading.experiment, heading.counts, width)
+    table = Table(box=None, padding=(0, gap(width), 0, 0), header_style="dim", pad_edge=False)
+    table.add_column(no_wrap=True)
+    for column in shown:
+        table.add_column(column.name, justify="right", no_wrap=True)
+    for place, agent in enumerate(progress.agents):
+        table.add_row(f"agent {place}", *(column.cell(agent) for column in shown))
+    return table
+
+
+def _trouble(progress: Progress) -> Iterator[str]:
+    if restarts := {role: count for role, count in progress.restarts.items() if count}:
+        yield f"restarts {', '.join(f'{role} {n}' for role, n in sorted(restarts.items()))}"
+    if progress.silent:
+        more = len(progress.silent) - NAMED
+        rest = f" and {more} more" if more > 0 else ""
+        yield f"no answer from {', '.join(progress.silent[:NAMED])}{rest}"
+
+
+def _defined(outcome: Outcome) -> str:
+    few = outcome.equality is not None and outcome.equality_defined < outcome.episodes
+    return f" (in {outcome.equality_defined})" if few else ""

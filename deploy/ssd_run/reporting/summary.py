@@ -1,0 +1,116 @@
+"""The closing summary: `summary.json`, and the same in a few lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ssd_run.account import Account
+from ssd_run.progress.episodes import LAST, Outcome
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to. All but the first two lines of times are over all of its launches.
+
+    Attributes:
+        preset: What the run is called.
+        run_dir: Where it is.
+        ended: "complete", "stopped", or what went wrong.
+        wall_seconds: Of this launch.
+        agent_steps_per_second: Over this launch's steady part, None when it had none.
+        agent_steps: Trained, of all agents together.
+        own_steps: Trained, of each agent.
+        updates: Of each agent.
+        episodes: That ended, short ones included.
+        outcome: Of the last full-length episodes.
+        restarts: Role → how often it died and was started again.
+        killed: Roles that did not stop in time and were killed at the end of this launch.
+        account: Of segments.
+    """
+
+    preset: str
+    run_dir: str
+    ended: str
+    wall_seconds: float
+    agent_steps_per_second: float | None
+    agent_steps: int
+    own_steps: tuple[int, ...]
+    updates: tuple[int, ...]
+    episodes: int
+    outcome: Outcome
+    restarts: Mapping[str, int]
+    killed: tuple[str, ...]
+    account: Account
+
+    def content(self) -> dict[str, Any]:
+        """What `summary.json` holds."""
+        account = asdict(self.account)
+        faults = account.pop("faults")
+        outcome = asdict(self.outcome)
+        returns = outcome.pop("returns")
+        outcome["last_episodes"] = outcome.pop("episodes")
+        return {
+            **{k: v for k, v in asdict(self).items() if k not in ("outcome", "account")},
+            **outcome,
+            "returns": returns,
+            "segments": account,
+            "account_adds_up": self.account.adds_up,
+            "account_faults": faults,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The same for people."""
+        yield f"{self.preset}: {self.ended}, after {clock(self.wall_seconds)}"
+        yield f"  agent-steps  {self.agent_steps:,}{_at_speed(self.agent_steps_per_second)}"
+        yield f"  updates      {', '.join(f'{n:,}' for n in self.updates)}"
+        yield f"  episodes     {self.episodes:,} ended; {_told(self.outcome)}"
+        yield f"  restarts     {_counts(self.restarts) or 'none'}"
+        if self.killed:
+            yield f"  killed       {', '.join(self.killed)}: had not stopped yet"
+        yield from _account_lines(self.account)
+        yield f"  run          {self.run_dir}"
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds, as h:mm:ss."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _at_speed(speed: float | None) -> str:
+    if speed is None:
+        return " (too short a run to tell a steady speed)"
+    return f", {speed:,.0f} per second in the steady part"
+
+
+def _told(outcome: Outcome) -> str:
+    if outcome.collective_return is None:
+        return "none of full length, so there is no return to tell"
+    equality = (
+        "equality undefined in all of them"
+        if outcome.equality is None
+        else f"equality {outcome.equality:.3f} (defined in {outcome.equality_defined})"
+    )
+    which = f"last {LAST}" if outcome.episodes == LAST else f"{outcome.episodes}"
+    return f"{which} of full length: collective return {outcome.collective_return:.2f}, {equality}"
+
+
+def _counts(restarts: Mapping[str, int]) -> str:
+    return ", ".join(f"{role} {count}" for role, count in sorted(restarts.items()) if count)
+
+
+def _account_lines(account: Account) -> Iterator[str]:
+    parts = (
+        f"{account.trained:,} trained + {account.surplus:,} surplus + {account.lost:,} lost"
+        f"{f' + {account.left:,} left over' if account.left else ''}"
+    )
+    verdict = "the account adds up" if account.adds_up else "THE ACCOUNT DOES NOT ADD UP"
+    yield f"  segments     {account.made:,} made = {parts}: {verdict}"
+    yield (
+        f"               {account.resent:,} resent, {account.duplicate:,} of them arrived twice; "
+        f"{account.discarded:,} open ones given up"
+    )
+    for fault in account.faults:
+        yield f"               {fault}"

@@ -1,0 +1,135 @@
+"""The run directory: where everything of a run lies, and who may write there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Self
+
+import click
+
+from ssd_run.plan import Plan, validate
+from ssd_wire.endpoints import hold
+from ssd_wire.errors import EndpointError, RunFileError
+from ssd_wire.process import write_whole
+from ssd_wire.runfile import load_run_file
+
+LAUNCHER_LOCK = ".launcher.lock"
+PROCESSES_LOCK = ".processes.lock"
+
+
+class RunDir:
+    """Paths in one run directory, held by this launcher.
+
+    Args:
+        root: The directory.
+        launcher_lock: Keeps a second launcher out for as long as this process lives.
+        processes_lock: Inherited by every child. So it stays held until the last of them is gone,
+            even when the launcher was killed.
+    """
+
+    def __init__(self, root: Path, launcher_lock: IO[bytes], processes_lock: IO[bytes]) -> None:
+        self.root = root
+        self.launcher_lock = launcher_lock
+        self.processes_lock = processes_lock
+        self.run_file = root / "run.toml"  # all settings, resolved
+        self.processes = root / "processes"  # who is up, and where: written by each process
+        self.logs = root / "logs"  # what each process wrote on its terminal
+        self.checkpoints = root / "checkpoints"  # by the learners
+        self.episodes = root / "episodes"  # by the worlds
+        self.ledgers = root / "ledgers"  # segments, by actors and learners
+        self.history = root / "history.jsonl"  # starts and ends of processes
+        self.metrics = root / "metrics.jsonl"
+        self.tensorboard = root / "tensorboard"
+        self.summary = root / "summary.json"
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self.processes_lock.close()
+        self.launcher_lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self.close()
+
+
+def begin(root: Path, plan: Plan) -> RunDir:
+    """Make a new run's directory, with its run file.
+
+    Raises:
+        click.UsageError: when there is something in it already.
+        EndpointError: when another launcher is at work there.
+    """
+    ours = (LAUNCHER_LOCK, PROCESSES_LOCK)
+    if root.exists() and (not root.is_dir() or any(p.name not in ours for p in root.iterdir())):
+        raise click.UsageError(
+            f"run directory {root} exists already: go on with it by --resume, or name another"
+        )
+    run_dir = _held(root)
+    for folder in (run_dir.processes, run_dir.logs, run_dir.episodes, run_dir.ledgers):
+        folder.mkdir()
+    write_whole(run_dir.run_file, plan.toml())
+    return run_dir
+
+
+def plan_of(root: Path) -> Plan:
+    """What the run in a directory is.
+
+    Raises:
+        RunFileError: when it holds no valid run file.
+    """
+    if not (root / "run.toml").is_file():
+        raise RunFileError(f"{root} is no run directory: it has no run.toml")
+    return validate(load_run_file(root / "run.toml"))
+
+
+def go_on(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
+    """Take up an earlier run's directory.
+
+    A killed launcher's processes take a moment to end. Until then they hold their checkpoints.
+
+    Args:
+        root: The directory.
+        patience: Seconds to wait for an earlier launch's processes.
+        say: Tells whoever waits why.
+
+    Raises:
+        EndpointError: when another launcher is at work there, or its processes do not end.
+    """
+    run_dir = _held_in_time(root, time.monotonic() + patience, say)
+    for entry in run_dir.processes.glob("*.json"):
+        entry.unlink()  # of processes that are gone; others may have their ports by now
+    return run_dir
+
+
+def _held_in_time(root: Path, deadline: float, say: Callable[[str], None]) -> RunDir:
+    told = False
+    while True:
+        try:
+            return _held(root)
+        except StillRunningError as fault:
+            if time.monotonic() > deadline:
+                raise
+            if not told:
+                say(f"waiting: {fault}")
+            told = True
+        time.sleep(0.2)
+
+
+class StillRunningError(EndpointError):
+    """Processes that an earlier launcher started are not gone yet."""
+
+
+def _held(root: Path) -> RunDir:
+    launcher = hold(root / LAUNCHER_LOCK, f"run directory {root}")
+    try:
+        processes = hold(root / PROCESSES_LOCK, f"run directory {root}")
+    except EndpointError as fault:
+        launcher.close()
+        raise StillRunningError(
+            f"processes of an earlier launch still run in {root}, see {root / 'processes'}"
+        ) from fault
+    return RunDir(root, launcher, processes)

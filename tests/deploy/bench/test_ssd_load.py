@@ -1,0 +1,70 @@
+"""`ssd-load` as its users meet it, at real learners."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from ssd_bench.load import learner_of, main
+from ssd_bench.results.rows import read
+from ssd_run.plan import validate
+from ssd_run.presets import load_preset
+from ssd_wire.errors import RunFileError
+from ssd_wire.runfile import override
+
+SMALL = (
+    "game.agents=2",
+    "game.horizon=100",
+    "run.games=4",
+    "run.segment=10",
+    "learning.horizon=10",
+)
+SETS = tuple(word for value in SMALL for word in ("--set", value))
+
+
+@pytest.mark.timeout(300)
+def test_every_segment_made_is_trained_and_the_figures_are_written(tmp_path):
+    command = [sys.executable, "-m", "ssd_bench.load", *SETS, "--actors=1,3", "--seconds=0.5"]
+    command += ["--repeats=2", f"--json={tmp_path / 'load.json'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr  # that is: none was lost
+    rows = read(tmp_path / "load.json").rows
+    assert [row.name for row in rows] == [f"load/cleanup-moa/{n}-actors" for n in (1, 3)]
+    for row in rows:
+        assert len(row.samples) == 2
+        assert 0 < statistics.median(row.also["in updates"]) <= 1.05
+        assert min(row.also["updates/s"]) > 0
+        assert row.also["segments/s"][0] == pytest.approx(row.samples[0] / 40)
+        assert row.name in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--preset", "nonsense"), "no preset is called 'nonsense'"),
+        (("--agent", "9"), "wanted an agent of 0 to 4, found 9"),
+        (("--actors", "1,two"), "wanted numbers separated by commas, found '1,two'"),
+        (("--actors", "0"), "wanted numbers of at least 1, found '0'"),
+        (("--repeats", "0"), "0 is not in the range"),
+        (("--set", "run.games"), "wanted section.key=value"),
+        (("--set", "run.games=0"), "[run] games"),
+        (("--seconds", "0"), "--seconds: wanted more than 0"),
+        (("--seconds", "nan"), "--seconds: wanted more than 0"),
+    ],
+    ids=lambda it: " ".join(it) if isinstance(it, tuple) else "",
+)
+def test_what_cannot_be_is_refused_in_words(words, said):
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code not in (0, 1)
+    assert said in result.output
+
+
+def test_a_learner_that_does_not_come_up_is_quoted():
+    plan = validate(override(load_preset("cleanup-moa"), SMALL))
+    refused = pytest.raises(RunFileError, match="wanted an agent of 0 to 1, found 9")
+    with refused, learner_of(plan, agent=9):
+        pass

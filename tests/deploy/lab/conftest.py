@@ -1,0 +1,40 @@
+"""Runs and agents that have learned nothing yet, to be evaluated."""
+
+import math
+
+import pytest
+import torch
+
+from ssd_envs.spec import game_spec
+from ssd_influence.network import AgentShape
+from ssd_learner.archive import Archive
+from ssd_learner.intake import Intake
+from ssd_learner.trainer import Trainer
+from ssd_run.plan import validate
+from ssd_run.presets import load_preset
+from ssd_wire.runfile import override
+
+SMALL = ("network.lstm=8", "network.moa_lstm=8")
+
+
+@pytest.fixture
+def saved_run(tmp_path):
+    """Makes the directory of a run that was stopped before it learned anything."""
+
+    def make(preset, *assignments, name="run"):
+        plan = validate(override(load_preset(preset), (*SMALL, *assignments)))
+        run_dir = tmp_path / name
+        spec = game_spec(plan.game)
+        for agent in range(spec.num_agents):
+            folder = run_dir / "checkpoints" / f"agent-{agent}"
+            folder.mkdir(parents=True)
+            shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+            trainer = Trainer(
+                shape, plan.network, plan.experiment, plan.learning, torch.device("cpu"), seed=1
+            )
+            archive = Archive(folder, None, math.inf, keep=1)
+            archive.save(trainer, Intake(agent, 1, "same", 1))
+        (run_dir / "run.toml").write_text(plan.toml())
+        return run_dir
+
+    return make

@@ -1,0 +1,55 @@
+"""A run is evaluated by what its agents do, by draw, in games that they did not train on."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ssd_lab.evaluation.evaluate import evaluate, unseen_seeds
+from ssd_world.episodes import Arena
+
+
+def list_episodes(run_dir, seeds):
+    """Leave the list of episodes that a world leaves."""
+    (run_dir / "episodes").mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps({"seed": int(seed)}) + "\n" for seed in seeds]
+    (run_dir / "episodes" / "arena-0.jsonl").write_text("".join(lines))
+
+
+def test_no_seed_is_one_that_the_run_trained_on(tmp_path):
+    would_be = unseen_seeds(tmp_path, seed=3, episodes=40)
+    list_episodes(tmp_path, would_be[::2])
+    found = unseen_seeds(tmp_path, seed=3, episodes=40)
+    assert not set(found) & set(would_be[::2])
+    assert set(would_be[1::2]) <= set(found)
+
+
+def test_a_worlds_own_seeds_are_none_of_an_evaluations(tmp_path):
+    arena = Arena(seed=3, number=0, incarnation=7)
+    trained = {arena.episode_seed(0, game, n) for game in range(16) for n in range(100)}
+    assert not trained & set(unseen_seeds(tmp_path, seed=3, episodes=1000).tolist())
+
+
+def test_seeds_are_all_different_and_another_draw_or_run_has_others(tmp_path):
+    found = unseen_seeds(tmp_path, seed=3, episodes=500)
+    assert len(set(found)) == 500
+    for other in (unseen_seeds(tmp_path, 3, 500, draw=1), unseen_seeds(tmp_path, 4, 500)):
+        assert not set(found) & set(other)
+
+
+@pytest.fixture
+def run_dir(saved_run):
+    return saved_run("box-trapped-moa", "game.horizon=12")
+
+
+def test_an_evaluation_can_be_repeated_and_drawn_anew(run_dir):
+    first, again, other = (evaluate(run_dir, 5, draw) for draw in (0, 0, 1))
+    assert (first.seeds == unseen_seeds(run_dir, 1, 5)).all()
+    assert (first.actions == again.actions).all()
+    assert (first.actions != other.actions).any()
+
+
+def test_actions_are_drawn_and_not_the_likeliest(run_dir):
+    """A policy that has learned nothing does everything about as often."""
+    taken = np.bincount(evaluate(run_dir, 100).actions.ravel(), minlength=8)
+    assert taken.min() > 0.5 * taken.mean()

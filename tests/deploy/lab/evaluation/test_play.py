@@ -1,0 +1,115 @@
+"""Trained agents act outside a run."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_envs.spec import GameSettings, game_spec
+from ssd_influence.network import AgentShape
+from ssd_lab.evaluation.play import load_agents, play
+from ssd_learner.archive import Archive
+from ssd_learner.checkpoint import CheckpointError
+from ssd_learner.intake import Intake
+from ssd_learner.trainer import Trainer
+from ssd_run.plan import validate
+from ssd_run.presets import load_preset
+from ssd_wire.runfile import override
+
+SEEDS = np.arange(3, dtype=np.uint64)
+GAME = GameSettings(name="harvest", agents=2, horizon=20)
+
+
+def make_run(tmp_path, preset, *sets):
+    """A run of two agents that was stopped before it learned anything."""
+    small = ("game.agents=2", "game.horizon=20", "network.lstm=8", "network.moa_lstm=8")
+    plan = validate(override(load_preset(preset), [*small, *sets]))
+    (tmp_path / "run.toml").write_text(plan.toml())
+    spec = game_spec(plan.game)
+    for agent in range(2):
+        folder = tmp_path / "checkpoints" / f"agent-{agent}"
+        folder.mkdir(parents=True)
+        shape = AgentShape(agent, 2, spec.num_actions, spec.view, spec.palette)
+        trainer = Trainer(
+            shape, plan.network, plan.experiment, plan.learning, torch.device("cpu"), seed=1
+        )
+        Archive(folder, None, math.inf, keep=1).save(trainer, Intake(agent, 1, "same", 1))
+    return tmp_path
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    return make_run(tmp_path, "harvest-moa")
+
+
+def test_same_seeds_play_the_same_episodes_and_others_do_not(run_dir):
+    first = play(load_agents(run_dir, games=3), GAME, SEEDS)
+    again = play(load_agents(run_dir, games=3), GAME, SEEDS)
+    other = play(load_agents(run_dir, games=3, seed=5), GAME, SEEDS + 90)
+    assert first.shape == (3, 2)
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_a_first_view_wipes_memory_and_hides_what_others_did_before(run_dir):
+    rng = np.random.default_rng(0)
+    view = rng.integers(0, 3, (4, 15, 15), np.uint8)
+    fresh, used = load_agents(run_dir, games=4)[0], load_agents(run_dir, games=4)[0]
+    used.act(view, np.ones((4, 2), np.uint8), np.zeros(4, np.bool_))
+    used.mind._noise.manual_seed(0)  # the draw that a fresh agent of seed 0 begins with
+    first = np.ones(4, np.bool_)
+    assert (
+        fresh.act(view, np.zeros((4, 2), np.uint8), first)
+        == used.act(view, np.full((4, 2), 5, np.uint8), first)
+    ).all()
+
+
+def seen(games=4, agents=2, colour=0, action=0):
+    """What an agent is shown, in the middle of an episode."""
+    view = np.full((games, 15, 15), colour, np.uint8)
+    return view, np.full((games, agents), action, np.uint8), np.zeros(games, np.bool_)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"games": 3}, r"wanted games by agents \[4, 2\], found 3 views"),
+        ({"agents": 3}, r"wanted games by agents \[4, 2\], found .* \[4, 3\]"),
+        ({"colour": 200}, "wanted palette indices below"),
+        ({"action": 99}, "wanted numbers below 8, found 99"),
+    ],
+    ids=["other games", "other agents", "no colour", "no action"],
+)
+def test_what_no_game_shows_is_refused(run_dir, wrong, message):
+    agent = load_agents(run_dir, games=4)[0]
+    agent.act(*seen())
+    with pytest.raises(ValueError, match=message):
+        agent.act(*seen(**wrong))
+
+
+def test_who_follows_wants_to_be_told_what_those_do_whom_it_follows(tmp_path):
+    agent = load_agents(make_run(tmp_path, "harvest-basic", "experiment.leaders=1"), games=4)[1]
+    led = [agent.act(*seen(), leaders=np.full((4, 1), a, np.uint8)) for a in range(8)]
+    assert np.shape(led) == (8, 4)
+    with pytest.raises(ValueError, match=r"leaders: wanted \[4, 1\], found None"):
+        agent.act(*seen())
+    with pytest.raises(ValueError, match="leaders: wanted numbers below 8, found 8"):
+        agent.act(*seen(), leaders=np.full((4, 1), 8, np.uint8))
+
+
+def test_who_speaks_wants_to_be_told_what_was_said(tmp_path):
+    agent = load_agents(make_run(tmp_path, "harvest-communication"), games=4)[0]
+    said = np.zeros((4, 2), np.uint8)
+    assert (agent.decide(*seen(), symbols=said).symbol.chosen < 7).all()
+    with pytest.raises(ValueError, match=r"symbols: wanted \[4, 2\], found \[4, 3\]"):
+        agent.act(*seen(), symbols=np.zeros((4, 3), np.uint8))
+    with pytest.raises(ValueError, match="symbols: wanted numbers below 7, found 7"):
+        agent.act(*seen(), symbols=said + 7)
+
+
+def test_an_agent_without_a_checkpoint_is_named(run_dir):
+    for path in (run_dir / "checkpoints" / "agent-1").glob("*.safetensors"):
+        path.unlink()
+    with pytest.raises(CheckpointError, match="agent-1: wanted a checkpoint, found none"):
+        load_agents(run_dir)

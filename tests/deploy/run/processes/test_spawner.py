@@ -1,0 +1,304 @@
+"""Real processes, tiny ones: what only the operating system can tell."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ssd_run.processes.history import History
+from ssd_run.processes.programs import Program
+from ssd_run.processes.shutdown import shut_down
+from ssd_run.processes.spawner import RunFailedError, Spawner
+from ssd_run.processes.supervisor import Supervisor
+
+PRETENDED = "pretended_process"
+
+LAUNCHER = f"""
+import sys, time
+from pathlib import Path
+from ssd_run import run_directory
+from ssd_run.processes.spawner import Spawner
+from ssd_run.processes.programs import Program
+from ssd_run.presets import load_preset
+from ssd_run.plan import validate
+run_dir = run_directory.begin(Path(sys.argv[1]), validate(load_preset("cleanup-moa")))
+spawner = Spawner(run_dir, "{PRETENDED}")
+while not spawner.is_ready():
+    time.sleep(0.01)
+child = spawner.start(Program("env-0", "{PRETENDED}", tuple(sys.argv[2:])), 0)
+while not spawner.announced("env-0", child.pid):
+    time.sleep(0.01)
+print(child.pid, spawner._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def program(run_dir, role="env-0", manner="obeys", numbered=False):
+    command = ("ssd-pretended", role, str(run_dir), manner)
+    return Program(role, PRETENDED, command, numbered)
+
+
+@pytest.fixture(autouse=True)
+def _pretended(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+
+
+@pytest.fixture
+def spawner(run_dir):
+    made = Spawner(run_dir, PRETENDED)
+    yield made
+    made.close()
+
+
+def until(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not (held := condition()):
+        assert time.monotonic() < deadline, "this takes too long"
+        time.sleep(0.01)
+    return held
+
+
+def start(spawner, program, number=0):
+    until(spawner.is_ready)
+    return spawner.start(program, number)
+
+
+def start_and_see_up(spawner, program):
+    child = start(spawner, program)
+    until(lambda: spawner.announced(program.role, child.pid))
+    return child
+
+
+def code_of(child):
+    until(lambda: child.poll() is not None)
+    return child.poll()
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_a_process_is_up_when_it_says_so_itself_and_not_by_an_earlier_ones_word(spawner, run_dir):
+    child = start_and_see_up(spawner, program(run_dir.root))
+    assert not spawner.announced("env-0", child.pid + 1)
+    child.terminate()
+    assert code_of(child) == 0
+
+
+def test_the_signal_that_killed_a_process_is_known(spawner, run_dir):
+    child = start_and_see_up(spawner, program(run_dir.root))
+    child.kill()
+    assert code_of(child) == -signal.SIGKILL
+
+
+def test_what_has_ended_is_sent_no_signals(spawner, run_dir, monkeypatch):
+    child = start(spawner, program(run_dir.root, manner="crashes"))
+    assert code_of(child) == 1
+    sent = []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "kill", lambda *signal: sent.append(signal))
+        child.terminate()
+        child.kill()
+    assert sent == []  # its number may be another's by now
+
+
+def test_output_of_all_starts_is_in_one_log(spawner, run_dir):
+    for number in (4, 5):
+        code_of(start(spawner, program(run_dir.root, manner="crashes", numbered=True), number))
+    words = spawner.log("env-0").read_text()
+    assert words.count("options") == 2
+    assert words.index("--incarnation=4") < words.index("--incarnation=5")
+    assert "RuntimeError: on purpose" in spawner.last_words("env-0")
+
+
+def test_last_words_are_the_end_of_a_long_log(spawner):
+    lines = [f"line {number} ü" for number in range(5000)]
+    spawner.log("env-0").write_text("\n".join(lines))
+    assert spawner.last_words("env-0").splitlines() == lines[-20:]
+
+
+def test_a_ctrl_c_at_the_terminal_reaches_the_launcher_alone(spawner, run_dir):
+    child = start_and_see_up(spawner, program(run_dir.root))
+    assert os.getpgid(child.pid) != os.getpgid(0)
+    assert os.getsid(child.pid) == child.pid
+    child.terminate()
+    code_of(child)
+
+
+def test_a_process_is_found_by_its_command(spawner, run_dir):
+    child = start_and_see_up(spawner, program(run_dir.root))
+    shown = Path(f"/proc/{child.pid}/cmdline").read_text()
+    assert shown.startswith(f"ssd-pretended env-0 {run_dir.root} obeys --lifeline=")
+    assert Path(f"/proc/{child.pid}/comm").read_text() == "ssd-pretended\n"
+    child.kill()
+    code_of(child)
+
+
+def test_processes_hold_no_end_of_a_line_that_is_not_theirs(spawner, run_dir):
+    """Nor the lifeline's other end: with that, the launcher's death would go unnoticed."""
+    child = start_and_see_up(spawner, program(run_dir.root))
+    held = {path.readlink().name for path in Path(f"/proc/{child.pid}/fd").iterdir()}
+    lifeline = Path(f"/proc/self/fd/{spawner._lifeline}").readlink().name
+    assert lifeline in held
+    assert not [name for name in held if name.startswith("socket")]
+    for path in Path(f"/proc/{child.pid}/fd").iterdir():
+        if path.readlink().name == lifeline:
+            flags = Path(f"/proc/{child.pid}/fdinfo/{path.name}").read_text().split()[3]
+            assert int(flags, 8) & os.O_ACCMODE == os.O_RDONLY
+    child.kill()
+    code_of(child)
+
+
+def test_forked_processes_do_not_draw_the_same_numbers(spawner, run_dir):
+    for _ in range(2):
+        code_of(start(spawner, program(run_dir.root, manner="crashes")))
+    lines = spawner.log("env-0").read_text().splitlines()
+    first, second = (line.split()[1:] for line in lines if line.startswith("random"))
+    assert not set(first) & set(second)
+
+
+def test_the_fork_server_may_be_killed_without_harm_to_what_it_started(spawner, run_dir):
+    child = start_and_see_up(spawner, program(run_dir.root))
+    os.kill(spawner._process.pid, signal.SIGKILL)
+    other = None
+    while other is None:
+        other = start(spawner, program(run_dir.root, role="env-1"))
+    assert child.poll() is None
+    for one in (child, other):
+        one.terminate()
+        assert code_of(one) in (0, -signal.SIGTERM)  # the latter where it was not up yet
+
+
+def test_a_fork_server_that_does_not_answer_is_replaced(run_dir, monkeypatch):
+    monkeypatch.setattr("ssd_run.processes.spawner.PATIENCE", 2.0)
+    spawner = Spawner(run_dir, PRETENDED)
+    until(spawner.is_ready)
+    frozen = spawner._process.pid
+    os.kill(frozen, signal.SIGSTOP)
+    assert spawner.start(program(run_dir.root), 0) is None
+    assert not is_running(frozen)
+    child = start_and_see_up(spawner, program(run_dir.root))
+    spawner.close()
+    assert code_of(child) == 0
+
+
+@pytest.mark.parametrize(
+    ("preload", "reason"),
+    [
+        ("fails", "No module named 'torch'"),
+        ("starts a thread", "wanted 1 thread before a fork, found 2"),
+        ("uses a GPU", "wanted no CUDA before a fork, found it initialised"),
+    ],
+)
+def test_a_fork_server_that_cannot_fork_ends_the_run_with_its_words(
+    run_dir, monkeypatch, preload, reason
+):
+    monkeypatch.setenv("PRETENDED_PRELOAD", preload)
+    spawner = Spawner(run_dir, PRETENDED)
+    with pytest.raises(RunFailedError, match="fork-server ended, 3 times before") as failed:
+        until(lambda: start(spawner, program(run_dir.root)))
+    assert reason in spawner.last_words(failed.value.role)
+    assert not spawner.is_ready()  # while the run stops
+    assert spawner.descriptors == ()
+    spawner.close()
+
+
+def test_a_run_file_that_cannot_be_used_ends_the_run_at_once_and_says_why(run_dir, monkeypatch):
+    monkeypatch.setenv("PRETENDED_PRELOAD", "refuses")
+    spawner = Spawner(run_dir, PRETENDED)
+    with pytest.raises(RunFailedError, match="fork-server cannot use the run file") as failed:
+        until(lambda: start(spawner, program(run_dir.root)))
+    why = "error: [experiment] nowhere.at:All: wanted a reward, found none"
+    assert spawner.last_words(failed.value.role) == why
+    spawner.close()
+
+
+def test_nothing_is_left_of_a_fork_server_that_was_closed(run_dir):
+    spawner = Spawner(run_dir, PRETENDED)
+    child = start_and_see_up(spawner, program(run_dir.root))
+    spawner.close()
+    assert code_of(child) == 0  # its lifeline has closed
+    for pid in (child.pid, spawner._process.pid):
+        with pytest.raises(ChildProcessError):  # nor a zombie
+            os.waitpid(pid, os.WNOHANG)
+
+
+@pytest.mark.parametrize("fork_server_dies", [False, True], ids=["alone", "after the fork server"])
+def test_children_end_when_their_launcher_is_killed(tmp_path, fork_server_dies):
+    root = tmp_path / "run"
+    arguments = program(root).command
+    with subprocess.Popen(
+        [sys.executable, "-c", LAUNCHER, str(root), *arguments], stdout=subprocess.PIPE, text=True
+    ) as launcher:
+        pids = [int(word) for word in launcher.stdout.readline().split()]
+        if fork_server_dies:
+            os.kill(pids[1], signal.SIGKILL)
+        assert is_running(pids[0])
+        launcher.kill()
+    until(lambda: not any(map(is_running, pids)))
+
+
+@pytest.fixture
+def supervise(spawner, run_dir):
+    said: list[str] = []
+
+    def make(*programs):
+        history = History(run_dir.history, run_dir.ledgers)
+        made = Supervisor(programs, spawner, history, time.monotonic, said.append)
+        made.said = said
+        return made
+
+    return make
+
+
+def test_a_killed_process_comes_back(run_dir, supervise):
+    supervisor = supervise(program(run_dir.root, role="env-0"))
+    entry = run_dir.processes / "env-0.json"
+
+    def is_up():
+        supervisor.look()
+        return entry.exists()
+
+    until(is_up)
+    first = entry.read_text()
+    os.kill(int(first.partition('"pid": ')[2].rstrip("}\n")), signal.SIGKILL)
+    until(lambda: is_up() and entry.read_text() != first)
+    assert shut_down(supervisor, 30, time.monotonic, lambda: time.sleep(0.01)) == ()
+    assert supervisor.alive() == ()
+
+
+def test_a_process_that_refuses_its_configuration_ends_the_run_with_its_words(
+    spawner, run_dir, supervise
+):
+    supervisor = supervise(program(run_dir.root, role="learner-0", manner="refuses"))
+    with pytest.raises(RunFailedError, match="learner-0 cannot go on"):
+        until(supervisor.look)
+    assert spawner.last_words("learner-0").endswith("error: no such device")
+
+
+def test_a_process_that_never_comes_up_ends_the_run(run_dir, supervise):
+    supervisor = supervise(program(run_dir.root, role="env-0", manner="crashes"))
+    with pytest.raises(RunFailedError, match="3 times before it was up"):
+        until(supervisor.look)
+
+
+def test_a_stubborn_process_is_killed_at_the_deadline(run_dir, supervise):
+    supervisor = supervise(program(run_dir.root, role="learner-0", manner="stubborn"))
+
+    def is_up():
+        supervisor.look()
+        return (run_dir.processes / "learner-0.json").exists()
+
+    until(is_up)
+    assert shut_down(supervisor, 0.3, time.monotonic, lambda: time.sleep(0.01)) == ("learner-0",)
+    assert supervisor.alive() == ()

@@ -1,0 +1,123 @@
+import json
+
+import pytest
+
+from ssd_envs.spec import GameSettings
+from ssd_run.json_lines import Tail
+from ssd_run.progress.episodes import LAST, Episodes, counts_of, outcome
+
+
+def episode(collective=10.0, equality=0.5, length=1000, time=0.0, returns=(4.0, 6.0), **counts):
+    return {
+        "counts": counts,
+        "length": length,
+        "returns": list(returns),
+        "collective_return": collective,
+        "equality": equality,
+        "time": time,
+    }
+
+
+def write(folder, arena, *episodes):
+    with (folder / f"arena-{arena}.jsonl").open("a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in episodes)
+
+
+def test_a_line_counts_only_once_it_is_whole(tmp_path):
+    tail = Tail(tmp_path / "lines")
+    with (tmp_path / "lines").open("w") as file:
+        file.write('{"a": 1}\n{"a"')
+        file.flush()
+        assert tail.read() == [{"a": 1}]
+        assert tail.read() == []
+        file.write(': 2}\n{"a": 3}\n')
+        file.flush()
+        assert tail.read() == [{"a": 2}, {"a": 3}]
+
+
+def test_a_file_that_does_not_exist_yet_has_no_lines(tmp_path):
+    assert Tail(tmp_path / "lines").read() == []
+
+
+def test_what_a_killed_writer_left_is_skipped_and_counted(tmp_path):
+    (tmp_path / "lines").write_text('{"a": 1}\n{"a": {"a": 2}\n{"a": 3}\n')
+    tail = Tail(tmp_path / "lines")
+    assert tail.read() == [{"a": 1}, {"a": 3}]
+    assert tail.damaged == 1
+
+
+def test_outcome_is_taken_over_the_last_full_episodes_of_all_arenas(tmp_path):
+    episodes = Episodes(tmp_path, horizon=1000)
+    write(tmp_path, 0, *(episode(1.0, time=t) for t in range(LAST)))
+    write(tmp_path, 1, *(episode(3.0, time=t + 0.5) for t in range(LAST)))
+    found = episodes.follow()
+    assert found.episodes == LAST
+    assert found.collective_return == 2.0  # the later half of both, not one arena alone
+    assert episodes.ended == 2 * LAST
+
+
+def test_short_first_episodes_count_as_ended_but_tell_no_return(tmp_path):
+    episodes = Episodes(tmp_path, horizon=1000)
+    write(tmp_path, 0, episode(99.0, length=50), episode(10.0))
+    found = episodes.follow()
+    assert (found.episodes, found.collective_return, episodes.ended) == (1, 10.0, 2)
+
+
+def test_outcome_changes_only_by_what_is_added(tmp_path):
+    episodes = Episodes(tmp_path, horizon=1000)
+    write(tmp_path, 0, episode(10.0))
+    episodes.follow()
+    write(tmp_path, 0, episode(20.0))
+    assert episodes.follow().collective_return == 15.0
+    assert episodes.follow().episodes == 2
+
+
+def test_no_episodes_have_no_outcome(tmp_path):
+    found = Episodes(tmp_path, horizon=1000).follow()
+    assert (found.episodes, found.collective_return, found.equality) == (0, None, None)
+    assert found.returns == ()
+
+
+def test_undefined_equality_is_left_out_of_its_mean_and_never_taken_as_zero():
+    found = outcome([episode(equality=None), episode(equality=0.8), episode(equality=0.6)])
+    assert found.equality == pytest.approx(0.7)
+    assert found.equality_defined == 2
+    assert outcome([episode(equality=None)]).equality is None
+
+
+def test_returns_are_means_per_agent():
+    found = outcome([episode(returns=(1.0, 5.0, 0.0)), episode(returns=(3.0, 5.0, -2.0))])
+    assert found.returns == (2.0, 5.0, -1.0)
+
+
+def test_what_each_agent_does_is_a_mean_over_the_last_full_episodes(tmp_path):
+    episodes = Episodes(tmp_path, horizon=1000, counts=("apples", "cleaned"))
+    short = episode(length=50, apples=[900, 900], cleaned=[900, 900])
+    write(tmp_path, 0, short, episode(apples=[10, 0], cleaned=[0, 300]))
+    write(tmp_path, 1, episode(apples=[20, 1], cleaned=[1, 400]))
+    assert episodes.follow().counts == {"apples": (15.0, 0.5), "cleaned": (0.5, 350.0)}
+
+
+def test_of_a_box_it_is_told_how_often_it_was_opened_and_in_which_step_where_it_was():
+    lines = [episode(opened_at=[0, step]) for step in (0, 20, 0, 0, 40)]
+    found = outcome(lines, ("opened", "opened_at")).counts
+    assert found == {"opened": (0.0, 0.4), "opened_at": (None, 30.0)}
+
+
+def test_before_an_episode_has_ended_nothing_is_told_of_what_agents_do(tmp_path):
+    found = Episodes(tmp_path, horizon=1000, counts=("apples",)).follow()
+    assert found.counts == {"apples": ()}
+
+
+@pytest.mark.parametrize(
+    ("game", "told"),
+    [
+        ("cleanup", ("apples", "cleaned", "fires")),
+        ("cleanup-small", ("apples", "cleaned", "fires")),
+        ("harvest", ("apples", "fires")),
+        ("box-trapped", ("apples", "opened", "opened_at")),
+        ("own_game.game:COMMONS", ("apples", "fires")),
+    ],
+)
+def test_only_what_can_happen_in_a_game_is_told(game, told):
+    assert counts_of(GameSettings(name=game).events) == told

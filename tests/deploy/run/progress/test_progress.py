@@ -1,0 +1,125 @@
+import pytest
+
+from ssd_run.progress.episodes import outcome
+from ssd_run.progress.progress import (
+    MEASURES,
+    AgentProgress,
+    Progress,
+    agents_of,
+    waiting_of,
+)
+
+NOTHING = outcome([])
+NEW = (AgentProgress(), AgentProgress())
+
+
+def said(updates=2, own_steps=1600, complete=0, **measures):
+    return {
+        "ssd_learner_updates_total": updates,
+        "ssd_learner_own_steps_total": own_steps,
+        "ssd_learner_complete": complete,
+        **{f"ssd_learner_{name}": value for name, value in measures.items()},
+    }
+
+
+def agents(*own_steps, updates=1, complete=False):
+    return [AgentProgress(own_steps=n, updates=updates, complete=complete) for n in own_steps]
+
+
+def picture(agents):
+    return Progress(0.0, tuple(agents), NOTHING, 0, None, {}, {})
+
+
+def test_agents_are_in_the_order_of_their_numbers_and_count_what_was_trained():
+    heard = {"learner-1": said(own_steps=800), "learner-0": said(own_steps=1600)}
+    found = agents_of(heard, NEW, NOTHING)
+    assert [agent.own_steps for agent in found] == [1600, 800]
+    assert picture(found).agent_steps == 2400
+
+
+def test_before_its_first_update_a_learner_has_nothing_to_measure():
+    heard = {"learner-0": said(updates=0, moa_loss_nats=0.0)}
+    assert agents_of(heard, NEW, NOTHING)[0].measures == dict.fromkeys(MEASURES)
+
+
+def test_what_a_learner_does_not_measure_is_not_zero():
+    heard = {"learner-0": said(policy_lag_updates=1.0)}
+    found = agents_of(heard, NEW, NOTHING)[0]
+    assert found.measures["moa_loss_nats"] is None
+    assert found.measures["policy_lag_updates"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        "kl_nats",
+        "clipped_share",
+        "explained_variance",
+        "policy_information_nats",
+        "policy_gradient_norm",
+        "value_gradient_norm",
+        "moa_gradient_norm",
+        "moa_margin_nats",
+        "entropy_weight",
+        "passes",
+    ],
+)
+def test_what_a_learner_says_of_an_update_is_kept(measure):
+    found = agents_of({"learner-0": said(**{measure: 0.5})}, NEW, NOTHING)[0]
+    assert found.measures[measure] == 0.5
+
+
+def test_a_learner_says_nothing_of_the_norm_of_the_whole_gradient():
+    assert "gradient_norm" not in MEASURES
+
+
+def test_a_learner_not_heard_yet_stands_where_its_ledger_says():
+    before = (AgentProgress(own_steps=5000, updates=7), AgentProgress())
+    found = agents_of({"learner-1": said(own_steps=10)}, before, NOTHING)
+    assert [agent.own_steps for agent in found] == [5000, 10]
+
+
+def test_returns_of_the_last_episodes_stand_beside_their_agents():
+    last = outcome([{"returns": [1.0, 3.0], "collective_return": 4.0, "equality": None}])
+    found = agents_of({}, NEW, last)
+    assert [agent.episode_return for agent in found] == [1.0, 3.0]
+
+
+def test_what_agents_did_in_the_last_episodes_stands_beside_them():
+    line = {"returns": [1.0, 3.0], "collective_return": 4.0, "equality": None}
+    last = outcome(
+        [line | {"counts": {"apples": [1, 3], "cleaned": [400, 0]}}], ("apples", "cleaned")
+    )
+    found = agents_of({}, NEW, last)
+    assert [(a.counts["apples"], a.counts["cleaned"]) for a in found] == [(1.0, 400.0), (3.0, 0.0)]
+    assert picture(found).total("apples") == 4.0
+    assert found[0].counts["fires"] is None
+    assert picture(found).total("fires") is None
+
+
+def test_before_an_episode_has_ended_no_agent_has_done_anything():
+    found = agents_of({}, NEW, outcome([], ("apples",)))
+    assert found[0].counts["apples"] is None
+
+
+def test_a_run_is_complete_when_every_learner_is():
+    assert not picture(agents(1) + agents(1, complete=True)).complete
+    assert picture(agents(1, 1, complete=True)).complete
+
+
+def test_a_mean_leaves_out_who_has_not_said():
+    heard = {"learner-0": said(beta=0.4)}
+    run = picture(agents_of(heard, NEW, NOTHING))
+    assert run.mean("beta") == 0.4
+    assert run.mean("moa_loss_nats") is None
+
+
+def test_waiting_is_summed_over_actors_by_what_they_wait_for():
+    heard = {
+        "actor-0-0": {"ssd_actor_waiting_seconds_total{for=world}": 1.0},
+        "actor-0-1": {
+            "ssd_actor_waiting_seconds_total{for=world}": 2.0,
+            "ssd_actor_waiting_seconds_total{for=learner}": 5.0,
+        },
+    }
+    assert waiting_of(heard) == {"world": 3.0, "learner": 5.0}

@@ -1,0 +1,93 @@
+import json
+import socket
+import time
+
+import pytest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+from ssd_run.progress.scraper import Scraper, fetch, parse
+from ssd_wire.process import serve_metrics
+
+
+class Learner:
+    """Stands in for a process's collector."""
+
+    updates = 3
+
+    def collect(self):
+        yield CounterMetricFamily("ssd_learner_updates", "Updates.", self.updates)
+        yield GaugeMetricFamily("ssd_learner_beta", "Not known yet.", float("nan"))
+        waiting = CounterMetricFamily("ssd_actor_waiting_seconds", "Waiting.", labels=["for"])
+        waiting.add_metric(["world"], 1.5)
+        yield waiting
+
+
+def announce(folder, role, address):
+    (folder / f"{role}.json").write_text(json.dumps({"role": role, "pid": 1, "metrics": address}))
+
+
+@pytest.fixture
+def mute():
+    """A process that was stopped: its socket takes connections, and nothing ever answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_metrics_are_read_by_name_and_label_and_what_is_no_number_is_left_out():
+    found = fetch(serve_metrics(Learner(), "127.0.0.1:0"))
+    assert found["ssd_learner_updates_total"] == 3
+    assert found["ssd_actor_waiting_seconds_total{for=world}"] == 1.5
+    assert "ssd_learner_beta" not in found
+
+
+def test_a_text_that_is_no_metrics_is_refused():
+    with pytest.raises(ValueError, match="invalid metric name"):
+        parse("<html>")
+
+
+def test_a_stopped_process_costs_a_timeout_and_no_more(mute):
+    began = time.monotonic()
+    with pytest.raises(OSError, match="timed out"):
+        fetch(mute, timeout=0.2)
+    assert time.monotonic() - began < 5
+
+
+def test_a_stopped_process_keeps_nobody_else_from_being_heard(tmp_path, mute):
+    announce(tmp_path, "actor-0-0", mute)
+    announce(tmp_path, "learner-0", serve_metrics(Learner(), "127.0.0.1:0"))
+    scraper = Scraper(tmp_path)
+    scraper.round()
+    assert scraper.heard()["learner-0"]["ssd_learner_updates_total"] == 3
+    assert scraper.silent(["actor-0-0", "learner-0"]) == ("actor-0-0",)
+
+
+def test_a_process_that_is_gone_keeps_its_last_word(tmp_path):
+    address = serve_metrics(Learner(), "127.0.0.1:0")
+    announce(tmp_path, "learner-0", address)
+    scraper = Scraper(tmp_path)
+    scraper.round()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    announce(tmp_path, "learner-0", f"127.0.0.1:{port}")
+    scraper.round()
+    assert scraper.heard()["learner-0"]["ssd_learner_updates_total"] == 3
+
+
+@pytest.mark.parametrize("entry", ["", "{", "[]", '{"role": "env-0"}', '{"metrics": "x"}'])
+def test_a_half_written_entry_is_passed_over(tmp_path, entry):
+    (tmp_path / "env-0.json").write_text(entry)
+    scraper = Scraper(tmp_path)
+    scraper.round()
+    assert scraper.heard() == {}
+
+
+def test_it_asks_on_its_own_until_it_is_stopped(tmp_path):
+    announce(tmp_path, "learner-0", serve_metrics(Learner(), "127.0.0.1:0"))
+    scraper = Scraper(tmp_path)
+    scraper.start()
+    deadline = time.monotonic() + 30
+    while not scraper.heard():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    scraper.stop()
+    assert not scraper._thread.is_alive()

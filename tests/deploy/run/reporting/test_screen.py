@@ -1,0 +1,226 @@
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from ssd_envs.spec import GameSettings
+from ssd_influence.settings import ExperimentSettings
+from ssd_run.progress.episodes import COUNTS, counts_of, outcome
+from ssd_run.progress.progress import MEASURES, AgentProgress, Progress
+from ssd_run.reporting.agent_columns import digits
+from ssd_run.reporting.screen import Board, Heading, Lines, board, plain, screen
+
+MOA = ExperimentSettings(influence="moa")
+CLEANUP, HARVEST, BOX_TRAPPED = (
+    counts_of(GameSettings(name=name).events) for name in ("cleanup", "harvest", "box-trapped")
+)
+HEADING = Heading("cleanup-moa", "runs/cleanup-moa-20250101-120000", 2_000_000, MOA, CLEANUP)
+BASELINE = replace(HEADING, experiment=ExperimentSettings())
+TALKERS = ExperimentSettings(influence="moa_communication", symbols=9)
+ALL = replace(HEADING, experiment=TALKERS)
+MEASURED = dict.fromkeys(MEASURES, 0.1) | {
+    "influence_nats": 0.0234,
+    "moa_loss_nats": 1.234,
+    "moa_margin_nats": -0.021,
+    "kl_nats": 0.0042,
+    "explained_variance": -0.35,
+    "policy_entropy_nats": 2.1,
+    "policy_lag_updates": 1.5,
+}
+DID = dict.fromkeys(COUNTS) | {"apples": 8.6, "cleaned": 467.25, "fires": 0.5, "opened": 0.44}
+AGENT = AgentProgress(202_400, 1_253, episode_return=-385.1, counts=DID, measures=MEASURED)
+LAST = outcome([{"returns": [-385.1] * 5, "collective_return": -1908.1, "equality": 0.62}])
+PROGRESS = Progress(
+    elapsed=3725.0,
+    agents=(AGENT,) * 5,
+    outcome=LAST,
+    episodes=1234,
+    speed=5541.0,
+    waiting={},
+    restarts={"actor-0-3": 2, "env-0": 0},
+)
+START = Progress(0.0, (AgentProgress(),) * 5, outcome([]), 0, None, {}, {})
+
+
+def drawn(progress, heading, width):
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    console.print(board(progress, heading, width))
+    return console.file.getvalue()
+
+
+def test_the_table_shows_every_agent_and_the_whole():
+    text = drawn(PROGRESS, HEADING, 80)
+    for shown in (
+        "cleanup-moa",
+        "agent-steps 1,012,000",
+        "per second 5,541",
+        "collective return -1,908.10",
+        "equality 0.62",
+        "50.6% of 2,000,000",
+        "1:02:05",
+        "agent 4",
+        "202,400",
+        "0.023",
+        "-0.021",
+        "restarts actor-0-3 2",
+    ):
+        assert shown in text
+
+
+LARGE = replace(
+    AGENT,
+    own_steps=98_765_432,
+    updates=123_456,
+    episode_return=-1234.56,
+    counts=DID | {"fires": 111.1},
+    measures=MEASURED
+    | {"explained_variance": -12345.6, "influence_nats": 3.14e-5, "kl_nats": 1e-6},
+)
+
+
+@pytest.mark.parametrize("width", [80, 99, 100, 120, 160, 240])
+@pytest.mark.parametrize(
+    "progress",
+    [PROGRESS, START, replace(PROGRESS, agents=(LARGE,) * 5)],
+    ids=["under way", "at the start", "in large numbers"],
+)
+@pytest.mark.parametrize("heading", [HEADING, BASELINE, ALL], ids=["moa", "a3c", "all"])
+def test_the_table_fits_the_terminal_without_breaking_or_cutting_a_line(progress, heading, width):
+    lines = drawn(progress, heading, width).splitlines()
+    assert max(map(len, lines)) <= width
+    rows = [line for line in lines if line.startswith("agent ")]
+    assert len(rows) == 5
+    columns = next(line for line in lines if "own steps" in line)
+    assert all(len(row.rstrip()) == len(columns.rstrip()) for row in rows)
+    assert not any("…" in line for line in (columns, *rows))
+
+
+def test_a_terminal_of_eighty_columns_shows_who_cleans_who_eats_and_what_influence_is_worth():
+    text = drawn(PROGRESS, HEADING, 80)
+    names = next(" ".join(line.split()) for line in text.splitlines() if "own steps" in line)
+    assert names == "own steps return apples cleaned fires influence margin entropy lag"
+    row = next(line.split() for line in text.splitlines() if line.startswith("agent 3"))
+    assert row == [
+        "agent",
+        "3",
+        "202,400",
+        "-385.10",
+        "8.6",
+        "467.2",
+        "0.5",
+        "0.023",
+        "-0.021",
+        "2.100",
+        "1.5",
+    ]
+
+
+def test_only_what_the_game_has_is_shown():
+    for show in (
+        lambda heading: drawn(PROGRESS, heading, 240),
+        lambda heading: plain(PROGRESS, heading),
+    ):
+        assert "cleaned" in show(HEADING)
+        assert "opened" not in show(HEADING)
+        harvest, box = (replace(HEADING, counts=counts) for counts in (HARVEST, BOX_TRAPPED))
+        assert "cleaned" not in show(harvest)
+        assert "fires" in show(harvest)
+        assert "fires" not in show(box)
+        assert "opened" in show(box)
+
+
+def test_the_plain_line_tells_what_all_agents_did_together():
+    assert "apples 43  cleaned 2,336  fires 2" in plain(PROGRESS, HEADING)
+    opener = replace(PROGRESS, agents=(AGENT, AgentProgress()))
+    assert "opened 44%" in plain(opener, replace(HEADING, counts=BOX_TRAPPED))
+    assert "apples –  cleaned –  fires –" in plain(START, HEADING)
+
+
+def test_a_wide_terminal_shows_how_far_an_update_went_and_what_the_critic_knows():
+    text = drawn(PROGRESS, HEADING, 120)
+    names = next(line.split() for line in text.splitlines() if "own steps" in line)
+    row = next(line.split() for line in text.splitlines() if line.startswith("agent 3"))
+    assert "0.0042" in row
+    assert "-0.35" in row
+    assert {"KL", "EV"} <= set(names)
+    assert not {"KL", "EV"} & set(drawn(PROGRESS, HEADING, 80).split())
+
+
+def test_a_line_says_by_how_much_the_moa_beats_habits_beside_what_influence_is_reckoned_with_it():
+    assert "influence 0.023  MOA margin -0.021" in plain(PROGRESS, HEADING)
+    assert "MOA margin –" in plain(START, HEADING)
+
+
+def test_a_run_without_moa_has_no_columns_for_it():
+    text = drawn(PROGRESS, BASELINE, 120)
+    assert "influence" not in text
+    assert "MOA" not in text
+    assert "margin" not in text
+    assert "MOA" not in plain(PROGRESS, BASELINE)
+
+
+def test_a_run_that_speaks_shows_how_freely():
+    assert "entropy of symbols 0.100" in plain(PROGRESS, ALL)
+    assert "symbols" in drawn(PROGRESS, ALL, 120)
+    assert "symbols" not in plain(PROGRESS, HEADING) + drawn(PROGRESS, HEADING, 120)
+
+
+def test_a_run_without_end_says_so():
+    assert "until Ctrl-C" in drawn(PROGRESS, replace(HEADING, steps=None), 80)
+
+
+def test_an_equality_that_few_episodes_have_says_so():
+    lines = [
+        {"returns": [1.0, 1.0], "collective_return": 2.0, "equality": 1.0},
+        {"returns": [-1.0, 1.0], "collective_return": 0.0, "equality": None},
+    ]
+    some = replace(PROGRESS, outcome=outcome(lines))
+    assert "equality 1.00 (in 1)" in plain(some, HEADING)
+    assert "equality 1.00 (in 1)" in drawn(replace(some, agents=()), HEADING, 80)
+    assert "(in" not in plain(PROGRESS, HEADING)
+
+
+def test_what_is_not_known_is_a_dash_and_not_a_zero():
+    assert "return –" in plain(START, HEADING)
+    assert "equality –" in plain(START, HEADING)
+
+
+def test_many_silent_processes_are_not_all_named():
+    silent = tuple(f"actor-0-{number}" for number in range(11))
+    text = plain(replace(START, silent=silent), HEADING)
+    assert "no answer from actor-0-0, actor-0-1, actor-0-2 and 8 more" in text
+
+
+def test_a_pipe_gets_plain_lines_and_a_terminal_a_table():
+    assert isinstance(screen(Console(file=io.StringIO()), HEADING), Lines)
+    terminal = Console(file=io.StringIO(), force_terminal=True)
+    assert isinstance(screen(terminal, HEADING), Board)
+
+
+def test_plain_lines_come_every_ten_seconds_and_are_never_broken():
+    console = Console(file=io.StringIO(), width=20)
+    with Lines(console, HEADING) as lines:
+        for second in range(25):
+            lines.show(replace(PROGRESS, elapsed=float(second)))
+        lines.say("env-0 started again")
+    first, *shown, last = console.file.getvalue().splitlines()
+    assert first == "cleanup-moa in runs/cleanup-moa-20250101-120000"
+    assert [line.split()[0] for line in shown] == ["0:00:00", "0:00:10", "0:00:20"]
+    assert "1,012,000 of 2,000,000 agent-steps  5,541/s  return -1,908.10 (1 episodes)" in shown[0]
+    assert last == "0:00:24  env-0 started again"
+
+
+def test_what_happens_scrolls_by_above_the_table():
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    with Board(console, HEADING) as shown:
+        shown.show(PROGRESS)
+        shown.say("env-0 [was] killed")
+    assert "env-0 [was] killed" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("influence", "shown"), [(None, "–"), (0.0234, "0.023"), (3.14e-5, "3.1e-05"), (0.0, "0")]
+)
+def test_influence_is_never_rounded_away(influence, shown):
+    assert digits(influence) == shown

@@ -1,0 +1,94 @@
+import json
+from dataclasses import replace
+
+from ssd_run.account import Account
+from ssd_run.progress.episodes import outcome
+from ssd_run.reporting.summary import Summary
+
+ACCOUNT = Account(
+    made=12, trained=9, surplus=1, lost=2, left=0, resent=4, duplicate=3, discarded=1, faults=()
+)
+FULL = {"returns": [1.0, 3.0], "collective_return": 4.0, "equality": 0.75}
+FULL["counts"] = {"cleaned": [200, 1]}
+SUMMARY = Summary(
+    preset="cleanup-moa",
+    run_dir="runs/x",
+    ended="complete",
+    wall_seconds=3725.0,
+    agent_steps_per_second=240.4,
+    agent_steps=7200,
+    own_steps=(3200, 4000),
+    updates=(4, 5),
+    episodes=7,
+    outcome=outcome([FULL, {**FULL, "equality": None}], ("cleaned",)),
+    restarts={"learner-0": 1, "env-0": 0},
+    killed=(),
+    account=ACCOUNT,
+)
+
+
+def told(summary):
+    return "\n".join(summary.lines())
+
+
+def test_summary_json_has_what_studies_read():
+    content = json.loads(json.dumps(SUMMARY.content(), allow_nan=False))
+    assert content["agent_steps"] == 7200
+    assert content["wall_seconds"] == 3725.0
+    assert content["agent_steps_per_second"] == 240.4
+    assert (content["collective_return"], content["equality"]) == (4.0, 0.75)
+    assert (content["last_episodes"], content["equality_defined"]) == (2, 1)
+    assert content["counts"] == {"cleaned": [200.0, 1.0]}
+    assert content["updates"] == [4, 5]
+    assert content["restarts"] == {"learner-0": 1, "env-0": 0}
+    assert content["segments"] == {
+        "made": 12,
+        "trained": 9,
+        "surplus": 1,
+        "lost": 2,
+        "left": 0,
+        "resent": 4,
+        "duplicate": 3,
+        "discarded": 1,
+    }
+    assert content["account_adds_up"] is True
+
+
+def test_people_read_the_same():
+    text = told(SUMMARY)
+    assert "cleanup-moa: complete, after 1:02:05" in text
+    assert "7,200, 240 per second in the steady part" in text
+    assert "collective return 4.00, equality 0.750 (defined in 1)" in text
+    assert "restarts     learner-0 1" in text
+    assert "12 made = 9 trained + 1 surplus + 2 lost: the account adds up" in text
+
+
+def test_a_run_without_a_full_episode_says_so_instead_of_telling_a_return():
+    short = replace(SUMMARY, outcome=outcome([]))
+    assert short.content()["collective_return"] is None
+    assert short.content()["equality"] is None
+    assert "none of full length, so there is no return to tell" in told(short)
+
+
+def test_undefined_equality_is_said_to_be_so():
+    poor = replace(SUMMARY, outcome=outcome([{**FULL, "equality": None}]))
+    assert "equality undefined in all of them" in told(poor)
+
+
+def test_an_account_that_does_not_add_up_is_told_loudly_with_its_reasons():
+    broken = replace(SUMMARY, account=replace(ACCOUNT, left=3, faults=("actor-0-1: …",)))
+    assert broken.content()["account_adds_up"] is False
+    assert "+ 3 left over: THE ACCOUNT DOES NOT ADD UP" in told(broken)
+    assert "actor-0-1: …" in told(broken)
+
+
+def test_who_had_to_be_killed_is_named():
+    assert "killed       actor-0-2: had not stopped yet" in told(
+        replace(SUMMARY, killed=("actor-0-2",))
+    )
+
+
+def test_a_run_too_short_for_a_speed_says_so():
+    brief = replace(SUMMARY, agent_steps_per_second=None)
+    assert brief.content()["agent_steps_per_second"] is None
+    assert "too short a run" in told(brief)

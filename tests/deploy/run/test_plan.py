@@ -1,0 +1,82 @@
+import pytest
+
+from ssd_run.plan import check_agrees, validate
+from ssd_run.presets import load_preset, preset_names
+from ssd_wire.errors import RunFileError
+from ssd_wire.runfile import load_run_file, override
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_run_file_reads_back_as_the_plan_it_was_written_from(name, tmp_path):
+    plan = validate(load_preset(name))
+    (tmp_path / "run.toml").write_text(plan.toml())
+    assert validate(load_run_file(tmp_path / "run.toml")) == plan
+
+
+def test_run_file_names_every_value_even_defaults(plan):
+    sections = plan.sections()
+    assert sections["run"] == plan.run.model_dump()
+    assert sections["learning"]["gamma"] == 0.99
+    assert sections["network"]["lstm"] == 128
+
+
+def test_run_file_keeps_a_maps_drawing_and_an_infinite_clip(tmp_path):
+    drawing = "######\n#....#\n#.++.#\n#.++.#\n#....#\n######\n"
+    sections = {
+        "preset": {"name": "small"},
+        "game": {"name": "harvest", "agents": 3, "map": drawing},
+        "experiment": {"influence_clip": float("inf")},
+    }
+    plan = validate(sections)
+    (tmp_path / "run.toml").write_text(plan.toml())
+    assert validate(load_run_file(tmp_path / "run.toml")) == plan
+
+
+def test_unknown_section_is_refused_by_name():
+    with pytest.raises(RunFileError, match=r"unknown section \[lerning\]"):
+        validate({**load_preset("cleanup-moa"), "lerning": {}})
+
+
+def test_unknown_key_is_refused_by_name():
+    with pytest.raises(RunFileError, match=r"\[learning\] gama"):
+        validate(override(load_preset("cleanup-moa"), ["learning.gama=0.9"]))
+
+
+def test_assignment_wins_over_the_preset():
+    plan = validate(override(load_preset("cleanup-moa"), ["run.seed=7", "experiment.beta=0.1"]))
+    assert (plan.run.seed, plan.experiment.beta) == (7, 0.1)
+
+
+def test_segment_is_all_games_of_a_lane_for_all_its_steps():
+    plan = validate(override(load_preset("cleanup-moa"), ["run.segment=20", "run.games=3"]))
+    assert plan.segment_steps == 60
+
+
+@pytest.mark.parametrize(
+    ("preset", "assignments"),
+    [
+        (None, []),
+        ("cleanup-moa", []),
+        ("cleanup-moa", ["run.seed=1"]),
+        (None, ["experiment.beta_ramp=2000000"]),
+    ],
+    ids=["nothing", "its own preset", "and its seed", "a whole number for a float"],
+)
+def test_resume_takes_what_agrees_with_the_run(plan, preset, assignments):
+    check_agrees(plan, load_preset(preset) if preset else {}, assignments)
+
+
+@pytest.mark.parametrize(
+    ("preset", "assignments", "named"),
+    [
+        ("cleanup-moa-aux", [], r"\[experiment\] influence: wanted 'moa', found 'off'"),
+        ("harvest-moa", [], r"\[game\] name: wanted 'cleanup', found 'harvest'"),
+        (None, ["run.seed=2"], r"\[run\] seed: wanted 1, found 2"),
+        ("cleanup-moa", ["learning.gamma=0.9"], r"\[learning\] gamma: wanted 0.99, found 0.9"),
+        (None, ["learning.gama=0.9"], r"\[learning\] gama: wanted None, found 0.9"),
+        (None, ["lerning.gamma=0.99"], r"\[lerning\] gamma: wanted None, found 0.99"),
+    ],
+)
+def test_resume_names_what_contradicts_the_run(plan, preset, assignments, named):
+    with pytest.raises(RunFileError, match=named):
+        check_agrees(plan, load_preset(preset) if preset else {}, assignments)

@@ -1,0 +1,329 @@
+"""The presets say what the paper's tables say, at a scale that they state, and nothing besides."""
+
+from math import inf
+
+import pytest
+from click.testing import CliRunner
+
+from ssd_learner.settings import LearningSettings
+from ssd_run.cli import main
+from ssd_run.plan import validate
+from ssd_run.presets import listing, load_preset, preset_names
+from ssd_wire.errors import RunFileError
+
+
+def column(experiment, learning, **network):
+    """One column of the paper's Tables 1 to 3, under our names."""
+    names = ("entropy", "lr_init", "lr_end", "communication_entropy")
+    learned = dict(zip(names, learning, strict=False))
+    return {
+        "experiment": experiment,
+        "learning": {"algorithm": "vtrace", "reward_clip": inf, **learned, "lr_anneal": 3e8},
+        **({"network": network} if network else {}),
+    }
+
+
+PLAIN = {"visible_actions": False, "influence": "off"}
+SEEING = {"visible_actions": True, "influence": "off"}
+PROSOCIAL = {**PLAIN, "reward": "prosocial", "prosocial_eta": 0.85}
+AVERSE = {
+    **PLAIN,
+    "reward": "inequity_averse",
+    "disadvantageous": 5.0,
+    "advantageous": 0.05,
+    "smoothing": 0.96525,
+}
+CLEANUP_SYMBOLS = {
+    "symbols": 9,
+    "divergence": "kl",
+    "alpha": 0.0,
+    "beta": 2.752,
+    "beta_ramp": 1e6,
+    "communication_weight": 0.0758,
+}
+HARVEST_SYMBOLS = {
+    "symbols": 7,
+    "divergence": "kl",
+    "alpha": 1.0,
+    "beta": 4.825,
+    "beta_ramp": 8e6,
+    "communication_weight": 0.0709,
+}
+COLUMNS = {
+    "cleanup-baseline": column(PLAIN, (0.00176, 0.00126, 0.000012)),
+    "harvest-baseline": column(PLAIN, (0.000687, 0.00136, 0.000028)),
+    "cleanup-prosocial": column(PROSOCIAL, (0.00176, 0.00126, 0.000012)),
+    "harvest-prosocial": column(PROSOCIAL, (0.000687, 0.00136, 0.000028)),
+    "cleanup-inequity-averse": column(AVERSE, (0.00176, 0.00126, 0.000012)),
+    "harvest-inequity-averse": column(AVERSE, (0.000687, 0.00136, 0.000028)),
+    # Table 1
+    "cleanup-visible-actions": column(
+        {**SEEING, "leaders": 3, "beta": 0.0}, (0.00176, 0.00126, 0.000012)
+    ),
+    "harvest-visible-actions": column(
+        {**SEEING, "leaders": 3, "beta": 0.0}, (0.00184, 0.00215, 0.000013)
+    ),
+    "cleanup-basic": column(
+        {
+            "visible_actions": True,
+            "influence": "basic",
+            "leaders": 1,
+            "influencee_reward": True,
+            "divergence": "jsd",
+            "beta": 0.146,
+            "beta_ramp": 140e6,
+        },
+        (0.000248, 0.00107, 0.000042),
+    ),
+    "harvest-basic": column(
+        {
+            "visible_actions": True,
+            "influence": "basic",
+            "leaders": 3,
+            "influencee_reward": False,
+            "divergence": "pmi",
+            "beta": 0.224,
+            "beta_ramp": 140e6,
+        },
+        (0.00025, 0.00107, 0.000042),
+    ),
+    # Table 2
+    "cleanup-communication-baseline": column(
+        {**PLAIN, "symbols": 9, "beta": 0.0, "communication_weight": 0.0758},
+        (0.000249, 0.00223, 0.000022, 0.000789),
+        communication_embedding=32,
+    ),
+    "harvest-communication-baseline": column(
+        {**PLAIN, "symbols": 7, "beta": 0.0, "communication_weight": 0.0709},
+        (0.000174, 0.00137, 0.0000127, 0.00208),
+        communication_embedding=16,
+    ),
+    "cleanup-communication": column(
+        {"visible_actions": False, "influence": "communication", **CLEANUP_SYMBOLS},
+        (0.00305, 0.00249, 0.0000127, 0.000789),
+        communication_embedding=32,
+    ),
+    "harvest-communication": column(
+        {"visible_actions": False, "influence": "communication", **HARVEST_SYMBOLS},
+        (0.00220, 0.000413, 0.000049, 0.00208),
+        communication_embedding=16,
+    ),
+    # Table 3
+    "cleanup-moa-aux": column(
+        {
+            **SEEING,
+            "moa_auxiliary": True,
+            "beta": 0.0,
+            "moa_weight": 1.312,
+            "moa_only_when_visible": False,
+        },
+        (0.00176, 0.00123, 0.000012),
+    ),
+    "harvest-moa-aux": column(
+        {
+            **SEEING,
+            "moa_auxiliary": True,
+            "beta": 0.0,
+            "moa_weight": 1.711,
+            "moa_only_when_visible": False,
+        },
+        (0.00495, 0.00206, 0.000022),
+    ),
+    "cleanup-moa": column(
+        {
+            "visible_actions": True,
+            "influence": "moa",
+            "divergence": "kl",
+            "beta": 0.620,
+            "beta_ramp": 40e6,
+            "moa_weight": 15.007,
+            "moa_only_when_visible": True,
+        },
+        (0.00176, 0.00123, 0.000012),
+    ),
+    "harvest-moa": column(
+        {
+            "visible_actions": True,
+            "influence": "moa",
+            "divergence": "kl",
+            "beta": 2.521,
+            "beta_ramp": 226e6,
+            "moa_weight": 10.911,
+            "moa_only_when_visible": True,
+        },
+        (0.00223, 0.00120, 0.000044),
+    ),
+    # Tables 2 and 3 together
+    "cleanup-moa-communication": column(
+        {
+            "visible_actions": False,
+            "influence": "moa_communication",
+            **CLEANUP_SYMBOLS,
+            "moa_weight": 15.007,
+            "moa_only_when_visible": False,
+        },
+        (0.00305, 0.00249, 0.0000127, 0.000789),
+        communication_embedding=32,
+    ),
+    "harvest-moa-communication": column(
+        {
+            "visible_actions": False,
+            "influence": "moa_communication",
+            **HARVEST_SYMBOLS,
+            "moa_weight": 10.911,
+            "moa_only_when_visible": False,
+        },
+        (0.00220, 0.000413, 0.000049, 0.00208),
+        communication_embedding=16,
+    ),
+}
+PLACES = {
+    "baseline": "Tables 1–3: A3C baseline",
+    "prosocial": "§10.5.2; fig. 15",
+    "inequity-averse": "Table 4: Inequity aversion",
+    "visible-actions": "§4, Table 1: Visible actions baseline; fig. 1",
+    "basic": "§4, Table 1: Influence; fig. 1",
+    "communication-baseline": "§5, Table 2: Comm. baseline; fig. 4",
+    "communication": "§5, Table 2: Influence comm.; fig. 4",
+    "moa-aux": "§6, Table 3: MOA baseline; fig. 7",
+    "moa": "§6, Table 3: Influence MOA; fig. 7",
+    "moa-communication": "beyond the paper",
+}
+BY_THE_PAPER = {
+    name: name.replace("baseline", "a3c")
+    if name.count("-") == 1 and "base" in name
+    else f"{name}-paper"
+    for name in COLUMNS
+    if not name.endswith(("prosocial", "inequity-averse"))
+}
+
+
+def ours(name):
+    """What the preset of our own learner says of a column."""
+    said = {key: value for key, value in COLUMNS[name].items() if key != "learning"}
+    experiment = dict(said["experiment"])
+    if "beta_ramp" in experiment:
+        experiment["beta_ramp"] /= 20
+    if "moa_weight" in experiment:
+        experiment["moa_weight"] = 0.1
+    return {**said, "experiment": experiment}
+
+
+def said_by(name):
+    """All that a preset says, its base included."""
+    sections = load_preset(name)
+    return {key: value for key, value in sections.items() if key != "preset"}
+
+
+def test_every_column_of_the_tables_is_a_preset_for_both_games_and_another_by_the_paper_s_learner():
+    found = {name for name in preset_names() if name.startswith(("cleanup-", "harvest-"))}
+    assert found == set(COLUMNS) | set(BY_THE_PAPER.values())
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_preset_says_what_agents_know_and_are_rewarded_for_and_nothing_of_the_learner(name):
+    assert said_by(name) == {"game": {"name": name.partition("-")[0]}, **ours(name)}
+
+
+@pytest.mark.parametrize(("name", "paper"), BY_THE_PAPER.items())
+def test_a_preset_by_the_paper_s_learner_says_what_its_column_says(name, paper):
+    game, lanes = {"name": name.partition("-")[0]}, {"games": 96}
+    assert said_by(paper) == {"game": game, "run": lanes, **COLUMNS[name]}
+
+
+@pytest.mark.parametrize(("name", "paper"), BY_THE_PAPER.items())
+def test_what_a_preset_says_is_what_the_run_gets(name, paper):
+    for preset, column in ((name, ours(name)), (paper, COLUMNS[name])):
+        sections = validate(load_preset(preset)).sections()
+        for section, keys in column.items():
+            assert {key: sections[section][key] for key in keys} == keys
+
+
+@pytest.mark.parametrize("name", [*COLUMNS, *BY_THE_PAPER.values()])
+def test_a_preset_tells_its_place_in_the_paper(name):
+    kind = name.partition("-")[2].removesuffix("-paper").replace("a3c", "baseline")
+    plan = validate(load_preset(name))
+    assert plan.preset.name == name
+    assert PLACES[kind] in plan.preset.paper
+
+
+@pytest.mark.parametrize("name", BY_THE_PAPER.values())
+def test_a_preset_by_the_paper_s_learner_learns_as_the_method_says(name):
+    learning = validate(load_preset(name)).learning
+    assert (learning.gamma, learning.value_coefficient) == (0.99, 0.5)
+    assert (learning.gradient_clip, learning.lr_anneal) == (40.0, 3e8)
+    assert (learning.rho_clip, learning.c_clip) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_every_arm_learns_by_the_same_settings(name):
+    assert validate(load_preset(name)).learning == LearningSettings()
+
+
+def listed():
+    result = CliRunner().invoke(main, ["--list"])
+    assert result.exit_code == 0, result.output
+    return result.output.splitlines()
+
+
+AGAIN = listing.by_experiment(preset_names())[listing.AGAIN]
+
+
+def test_presets_by_the_paper_s_learner_are_listed_by_their_names_alone():
+    lines = listed()
+    begin = lines.index(listing.AGAIN) + 1
+    names = " ".join(lines[begin : lines.index("", begin)]).replace(",", "").split()
+    assert tuple(names) == AGAIN
+    assert set(AGAIN) == set(BY_THE_PAPER.values())
+
+
+@pytest.mark.parametrize("name", sorted(set(preset_names()) - set(AGAIN)))
+def test_the_list_shows_each_preset_once_with_a_line_and_its_place_in_the_paper(name):
+    lines = listed()
+    (at,) = (number for number, line in enumerate(lines) if line.split()[:1] == [name])
+    shown = " ".join([lines[at].replace(name, ""), *lines[at + 1 : at + 4]])
+    preset = validate(load_preset(name)).preset
+    assert preset.about
+    assert preset.paper
+    assert f"{preset.about} {preset.paper}" in " ".join(shown.split())
+
+
+def test_the_list_fits_a_terminal_of_80_and_narrower_ones():
+    assert max(map(len, listed())) <= 80
+    assert max(map(len, listing.lines(60))) <= 60
+
+
+def test_the_list_stands_in_columns():
+    lines = [*listed(), *listing.lines(60)]
+    entries = [line for line in lines if line.startswith("  ") and "," not in line.split()[0]]
+    column = len(max(set(preset_names()) - set(AGAIN), key=len)) + 4
+    entries = [line for line in entries if not line.strip().startswith(AGAIN)]
+    assert all(line[column - 1] == " " and line[column] != " " for line in entries)
+
+
+def test_presets_are_listed_by_experiment_and_then_by_game():
+    base = ("cleanup-baseline", "harvest-baseline")
+    drawn = (*base, "cleanup-basic", "harvest-basic", "harvest-moa", "pond")
+    assert list(listing.by_experiment(drawn).values()) == [
+        base,
+        ("cleanup-basic", "harvest-basic"),
+        ("harvest-moa",),
+        ("pond",),
+    ]
+
+
+def test_unknown_preset_is_refused_with_the_nearest_name():
+    with pytest.raises(RunFileError, match="did you mean cleanup-moa"):
+        load_preset("clenup-moa")
+
+
+def test_own_file_is_a_preset_named_after_it(tmp_path):
+    (tmp_path / "mine.toml").write_text('[game]\nname = "harvest"\nagents = 3\n')
+    plan = validate(load_preset(str(tmp_path / "mine.toml")))
+    assert (plan.preset.name, plan.game.agents) == ("mine", 3)
+    assert plan.learning.gamma == 0.99  # what it does not set takes the default
+
+
+def test_missing_own_file_is_named():
+    with pytest.raises(RunFileError, match=r"no/such\.toml"):
+        load_preset("no/such.toml")

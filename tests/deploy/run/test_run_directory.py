@@ -1,0 +1,78 @@
+import subprocess
+import sys
+
+import click
+import pytest
+
+from ssd_run import run_directory
+from ssd_wire.errors import EndpointError, RunFileError
+from ssd_wire.runfile import load_run_file
+
+
+def test_new_run_directory_holds_the_resolved_run_file(run_dir, plan):
+    assert load_run_file(run_dir.run_file)["experiment"]["beta"] == 0.62
+    learning = plan.learning.model_dump(exclude_none=True)
+    assert load_run_file(run_dir.run_file)["learning"] == learning
+
+
+def test_a_directory_with_something_in_it_is_refused(tmp_path, plan):
+    (tmp_path / "thesis.tex").write_text("do not touch")
+    with pytest.raises(click.UsageError, match="exists already"):
+        run_directory.begin(tmp_path, plan)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_is_refused_as_run_directory(tmp_path, plan):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(click.UsageError, match="exists already"):
+        run_directory.begin(tmp_path / "run", plan)
+
+
+def test_an_empty_directory_will_do(tmp_path, plan):
+    run_directory.begin(tmp_path, plan).close()
+    assert (tmp_path / "run.toml").exists()
+
+
+def test_a_second_launcher_is_refused_at_once(run_dir):
+    with pytest.raises(EndpointError, match="held by another process"):
+        run_directory.go_on(run_dir.root, patience=60, say=print)
+
+
+def test_only_a_run_directory_has_a_plan(tmp_path, run_dir, plan):
+    assert run_directory.plan_of(run_dir.root) == plan
+    with pytest.raises(RunFileError, match="no run directory"):
+        run_directory.plan_of(tmp_path)
+
+
+def test_going_on_forgets_who_was_up(run_dir):
+    run_dir.close()
+    (run_dir.processes / "env-0.json").write_text("{}")
+    run_directory.go_on(run_dir.root, patience=0, say=print).close()
+    assert list(run_dir.processes.iterdir()) == []
+
+
+@pytest.fixture
+def orphan(run_dir):
+    """A child that outlives its launcher for as long as its standard input is open."""
+    lock = run_dir.processes_lock.fileno()
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(lock,)) as child:
+        run_dir.close()
+        yield child
+
+
+def test_going_on_waits_for_an_earlier_launchs_processes_and_says_so(run_dir, orphan):
+    said = []
+
+    def say(text):
+        said.append(text)
+        orphan.stdin.close()
+
+    run_directory.go_on(run_dir.root, patience=60, say=say).close()
+    assert "processes of an earlier launch still run" in said[0]
+
+
+@pytest.mark.usefixtures("orphan")
+def test_going_on_gives_up_when_an_earlier_launchs_processes_do_not_end(run_dir):
+    with pytest.raises(EndpointError, match="processes of an earlier launch still run"):
+        run_directory.go_on(run_dir.root, patience=0, say=print)

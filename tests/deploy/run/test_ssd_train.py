@@ -1,0 +1,216 @@
+"""`ssd-train` as its users meet it, over stand-ins for the processes: start, end, stop, exit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ssd_run.cli import main
+
+LAUNCHER = """
+import functools
+import sys
+import ssd_run.launch
+from ssd_run.processes.programs import Program
+from ssd_run.cli import main
+manner = sys.argv.pop(1)
+original = ssd_run.launch.all_programs
+def all_programs(extent, run_dir, sockets):
+    for program in original(extent, run_dir, sockets):
+        command = (program.command[0], program.role, str(run_dir.root), manner)
+        yield Program(program.role, "pretended_run", command, program.numbered)
+ssd_run.launch.all_programs = all_programs
+ssd_run.launch.Spawner = functools.partial(ssd_run.launch.Spawner, preload="pretended_run")
+main()
+"""
+
+
+@pytest.fixture
+def launch(tmp_path, monkeypatch):
+    """Starts `ssd-train` with stand-ins that behave in a certain manner."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    started = []
+
+    def start(manner, *arguments):
+        sizes = "--set=run.games=16"  # the stand-ins' segments have 800 own-steps
+        command = [sys.executable, "-c", LAUNCHER, manner, *arguments, sizes]
+        directory = f"--run-dir={tmp_path / 'run'}"
+        started.append(
+            subprocess.Popen(
+                [*command, directory], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        )
+        return started[-1]
+
+    yield start
+    for launcher in started:
+        launcher.kill()
+        launcher.communicate()
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "this takes too long"
+        time.sleep(0.05)
+
+
+def until_all_are_up(root):
+    until(lambda: len(list((root / "processes").glob("*.json"))) == 11)
+
+
+def entry(tmp_path, role):
+    path = tmp_path / "run" / "processes" / f"{role}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def name_of(pid):
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def test_a_run_ends_by_itself_when_all_learners_are_complete(launch, tmp_path):
+    launcher = launch("completes", "cleanup-moa", "--steps=8000", "--seed=3")
+    out, err = launcher.communicate(timeout=100)
+    assert launcher.returncode == 0, err
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["ended"] == "complete"
+    assert (summary["agent_steps"], summary["updates"]) == (8000, [2] * 5)
+    assert (summary["collective_return"], summary["equality"]) == (5.0, 1.0)
+    assert (summary["segments"]["made"], summary["segments"]["trained"]) == (10, 10)
+    assert set(summary["restarts"].values()) == {0}
+    assert "10 made = 10 trained + 0 surplus + 0 lost: the account adds up" in out
+    last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (last["agent_steps"], last["moa_loss_nats"]) == (8000, [1.5] * 5)
+    assert (last["apples"], last["opened"]) == ([1.0] * 5, [None] * 5)
+    assert "seed = 3" in (tmp_path / "run" / "run.toml").read_text()
+
+
+def test_ctrl_c_stops_a_run_cleanly(launch, tmp_path):
+    launcher = launch("obeys", "cleanup-moa")
+    until_all_are_up(tmp_path / "run")
+    launcher.send_signal(signal.SIGINT)
+    out, err = launcher.communicate(timeout=100)
+    assert launcher.returncode == 0, err
+    assert "cleanup-moa: stopped" in out
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["killed"] == []
+
+
+def test_a_second_ctrl_c_kills_and_the_run_has_failed(launch, tmp_path):
+    launcher = launch("stubborn", "cleanup-moa", "--stop-seconds=1000")
+    until_all_are_up(tmp_path / "run")
+    launcher.send_signal(signal.SIGINT)
+    assert any("stopping actors" in line for line in launcher.stdout)
+    launcher.send_signal(signal.SIGINT)
+    out, _ = launcher.communicate(timeout=100)
+    assert launcher.returncode == 1
+    assert "had not stopped yet" in out
+    assert len(json.loads((tmp_path / "run" / "summary.json").read_text())["killed"]) == 11
+
+
+def test_a_process_that_cannot_go_on_ends_the_run_with_its_logs_tail(launch, tmp_path):
+    launcher = launch("refuses", "cleanup-moa")
+    _, err = launcher.communicate(timeout=100)
+    assert launcher.returncode == 1
+    assert "learner-1 cannot go on (exit code 78)" in err
+    assert err.rstrip().endswith("error: no such device")
+    assert "failed" in json.loads((tmp_path / "run" / "summary.json").read_text())["ended"]
+
+
+def test_a_killed_fork_server_does_not_end_the_run(launch, tmp_path):
+    launcher = launch("obeys", "cleanup-moa")
+    until_all_are_up(tmp_path / "run")
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    (fork_server,) = (int(pid) for pid in children if name_of(pid) == "ssd-fork-server")
+    victim = entry(tmp_path, "actor-0-2")
+    os.kill(fork_server, signal.SIGKILL)
+    os.kill(victim["pid"], signal.SIGKILL)
+    until(lambda: entry(tmp_path, "actor-0-2") not in (victim, None))
+    launcher.send_signal(signal.SIGINT)
+    _, err = launcher.communicate(timeout=100)
+    assert launcher.returncode == 0, err
+    restarts = json.loads((tmp_path / "run" / "summary.json").read_text())["restarts"]
+    assert {role: times for role, times in restarts.items() if times} == {"actor-0-2": 1}
+
+
+def test_sockets_are_gone_when_the_run_is(launch, tmp_path, monkeypatch):
+    (tmp_path / "t").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
+    launcher = launch("completes", "cleanup-moa")
+    launcher.communicate(timeout=100)
+    assert launcher.returncode == 0
+    assert list((tmp_path / "t").iterdir()) == []
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "which PRESET?"),
+        (["--resume"], 2, "--resume needs the --run-dir"),
+        (["clenup-moa"], 78, "did you mean cleanup-moa?"),
+        (["cleanup-moa", "--set", "learning.gama=1"], 78, "[learning] gama"),
+        (["cleanup-moa", "--set", "nonsense"], 78, "wanted section.key=value"),
+        (["cleanup-moa", "--steps", "0"], 2, "--steps"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_words_and_leaves_nothing(
+    arguments, code, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*arguments)
+    assert result.exit_code == code
+    assert message in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_launcher_is_light():
+    heavy = "{'torch', 'numba', 'zmq', 'matplotlib'} & set(sys.modules)"
+    command = [sys.executable, "-c", f"import sys, ssd_run.cli; print({heavy} or 'light')"]
+    assert subprocess.check_output(command, text=True) == "light\n"
+
+
+def test_a_run_directory_in_use_is_refused(run_dir):
+    result = invoke("cleanup-moa", "--run-dir", run_dir.root)
+    assert result.exit_code == 2
+    assert "exists already" in result.output
+    result = invoke("--resume", "--run-dir", run_dir.root)
+    assert result.exit_code == 78
+    assert "held by another process" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["harvest-moa"], "[game] name: wanted 'cleanup', found 'harvest'"),
+        (["--seed", "9"], "[run] seed: wanted 1, found 9"),
+        (["--set", "experiment.beta=1.5"], "[experiment] beta: wanted 0.62, found 1.5"),
+    ],
+)
+def test_resume_refuses_what_contradicts_the_run(run_dir, arguments, named):
+    run_dir.close()
+    result = invoke("--resume", "--run-dir", run_dir.root, *arguments)
+    assert result.exit_code == 78
+    assert named in result.output
+
+
+def test_print_shows_a_run_file_that_is_a_preset_of_its_own(tmp_path):
+    shown = CliRunner().invoke(main, ["harvest-moa", "--print", "--set", "run.games=3"])
+    assert shown.exit_code == 0
+
+    own = tmp_path / "own.toml"
+    own.write_text(shown.output)
+    again = CliRunner().invoke(main, [str(own), "--print"])
+
+    assert "games = 3" in shown.output
+    assert again.output == shown.output
