@@ -1,4 +1,4 @@
-"""Draws frames of one episode of trained agents: python frames.py RUN_DIR frames.png"""
+"""Draws frames of one episode of trained agents. Arguments: the run directory, the picture."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ssd_envs import parallel
 from ssd_envs.spec import EVENTS
-from ssd_lab.play import load_agents
+from ssd_lab.evaluation.play import load_agents
 
 SHOWN = 100, 400, 700  # steps
 SEED = 3  # of the episode
