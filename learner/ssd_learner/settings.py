@@ -26,7 +26,8 @@ class LearningSettings(BaseModel):
         reward_clip: The environment's rewards are cut to ± this before anything is learned from
             them. Returns are reported uncut.
         products: What the learner takes the network's matrix products in: "float32", "bfloat16", or
-            "auto" for bfloat16 where the processor has it. Weights are float32.
+            "auto" for bfloat16 where the processor has it, float32 on a GPU. Weights are float32,
+            and float32 is never TF32.
         optimizer: "adam" or "rmsprop".
         lr_init: Learning rate at the start.
         lr_end: Learning rate once annealed, and from then on.

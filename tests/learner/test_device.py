@@ -1,6 +1,7 @@
-"""Untested on a real GPU: tensors here that are on one know their device and shape, and no numbers.
+"""On a GPU nothing is waited for, and float32 is float32.
 
-So all that would wait for the device to learn a number raises. `Unwaiting` raises at copies that
+No GPU is needed: tensors here that are on one know their device and shape, and no numbers. So all
+that would wait for the device to learn a number raises. `Unwaiting` raises at copies that
 would be waited for, and where something on the host meets something on the device. The device is
 called meta: of those that are not the host, it alone can be sliced and differentiated by a torch
 that is built without CUDA.
@@ -14,7 +15,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ssd_learner import ppo
+from ssd_learner import cli, ppo
 from ssd_learner.batch import collate, join
 from ssd_learner.losses import losses, vtrace_update
 from ssd_learner.preparation import prepare
@@ -188,3 +189,11 @@ def test_a_batch_waits_for_the_device_once_and_once_a_pass_where_kl_has_a_limit(
     assert report.passes == 2
     assert trainer.version == 2
     assert trainer.own_steps == 20
+
+
+def test_float32_on_a_gpu_is_not_tf32(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    assert cli._device("cuda:0") == torch.device("cuda:0")
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32

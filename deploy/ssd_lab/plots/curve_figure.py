@@ -37,6 +37,9 @@ def draw(path: Path, curves: Sequence[Sequence[Point]], reference: float | None)
     for panel, (title, unit, measure) in zip(panels, measures, strict=True):
         _draw_runs(panel, curves, measure)
         panel.set(title=title, xlabel="agent-steps, millions", ylabel=unit)
+    best = max(point.collective_return for points in curves for point in points)
+    if best > 0:  # else the fines of the first episodes leave no room for all that follows
+        panels[0].set_ylim(bottom=max(panels[0].get_ylim()[0], -0.25 * best))
     if reference is not None:
         panels[0].axhline(reference, color="grey", linestyle="--", label="random, without fire")
     panels[0].legend(title="thick: mean of the runs" if _shared_presets(curves) else None)
