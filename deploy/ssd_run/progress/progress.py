@@ -5,34 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ssd_learner.update_metrics import UPDATE_METRICS
 from ssd_run.progress.episodes import COUNTS, Outcome
 from ssd_run.progress.scraper import Metrics
 
-MEASURES = (  # some of them are of some experiments, or of some learners, only
-    "influence_nats",
-    "beta",
-    "moa_loss_nats",
-    "moa_marginal_entropy_nats",
-    "moa_margin_nats",
-    "moa_gradient_norm",
-    "symbol_entropy_nats",
-    "symbol_policy_loss",
-    "symbol_value_loss",
-    "policy_entropy_nats",
-    "entropy_weight",
-    "policy_lag_updates",
-    "passes",
-    "kl_nats",
-    "clipped_share",
-    "explained_variance",
-    "policy_information_nats",
-    "policy_loss",
-    "value_loss",
-    "policy_gradient_norm",
-    "value_gradient_norm",
-    "reward",
-    "learning_rate",
-)
+MEASURES = tuple(metric.name for metric in UPDATE_METRICS)
+"""Some of them are of some experiments, or of some learners, only."""
 
 
 @dataclass(frozen=True)

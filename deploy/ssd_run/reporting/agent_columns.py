@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ssd_influence.settings import ExperimentSettings
+from ssd_learner.update_metrics import UPDATE_METRICS, UpdateMetric
 from ssd_run.progress.progress import AgentProgress
 
 AGENT = len("agent 99")
@@ -42,7 +43,7 @@ def columns(experiment: ExperimentSettings, counts: Collection[str], width: int)
         counts: What its game counts, of `ssd_run.progress.episodes.COUNTS`.
         width: Characters that a line has.
     """
-    known = [*_progress(), *_counts(counts), *_influence(experiment), *_learning()]
+    known = [*_progress(), *_counts(counts), *_measures(experiment)]
     left, shown = width - AGENT, set()
     for column in sorted(known, key=lambda column: column.rank):
         left -= column.room + gap(width)
@@ -73,50 +74,25 @@ def _counts(counts: Collection[str]) -> Iterator[Column]:
         yield Column("opened", 4, 4, lambda agent: share(agent.counts["opened"]))
 
 
-def _influence(experiment: ExperimentSettings) -> Iterator[Column]:
-    if experiment.influence != "off":
-        yield Column("influence", 5, 7, _measure("influence_nats", digits))
-    if experiment.has_moa:  # beside the influence, which is worth no more than the model behind it
-        yield Column("margin", 6, 6, _measure("moa_margin_nats", 3))
-    if experiment.influence != "off":
-        yield Column("β", 24, 6, _measure("beta", 4))
-    if experiment.has_moa:
-        yield Column("MOA loss", 22, 6, _measure("moa_loss_nats", 3))
-    if experiment.symbols:
-        yield Column("symbols", 10, 6, _measure("symbol_entropy_nats", 3))
-
-
-def _learning() -> Sequence[Column]:
-    return (
-        Column("entropy", 7, 6, _measure("policy_entropy_nats", 3)),
-        Column("info", 11, 5, _measure("policy_information_nats", 3)),
-        Column("KL", 12, 7, _measure("kl_nats", digits)),
-        Column("EV", 13, 8, _measure("explained_variance", digits)),
-        Column("lag", 9, 4, _measure("policy_lag_updates", 1)),
-        Column("learning rate", 26, 8, _measure("learning_rate", 6)),
-    )
+def _measures(experiment: ExperimentSettings) -> Iterator[Column]:
+    for metric in UPDATE_METRICS:
+        if metric.title and metric.is_told_of(experiment):
+            yield Column(metric.title, metric.rank, metric.width, _measure(metric))
 
 
 def _count(name: str, places: int) -> Callable[[AgentProgress], str]:
     return lambda agent: number(agent.counts[name], places)
 
 
-def _measure(
-    name: str, places: int | Callable[[float | None], str]
-) -> Callable[[AgentProgress], str]:
-    if callable(places):
-        return lambda agent: places(agent.measures[name])
-    return lambda agent: number(agent.measures[name], places)
+def _measure(metric: UpdateMetric) -> Callable[[AgentProgress], str]:
+    return lambda agent: number(agent.measures[metric.name], metric.places)
 
 
-def number(value: float | None, places: int = 2) -> str:
-    """A number for people; a dash where there is none."""
-    return "–" if value is None else f"{value:,.{places}f}"
-
-
-def digits(value: float | None) -> str:
-    """Two digits of a number of unknown size; a dash where there is none."""
-    return "–" if value is None else f"{value:.2g}"
+def number(value: float | None, places: int | None = 2) -> str:
+    """A number for people, or two digits of one of unknown size; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:.2g}" if places is None else f"{value:,.{places}f}"
 
 
 def share(value: float | None) -> str:

@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ssd_influence.settings import ExperimentSettings
+from ssd_learner.update_metrics import UPDATE_METRICS
 from ssd_run.progress.episodes import Outcome
 from ssd_run.progress.progress import Progress
-from ssd_run.reporting.agent_columns import columns, digits, gap, number, share
+from ssd_run.reporting.agent_columns import columns, gap, number, share
 from ssd_run.reporting.summary import clock
 
 PLAIN_PERIOD = 10.0  # seconds between plain lines
@@ -129,15 +130,11 @@ def plain(progress: Progress, heading: Heading) -> str:
         f"equality {number(outcome.equality)}{_defined(outcome)}",
         *_counts(progress, heading),
     ]
-    if heading.experiment.influence != "off":
-        parts.append(f"influence {digits(progress.mean('influence_nats'))}")
-    if heading.experiment.has_moa:
-        parts.append(f"MOA margin {number(progress.mean('moa_margin_nats'), 3)}")
-        parts.append(f"MOA loss {number(progress.mean('moa_loss_nats'), 3)}")
-    if heading.experiment.symbols:
-        spoken = number(progress.mean("symbol_entropy_nats"), 3)
-        parts.append(f"entropy of symbols {spoken}")
-    parts.append(f"lag {number(progress.mean('policy_lag_updates'), 1)}")
+    parts.extend(
+        f"{metric.label} {number(progress.mean(metric.name), metric.places)}"
+        for metric in UPDATE_METRICS
+        if metric.label and metric.is_told_of(heading.experiment)
+    )
     parts.extend(_trouble(progress))
     return "  ".join(parts)
 

@@ -8,7 +8,7 @@ from ssd_envs.spec import GameSettings
 from ssd_influence.settings import ExperimentSettings
 from ssd_run.progress.episodes import COUNTS, counts_of, outcome
 from ssd_run.progress.progress import MEASURES, AgentProgress, Progress
-from ssd_run.reporting.agent_columns import digits
+from ssd_run.reporting.agent_columns import number
 from ssd_run.reporting.screen import Board, Heading, Lines, board, plain, screen
 
 MOA = ExperimentSettings(influence="moa")
@@ -223,4 +223,4 @@ def test_what_happens_scrolls_by_above_the_table():
     ("influence", "shown"), [(None, "–"), (0.0234, "0.023"), (3.14e-5, "3.1e-05"), (0.0, "0")]
 )
 def test_influence_is_never_rounded_away(influence, shown):
-    assert digits(influence) == shown
+    assert number(influence, places=None) == shown
