@@ -26,6 +26,7 @@ class PresetSettings(BaseModel):
         name: Of the preset, or of the file, that the run began with.
         about: One line on what it is.
         paper: Where in the paper its numbers stand.
+        group: Heading that `ssd-train --list` shows it under, where its name does not tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +34,7 @@ class PresetSettings(BaseModel):
     name: str
     about: str = ""
     paper: str = ""
+    group: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ SUFFIX = ".toml"
 
 def preset_names() -> tuple[str, ...]:
     """All presets that come with this package, in alphabetical order."""
-    return tuple(sorted(_files()))
+    return tuple(sorted(preset_files()))
 
 
 def load_preset(preset: str) -> Sections:
@@ -30,7 +30,7 @@ def load_preset(preset: str) -> Sections:
         RunFileError: when there is no such preset, or the file cannot be read.
     """
     is_path = preset.endswith(SUFFIX) or "/" in preset
-    path = Path(preset) if is_path else _files().get(preset)
+    path = Path(preset) if is_path else preset_files().get(preset)
     if path is None:
         raise RunFileError(_unknown(preset))
     sections = {name: dict(keys) for name, keys in load_run_file(path).items()}
@@ -47,8 +47,8 @@ def _on(base: Sections, sections: Sections) -> dict[str, dict[str, Any]]:
     return {name: {**base.get(name, {}), **sections.get(name, {})} for name in names}
 
 
-def _files() -> dict[str, Path]:
-    """Name → file of all presets; which folder it lies in says nothing."""
+def preset_files() -> dict[str, Path]:
+    """Name → file of all presets here; which folder it lies in says nothing."""
     folder = resources.files(__name__)
     assert isinstance(folder, Path), "presets are files beside this one"  # noqa: S101 - never zipped
     return {path.stem: path for path in folder.glob(f"*/*{SUFFIX}")}

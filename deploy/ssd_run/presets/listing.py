@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ssd_run.plan import validate
+from ssd_run.plan import PresetSettings, validate
 from ssd_run.presets import load_preset, preset_names
 
 AGAIN = "The same, by the paper's own learner"
@@ -27,7 +27,8 @@ EXPERIMENTS = {
         "moa-communication-paper",
     ),
 }
-"""Heading → what follows the game in its presets' names, in order."""
+"""Heading → what follows the game in its presets' names, in order; a preset with another name says
+its `group`."""
 
 GAMES = ("cleanup", "harvest")
 OTHERS = "Other games"
@@ -40,13 +41,28 @@ _INDENTED: dict[str, Any] = {
 }
 
 
-def by_experiment(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """These presets under their headings; each stands under one, those of other games last."""
+def by_experiment(
+    names: tuple[str, ...], groups: Mapping[str, str] | None = None
+) -> dict[str, tuple[str, ...]]:
+    """These presets under their headings; each stands under one, those of other games last.
+
+    Args:
+        names: Of the presets.
+        groups: Headings that some of them name themselves; they come last there.
+    """
+    groups = groups or {}
+    headings = dict.fromkeys((*EXPERIMENTS, *sorted(set(groups.values()))))
     headed = {
-        heading: tuple(
-            name for game in GAMES for kind in kinds if (name := f"{game}-{kind}") in names
+        heading: (
+            *(
+                name
+                for game in GAMES
+                for kind in EXPERIMENTS.get(heading, ())
+                if (name := f"{game}-{kind}") in names and name not in groups
+            ),
+            *(name for name in names if groups.get(name) == heading),
         )
-        for heading, kinds in EXPERIMENTS.items()
+        for heading in headings
     }
     placed = {name for group in headed.values() for name in group}
     headed[OTHERS] = tuple(name for name in names if name not in placed)
@@ -55,7 +71,9 @@ def by_experiment(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 
 def lines(width: int = 80) -> Iterator[str]:
     """Each preset with what it is and its place in the paper, in columns of so wide a terminal."""
-    groups = by_experiment(preset_names())
+    told = {name: validate(load_preset(name)).preset for name in preset_names()}
+    own = {name: preset.group for name, preset in told.items() if preset.group}
+    groups = by_experiment(preset_names(), own)
     described = [name for heading, group in groups.items() if heading != AGAIN for name in group]
     column = len(INDENT) + max(map(len, described)) + 2
     for number, (heading, group) in enumerate(groups.items()):
@@ -65,11 +83,10 @@ def lines(width: int = 80) -> Iterator[str]:
             yield from textwrap.wrap(", ".join(group), width, **_INDENTED)
             continue
         for name in group:
-            yield from _entry(name, column, width)
+            yield from _entry(told[name], name, column, width)
 
 
-def _entry(name: str, column: int, width: int) -> Iterator[str]:
-    preset = validate(load_preset(name)).preset
+def _entry(preset: PresetSettings, name: str, column: int, width: int) -> Iterator[str]:
     wrapped = (textwrap.wrap(text, width - column) for text in (preset.about, preset.paper))
     texts = [line for text in wrapped for line in text]
     labels = [INDENT + name] + [""] * (len(texts) - 1)

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from ssd_learner.settings import LearningSettings
+from ssd_run import presets
 from ssd_run.cli import main
 from ssd_run.plan import validate
 from ssd_run.presets import listing, load_preset, preset_names
@@ -310,6 +311,31 @@ def test_presets_are_listed_by_experiment_and_then_by_game():
         ("harvest-moa",),
         ("pond",),
     ]
+
+
+def test_a_preset_that_names_its_group_is_listed_there_after_the_others():
+    groups = {"my-pond": "Without influence", "a-lake": "Lakes", "harvest-mine": "Lakes"}
+    names = ("a-lake", "cleanup-baseline", "harvest-mine", "my-pond", "pond")
+    assert listing.by_experiment(names, groups) == {
+        "Without influence": ("cleanup-baseline", "my-pond"),
+        "Lakes": ("a-lake", "harvest-mine"),
+        listing.OTHERS: ("pond",),
+    }
+
+
+def test_a_preset_file_of_one_s_own_is_listed_in_its_group_and_needs_no_place_in_the_paper(
+    monkeypatch, tmp_path
+):
+    (tmp_path / "mine.toml").write_text(
+        '[preset]\nbase = "cleanup-moa"\nabout = "with a short horizon"\n'
+        'paper = ""\ngroup = "III. Models of other agents"\n[game]\nhorizon = 100\n'
+    )
+    files = presets.preset_files() | {"mine": tmp_path / "mine.toml"}
+    monkeypatch.setattr(presets, "preset_files", lambda: files)
+    lines = listed()
+    at = next(number for number, line in enumerate(lines) if line.split()[:1] == ["mine"])
+    assert lines[at].split(maxsplit=1)[1] == "with a short horizon"
+    assert lines.index("III. Models of other agents") < at < lines.index("Beyond the paper")
 
 
 def test_unknown_preset_is_refused_with_the_nearest_name():
