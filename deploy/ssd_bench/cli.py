@@ -47,7 +47,6 @@ NOT_KEPT = ("lists", "kept", "former")  # of the options: they change nothing
 )
 @click.option("--goal", default=60.0, show_default=True, help="Mean return of 100 episodes.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="First of them.")
-@click.option("--longest", default=7200.0, show_default=True, type=click.FloatRange(1))
 @click.option("--runs", type=click.IntRange(1), help="Of each preset; 5 by default, 1 to a return.")
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1))
 @click.option("--warmup", default=15.0, show_default=True, type=click.FloatRange(0))
@@ -67,7 +66,6 @@ def main(
     learned: tuple[str, ...],
     goal: float,
     seed: int,
-    longest: float,
     runs: int | None,
     seconds: float,
     warmup: float,
@@ -106,7 +104,7 @@ def main(
     rows = with_ceilings(measure(parts, repeats, part_seconds, _watched))
     rows += [throughput.measure(one, runs or 5, warmup, seconds, _say) for one in whole]
     seeds = range(seed, seed + (runs or 1))
-    rows += [time_to_return.measure(one, goal, seeds, longest, _say) for one in to_return]
+    rows += [time_to_return.measure(one, goal, seeds, _say) for one in to_return]
     settings = {name: value for name, value in context.params.items() if name not in NOT_KEPT}
     result = Result(machine=where, settings=settings, rows=tuple(with_shares(rows)))
     if kept is not None:

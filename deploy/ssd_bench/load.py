@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from itertools import cycle, pairwise
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import torch
 
 from ssd_actors.actor import FAREWELL
@@ -49,6 +50,9 @@ DISTINCT = 4  # segments; more tell a learner nothing, and cost this process its
 WARM_UPDATES = 5  # allocators, threads and windows have settled by then
 LONGEST_WAIT = 0.2  # seconds; silence is noticed at most this late
 ANSWER = 10.0  # seconds that a busy learner has for its metrics
+COUNTERS = ("own_steps", "updates", "busy_seconds")
+
+Reading = tuple[float, ...]  # `COUNTERS`, CPU seconds of the learner and of the load, seconds
 
 
 def segments_of(plan: Plan, network: AgentNetwork) -> list[Segment]:
@@ -60,14 +64,7 @@ def segments_of(plan: Plan, network: AgentNetwork) -> list[Segment]:
 
 
 class SyntheticActor:
-    """One actor of one arena, which sends as many segments as it may.
-
-    Args:
-        epoch: The number of this incarnation.
-        teacher: Its client of the learner.
-        lanes: Of its arena.
-        segments: To number and send, over and over.
-    """
+    """One actor of one arena; numbers and sends these segments over and over, as many as it may."""
 
     def __init__(
         self, epoch: int, teacher: Teacher, lanes: int, segments: Sequence[Segment]
@@ -76,11 +73,7 @@ class SyntheticActor:
         self._lanes, self._segments = cycle(range(lanes)), cycle(segments)
 
     def play(self) -> None:
-        """Read what came, make what there is room for, send what the line takes.
-
-        Raises:
-            RefusedError: when the learner will not have us.
-        """
+        """Read what came, make what there is room for, send what the line takes."""
         self.teacher.tend()
         while self.teacher.has_room() and (weights := self.teacher.weights) is not None:
             numbered = replace(
@@ -98,9 +91,7 @@ class SyntheticActor:
 class Crowd:
     """All synthetic actors of this process, on one thread.
 
-    Args:
-        wait: Returns when something came or so many seconds are over; false when asked to stop.
-        actors: The actors.
+    `wait` returns when something came or so many seconds are over; false when asked to stop.
     """
 
     def __init__(self, wait: Callable[[float], bool], actors: Sequence[SyntheticActor]) -> None:
@@ -111,11 +102,7 @@ class Crowd:
         return sum(getattr(actor.teacher.outbox, count) for actor in self._actors)
 
     def play(self, until: float = 0.0, trained: int = 0) -> None:
-        """Make and send segments until a time, and until so many are trained.
-
-        Raises:
-            KeyboardInterrupt: when asked to stop.
-        """
+        """Make and send segments until a time, and until so many are trained."""
         while time.monotonic() < until or self.total("trained") < trained:
             if not self._wait(LONGEST_WAIT):
                 raise KeyboardInterrupt
@@ -183,7 +170,6 @@ def measure(plan: Plan, agent: int, actors: int, seconds: float, repeats: int) -
     """Put a learner under the load of so many actors, over so many windows of time.
 
     Raises:
-        KeyboardInterrupt: when asked to stop.
         click.ClickException: when segments were lost.
     """
     warm = WARM_UPDATES * plan.learning.batch_segments
@@ -198,44 +184,37 @@ def measure(plan: Plan, agent: int, actors: int, seconds: float, repeats: int) -
     made, trained = players.total("made"), players.total("trained")
     if not settled or made != trained:
         raise click.ClickException(f"segments were lost: {made} made, {trained} trained")
-    windows = [rates(before, after, plan.segment_steps) for before, after in pairwise(readings)]
-    columns = {name: tuple(window[name] for window in windows) for name in windows[0]}
+    columns = rates(readings, plan.segment_steps)
     name = f"load/{plan.preset.name}/{actors}-actors"
     return Row(name=name, samples=columns.pop("own-steps/s"), also=columns)
 
 
-def _read(learner: Mapping[str, Any]) -> dict[str, float]:
+def _read(learner: Mapping[str, Any]) -> Reading:
     """All clocks and counters at one moment."""
     heard = fetch(learner["metrics"], ANSWER)
-    return {
-        "own-steps": heard["ssd_learner_own_steps_total"],
-        "updates": heard["ssd_learner_updates_total"],
-        "in updates": heard["ssd_learner_busy_seconds_total"],
-        "CPU": cpu_seconds(learner["pid"]),
-        "load's CPU": time.process_time(),
-        "s": time.monotonic(),
-    }
+    counters = (heard[f"ssd_learner_{name}_total"] for name in COUNTERS)
+    return (*counters, cpu_seconds(learner["pid"]), time.process_time(), time.monotonic())
 
 
-def rates(
-    before: Mapping[str, float], after: Mapping[str, float], segment_steps: int
-) -> dict[str, float]:
-    """What happened from one reading to a later one, per second.
+def rates(readings: Sequence[Reading], segment_steps: int) -> dict[str, tuple[float, ...]]:
+    """What happened from each reading to the next, per second.
 
     CPU is the learner's, its ZeroMQ thread included, as a share of the time; and in µs for each
     own-step, which other work on the machine moves least. Where the load's own share is near 1, it
     is this process that is measured.
     """
-    elapsed = after["s"] - before["s"]
-    per_second = {name: (after[name] - before[name]) / elapsed for name in before if name != "s"}
-    own_steps = per_second.pop("own-steps")
-    return {
+    grown = np.diff(np.array(readings), axis=0)
+    own_steps, updates, busy, cpu, load_cpu, _ = (grown / grown[:, -1:]).T
+    columns = {
         "own-steps/s": own_steps,
         "segments/s": own_steps / segment_steps,
-        "updates/s": per_second.pop("updates"),
-        "CPU µs": 1e6 * per_second["CPU"] / own_steps if own_steps else 0.0,
-        **per_second,
+        "updates/s": updates,
+        "in updates": busy,
+        "CPU": cpu,
+        "CPU µs": 1e6 * cpu / np.maximum(own_steps, 1e-9),
+        "load's CPU": load_cpu,
     }
+    return {name: tuple(map(float, column)) for name, column in columns.items()}
 
 
 def _numbers(_context: object, _option: object, text: str) -> tuple[int, ...]:

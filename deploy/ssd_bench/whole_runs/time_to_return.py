@@ -13,10 +13,15 @@ from ssd_bench.whole_runs.training_run import RunRequest, training_run
 from ssd_run.progress.episodes import LAST, Episodes
 
 LOOK = 1.0  # seconds between looks
+LONGEST = 7200.0  # seconds after which a run is given up
 
 
 def measure(
-    request: RunRequest, goal: float, seeds: range, longest: float, say: Callable[[str], None]
+    request: RunRequest,
+    goal: float,
+    seeds: range,
+    say: Callable[[str], None],
+    longest: float = LONGEST,
 ) -> Row:
     """One run for each seed, until the mean return of its last 100 full episodes is the goal.
 
