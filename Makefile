@@ -11,8 +11,9 @@ ARGS ?=
 train: $(VENV)/ready
 	$(BIN)/ssd-train $(PRESET) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
+# Two workers; one that has nothing left to do takes over tests from the other.
 test: $(VENV)/ready
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(ARGS)
 
 # Every preset is trained and gone on with, from the command line: minutes, so not a test of the suite.
 conformance: $(VENV)/ready
