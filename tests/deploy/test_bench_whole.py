@@ -23,7 +23,13 @@ from ssd_lab.plan import validate
 from ssd_lab.presets import load_preset
 from ssd_wire.runfile import override
 
-SMALL = ("game.agents=2", "game.horizon=100", "run.games=4", "run.segment=20")
+SMALL = (
+    "game.agents=2",
+    "game.horizon=100",
+    "run.games=4",
+    "run.segment=20",
+    "learning.horizon=20",
+)
 BENCH = "from ssd_lab.bench.cli import main; main()"
 ORPHANS = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True);"
 
@@ -50,7 +56,7 @@ def start_bench(tmp_path, *arguments):
 @pytest.mark.timeout(300)
 def test_a_whole_run_is_measured_and_nothing_is_left_of_it(tmp_path):
     kept = tmp_path / "bench.json"
-    options = ("--runs=1", "--seconds=3", "--warmup=0", "--pin=split", f"--json={kept}")
+    options = ("--runs=1", "--seconds=1", "--warmup=0", "--pin=split", f"--json={kept}")
     bench = start_bench(tmp_path, *options)
     output, _ = bench.communicate(timeout=280)
     assert bench.returncode == 0, output

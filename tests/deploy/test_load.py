@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from ssd_lab.load.cli import main
+from ssd_lab.load import cli, fanout
 from ssd_lab.load.target import started
 from ssd_lab.plan import validate
 from ssd_lab.presets import load_preset
@@ -28,18 +29,27 @@ SETS = tuple(word for value in SMALL for word in ("--set", value))
 SHORT = ("--seconds", "0.5", "--repeats", "2")
 
 
-def load(*words, module="ssd_lab.load.cli"):
-    command = [sys.executable, "-m", module, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+@pytest.fixture
+def load():
+    """Runs the command here, where torch is loaded, and undoes what it does to signals."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def run(*words, command=cli.main):
+        return CliRunner().invoke(command, [str(word) for word in words])
+
+    yield run
+    signal.set_wakeup_fd(-1)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def rows(path):
     return json.loads(path.read_text())["rows"]
 
 
-def test_every_segment_made_is_trained_and_the_figures_are_written(tmp_path):
+def test_every_segment_made_is_trained_and_the_figures_are_written(load, tmp_path):
     done = load(*SETS, *SHORT, "--actors", "1,3", "--json", tmp_path / "load.json")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     one, three = rows(tmp_path / "load.json")
     assert [one["actors"], three["actors"]] == [1, 3]
     for row in (one, three):
@@ -54,9 +64,9 @@ def test_every_segment_made_is_trained_and_the_figures_are_written(tmp_path):
         assert steps == pytest.approx(40, rel=0.5)
 
 
-def test_ingest_only_takes_everything_and_counts_it(tmp_path):
+def test_ingest_only_takes_everything_and_counts_it(load, tmp_path):
     done = load(*SETS, *SHORT, "--actors", 2, "--ingest-only", "--json", tmp_path / "ingest.json")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     [row] = rows(tmp_path / "ingest.json")
     assert row["account"]["made"] == row["account"]["trained"] > 0
     assert row["settled"]
@@ -70,7 +80,9 @@ def running(tmp_path):
         yield target
 
 
-def test_a_learner_that_runs_already_is_loaded_and_what_exceeds_its_budget_is_surplus(tmp_path):
+def test_a_learner_that_runs_already_is_loaded_and_what_exceeds_its_budget_is_surplus(
+    load, tmp_path
+):
     run_file, run_dir = tmp_path / "run.toml", tmp_path / "by-hand"
     run_file.write_text(validate(override(load_preset("cleanup-moa"), SMALL)).toml())
     learner = subprocess.Popen(
@@ -90,16 +102,16 @@ def test_a_learner_that_runs_already_is_loaded_and_what_exceeds_its_budget_is_su
     finally:
         learner.terminate()
         learner.wait(60)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     account = rows(tmp_path / "load.json")[0]["account"]
     assert account["trained"] == 400 / 40
     assert account["made"] == account["trained"] + account["surplus"]
     assert account["surplus"] > 0
 
 
-def test_a_learner_of_another_run_refuses_the_crowd(running):
+def test_a_learner_of_another_run_refuses_the_crowd(load, running):
     done = load(*SETS, *SHORT, "--games", 3, "--agent", 1, "--at", running.run_dir)
-    assert done.returncode == CONFIGURATION_ERROR
+    assert done.exit_code == CONFIGURATION_ERROR
     assert "another run" in done.stderr
 
 
@@ -121,24 +133,24 @@ def test_a_learner_of_another_run_refuses_the_crowd(running):
     ids=lambda it: " ".join(it) if isinstance(it, tuple) else "",
 )
 def test_what_cannot_be_is_refused_in_words(words, said):
-    result = CliRunner().invoke(main, words)
+    result = CliRunner().invoke(cli.main, words)
     assert result.exit_code not in (0, 1)
     assert said in result.output
 
 
-def test_where_no_learner_runs_there_is_none_to_load(tmp_path):
+def test_where_no_learner_runs_there_is_none_to_load(load, tmp_path):
     done = load("--at", tmp_path)
-    assert done.returncode == CONFIGURATION_ERROR
+    assert done.exit_code == CONFIGURATION_ERROR
     assert "wanted a running learner's entry" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_all_subscribers_hear_every_version_that_is_published(tmp_path):
+def test_all_subscribers_hear_every_version_that_is_published(load, tmp_path):
     done = load(
         *("--subscribers", "1,3", "--seconds", "0.3", "--json", tmp_path / "fanout.json"),
-        module="ssd_lab.load.fanout",
+        command=fanout.main,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     one, three = rows(tmp_path / "fanout.json")
     assert one["frame_bytes"] == three["frame_bytes"] > 1_000_000
     assert 0 < one["send_microseconds"] <= one["cpu_microseconds"] * 1.5

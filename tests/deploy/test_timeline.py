@@ -294,9 +294,11 @@ def test_the_table_is_written_and_the_ticks_are_drawn(tmp_path):
 
 @pytest.mark.timeout(400)  # processes start slowly on a busy machine
 def test_an_arena_is_recorded_as_it_runs(tmp_path):
+    # A batch at every tenth tick, so that even a busy machine's learners train in any second.
     small = ("game.agents=2", "game.horizon=100", "run.games=4", "run.segment=10")
+    small += ("learning.horizon=10",)
     outputs = [f"--{kind}={tmp_path / 'tick'}.{kind}" for kind in ("csv", "png")]
-    command = [sys.executable, "-m", "ssd_lab.timeline", "cleanup-moa", "--seconds=2", "--warmup=0"]
+    command = [sys.executable, "-m", "ssd_lab.timeline", "cleanup-moa", "--seconds=1", "--warmup=0"]
     said = subprocess.run(
         [*command, *(f"--set={one}" for one in small), *outputs],
         capture_output=True,
