@@ -23,19 +23,19 @@ SYMBOL_LOSSES = ("symbol_policy_loss", "symbol_value_loss")
 
 
 @pytest.fixture
-def conform(tmp_path: Path) -> Callable[[str], int]:
+def conform(tmp_path: Path) -> Callable[..., int]:
     """Trains a preset, goes on with it, and checks all that it leaves; tells the agent-steps."""
 
-    def check(preset: str) -> int:
-        run_dir = tmp_path / preset
-        launch(preset, *(word for size in SMALL for word in ("--set", size)), run_dir=run_dir)
+    def check(preset: str, *own: str) -> int:
+        run_dir, sizes = tmp_path / preset, (*SMALL, *own)
+        launch(preset, *(word for size in sizes for word in ("--set", size)), run_dir=run_dir)
         check_launch(preset, run_dir, STEPS)
-        check_numbers(preset, run_dir)
+        check_numbers(preset, sizes, run_dir)
         before = ledgers(run_dir)
 
         launch("--resume", run_dir=run_dir, steps=steps_of(before) + MORE)
         check_launch(preset, run_dir, steps_of(before) + MORE)
-        check_numbers(preset, run_dir)
+        check_numbers(preset, sizes, run_dir)
         check_went_on(before, ledgers(run_dir))
         return steps_of(ledgers(run_dir))
 
@@ -69,10 +69,10 @@ def losses_of(preset: str) -> tuple[str, ...]:
     return (*LOSSES, *of_moa, *(SYMBOL_LOSSES if experiment.symbols else ()))
 
 
-def check_numbers(preset: str, run_dir: Path) -> None:
+def check_numbers(preset: str, sizes: tuple[str, ...], run_dir: Path) -> None:
     """The run's own run file says what the preset says, which says what the paper's table says."""
     run_file = tomllib.loads((run_dir / "run.toml").read_text())
-    for section, stated in override(load_preset(preset), SMALL).items():
+    for section, stated in override(load_preset(preset), sizes).items():
         assert {key: run_file[section].get(key) for key in stated} == dict(stated)
 
 

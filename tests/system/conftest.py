@@ -97,9 +97,10 @@ class Hand:
     """Starts the processes of a run one by one, over tcp."""
 
     def __init__(self, root: Path, preset: str, *sets: str) -> None:
+        self.root = root
         self.dir = root / "by-hand"
         self.run_file = root / "run.toml"
-        self._root, self._preset = root, preset
+        self._preset = preset
         self._started: list[subprocess.Popen] = []
         self.print_run_file(self.run_file, *sets)
 
@@ -110,7 +111,7 @@ class Hand:
 
     def start(self, command: str, *arguments: object, run: Path | None = None) -> subprocess.Popen:
         words = [BIN / command, "--run", run or self.run_file, "--run-dir", self.dir]
-        with (self._root / f"{command}.log").open("ab") as log:
+        with (self.root / f"{command}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*words, *map(str, arguments)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
@@ -161,13 +162,13 @@ class Hand:
                 process.wait()
 
 
-@pytest.fixture
-def by_hand(tmp_path: Path) -> Iterator[Callable[..., Hand]]:
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Hand]]:
     """Starts a run by hand: a preset with small settings."""
     hands: list[Hand] = []
 
     def make(preset: str, *sets: str) -> Hand:
-        hands.append(Hand(tmp_path, preset, *sets))
+        hands.append(Hand(tmp_path_factory.mktemp(preset), preset, *sets))
         return hands[-1]
 
     yield make

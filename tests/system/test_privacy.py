@@ -1,6 +1,8 @@
-"""What reaches an actor process: every byte on every connection it has, read on the way."""
+"""Processes started one by one; what reaches an actor: every byte on each of its connections."""
 
+import json
 import signal
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -53,7 +55,27 @@ def connected_to(pid):
     return {int(row[2].partition(":")[2], 16) for row in rows if row[9] in inodes} - {0}
 
 
-@pytest.fixture
+@dataclass(frozen=True)
+class Run:
+    """A run by hand that was stopped when all agents had learned.
+
+    Attributes:
+        preset: Its name.
+        hand: Who started its processes.
+        overheard: By agent, all that reached its actor.
+        relays, ports: By agent, where its actor was to connect, and what it was connected to.
+        codes: Exit codes of all processes.
+    """
+
+    preset: str
+    hand: object
+    overheard: list
+    relays: list
+    ports: list
+    codes: list
+
+
+@pytest.fixture(scope="module")
 def make_relay():
     """Makes a relay to an address, adds it to a list, and tells where it listens."""
     made = []
@@ -68,11 +90,10 @@ def make_relay():
         relay.close()
 
 
-@pytest.fixture(params=PRESETS)
-def overheard(request, by_hand, make_relay):
-    """By agent: what reached it until all had learned from it. And who it was connected to."""
+@pytest.fixture(scope="module", params=PRESETS)
+def run(request, by_hand, make_relay):
     hand = by_hand(request.param, *PRESETS[request.param])
-    hand.world()
+    world = hand.world()
     learners = [hand.learner(agent) for agent in range(AGENTS)]
     relays, actors = [], []
     for agent in range(AGENTS):
@@ -84,26 +105,36 @@ def overheard(request, by_hand, make_relay):
 
     hand.wait("all to have learned", have_learned)
     ports = [connected_to(actor.pid) for actor in actors]
-    for process in (*actors, *learners):
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
-    return request.param, [Overheard(*own) for own in relays], relays, ports
+    codes = []
+    for group in (actors, learners, [world]):
+        for process in group:
+            process.send_signal(signal.SIGTERM)
+        codes += [process.wait(timeout=30) for process in group]
+    overheard = [Overheard(*own) for own in relays]
+    return Run(request.param, hand, overheard, relays, ports, codes)
 
 
-def test_an_actor_is_told_of_others_what_its_experiment_says_and_nothing_else(overheard):
-    preset, actors, relays, ports = overheard
-    for k, (mine, own, there) in enumerate(zip(actors, relays, ports, strict=True)):
+def test_processes_started_by_hand_over_tcp_train_together_and_stop_cleanly(run):
+    assert run.codes == [0] * (2 * AGENTS + 1)
+    ledgers = run.hand.dir.glob("ledgers/actor-*.json")
+    made = [json.loads(path.read_text())["made"] for path in ledgers]
+    trained = [run.hand.ledger(agent)["segments"]["trained"] for agent in range(AGENTS)]
+    assert sum(made) == sum(trained) > 0
+
+
+def test_an_actor_is_told_of_others_what_its_experiment_says_and_nothing_else(run):
+    for k, (mine, own, there) in enumerate(zip(run.overheard, run.relays, run.ports, strict=True)):
         assert there == {relay.port for relay in own}, "it talks to nobody else"
         assert all(relay.commands() <= {b"READY", b"PING", b"PONG"} for relay in own)
         assert len(mine.timesteps) > 100
         for seen in mine.timesteps:
             assert seen.rewards is None
             assert seen.policies is None
-            assert (seen.responses is not None) == (preset == "harvest-basic" and k == 0)
-            assert (seen.leaders is not None) == (preset == "harvest-basic" and k == 1)
+            assert (seen.responses is not None) == (run.preset == "harvest-basic" and k == 0)
+            assert (seen.leaders is not None) == (run.preset == "harvest-basic" and k == 1)
             assert seen.symbols is None
-    _check_rewards(actors)
-    _check_weights(actors)
+    _check_rewards(run.overheard)
+    _check_weights(run.overheard)
 
 
 def _check_rewards(actors):

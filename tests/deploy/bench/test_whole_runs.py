@@ -23,7 +23,13 @@ from ssd_bench.whole_runs import time_to_return
 from ssd_bench.whole_runs.throughput import ceiling_of
 from ssd_bench.whole_runs.training_run import RunRequest
 
-SMALL = ("game.agents=2", "game.horizon=100", "run.games=4", "run.segment=20")
+SMALL = (
+    "game.agents=2",
+    "game.horizon=100",
+    "run.games=4",
+    "run.segment=20",
+    "learning.horizon=20",
+)
 BENCH = "from ssd_bench.cli import main; main()"
 ORPHANS = """
 import subprocess, sys
@@ -57,7 +63,7 @@ def start_bench(tmp_path, *arguments, measured="--preset"):
 @pytest.mark.timeout(300)
 def test_a_whole_run_is_measured_and_nothing_is_left_of_it(tmp_path):
     kept = tmp_path / "bench.json"
-    options = ("--runs=1", "--seconds=3", "--warmup=0", f"--json={kept}")
+    options = ("--runs=1", "--seconds=1", "--warmup=0", f"--json={kept}")
     bench = start_bench(tmp_path, *options)
     output, _ = bench.communicate(timeout=280)
     assert bench.returncode == 0, output
