@@ -5,6 +5,7 @@ Colours are those of Okabe and Ito, which colour-blind readers can tell apart.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,8 +33,10 @@ def draw(path: Path, curves: Sequence[Sequence[Point]], reference: float | None)
     from matplotlib.figure import Figure
 
     measures = _measures(curves)
-    figure = Figure(figsize=(5.5 * len(measures), 4), layout="constrained")
-    panels = figure.subplots(1, len(measures), squeeze=False)[0]
+    columns = min(2, len(measures))
+    rows = math.ceil(len(measures) / columns)
+    figure = Figure(figsize=(5.5 * columns, 4 * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for panel, (title, unit, measure) in zip(panels, measures, strict=True):
         _draw_runs(panel, curves, measure)
         panel.set(title=title, xlabel="agent-steps, millions", ylabel=unit)

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The runs of this page, one after the other; then their curves. On two cores, then with a GPU.
+# A run that was cut off goes on with: ssd-train --resume --run-dir DIR
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+runs=${1:-runs/cleanup}
+
+for seed in 11 12 13; do
+  ssd-train cleanup-baseline --seed $seed --steps 36000000 --run-dir "$runs/cleanup-baseline-$seed"
+done
+ssd-train cleanup-moa --seed 11 --steps 31200000 --run-dir "$runs/cleanup-moa-11"
+ssd-train cleanup-moa --seed 12 --steps 20000000 --run-dir "$runs/cleanup-moa-12"
+python -m ssd_lab.plots.curves "$runs"/*/ --every 100 --reference 27 --csv "$here/curves.csv" --png "$here/curves.png"
+python "$here/frames.py" "$runs/cleanup-baseline-11" "$here/frames.png"
+
+for run in "cleanup-baseline 21" "cleanup-baseline 22" "cleanup-moa 21"; do
+  set -- $run
+  ssd-train "$1" --seed "$2" --steps 100000000 --arenas 2 --device cuda --run-dir "$runs-gpu/$1-$2"
+done
+python -m ssd_lab.plots.curves "$runs-gpu"/*/ --every 400 --reference 27 --csv "$here/gpu.csv" --png "$here/gpu.png"
