@@ -21,6 +21,9 @@ class News(Protocol):
     def newest(self) -> bytes | None:
         """The newest frame since the last call, if there is one."""
 
+    def reopen(self) -> None:
+        """Give up the connection and make another."""
+
 
 class Teacher:
     """Says Hello, sends segments until they are durable, and takes in newer weights.
@@ -62,7 +65,7 @@ class Teacher:
         self._shapes = shapes
         self._newest = 0  # version of the learner's weights, as it acknowledged
         self._overdue = Silence(now, OVERDUE)  # since it acknowledged newer ones than we have
-        self._confused = False  # the learner did not know what to make of our last segment
+        self._confused = False  # the learner must tell where it stands before it is sent more
         self._leaving = False
         self._log = logging.getLogger(__name__)
 
@@ -90,14 +93,18 @@ class Teacher:
         self._read_line()
         self._read_news()
         self.send()
+        if self._silence.is_in_vain():
+            self._connect_anew()
+            return
+        silent = self._silence.is_long()
         if self._is_stale() and self._overdue.is_long():
             self._ask_for_weights()
-        elif self._silence.is_long():
+        elif silent:
             self._ask_again()
 
     def send(self) -> None:
         """Send what is unsent, as far as the line takes it."""
-        if self.weights is None:  # not welcome yet
+        if self.weights is None or self._confused:  # not welcome, yet or again
             return
         for kept in self.outbox.unsent():
             if not self._line.send(kept.frames):
@@ -152,8 +159,9 @@ class Teacher:
     def _refused(self, refused: Refused) -> None:
         if refused.fatal:
             raise RefusedError(f"the learner refused this actor: {refused.reason}")
-        self._confused = True
-        self._line.send(encode(self._hello))
+        if not self._confused:  # or else it was said already
+            self._confused = True
+            self._line.send(encode(self._hello))
 
     def _read_news(self) -> None:
         frame = self._news.newest()
@@ -178,9 +186,18 @@ class Teacher:
         if not self._line.send(encode(self._hello)):  # Welcome carries weights
             self._overdue.unsent()
 
+    def _connect_anew(self) -> None:
+        self._log.warning("the learner does not answer: connecting anew")
+        self._line.reopen()
+        self._news.reopen()
+        self._confused = True
+        self._silence.unsent()
+
     def _ask_again(self) -> None:
         if self.weights is not None and self.outbox.is_settled:
-            return  # nothing is owed to us
+            if not self._is_stale():
+                self._silence.broken()  # nothing is owed to us
+            return
         if self._ask():
             self.repeats += 1
         else:
@@ -188,7 +205,7 @@ class Teacher:
 
     def _ask(self) -> bool:
         oldest = self.outbox.oldest_unreceived()
-        if self.weights is None or (oldest is None and not self._leaving):
+        if self.weights is None or self._confused or (oldest is None and not self._leaving):
             return self._line.send(encode(self._hello))
         if oldest is None:
             return self.say_bye()

@@ -20,6 +20,10 @@ class ListNews:
 
     def __init__(self):
         self.frame = None
+        self.reopened = 0
+
+    def reopen(self):
+        self.reopened += 1
 
     def newest(self):
         frame, self.frame = self.frame, None
@@ -294,6 +298,55 @@ class TestSilence:
         assert numbers(desk.wait()) == [2]
 
 
+class TestAConnectionOnWhichItAsksInVain:
+    """May be dead without a sign of it."""
+
+    @pytest.fixture
+    def desk(self, desk):
+        desk.push(3)
+        desk.hear(desk.ack(received=1))
+        for _ in range(5):
+            assert numbers(desk.wait()) == [2]
+        return desk
+
+    def test_is_given_up_for_another_and_the_news_with_it(self, desk):
+        assert not desk.line.reopened
+        assert desk.wait() == []
+        assert (desk.line.reopened, desk.news.reopened) == (1, 1)
+
+    def test_is_followed_by_hello_and_by_what_the_learner_has_not(self, desk):
+        desk.wait()
+        assert desk.push() == []
+        assert kinds(desk.wait(0.2)) == [Hello]
+        assert numbers(desk.hear(desk.welcome(received=2))) == [3, 4]
+        assert desk.wait(0.9) == []
+
+    def test_is_kept_where_nothing_is_owed(self, desk):
+        desk.hear(desk.ack(received=3, trained=3, durable=3))
+        for _ in range(20):
+            assert desk.wait() == []
+        assert not desk.line.reopened
+
+    def test_is_given_up_where_only_weights_are_owed(self, desk):
+        desk.hear(desk.ack(received=3, trained=3, durable=3, newest=4))
+        for _ in range(7):
+            desk.wait()
+        assert desk.line.reopened == 1
+
+    def test_is_kept_if_the_learner_says_anything_late(self, desk):
+        desk.hear(desk.ack(received=1))
+        for _ in range(4):
+            desk.wait()
+        assert not desk.line.reopened
+
+    def test_is_given_up_if_nothing_can_be_sent_either(self, desk):
+        desk.line.blocked = True
+        desk.wait()
+        for _ in range(60):
+            desk.wait(0.1)
+        assert desk.line.reopened == 2
+
+
 class TestALearnerThatDoesNotKnowIt:
     """Asks to say Hello again, and is sent all from where it stands."""
 
@@ -304,8 +357,10 @@ class TestALearnerThatDoesNotKnowIt:
 
     def test_after_many_refusals_is_sent_everything_once(self, desk):
         desk.push(3)
-        desk.hear(SAY_HELLO, SAY_HELLO)
-        assert numbers(desk.hear(desk.welcome(received=1), desk.welcome(received=1))) == [2, 3]
+        assert kinds(desk.hear(SAY_HELLO, SAY_HELLO)) == [Hello]
+        assert desk.push() == []
+        assert kinds(desk.wait()) == [Hello]
+        assert numbers(desk.hear(desk.welcome(received=1), desk.welcome(received=1))) == [2, 3, 4]
 
     def test_that_has_taken_another_s_place_is_sent_what_it_has_not(self, desk):
         desk.push(3)
