@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from ssd_actors.asking import OVERDUE, Line, Silence
@@ -136,20 +137,38 @@ class Teacher:
     def _welcomed(self, welcome: Welcome) -> None:
         if welcome.epoch != self._hello.epoch:
             return
+        told = self._weights_in(welcome)
+        if told is None and (self.weights is None or self.weights.learner != welcome.learner):
+            self._say_hello()  # late, or somebody else's by now
+            return
         self.outbox.welcomed(welcome, from_where_it_stands=self._confused)
         self._confused = False
-        try:
-            told = decode_weights(welcome.weights.tobytes(), self._shapes)
-        except ProtocolError as fault:
-            raise RefusedError(f"the learner's weights do not fit: {fault}") from fault
+        if told is None:
+            return
         if self.weights is None or told.learner != self.weights.learner:
             self.weights, self._newest = told, told.version
         elif told.version > self.weights.version:  # one sent long ago may come after newer news
             self.weights = told
 
+    def _weights_in(self, welcome: Welcome) -> Weights | None:
+        if welcome.weights is None:
+            return None
+        try:
+            return decode_weights(welcome.weights.tobytes(), self._shapes)
+        except ProtocolError as fault:
+            raise RefusedError(f"the learner's weights do not fit: {fault}") from fault
+
+    def _say_hello(self) -> bool:
+        """Tell the learner who we are, and which weights we have: those it need not send."""
+        hello = self._hello
+        if self.weights is not None:
+            have = self.weights
+            hello = replace(hello, learner=have.learner, version=have.version)
+        return self._line.send(encode(hello))
+
     def _acknowledged(self, ack: Ack) -> None:
         if self.weights is None or ack.learner != self.weights.learner:
-            self._line.send(encode(self._hello))  # somebody else by now, whose Welcome was lost
+            self._say_hello()  # somebody else by now, whose Welcome was lost
             return
         self.outbox.acknowledged(ack)
         if not self._is_stale():
@@ -161,7 +180,7 @@ class Teacher:
             raise RefusedError(f"the learner refused this actor: {refused.reason}")
         if not self._confused:  # or else it was said already
             self._confused = True
-            self._line.send(encode(self._hello))
+            self._say_hello()
 
     def _read_news(self) -> None:
         frame = self._news.newest()
@@ -174,7 +193,7 @@ class Teacher:
             self._log.warning("weights that do not fit: %s", fault)
             return
         if heard.learner != self.weights.learner:  # somebody else by now, or still
-            self._line.send(encode(self._hello))
+            self._say_hello()
         elif heard.version > self.weights.version:
             self.weights = heard
 
@@ -183,7 +202,7 @@ class Teacher:
         return self.weights is not None and self.weights.version < self._newest
 
     def _ask_for_weights(self) -> None:
-        if not self._line.send(encode(self._hello)):  # Welcome carries weights
+        if not self._say_hello():  # Welcome carries weights
             self._overdue.unsent()
 
     def _connect_anew(self) -> None:
@@ -206,7 +225,7 @@ class Teacher:
     def _ask(self) -> bool:
         oldest = self.outbox.oldest_unreceived()
         if self.weights is None or self._confused or (oldest is None and not self._leaving):
-            return self._line.send(encode(self._hello))
+            return self._say_hello()
         if oldest is None:
             return self.say_bye()
         sent = self._line.send(oldest.frames)

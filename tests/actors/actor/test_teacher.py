@@ -1,5 +1,7 @@
 """The actor's end of the line to its learner."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -157,6 +159,39 @@ def test_a_segment_carries_epoch_number_and_lane(desk):
     (segment,) = desk.line.take()
     assert (segment.epoch, segment.seq, segment.lane, segment.version) == (EPOCH, 1, 3, 4)
     assert (segment.actions[-1] == 6).all()
+
+
+class TestHello:
+    """Names the weights that it has, which need not come again."""
+
+    def test_names_none_before_welcome(self, stranger):
+        (hello,) = stranger.hear()
+        assert (hello.learner, hello.version) == (0, 0)
+
+    def test_names_the_newest_heard(self, desk):
+        desk.publish(3)
+        desk.push()
+        desk.hear(desk.ack(received=1))
+        (hello,) = desk.wait()
+        assert (hello.learner, hello.version) == (1, 3)
+
+    def test_is_answered_by_a_welcome_without_them(self, desk):
+        desk.push(3)
+        desk.hear(SAY_HELLO)
+        assert numbers(desk.hear(replace(desk.welcome(received=1), weights=None))) == [2, 3]
+        assert desk.teacher.weights.version == 0
+
+    def test_is_said_again_on_a_welcome_without_weights_of_another_learner(self, desk):
+        desk.push(1)
+        late = replace(desk.welcome(learner=2, received=1), weights=None)
+        (hello,) = desk.hear(late)
+        assert (hello.learner, hello.version) == (1, 0)
+        assert desk.outbox.received == 0
+
+    def test_is_said_again_on_a_welcome_without_weights_by_who_has_none(self, stranger):
+        stranger.hear()
+        assert kinds(stranger.hear(replace(stranger.welcome(), weights=None))) == [Hello]
+        assert not stranger.teacher.has_room()
 
 
 class TestNews:
