@@ -15,17 +15,14 @@ from contextlib import suppress
 from copy import deepcopy
 from itertools import count
 from random import Random
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from tests.learner.diary import AGENT, FINGERPRINT, SIZES, Diary, Disk, segment_of
 
-from ssd_actors.draft import Draft, SegmentShape
-from ssd_actors.lane import Finished
 from ssd_actors.outbox import Outbox
 from ssd_actors.teacher import Teacher
 from ssd_learner.archive import Archive
-from ssd_learner.intake import Counts, Intake
+from ssd_learner.intake import Intake
 from ssd_learner.learner import Learner
 from ssd_learner.report import Report
 from ssd_wire.codec import encode
@@ -33,41 +30,11 @@ from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Ack, Hello
 from ssd_wire.weights import decode_weights
 
-FINGERPRINT = "this run"
-AGENT, ARENAS, LANES, WINDOW, RETAINED = 1, 2, 2, 2, 6
-SIZES = {"T": 1, "B": 1, "N": 2, "W": 3, "A": 2, "P": 2, "S": 1}
-SHAPE = SegmentShape(steps=1, games=1, agents=2, view=3, state=1)
+ARENAS, LANES, WINDOW, RETAINED = 2, 2, 2, 6
 
 
 class KilledError(Exception):
     """A process is gone, in the middle of what it did."""
-
-
-class Disk:
-    """Holds the last checkpoint, in place of a folder."""
-
-    def __init__(self):
-        self.clocks = SimpleNamespace(own_steps=0, version=0, counts=Counts(), watermarks=())
-        self.trained = ()
-
-    def handled(self, epoch):
-        return sum(mark.handled for mark in self.clocks.watermarks if mark.epoch == epoch)
-
-
-class Diary:
-    """A trainer that learns its segments by heart, and nothing else."""
-
-    def __init__(self, disk, algorithm):
-        self.shape = SimpleNamespace(agent=AGENT)
-        self.learning = SimpleNamespace(algorithm=algorithm, batch_segments=3)
-        self.own_steps, self.version = disk.clocks.own_steps, disk.clocks.version
-        self.trained = disk.trained
-
-    def state(self):
-        return self.trained
-
-    def tensors(self):
-        return {}
 
 
 class Author:
@@ -111,10 +78,8 @@ class Author:
         self.name = next(self.connections)
 
     def write(self, name):
-        draft = Draft(SHAPE, learner=1, version=0, state=np.zeros((1, 1), np.float32))
-        draft.reward[:] = name  # by which the diary knows it
         self.names.append(name)
-        self.teacher.push(Finished(draft, np.zeros((1, 2), np.uint8)), lane=0)
+        self.teacher.push(segment_of(name), lane=0)
 
     def own(self, names):
         """Those of its segments, in the order given."""
@@ -223,7 +188,7 @@ class Story:
         """Several updates, and letters after each; only the end of the last moves the clock."""
         if self.short_fuse:
             self.fuse, self.short_fuse = self.chance.randrange(4), False
-        trainer.trained += tuple(int(one.reward.item()) for one in segments)
+        trainer.learn(segments)
         for _ in range(self.chance.randrange(1, 4)):
             trainer.version += 1
             goes_on = tend()

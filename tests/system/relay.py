@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 GREETING = 64  # bytes that begin a ZeroMQ connection; then frames: flags, size, body
@@ -27,6 +28,7 @@ class Relay:
 
     def __post_init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
+        self._ends: list[socket.socket] = []
         self.port = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -38,6 +40,13 @@ class Relay:
     def close(self) -> None:
         """Listen no more."""
         self._listening.close()
+
+    def cut(self) -> None:
+        """Break every connection; who connects again is let through."""
+        for end in self._ends:
+            with suppress(OSError):  # it may be gone already
+                end.shutdown(socket.SHUT_RDWR)
+        self._ends.clear()
 
     def messages(self) -> Iterator[list[bytes]]:
         """The frames of every whole message that reached the actor."""
@@ -65,6 +74,7 @@ class Relay:
                 return
             server = socket.create_connection((host, int(port)))
             kept = bytearray()
+            self._ends += (actor, server)
             self.heard.append(kept)
             for source, sink, keep in ((actor, server, None), (server, actor, kept)):
                 threading.Thread(target=_carry, args=(source, sink, keep), daemon=True).start()
