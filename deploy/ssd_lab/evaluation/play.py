@@ -119,7 +119,7 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
         CheckpointError: when an agent has no usable checkpoint.
     """
     sections = load_run_file(run_dir / "run.toml")
-    spec = game_spec(section(sections, "game", GameSettings))
+    spec = game_spec(load_game(run_dir))
     experiment = section(sections, "experiment", ExperimentSettings)
     network = section(sections, "network", NetworkSettings)
     agents = []
@@ -132,6 +132,15 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     return agents
 
 
+def load_game(run_dir: Path) -> GameSettings:
+    """The game that a run's agents have trained in.
+
+    Raises:
+        RunFileError: when the run file is unusable.
+    """
+    return section(load_run_file(run_dir / "run.toml"), "game", GameSettings)
+
+
 def play(
     agents: Sequence[TrainedAgent], settings: GameSettings, seeds: NDArray[np.uint64]
 ) -> NDArray[np.float64]:
@@ -139,11 +148,14 @@ def play(
 
     Args:
         agents: All N of a game, each for B games; whatever they remember counts for nothing.
-        settings: The game.
+        settings: The game, as `load_game` has it, or another that they fit.
         seeds: uint64 [B] of the episodes.
 
     Returns:
         float64 [B, N] what each agent earned.
+
+    Raises:
+        ValueError: when the agents are not such as this game wants, or not loaded for B games.
     """
     return play_out([agent.mind for agent in agents], settings, seeds).returns
 
