@@ -19,7 +19,7 @@ STAY, FIRE = 4, 7
 COPIES = {
     "deepcopy": copy.deepcopy,
     "pickle": lambda env: pickle.loads(pickle.dumps(env)),  # noqa: S301 - our own bytes
-    "cloudpickle": lambda env: cloudpickle.loads(cloudpickle.dumps(env)),  # noqa: S301 - the same
+    "cloudpickle": lambda env: cloudpickle.loads(cloudpickle.dumps(env)),
 }
 
 

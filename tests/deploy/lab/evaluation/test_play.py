@@ -74,7 +74,7 @@ def test_agents_that_do_not_fit_the_game_are_refused(run_dir, agents, game, mess
 
 
 def test_agents_that_were_loaded_for_other_games_are_refused(run_dir):
-    with pytest.raises(ValueError, match="for 4 games, the game wants .* for 3 games"):
+    with pytest.raises(ValueError, match=r"for 4 games, the game wants .* for 3 games"):
         play(load_agents(run_dir, games=4), GAME, SEEDS)
 
 
