@@ -16,8 +16,6 @@ from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import RunSettings, Sections, blaming, override, section
 
-SECTIONS = ("preset", "run", "game", "experiment", "network", "learning")
-
 
 class PresetSettings(BaseModel):
     """The run file's [preset]: what the run is called, for those who read it. No process does.
@@ -35,6 +33,17 @@ class PresetSettings(BaseModel):
     about: str = ""
     paper: str = ""
     group: str | None = None
+
+
+SETTINGS: dict[str, type[BaseModel]] = {
+    "preset": PresetSettings,
+    "run": RunSettings,
+    "game": GameSettings,
+    "experiment": ExperimentSettings,
+    "network": NetworkSettings,
+    "learning": LearningSettings,
+}
+"""The sections of a run file, in their order, and who validates each."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Plan:
 
     def sections(self) -> dict[str, dict[str, Any]]:
         """Every value of every section, defaults included; only what is None is left out."""
-        return {name: getattr(self, name).model_dump(exclude_none=True) for name in SECTIONS}
+        return {name: getattr(self, name).model_dump(exclude_none=True) for name in SETTINGS}
 
     def toml(self) -> str:
         """The run file as text, which `load_run_file` reads back."""
@@ -69,17 +78,11 @@ def validate(sections: Sections) -> Plan:
         RunFileError: naming an unknown section, or the key and what was wanted there, or why the
             experiment is none for the game's agents.
     """
-    if unknown := sorted(set(sections) - set(SECTIONS)):
+    if unknown := sorted(set(sections) - set(SETTINGS)):
         named = ", ".join(f"[{name}]" for name in unknown)
-        raise RunFileError(f"unknown section {named}: wanted only {', '.join(SECTIONS)}")
-    plan = Plan(
-        preset=section(sections, "preset", PresetSettings),
-        run=section(sections, "run", RunSettings),
-        game=section(sections, "game", GameSettings),
-        experiment=section(sections, "experiment", ExperimentSettings),
-        network=section(sections, "network", NetworkSettings),
-        learning=section(sections, "learning", LearningSettings),
-    )
+        raise RunFileError(f"unknown section {named}: wanted only {', '.join(SETTINGS)}")
+    valid: dict[str, Any] = {n: section(sections, n, model) for n, model in SETTINGS.items()}
+    plan = Plan(**valid)
     run = plan.run
     if objection := plan.learning.objection(run.segment, run.lanes, run.window, run.retained):
         raise RunFileError(f"[learning] {objection}")

@@ -40,11 +40,12 @@ class GameSettings(BaseModel):
     """The run file's [game]: which game, on which map, by which numbers.
 
     Attributes:
-        name: the game, one of `GAMES` or `package.module:NAME` for a `Game` of one's own.
+        name: "cleanup", "harvest", "cleanup-small", "harvest-small", "box-trapped", or
+            `package.module:NAME` for a `Game` of one's own.
         agents: N, at most one per spawn cell; by default 5, in small games 3, in Box Trapped 2.
         horizon: steps per episode; by default 1000, in small games 250, in Box Trapped 100.
         map: a drawing, or the path of a text file that holds one (read at once, so that settings
-            carry the drawing wherever they go); None is the game's own map.
+            carry the drawing wherever they go); by default the game's own map.
         fire_cost: Cleanup, Harvest: what firing the fining beam costs the firer.
         fine: Cleanup, Harvest: what each agent hit by it loses.
         beam_length: Cleanup, Harvest: cells that each of a beam's three columns covers.

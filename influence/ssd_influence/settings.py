@@ -28,7 +28,7 @@ class NetworkSettings(BaseModel):
         kind: "paper", or `package.module:Name` for a network of one's own, a subclass of
             `ssd_influence.network.AgentNetwork`.
         own: what a network of one's own wants to be told beside the sizes below.
-        conv_channels: of the convolution.
+        conv_channels: channels of the convolution.
         hidden: width of the dense layers.
         lstm: cells of the policy's LSTM.
         moa_lstm: cells of the MOA's.
@@ -57,8 +57,8 @@ class ExperimentSettings(BaseModel):
 
     Attributes:
         visible_actions: the policy sees what all other agents did in the step before.
-        influence: how c is reckoned, one of `INFLUENCES`, or `package.module:Name` for an
-            intrinsic reward of one's own.
+        influence: how c is reckoned: "off", "basic" (§4), "communication" (§5), "moa" (§6),
+            "moa_communication", or `package.module:Name` for an intrinsic reward of one's own.
         moa_auxiliary: agents learn a model of the others even where their reward needs none.
         leaders: agents 0 … leaders − 1 are influencers, act first within a step, and the others,
             their influencees, see what they do before they act themselves (§4).
