@@ -6,8 +6,10 @@ import functools
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +21,23 @@ from ssd_wire.errors import EndpointError, RefusedError, RunFileError
 
 # Exit codes beside 0 and 1. A launcher restarts what died, but not what can only fail again.
 CONFIGURATION_ERROR = 78  # unusable flags, run file, checkpoint, or another run's peer
+
+_NUMBER = re.compile(r"\d[\d_]*(\.\d+)?([eE]\+?\d{1,2})?")
+
+
+class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # generic in new versions alone
+    """An option's whole number, from 1, which may be written as 5e6."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        number = Decimal(value) if _NUMBER.fullmatch(str(value)) else Decimal(0)
+        if number < 1 or number != number.to_integral_value():
+            wanted = "a whole number from 1, as 5000000 or 5e6"
+            self.fail(f"wanted {wanted}, found {value!r}", param, ctx)
+        return int(number)
+
 
 Command = TypeVar("Command", bound=Callable[..., None])
 

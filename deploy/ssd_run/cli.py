@@ -22,7 +22,7 @@ from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.progress.episodes import counts_of
 from ssd_run.reporting.screen import Heading, Screen, screen
 from ssd_run.run_directory import RunDir
-from ssd_wire.process import reports_errors, write_whole
+from ssd_wire.process import WholeNumber, reports_errors, write_whole
 from ssd_wire.runfile import override
 
 
@@ -30,7 +30,7 @@ from ssd_wire.runfile import override
 @click.argument("preset", required=False)
 @click.option("--list", "lists", is_flag=True, help="Show all presets and end.")
 @click.option("--print", "prints", is_flag=True, help="Show the whole run file and end.")
-@click.option("--steps", type=click.IntRange(min=1), help="Agent-steps of all agents together.")
+@click.option("--steps", type=WholeNumber(), help="Agent-steps of all agents together, as 5e6.")
 @click.option("--seed", type=click.IntRange(min=0), help="Same as --set run.seed=N.")
 @click.option("--arenas", type=click.IntRange(min=1), help="Worlds, each with a set of actors.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Default: runs/PRESET-TIME.")
@@ -61,6 +61,8 @@ def main(
         for line in listing.lines():
             click.echo(line)
         return
+    if not stop_seconds >= 0:
+        raise click.UsageError(f"--stop-seconds: wanted at least 0, found {stop_seconds:g}")
     if seed is not None:
         assignments = (*assignments, f"run.seed={seed}")
     if prints:
@@ -68,6 +70,9 @@ def main(
         return
     devices = _devices(device)
     plan = _kept_plan(preset, run_dir, assignments) if resume else _plan(preset, assignments)
+    if resume and run_dir is not None and (done := _all_done(run_dir, plan, steps)):
+        click.echo(f"nothing to do: {done:,} of {steps:,} agent-steps are trained in {run_dir}")
+        return
     precheck.check(plan, devices)
     with socket_directory(_tell) as sockets, _take(run_dir, plan, resume, stop_seconds) as taken:
         history = History(taken.history, taken.ledgers)
@@ -112,8 +117,22 @@ def _kept_plan(preset: str | None, root: Path | None, assignments: tuple[str, ..
     if root is None:
         raise click.UsageError("--resume needs the --run-dir to go on with")
     plan = run_directory.plan_of(root)
+    run_directory.check_unedited(root, plan)
     check_agrees(plan, {} if preset is None else load_preset(preset), assignments)
     return plan
+
+
+def _all_done(root: Path, plan: Plan, steps: int | None) -> int:
+    """Agent-steps that a run has come to, where that is all that is wanted of each agent; else 0.
+
+    Only of a run that has told how it ended: otherwise to resume it tells so.
+    """
+    budget = Extent(plan.game.agents, 1, steps).own_steps
+    try:
+        own_steps = json.loads((root / "summary.json").read_text())["own_steps"]
+        return sum(own_steps) if budget is not None and min(own_steps) >= budget else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def _take(root: Path | None, plan: Plan, resume: bool, patience: float) -> RunDir:

@@ -14,7 +14,7 @@ from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import RunSettings, Sections, blaming, override, section
+from ssd_wire.runfile import RunSettings, Sections, blaming, did_you_mean, override, section
 
 
 class PresetSettings(BaseModel):
@@ -79,8 +79,8 @@ def validate(sections: Sections) -> Plan:
             experiment is none for the game's agents.
     """
     if unknown := sorted(set(sections) - set(SETTINGS)):
-        named = ", ".join(f"[{name}]" for name in unknown)
-        raise RunFileError(f"unknown section {named}: wanted only {', '.join(SETTINGS)}")
+        hints = [f"unknown section [{name}]: {did_you_mean(name, SETTINGS)}" for name in unknown]
+        raise RunFileError("\n".join(hints))
     valid: dict[str, Any] = {n: section(sections, n, model) for n, model in SETTINGS.items()}
     plan = Plan(**valid)
     run = plan.run
@@ -103,7 +103,7 @@ def check_agrees(kept: Plan, stated: Sections, assignments: Iterable[str]) -> No
         RunFileError: naming every key that was given and differs.
     """
     lines = [
-        f"[{name}] {key}: wanted {kept.sections().get(name, {}).get(key)!r}, found {value!r}"
+        _difference(kept, name, key, value)
         for name, keys in override(stated, assignments).items()
         if name != "preset"
         for key, value in keys.items()
@@ -111,6 +111,14 @@ def check_agrees(kept: Plan, stated: Sections, assignments: Iterable[str]) -> No
     ]
     if lines:
         raise RunFileError("\n".join(["a resumed run keeps its own run file:", *lines]))
+
+
+def _difference(kept: Plan, name: str, key: str, value: object) -> str:
+    if name not in SETTINGS:
+        return f"unknown section [{name}]: {did_you_mean(name, SETTINGS)}"
+    if key not in SETTINGS[name].model_fields:
+        return f"[{name}] {key}: no such key: {did_you_mean(key, SETTINGS[name].model_fields)}"
+    return f"[{name}] {key}: wanted {kept.sections()[name].get(key)!r}, found {value!r}"
 
 
 def _agrees(kept: Plan, name: str, key: str, value: object) -> bool:

@@ -9,7 +9,7 @@ from typing import IO, Self
 
 import click
 
-from ssd_run.plan import Plan, validate
+from ssd_run.plan import Plan, check_agrees, validate
 from ssd_wire.endpoints import hold
 from ssd_wire.errors import EndpointError, RunFileError
 from ssd_wire.process import write_whole
@@ -17,6 +17,7 @@ from ssd_wire.runfile import load_run_file
 
 LAUNCHER_LOCK = ".launcher.lock"
 PROCESSES_LOCK = ".processes.lock"
+BEGUN_WITH = ".run.toml"  # a copy of the run file that nobody edits
 
 
 class RunDir:
@@ -71,6 +72,7 @@ def begin(root: Path, plan: Plan) -> RunDir:
     run_dir = _held(root)
     for folder in (run_dir.processes, run_dir.logs, run_dir.episodes, run_dir.ledgers):
         folder.mkdir()
+    write_whole(root / BEGUN_WITH, plan.toml())
     write_whole(run_dir.run_file, plan.toml())
     return run_dir
 
@@ -84,6 +86,28 @@ def plan_of(root: Path) -> Plan:
     if not (root / "run.toml").is_file():
         raise RunFileError(f"{root} is no run directory: it has no run.toml")
     return validate(load_run_file(root / "run.toml"))
+
+
+def check_unedited(root: Path, plan: Plan) -> None:
+    """Refuse to resume a run whose run file is not the one it began with.
+
+    Args:
+        root: The run's directory.
+        plan: What its run file says now.
+
+    Raises:
+        RunFileError: naming every key that differs.
+    """
+    if not (root / BEGUN_WITH).is_file():
+        return
+    kept, found = validate(load_run_file(root / BEGUN_WITH)), plan.sections()
+    stated = {
+        name: {**dict.fromkeys(keys), **found[name]} for name, keys in kept.sections().items()
+    }
+    try:
+        check_agrees(kept, stated, ())
+    except RunFileError as fault:
+        raise RunFileError(f"{root / 'run.toml'} has been edited; {fault}") from fault
 
 
 def go_on(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:

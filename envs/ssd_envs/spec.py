@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -90,10 +91,10 @@ class GameSettings(BaseModel):
         game_of(given)
         return given
 
-    @field_validator("map")
+    @field_validator("map", mode="before")
     @classmethod
-    def _read_map(cls, given: str | None) -> str | None:
-        return None if given is None else drawing_of(given)
+    def _read_map(cls, given: Any) -> Any:
+        return drawing_of(given) if isinstance(given, str | Path) else given
 
     @model_validator(mode="after")
     def _fits_game(self) -> Self:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Divergence = Literal["kl", "jsd", "pmi"]
 Role = Literal["influencer", "influencee", "plain"]
@@ -15,6 +17,16 @@ by its own model of the others, which nobody has to disclose anything for."""
 
 OWN = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 """How something of the user's own is named: `package.module:Name`."""
+
+
+def _one_of_or_own(*names: str) -> Callable[[str], str]:
+    def check(given: str) -> str:
+        if given not in names and not re.fullmatch(OWN, given):
+            raise ValueError(f"wanted {', '.join(names)}, or package.module:Name for one's own")
+        return given
+
+    return check
+
 
 Size = Annotated[int, Field(ge=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -37,7 +49,7 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Annotated[str, Field(pattern=f"^(paper|{OWN})$")] = "paper"
+    kind: Annotated[str, AfterValidator(_one_of_or_own("paper"))] = "paper"
     own: dict[str, bool | int | Finite | str] = {}
     conv_channels: Size = 6
     hidden: Size = 32
@@ -87,7 +99,7 @@ class ExperimentSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     visible_actions: bool = True
-    influence: Annotated[str, Field(pattern=f"^({'|'.join(INFLUENCES)}|{OWN})$")] = "off"
+    influence: Annotated[str, AfterValidator(_one_of_or_own(*INFLUENCES))] = "off"
     moa_auxiliary: bool = False
     leaders: Annotated[int, Field(ge=0)] = 0
     roles: tuple[Role, ...] = ()

@@ -25,7 +25,14 @@ from ssd_wire.errors import RunFileError
 from ssd_wire.links import Publisher, Router, Waiting
 from ssd_wire.memory import keep_freed_memory
 from ssd_wire.messages import Message
-from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
+from ssd_wire.process import (
+    WholeNumber,
+    announce,
+    log_as,
+    process_options,
+    reports_errors,
+    serve_metrics,
+)
 from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
 from ssd_wire.stop import Stop
 
@@ -69,7 +76,7 @@ class ZmqMail:
     help="Folder of this agent's checkpoints; goes on from the newest in it.",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:INDEX.")
-@click.option("--own-steps", type=click.IntRange(1), help="Budget; trains for ever without.")
+@click.option("--own-steps", type=WholeNumber(), help="Budget; trains for ever without.")
 @reports_errors
 def main(
     run_file: Path,

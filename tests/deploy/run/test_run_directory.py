@@ -51,6 +51,30 @@ def test_going_on_forgets_who_was_up(run_dir):
     assert list(run_dir.processes.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "named"),
+    [
+        ("gamma = 0.99\n", "gamma = 0.9\n", "[learning] gamma: wanted 0.99, found 0.9"),
+        ("gamma = 0.99\n", "", None),
+        ("games = 48\n", "games = 8\n", "[run] games: wanted 48, found 8"),
+        ("\nlstm = 128\n", "\nlstm = 64\n", "[network] lstm: wanted 128, found 64"),
+    ],
+    ids=["a value", "a default left out", "a size", "a network's"],
+)
+def test_a_run_file_edited_since_the_run_began_names_the_key(run_dir, was, now, named):
+    text = run_dir.run_file.read_text()
+    assert was in text
+    run_dir.run_file.write_text(text.replace(was, now))
+    edited = run_directory.plan_of(run_dir.root)
+    if named is None:
+        run_directory.check_unedited(run_dir.root, edited)
+        return
+    with pytest.raises(RunFileError) as refusal:
+        run_directory.check_unedited(run_dir.root, edited)
+    assert f"{run_dir.run_file} has been edited; a resumed run" in str(refusal.value)
+    assert str(refusal.value).splitlines()[1:] == [named]
+
+
 @pytest.fixture
 def orphan(run_dir):
     """A child that outlives its launcher for as long as its standard input is open."""
