@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from ssd_run import run_directory
 from ssd_run.launch import COMPLETE, STOPPED, prepare, run
 from ssd_run.plan import Plan, check_agrees, validate
 from ssd_run.presets import listing, load_preset
+from ssd_run.processes import precheck
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Extent
+from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.progress.episodes import counts_of
 from ssd_run.reporting.screen import Heading, Screen, screen
 from ssd_run.run_directory import RunDir
@@ -64,28 +66,31 @@ def main(
     if prints:
         click.echo(_plan(preset, assignments).toml(), nl=False)
         return
-    if resume:
-        taken, plan = _go_on(preset, run_dir, assignments, stop_seconds)
-    else:
-        taken, plan = _begin(preset, run_dir, assignments)
-    with taken:
+    devices = _devices(device)
+    plan = _kept_plan(preset, run_dir, assignments) if resume else _plan(preset, assignments)
+    precheck.check(plan, devices)
+    with socket_directory(_tell) as sockets, _take(run_dir, plan, resume, stop_seconds) as taken:
         history = History(taken.history, taken.ledgers)
-        devices = tuple(device.split(","))
         extent = Extent(plan.game.agents, arenas or history.arenas, steps, devices)
         counts = counts_of(plan.game.events)
         heading = Heading(plan.preset.name, str(taken.root), steps, plan.experiment, counts)
         shown = screen(Console(), heading)
-        sys.exit(_launch(plan, taken, extent, history, shown, stop_seconds))
+        sys.exit(_launch(plan, taken, extent, history, shown, sockets, stop_seconds))
 
 
 def _launch(
-    plan: Plan, run_dir: RunDir, extent: Extent, history: History, shown: Screen, seconds: float
+    plan: Plan,
+    run_dir: RunDir,
+    extent: Extent,
+    history: History,
+    shown: Screen,
+    sockets: Path,
+    seconds: float,
 ) -> int:
-    with tempfile.TemporaryDirectory(prefix="ssd-", ignore_cleanup_errors=True) as sockets:
-        launch = prepare(plan, run_dir, extent, history, shown, Path(sockets))
-        with shown:
-            ended = run(launch)
-            killed = launch.close(ended, seconds)
+    launch = prepare(plan, run_dir, extent, history, shown, sockets)
+    with shown:
+        ended = run(launch)
+        killed = launch.close(ended, seconds)
     summary = launch.summary(ended, killed)
     write_whole(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
     for line in summary.lines():
@@ -102,22 +107,32 @@ def _plan(preset: str | None, assignments: tuple[str, ...]) -> Plan:
     return validate(override(load_preset(preset), assignments))
 
 
-def _begin(
-    preset: str | None, root: Path | None, assignments: tuple[str, ...]
-) -> tuple[RunDir, Plan]:
-    plan = _plan(preset, assignments)
-    named = Path("runs") / f"{plan.preset.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return run_directory.begin(root or named, plan), plan
-
-
-def _go_on(
-    preset: str | None, root: Path | None, assignments: tuple[str, ...], patience: float
-) -> tuple[RunDir, Plan]:
+def _kept_plan(preset: str | None, root: Path | None, assignments: tuple[str, ...]) -> Plan:
+    """The plan of the run to go on with, which what is given now must agree with."""
     if root is None:
         raise click.UsageError("--resume needs the --run-dir to go on with")
     plan = run_directory.plan_of(root)
     check_agrees(plan, {} if preset is None else load_preset(preset), assignments)
-    return run_directory.go_on(root, patience, lambda text: click.echo(text, err=True)), plan
+    return plan
+
+
+def _take(root: Path | None, plan: Plan, resume: bool, patience: float) -> RunDir:
+    if root is not None and resume:
+        return run_directory.go_on(root, patience, _tell)
+    named = Path("runs") / f"{plan.preset.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return run_directory.begin(root or named, plan)
+
+
+def _devices(text: str) -> tuple[str, ...]:
+    devices = tuple(text.split(","))
+    for device in devices:
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+            raise click.UsageError(f"--device: wanted cpu, cuda or cuda:INDEX, found {device!r}")
+    return devices
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import click
 import torch
 
 from ssd_envs.spec import GameSettings, GameSpec, game_spec
-from ssd_influence.network import AgentShape
+from ssd_influence.network import AgentShape, network_class
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.archive import Archive, restore
 from ssd_learner.checkpoint import CheckpointError
@@ -102,8 +102,10 @@ def main(
         raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
 
     shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+    with blaming("network"):
+        network_class(network)
     with blaming("experiment"):
-        trainer = Trainer(shape, network, experiment, learning, _device(device), run.seed)
+        trainer = Trainer(shape, network, experiment, learning, torch_device(device), run.seed)
     mark = fingerprint(run, game, experiment, network)
     held = hold(checkpoints / ".lock", f"checkpoint folder {checkpoints}")
     try:
@@ -161,7 +163,12 @@ def axes(
     }
 
 
-def _device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
+    """The device of this name, with what it computes set to float32.
+
+    Raises:
+        RunFileError: when there is none.
+    """
     try:
         device = torch.device(name)
     except RuntimeError as fault:
@@ -169,7 +176,10 @@ def _device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise RunFileError(f"--device: wanted cpu, cuda or cuda:INDEX, found {name!r}")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise RunFileError(f"--device {name}: found {torch.cuda.device_count()} CUDA devices")
+        raise RunFileError(
+            f"--device {name}: wanted a CUDA device of this number, "
+            f"found {torch.cuda.device_count()} CUDA devices"
+        )
     # By TF32, cuDNN's default, gradients differ from float32's by 1e-3 and log-probabilities by up
     # to 2e-4 (by 7e-7 and 2e-6 without). It saves nothing here: launches take most of an update.
     torch.backends.cudnn.allow_tf32 = False

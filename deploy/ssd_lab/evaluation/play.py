@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from ssd_actors.mind import Mind
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.inference import Decision
-from ssd_influence.network import AgentShape
+from ssd_influence.network import AgentShape, network_class
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_lab.evaluation.trajectories import play_out
 from ssd_learner.checkpoint import CheckpointError, newest_checkpoint, read_checkpoint
 from ssd_wire.messages import Timestep
-from ssd_wire.runfile import load_run_file, section
+from ssd_wire.runfile import blaming, load_run_file, section
 from ssd_wire.weights import Weights
 
 Bytes = NDArray[np.uint8]
@@ -122,6 +122,8 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     spec = game_spec(load_game(run_dir))
     experiment = section(sections, "experiment", ExperimentSettings)
     network = section(sections, "network", NetworkSettings)
+    with blaming("network"):
+        network_class(network)
     agents = []
     for agent in range(spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)

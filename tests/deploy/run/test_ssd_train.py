@@ -162,6 +162,7 @@ def invoke(*arguments):
         (["cleanup-moa", "--set", "learning.gama=1"], 78, "[learning] gama"),
         (["cleanup-moa", "--set", "nonsense"], 78, "wanted section.key=value"),
         (["cleanup-moa", "--steps", "0"], 2, "--steps"),
+        (["cleanup-moa", "--device", "gpu"], 2, "wanted cpu, cuda or cuda:INDEX, found 'gpu'"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_words_and_leaves_nothing(
@@ -171,6 +172,24 @@ def test_what_cannot_be_run_is_refused_in_words_and_leaves_nothing(
     result = invoke(*arguments)
     assert result.exit_code == code
     assert message in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "cpu,cuda:99"], "--device cuda:99: wanted a CUDA device of this number"),
+        (["--set", "network.kind=no_such:Net"], "[network] no_such:Net: wanted a subclass of"),
+    ],
+    ids=["a device that is not there", "a network that cannot be imported"],
+)
+def test_what_only_torch_can_tell_is_said_before_the_run_has_a_directory(
+    arguments, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("cleanup-moa", *arguments)
+    assert result.exit_code == 78
+    assert result.output.startswith(f"error: {message}")
     assert list(tmp_path.iterdir()) == []
 
 
