@@ -116,7 +116,7 @@ def main(
         Ledger(ledger, arena, agent, epoch),
     )
     lines = {"world": to_world, "learner": to_learner}
-    address = serve_metrics(ActorMetrics(actor, lines), metrics)
+    address = serve_metrics(ActorMetrics(actor, lines), metrics, role)
     announce(run_dir, role, {"metrics": address})
     log.info("epoch %016x, metrics at %s", epoch, address)
     actor.live()

@@ -22,11 +22,12 @@ from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.progress.episodes import counts_of
 from ssd_run.reporting.screen import Heading, Screen, screen
 from ssd_run.run_directory import RunDir
-from ssd_wire.process import WholeNumber, reports_errors, write_whole
+from ssd_wire.process import WholeNumber, reports_errors, version_option, write_whole
 from ssd_wire.runfile import override
 
 
 @click.command()
+@version_option
 @click.argument("preset", required=False)
 @click.option("--list", "lists", is_flag=True, help="Show all presets and end.")
 @click.option("--print", "prints", is_flag=True, help="Show the whole run file and end.")

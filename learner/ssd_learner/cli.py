@@ -142,7 +142,7 @@ def main(
         budget=own_steps or math.inf,
     )
     addresses = {
-        "metrics": serve_metrics(LearnerMetrics(learner), metrics),
+        "metrics": serve_metrics(LearnerMetrics(learner), metrics, role),
         "segments": mail.router.endpoint,
         "weights": mail.publisher.endpoint,
     }

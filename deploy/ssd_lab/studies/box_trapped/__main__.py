@@ -24,12 +24,13 @@ from ssd_lab.studies.box_trapped.tables import (
     write_rows,
 )
 from ssd_lab.studies.box_trapped.training import TrainingError, is_trained, train
-from ssd_wire.process import WholeNumber, reports_errors
+from ssd_wire.process import WholeNumber, reports_errors, version_option
 
 STEPS = 1_600_000
 
 
 @click.command()
+@version_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where all of it goes.")
 @click.option("--seeds", default="1,2,3,4,5", show_default=True, help="Of the runs.")
 @click.option("--arms", default=",".join(ARMS), show_default=True, help="What is compared.")
