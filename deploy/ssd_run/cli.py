@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -99,7 +100,8 @@ def _launch(
         killed = launch.close(ended, seconds)
     summary = launch.summary(ended, killed)
     write_whole(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
-    for line in summary.lines():
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in summary.lines(width):
         click.echo(line)
     if launch.last_words:
         click.echo(f"{ended}; its log in {run_dir.logs} ends:\n{launch.last_words}", err=True)
