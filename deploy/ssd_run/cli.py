@@ -77,6 +77,7 @@ def main(
         return
     precheck.check(plan, devices)
     with socket_directory(_tell) as sockets, _take(run_dir, plan, resume, stop_seconds) as taken:
+        taken.note_sockets(sockets)
         history = History(taken.history, taken.ledgers)
         extent = Extent(plan.game.agents, arenas or history.arenas, steps, devices)
         counts = counts_of(plan.game.events)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ssd_run.run_directory import SOCKETS_PREFIX
 from ssd_wire.endpoints import LONGEST_IPC_PATH
 from ssd_wire.errors import EndpointError
 
@@ -30,7 +31,9 @@ def socket_directory(say: Callable[[str], None]) -> Iterator[Path]:
         say(f"{parent} is too long a path for sockets: they are in {SHORT}")
         parent = SHORT
     try:
-        folder = tempfile.TemporaryDirectory("", "ssd-", parent, ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(
+            prefix=SOCKETS_PREFIX, dir=parent, ignore_cleanup_errors=True
+        )
     except OSError as fault:
         raise EndpointError(f"no directory for sockets can be made: {fault}") from fault
     with folder as name:

@@ -51,6 +51,32 @@ def test_going_on_forgets_who_was_up(run_dir):
     assert list(run_dir.processes.iterdir()) == []
 
 
+def test_going_on_sweeps_the_sockets_of_a_killed_launcher(run_dir, tmp_path):
+    left = tmp_path / "ssd-abc"
+    left.mkdir()
+    (left / "world-0").touch()
+    run_dir.note_sockets(left)
+    note = run_dir.root / run_directory.SOCKETS
+    text = note.read_text()
+    run_dir.close()
+    assert not note.exists()  # whoever ends by itself leaves nothing to sweep
+    note.write_text(text)  # as one that was killed
+    run_directory.go_on(run_dir.root, patience=0, say=print).close()
+    assert not left.exists()
+    assert not note.exists()
+
+
+@pytest.mark.parametrize("name", ["thesis", "ssd-link", "ssd-gone"])
+def test_going_on_sweeps_nothing_but_a_directory_for_sockets(run_dir, tmp_path, name):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "ssd-link").symlink_to(tmp_path / "thesis")
+    run_dir.close()
+    (run_dir.root / run_directory.SOCKETS).write_text(str(tmp_path / name))
+    run_directory.go_on(run_dir.root, patience=0, say=print).close()
+    assert (tmp_path / "thesis").is_dir()
+    assert (tmp_path / "ssd-link").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("was", "now", "named"),
     [
