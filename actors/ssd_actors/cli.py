@@ -100,9 +100,8 @@ def main(
     shapes = {name: tuple(w.shape) for name, w in minds[0].network.named_parameters()}
 
     mark = fingerprint(run, game, experiment, network)
-    identity = f"{role}-{epoch:016x}".encode()
-    to_world = Dealer(world_endpoint, identity)
-    to_learner = Dealer(learner, identity)
+    to_world = Dealer(world_endpoint)
+    to_learner = Dealer(learner)
     news = Subscriber(weights)
     join = Join(agent, incarnation=epoch, fingerprint=mark)
     hello = Hello(agent, arena, epoch, mark)

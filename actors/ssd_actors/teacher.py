@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from ssd_actors.asking import OVERDUE, Line, Silence
@@ -20,6 +21,9 @@ class News(Protocol):
 
     def newest(self) -> bytes | None:
         """The newest frame since the last call, if there is one."""
+
+    def reopen(self) -> None:
+        """Give up the connection and make another."""
 
 
 class Teacher:
@@ -62,7 +66,7 @@ class Teacher:
         self._shapes = shapes
         self._newest = 0  # version of the learner's weights, as it acknowledged
         self._overdue = Silence(now, OVERDUE)  # since it acknowledged newer ones than we have
-        self._confused = False  # the learner did not know what to make of our last segment
+        self._confused = False  # the learner must tell where it stands before it is sent more
         self._leaving = False
         self._log = logging.getLogger(__name__)
 
@@ -90,14 +94,18 @@ class Teacher:
         self._read_line()
         self._read_news()
         self.send()
+        if self._silence.is_in_vain():
+            self._connect_anew()
+            return
+        silent = self._silence.is_long()
         if self._is_stale() and self._overdue.is_long():
             self._ask_for_weights()
-        elif self._silence.is_long():
+        elif silent:
             self._ask_again()
 
     def send(self) -> None:
         """Send what is unsent, as far as the line takes it."""
-        if self.weights is None:  # not welcome yet
+        if self.weights is None or self._confused:  # not welcome, yet or again
             return
         for kept in self.outbox.unsent():
             if not self._line.send(kept.frames):
@@ -129,20 +137,38 @@ class Teacher:
     def _welcomed(self, welcome: Welcome) -> None:
         if welcome.epoch != self._hello.epoch:
             return
+        told = self._weights_in(welcome)
+        if told is None and (self.weights is None or self.weights.learner != welcome.learner):
+            self._say_hello()  # late, or somebody else's by now
+            return
         self.outbox.welcomed(welcome, from_where_it_stands=self._confused)
         self._confused = False
-        try:
-            told = decode_weights(welcome.weights.tobytes(), self._shapes)
-        except ProtocolError as fault:
-            raise RefusedError(f"the learner's weights do not fit: {fault}") from fault
+        if told is None:
+            return
         if self.weights is None or told.learner != self.weights.learner:
             self.weights, self._newest = told, told.version
         elif told.version > self.weights.version:  # one sent long ago may come after newer news
             self.weights = told
 
+    def _weights_in(self, welcome: Welcome) -> Weights | None:
+        if welcome.weights is None:
+            return None
+        try:
+            return decode_weights(welcome.weights.tobytes(), self._shapes)
+        except ProtocolError as fault:
+            raise RefusedError(f"the learner's weights do not fit: {fault}") from fault
+
+    def _say_hello(self) -> bool:
+        """Tell the learner who we are, and which weights we have: those it need not send."""
+        hello = self._hello
+        if self.weights is not None:
+            have = self.weights
+            hello = replace(hello, learner=have.learner, version=have.version)
+        return self._line.send(encode(hello))
+
     def _acknowledged(self, ack: Ack) -> None:
         if self.weights is None or ack.learner != self.weights.learner:
-            self._line.send(encode(self._hello))  # somebody else by now, whose Welcome was lost
+            self._say_hello()  # somebody else by now, whose Welcome was lost
             return
         self.outbox.acknowledged(ack)
         if not self._is_stale():
@@ -152,8 +178,9 @@ class Teacher:
     def _refused(self, refused: Refused) -> None:
         if refused.fatal:
             raise RefusedError(f"the learner refused this actor: {refused.reason}")
-        self._confused = True
-        self._line.send(encode(self._hello))
+        if not self._confused:  # or else it was said already
+            self._confused = True
+            self._say_hello()
 
     def _read_news(self) -> None:
         frame = self._news.newest()
@@ -166,7 +193,7 @@ class Teacher:
             self._log.warning("weights that do not fit: %s", fault)
             return
         if heard.learner != self.weights.learner:  # somebody else by now, or still
-            self._line.send(encode(self._hello))
+            self._say_hello()
         elif heard.version > self.weights.version:
             self.weights = heard
 
@@ -175,12 +202,21 @@ class Teacher:
         return self.weights is not None and self.weights.version < self._newest
 
     def _ask_for_weights(self) -> None:
-        if not self._line.send(encode(self._hello)):  # Welcome carries weights
+        if not self._say_hello():  # Welcome carries weights
             self._overdue.unsent()
+
+    def _connect_anew(self) -> None:
+        self._log.warning("the learner does not answer: connecting anew")
+        self._line.reopen()
+        self._news.reopen()
+        self._confused = True
+        self._silence.unsent()
 
     def _ask_again(self) -> None:
         if self.weights is not None and self.outbox.is_settled:
-            return  # nothing is owed to us
+            if not self._is_stale():
+                self._silence.broken()  # nothing is owed to us
+            return
         if self._ask():
             self.repeats += 1
         else:
@@ -188,8 +224,8 @@ class Teacher:
 
     def _ask(self) -> bool:
         oldest = self.outbox.oldest_unreceived()
-        if self.weights is None or (oldest is None and not self._leaving):
-            return self._line.send(encode(self._hello))
+        if self.weights is None or self._confused or (oldest is None and not self._leaving):
+            return self._say_hello()
         if oldest is None:
             return self.say_bye()
         sent = self._line.send(oldest.frames)

@@ -22,7 +22,7 @@ class World:
         now: A clock in seconds.
 
     Attributes:
-        repeats: Questions asked again after silence.
+        repeats: Joins after silence, the first one included.
         protocol_errors: Messages that were none.
     """
 
@@ -62,7 +62,11 @@ class World:
                     self._refused(message)
                 case Timestep() if self._is_ours(message) and self._is_new(message):
                     yield message
-        if self._silence.is_long():
+        if self._silence.is_in_vain():
+            self._log.warning("the world does not answer: connecting anew")
+            self._line.reopen()
+            self._silence.unsent()
+        elif self._silence.is_long():
             self._ask_again()
 
     def act(self, act: Act) -> None:
@@ -96,10 +100,8 @@ class World:
         return seen.tick > tick
 
     def _ask_again(self) -> None:
-        acts = [act for (world, _), (_, act) in self._answers.items() if world == self._world]
-        questions = acts if self._world else [self._join]
-        for question in questions:
-            if self._line.send(question):
-                self.repeats += 1
-            else:
-                self._silence.unsent()
+        """Join, seated or not: it is always answered, and with it comes what awaits an act."""
+        if self._line.send(self._join):
+            self.repeats += 1
+        else:
+            self._silence.unsent()

@@ -8,7 +8,7 @@ again.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -32,26 +32,39 @@ CONNECT_TIMEOUT_MS = 2_000
 RECONNECT_MS = (100, 2_000)
 
 
-class Link:
-    """A socket that is polled, read and written by one thread."""
+_OPTIONS: Mapping[int, int | bytes] = {
+    zmq.LINGER: 0,
+    zmq.SNDHWM: QUEUED_MESSAGES,
+    zmq.RCVHWM: QUEUED_MESSAGES,
+    zmq.MAXMSGSIZE: LARGEST_FRAME,
+    zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
+    zmq.HEARTBEAT_TIMEOUT: HEARTBEAT_TIMEOUT_MS,
+    zmq.CONNECT_TIMEOUT: CONNECT_TIMEOUT_MS,
+    zmq.RECONNECT_IVL: RECONNECT_MS[0],
+    zmq.RECONNECT_IVL_MAX: RECONNECT_MS[1],
+}
 
-    def __init__(self, kind: int) -> None:
+
+class Link:
+    """A socket that is polled, read and written by one thread.
+
+    Args:
+        kind: The socket's, as ZeroMQ numbers it.
+        options: Of this kind, beside those that all have.
+    """
+
+    def __init__(self, kind: int, options: Mapping[int, int | bytes]) -> None:
         self.dropped = 0
         self._lock: IO[bytes] | None = None
-        self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
-        options = {
-            zmq.LINGER: 0,
-            zmq.SNDHWM: QUEUED_MESSAGES,
-            zmq.RCVHWM: QUEUED_MESSAGES,
-            zmq.MAXMSGSIZE: LARGEST_FRAME,
-            zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
-            zmq.HEARTBEAT_TIMEOUT: HEARTBEAT_TIMEOUT_MS,
-            zmq.CONNECT_TIMEOUT: CONNECT_TIMEOUT_MS,
-            zmq.RECONNECT_IVL: RECONNECT_MS[0],
-            zmq.RECONNECT_IVL_MAX: RECONNECT_MS[1],
-        }
-        for option, value in options.items():
-            self.socket.setsockopt(option, value)
+        self._kind = kind
+        self._options = {**_OPTIONS, **options}
+        self.socket = self._make_socket()
+
+    def _make_socket(self) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = zmq.Context.instance().socket(self._kind)
+        for option, value in self._options.items():
+            socket.setsockopt(option, value)
+        return socket
 
     def bind(self, endpoint: str) -> str:
         """Bind, and tell the endpoint really bound (port 0 or * becomes a number).
@@ -63,15 +76,6 @@ class Link:
             self._lock = hold_endpoint(endpoint)
             self.socket.bind(endpoint)
         return self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
-
-    def connect(self, endpoint: str) -> None:
-        """Connect, now or as soon as somebody binds there.
-
-        Raises:
-            EndpointError: when the endpoint is unusable.
-        """
-        with self._attaching(endpoint):
-            self.socket.connect(endpoint)
 
     def close(self) -> None:
         """Close at once; drain first what must arrive."""
@@ -115,11 +119,14 @@ class Link:
 
 
 class Router(Link):
-    """The serving end: knows its peers by the identities they chose."""
+    """The serving end. It numbers its connections; whose they are, only messages tell.
+
+    A peer that chooses a number for itself, against the protocol, takes it over from whoever had
+    it: without handover that would abort this process, inside libzmq.
+    """
 
     def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.ROUTER)
-        self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        super().__init__(zmq.ROUTER, {zmq.ROUTER_MANDATORY: 1, zmq.ROUTER_HANDOVER: 1})
         self.endpoint = self.bind(endpoint)
 
     def send(self, peer: bytes, message: Message) -> bool:
@@ -127,24 +134,43 @@ class Router(Link):
         return self._send([peer, *encode(message)])
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
-        """All that has arrived: the peer's identity and its frames."""
+        """All that has arrived: the number of the peer's connection, and its frames."""
         for peer, *frames in self._receive():
             yield peer, frames
 
 
-class Dealer(Link):
-    """The asking end of one server.
+class Client(Link):
+    """The end that connects, now or as soon as somebody binds there.
 
     Args:
+        kind, options: As for `Link`.
         endpoint: Where the server is, or will be.
-        identity: 1 to 255 bytes, unique to this process for ever.
+
+    Raises:
+        EndpointError: when the endpoint is unusable.
     """
 
-    def __init__(self, endpoint: str, identity: bytes) -> None:
-        super().__init__(zmq.DEALER)
-        self.socket.setsockopt(zmq.IDENTITY, identity)
-        self.socket.setsockopt(zmq.IMMEDIATE, 1)
-        self.connect(endpoint)
+    def __init__(self, kind: int, options: Mapping[int, int | bytes], endpoint: str) -> None:
+        super().__init__(kind, options)
+        self._endpoint = endpoint
+        self._connect()
+
+    def reopen(self) -> None:
+        """Give up the connection, with all that is queued on it, and make another."""
+        self.socket.close(linger=0)
+        self.socket = self._make_socket()
+        self._connect()
+
+    def _connect(self) -> None:
+        with self._attaching(self._endpoint):
+            self.socket.connect(self._endpoint)
+
+
+class Dealer(Client):
+    """The asking end of one server."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(zmq.DEALER, {zmq.IMMEDIATE: 1}, endpoint)
 
     def send(self, frames: Sequence[Frame]) -> bool:
         """Send encoded frames without waiting; false when there is no server, or it is too busy."""
@@ -159,8 +185,7 @@ class Publisher(Link):
     """Sends one-frame news to whoever listens."""
 
     def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.PUB)
-        self.socket.setsockopt(zmq.SNDHWM, 2)  # a stopped subscriber must not hoard old weights
+        super().__init__(zmq.PUB, {zmq.SNDHWM: 2})  # a stopped subscriber must hoard no old weights
         self.endpoint = self.bind(endpoint)
 
     def publish(self, frame: bytes) -> None:
@@ -168,14 +193,11 @@ class Publisher(Link):
         self.socket.send(frame, flags=zmq.NOBLOCK)
 
 
-class Subscriber(Link):
+class Subscriber(Client):
     """Hears the newest one-frame news, and nothing older."""
 
     def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.SUB)
-        self.socket.setsockopt(zmq.CONFLATE, 1)
-        self.socket.setsockopt(zmq.SUBSCRIBE, b"")
-        self.connect(endpoint)
+        super().__init__(zmq.SUB, {zmq.CONFLATE: 1, zmq.SUBSCRIBE: b""}, endpoint)
 
     def newest(self) -> bytes | None:
         """The newest frame since the last call, if there is one."""
@@ -191,13 +213,20 @@ class Waiting:
         self._watching = stop.descriptors
         for descriptor in self._watching:
             self._poller.register(descriptor, zmq.POLLIN)
-        for link in links:
-            self._poller.register(link.socket, zmq.POLLIN)
+        self._links = [(link, self._register(link)) for link in links]
 
     def wait(self, seconds: float) -> None:
         """Return when something arrived, when asked to stop, or after this long."""
+        for number, (link, socket) in enumerate(self._links):
+            if link.socket is not socket:  # reopened
+                self._poller.unregister(socket)
+                self._links[number] = (link, self._register(link))
         self._poller.poll(max(0, math.ceil(seconds * 1000)))
         if self._watching and self._stop.look():
             for descriptor in self._watching:  # heard; from now on only links wake us
                 self._poller.unregister(descriptor)
             self._watching = ()
+
+    def _register(self, link: Link) -> zmq.Socket[bytes]:
+        self._poller.register(link.socket, zmq.POLLIN)
+        return link.socket

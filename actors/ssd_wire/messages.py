@@ -110,11 +110,13 @@ class Hello(Message):
     arena: int
     epoch: int  # random per actor process
     fingerprint: str
+    learner: int = 0  # of the weights that it has: whose they are, and which; 0 for none
+    version: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Welcome(Message):
-    """Learner to actor: how far it has come with this epoch, and the current weights."""
+    """Learner to actor: how far it is with this epoch, and the weights if Hello named others."""
 
     epoch: int
     learner: int  # the learner's incarnation
@@ -123,7 +125,7 @@ class Welcome(Message):
     durable: int
     window: int  # segments per lane an actor may be ahead of `trained`
     complete: bool
-    weights: Annotated[Array, Axes("uint8", "bytes")]  # one Weights frame
+    weights: Annotated[Array | None, Axes("uint8", "bytes", where="bytes")] = None  # a whole frame
 
 
 @dataclass(frozen=True, eq=False)

@@ -134,8 +134,7 @@ def crowd(plan: Plan, agent: int, actors: int, learner: Mapping[str, Any]) -> It
     with ExitStack() as exits:
         for arena in range(actors):
             hello = Hello(agent, arena, secrets.randbits(62), mark)
-            name = f"actor-{arena}-{agent}-{hello.epoch:016x}".encode()
-            line = exits.enter_context(closing(Dealer(learner["segments"], name)))
+            line = exits.enter_context(closing(Dealer(learner["segments"])))
             news = exits.enter_context(closing(Subscriber(learner["weights"])))
             outbox = Outbox(plan.run.lanes, plan.run.retained)
             teacher = Teacher(line, news, hello, outbox, sizes, shapes, time.monotonic)

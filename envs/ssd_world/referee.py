@@ -100,8 +100,6 @@ class Referee:
 
     def _act(self, peer: bytes, act: Act, now: float) -> Sends:
         agent = self.seats.agent_of(peer)
-        if agent is None and self.seats.is_retired(peer):
-            return self.refuse(peer, "this agent is played by a process that started later")
         if agent is None or act.world != self.seat.world:
             return self.refuse(peer, "this world does not know you: join again", fatal=False)
         if act.lane >= len(self.lanes):

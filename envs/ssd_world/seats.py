@@ -11,7 +11,7 @@ class Holder:
     """The process that plays an agent.
 
     Args:
-        peer: Identity of its socket.
+        peer: The connection over which it said so last.
         incarnation: The random number that it drew when it started.
     """
 
@@ -23,7 +23,8 @@ class Seats:
     """The seats of an arena's agents, all free at first.
 
     A process that starts anew for an agent takes the seat from whoever had it. The one before is
-    most likely dead, and if it is not, it may never come back.
+    most likely dead, and if it is not, it may never come back. One that comes over another
+    connection keeps its seat, and is answered there.
 
     Args:
         agents: N.
@@ -32,8 +33,7 @@ class Seats:
     def __init__(self, agents: int) -> None:
         self._holders: list[Holder | None] = [None] * agents
         self._agents: dict[bytes, int] = {}
-        self._retired_peers: set[bytes] = set()
-        self._retired_incarnations: set[tuple[int, int]] = set()
+        self._retired: set[tuple[int, int]] = set()  # agent and incarnation
 
     def __len__(self) -> int:
         """How many seats are taken."""
@@ -47,38 +47,27 @@ class Seats:
         """The agent that this peer plays, if it has a seat."""
         return self._agents.get(peer)
 
-    def is_retired(self, peer: bytes) -> bool:
-        """Whether this peer had a seat once, and lost it."""
-        return peer in self._retired_peers
-
     def objection(self, agent: int, asking: Holder) -> str | None:
         """Why this process may not have this seat; None if it may, or has it already."""
-        if (
-            self.is_retired(asking.peer)
-            or (agent, asking.incarnation) in self._retired_incarnations
-        ):
+        if (agent, asking.incarnation) in self._retired:
             return f"agent {agent} is played by a process that started later"
         seated = self._agents.get(asking.peer)
         if seated is not None and self._holders[agent] != asking:
             return f"this connection plays agent {seated} already, and may not join as another"
-        holder = self._holders[agent]
-        if holder is not None and holder != asking and holder.incarnation == asking.incarnation:
-            return f"incarnation {asking.incarnation} of agent {agent} has another connection"
         return None
 
     def take(self, agent: int, asking: Holder) -> Holder | None:
         """Seat a process against which there is no `objection`.
 
         Returns:
-            Who lost the seat to it, if somebody did.
+            Who lost the seat to it, if another process did.
         """
         before = self._holders[agent]
-        if before == asking:
-            return None
         if before is not None:
             del self._agents[before.peer]
-            self._retired_peers.add(before.peer)
-            self._retired_incarnations.add((agent, before.incarnation))
         self._holders[agent] = asking
         self._agents[asking.peer] = agent
+        if before is None or before.incarnation == asking.incarnation:
+            return None
+        self._retired.add((agent, before.incarnation))
         return before

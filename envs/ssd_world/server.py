@@ -27,7 +27,7 @@ class Door(Protocol):
         """Send a copy without waiting; false when it was dropped."""
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
-        """All that has arrived: the peer's identity and its frames."""
+        """All that has arrived: the peer's connection and its frames."""
 
 
 class Stopping(Protocol):

@@ -49,7 +49,7 @@ class Epoch:
 
     arena: int
     number: int
-    peer: bytes | None = None  # its socket identity, once it said Hello to this learner
+    peer: bytes | None = None  # the connection over which it said Hello to this learner last
     received: int = 0
     handled: int = 0
     durable: int = 0
@@ -149,9 +149,17 @@ class Intake:
                 former.retired |= former.arena == hello.arena
             epoch = Epoch(hello.arena, hello.epoch)
             self._epochs[hello.arena, hello.epoch] = epoch
+        self._bind(peer, epoch)
+        return epoch
+
+    def _bind(self, peer: bytes, epoch: Epoch) -> None:
+        """Answer an epoch over this connection from now on, and over no other."""
+        if epoch.peer is not None:
+            del self._by_peer[epoch.peer]
+        if peer in self._by_peer:  # somebody else until now
+            self._by_peer[peer].peer = None
         epoch.peer = peer
         self._by_peer[peer] = epoch
-        return epoch
 
     def segment(self, peer: bytes, segment: Segment) -> Epoch | Refused:
         """Take the next segment of an epoch; answer to all others as the protocol says."""

@@ -121,8 +121,17 @@ class Learner:
         return min(LONGEST_WAIT, self.archive.seconds_left()) if self.intake.has_news else 1.0
 
     def read_mail(self) -> None:
-        """Answer the letters that are there; a flood of them must not keep us from training."""
+        """Answer the letters that are there; a flood of them must not keep us from training.
+
+        Who waited for us through a long update has asked the same again every second, and is
+        answered once.
+        """
+        asked = set()
         for peer, frames in islice(self.mail.receive(), HEARD_AT_ONCE):
+            if len(frames) == 1:  # a question, without arrays
+                if (peer, frames[0]) in asked:
+                    continue
+                asked.add((peer, frames[0]))
             self.mail.send(peer, self.answer(peer, frames))
 
     def answer(self, peer: bytes, frames: list[bytes]) -> Message:
@@ -146,10 +155,16 @@ class Learner:
             self.refusals += 1
             self._log.info("refused %r: %s", peer, outcome.reason)
             return outcome
-        return self.welcome(outcome) if isinstance(message, Hello) else self.ack(outcome)
+        if isinstance(message, Hello):
+            return self.welcome(outcome, has_newest=self._is_newest(message))
+        return self.ack(outcome)
 
-    def welcome(self, epoch: Epoch) -> Welcome:
-        """How far we have come with an epoch, and the current weights."""
+    def _is_newest(self, hello: Hello) -> bool:
+        """Whether an actor has weights as new as any."""
+        return hello.learner == self.intake.learner and hello.version >= self._newest
+
+    def welcome(self, epoch: Epoch, *, has_newest: bool) -> Welcome:
+        """How far we have come with an epoch, and the newest weights for whom has older ones."""
         self._log.info("welcome arena %d, epoch %016x", epoch.arena, epoch.number)
         return Welcome(
             epoch=epoch.number,
@@ -159,7 +174,7 @@ class Learner:
             durable=epoch.durable,
             window=self.window,
             complete=self.intake.complete,
-            weights=np.frombuffer(self._published, np.uint8),
+            weights=None if has_newest else np.frombuffer(self._published, np.uint8),
         )
 
     def ack(self, epoch: Epoch) -> Ack:

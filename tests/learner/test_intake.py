@@ -192,6 +192,34 @@ def test_a_repeated_hello_tells_how_far_the_epoch_has_come(intake):
     assert progress(hello(intake)) == (2, 1, 0)
 
 
+class TestASecondConnection:
+    """One actor is on it that was on another before."""
+
+    @pytest.fixture
+    def intake(self, intake):
+        send(intake, 1)
+        trained(intake)
+        assert progress(intake.hello(b"second", Hello(1, 0, 7, FINGERPRINT))) == (1, 1, 0)
+        return intake
+
+    def test_is_where_it_is_answered(self, intake):
+        assert intake.epochs[0].peer == b"second"
+        assert isinstance(intake.segment(b"second", segment(7, 2)), Epoch)
+
+    def test_makes_the_first_one_a_stranger_until_it_says_hello(self, intake):
+        refused = send(intake, 2)
+        assert isinstance(refused, Refused)
+        assert not refused.fatal
+        hello(intake)
+        assert isinstance(send(intake, 2), Epoch)
+        assert isinstance(intake.segment(b"second", segment(7, 3)), Refused)
+
+    def test_may_be_another_actors_next(self, intake):
+        intake.hello(b"second", Hello(1, 1, 8, FINGERPRINT))
+        assert [epoch.peer for epoch in intake.epochs] == [None, b"second"]
+        assert isinstance(intake.segment(b"second", segment(7, 2)), Refused)
+
+
 class TestANewerActor:
     """Takes the seat of the one before it in its arena."""
 

@@ -44,6 +44,30 @@ def test_hello_is_answered_with_progress_and_the_current_weights(office, letter)
     assert all((weights.tensors[name] == tensors[name]).all() for name in tensors)
 
 
+class TestHelloOfAnActorThatHasWeights:
+    """Is answered with weights only where these are not the newest."""
+
+    @pytest.mark.parametrize(
+        ("learner", "version", "brings"),
+        [(99, 1, False), (99, 0, True), (98, 1, True), (98, 7, True), (0, 0, True)],
+        ids=["the newest", "older", "another's", "another's of a higher number", "none"],
+    )
+    def test_brings_the_newest_only(self, office, letter, learner, version, brings):
+        hello = Hello(1, 0, 7, FINGERPRINT, learner, version)
+        mail = office.live([letter(0), letter(1)], [(ACTOR, hello)])
+        _, welcome = [message for _, message in mail.sent if isinstance(message, Welcome)]
+        assert welcome.received == 1
+        assert (welcome.weights is not None) == brings
+
+    def test_is_answered_once_however_often_it_was_said_during_a_long_update(self, office, letter):
+        other, theirs = b"actor 8", Hello(1, 1, 8, FINGERPRINT)
+        waiting = [letter(0)] * 16 + [(other, theirs), letter(2), letter(0), (ACTOR, Bye(7))]
+        mail = office.live([letter(0), letter(1)], meanwhile=[waiting])
+        welcomes = [(peer, one.epoch) for peer, one in mail.sent if isinstance(one, Welcome)]
+        assert welcomes == [(ACTOR, 7), (ACTOR, 7), (other, 8)]
+        assert mail.acks()[-1] == (2, 2, 2)
+
+
 def test_a_segment_is_acknowledged_when_received_when_trained_and_when_durable(office, letter):
     mail = office.live([letter(0)], [letter(1)])
     assert mail.acks() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]

@@ -2,10 +2,11 @@
 within its epoch; a killed learner loses nothing, a killed actor at most what was not durable yet.
 
 Real actors' ends (Teacher, Outbox) and a real learner (Learner, Intake, Archive) live through
-whatever may happen to them: messages lost, repeated and late, sends refused, processes killed at
-any moment, even between two sends, between two updates, or while a checkpoint is written. Only the
-network, the disk and the mathematics are played: each link keeps its order, as a connection does;
-what a trainer has learnt is the list of segments it was given.
+whatever may happen to them: messages lost, repeated and late, sends refused, connections cut,
+processes killed at any moment, even between two sends, between two updates, or while a checkpoint
+is written. Only the network, the disk and the mathematics are played: each connection keeps its
+order, and an actor's next one does not wait for it; what a trainer has learnt is the list of
+segments it was given.
 """
 
 import math
@@ -72,11 +73,13 @@ class Diary:
 class Author:
     """The reporting half of an actor: makes segments where there is room, and delivers them."""
 
-    def __init__(self, arena, epoch, now):
+    def __init__(self, arena, epoch, connections, now):
         self.epoch = epoch
         self.arena = arena
-        self.name = f"actor-{arena}-{epoch}".encode()
-        self.to_learner = deque()
+        self.connections = connections
+        self.name = next(connections)  # of its connection; nothing says whose it is
+        self.to_learner = deque()  # the connection's name, and frames
+        self.late = deque()  # the same, sent over earlier connections
         self.to_author = deque()
         self.news = None
         self.blocked = False
@@ -89,7 +92,7 @@ class Author:
     def send(self, frames):
         if self.blocked:
             return False
-        self.to_learner.append([bytes(frame) for frame in frames])
+        self.to_learner.append((self.name, [bytes(frame) for frame in frames]))
         return True
 
     def receive(self):
@@ -99,6 +102,13 @@ class Author:
     def newest(self):
         frame, self.news = self.news, None
         return frame
+
+    def reopen(self):
+        """Another connection; what was sent over the one before may yet arrive."""
+        self.late += self.to_learner
+        self.to_learner.clear()
+        self.to_author.clear()
+        self.name = next(self.connections)
 
     def write(self, name):
         draft = Draft(SHAPE, learner=1, version=0, state=np.zeros((1, 1), np.float32))
@@ -122,6 +132,7 @@ class Story:
         self.fill = self.chance.choice([1, 2, WINDOW * LANES])
         self.now = 0.0
         self.numbers = count(1)
+        self.connections = (f"connection {number}".encode() for number in count(1))
         self.disk = Disk()
         self.authors = []  # those alive
         self.graves = []
@@ -138,8 +149,9 @@ class Story:
     def receive(self):
         most = self.chance.choice([1, 3, 100])
         for author in self.everybody:
-            for _ in range(min(most, len(author.to_learner))):
-                yield author.name, author.to_learner.popleft()
+            for link in self.chance.sample([author.late, author.to_learner], 2):
+                for _ in range(min(most, len(link))):
+                    yield link.popleft()
 
     def send(self, peer, message):
         self.effect()
@@ -194,7 +206,7 @@ class Story:
         self.learner.finish_if_complete()
 
     def start_author(self, arena):
-        self.authors.append(Author(arena, next(self.numbers), lambda: self.now))
+        self.authors.append(Author(arena, next(self.numbers), self.connections, lambda: self.now))
 
     def learner_works(self):
         try:
@@ -262,6 +274,11 @@ class Story:
             place = self.chance.randrange(len(link))
             link.insert(place, link[place])
 
+    def a_connection_is_cut(self, author):
+        author.reopen()
+        if self.chance.random() < 0.5:
+            author.late.clear()
+
     def news_is_lost(self, author):
         author.news = None
 
@@ -293,6 +310,7 @@ class Story:
     def an_actor_is_killed(self, author):
         if self.chance.random() < 0.5:  # or else its last letters live on
             author.to_learner.clear()
+            author.late.clear()
         self.bury(author)
 
     def an_actor_is_started_beside_one_that_lives(self, author):
@@ -304,6 +322,7 @@ class Story:
         an_actor_says_bye,
         a_message_is_lost,
         a_message_comes_twice,
+        a_connection_is_cut,
         news_is_lost,
         sends_are_refused_or_no_longer,
         the_learner_is_killed,

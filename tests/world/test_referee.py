@@ -74,10 +74,11 @@ def test_a_new_incarnation_takes_the_seat_and_the_old_one_is_told_at_once(world,
     assert len(world.referee.seats) == 3
 
 
-@pytest.mark.parametrize("speak", ["join", "act"])
-def test_a_retired_incarnation_is_refused_for_good_whatever_it_says(world, speak):
+def test_a_retired_incarnation_that_acts_is_asked_to_join_and_then_refused_for_good(world):
     world.join(0, incarnation=2)
-    [(_, refused)] = world.join(0) if speak == "join" else world.act(0, tick=0)
+    [(_, refused)] = world.act(0, tick=0)
+    assert not refused.fatal
+    [(_, refused)] = world.join(0)
     assert refused.fatal
     assert "later" in refused.reason
 
@@ -88,9 +89,23 @@ def test_a_retired_incarnation_cannot_come_back_over_another_connection(world):
     assert refused.fatal
 
 
-def test_an_incarnation_has_one_connection(world):
-    [(_, refused)] = world.join(0, incarnation=1, peer=b"elsewhere")
-    assert refused.fatal
+def test_an_incarnation_on_a_second_connection_is_answered_there_alone(world, peer_name):
+    second = b"actor-0-elsewhere"
+    sent = world.join(0, incarnation=1, peer=second)
+    assert kinds(sent) == [Seat, Timestep, Timestep]
+    assert {peer for peer, _ in sent} == {second}
+    assert world.hear(second, world.scripted(0, tick=0)) == []
+    [(peer, refused)] = world.act(0, tick=0, lane=1)  # over the first one
+    assert peer == peer_name(0, 1)
+    assert not refused.fatal
+    world.act(1, tick=0)
+    assert peer_name(0, 1) not in dict(world.act(2, tick=0))
+    assert len(world.referee.seats) == 3
+
+
+def test_the_newest_of_two_connections_is_answered_however_often_they_change(world, peer_name):
+    for peer in (b"actor-0-elsewhere", peer_name(0, 1)) * 3:
+        assert {to for to, _ in world.join(0, incarnation=1, peer=peer)} == {peer}
     assert world.act(0, tick=0) == []
 
 

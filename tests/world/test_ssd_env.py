@@ -42,7 +42,7 @@ class HandWrittenActor:
 
     def __init__(self, arena, agent, incarnation, script):
         self.agent, self.script = agent, script
-        self.dealer = Dealer(arena.endpoint, f"actor-{agent}-{incarnation}".encode())
+        self.dealer = Dealer(arena.endpoint)
         _, _, experiment, fingerprint = load_settings(arena.run_file)
         self.join = Join(agent, incarnation, fingerprint)
         part = part_of(experiment, agent, num_agents=2)

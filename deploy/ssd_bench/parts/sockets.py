@@ -61,7 +61,7 @@ def _round_trips(game: str, games: int) -> Iterator[Work]:
 
 def _echo(endpoint: str, sizes: dict[str, int]) -> None:
     """The other end of the link: answers every timestep at once, as long as its parent lives."""
-    dealer, parent = Dealer(endpoint, b"echo"), multiprocessing.parent_process()
+    dealer, parent = Dealer(endpoint), multiprocessing.parent_process()
     action = np.zeros(sizes["B"], np.uint8)
     while not dealer.send(encode(Act(0, 0, 0, action))):
         time.sleep(0.02)  # not connected yet; this tells the other end our name
@@ -89,10 +89,7 @@ def _serving(game: str, games: int) -> Iterator[Work]:
         endpoint = f"ipc://{folder / 'world'}"
         options = (f"--run={folder / 'run.toml'}", "--arena=0", f"--bind={endpoint}")
         stack.enter_context(child_process("ssd_world.cli", *options))
-        dealers = [
-            stack.enter_context(closing(Dealer(endpoint, f"bench-{agent}".encode())))
-            for agent in range(plan.game.agents)
-        ]
+        dealers = [stack.enter_context(closing(Dealer(endpoint))) for _ in range(plan.game.agents)]
         worlds = [_seat(plan, agent, dealer) for agent, dealer in enumerate(dealers)]
         action = np.zeros(games, np.uint8)
 

@@ -166,6 +166,7 @@ class ListLine:
     def __init__(self):
         self.dropped = 0
         self.blocked = False
+        self.reopened = 0
         self.sent = []
         self.bytes_sent = []
         self._here = deque()
@@ -185,6 +186,10 @@ class ListLine:
     def receive(self):
         while self._here:
             yield self._here.popleft()
+
+    def reopen(self):
+        self.reopened += 1
+        self._here.clear()
 
     def take(self):
         """What was sent since the last look."""

@@ -1,5 +1,7 @@
 """The actor's end of the line to its learner."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,10 @@ class ListNews:
 
     def __init__(self):
         self.frame = None
+        self.reopened = 0
+
+    def reopen(self):
+        self.reopened += 1
 
     def newest(self):
         frame, self.frame = self.frame, None
@@ -153,6 +159,39 @@ def test_a_segment_carries_epoch_number_and_lane(desk):
     (segment,) = desk.line.take()
     assert (segment.epoch, segment.seq, segment.lane, segment.version) == (EPOCH, 1, 3, 4)
     assert (segment.actions[-1] == 6).all()
+
+
+class TestHello:
+    """Names the weights that it has, which need not come again."""
+
+    def test_names_none_before_welcome(self, stranger):
+        (hello,) = stranger.hear()
+        assert (hello.learner, hello.version) == (0, 0)
+
+    def test_names_the_newest_heard(self, desk):
+        desk.publish(3)
+        desk.push()
+        desk.hear(desk.ack(received=1))
+        (hello,) = desk.wait()
+        assert (hello.learner, hello.version) == (1, 3)
+
+    def test_is_answered_by_a_welcome_without_them(self, desk):
+        desk.push(3)
+        desk.hear(SAY_HELLO)
+        assert numbers(desk.hear(replace(desk.welcome(received=1), weights=None))) == [2, 3]
+        assert desk.teacher.weights.version == 0
+
+    def test_is_said_again_on_a_welcome_without_weights_of_another_learner(self, desk):
+        desk.push(1)
+        late = replace(desk.welcome(learner=2, received=1), weights=None)
+        (hello,) = desk.hear(late)
+        assert (hello.learner, hello.version) == (1, 0)
+        assert desk.outbox.received == 0
+
+    def test_is_said_again_on_a_welcome_without_weights_by_who_has_none(self, stranger):
+        stranger.hear()
+        assert kinds(stranger.hear(replace(stranger.welcome(), weights=None))) == [Hello]
+        assert not stranger.teacher.has_room()
 
 
 class TestNews:
@@ -294,6 +333,55 @@ class TestSilence:
         assert numbers(desk.wait()) == [2]
 
 
+class TestAConnectionOnWhichItAsksInVain:
+    """May be dead without a sign of it."""
+
+    @pytest.fixture
+    def desk(self, desk):
+        desk.push(3)
+        desk.hear(desk.ack(received=1))
+        for _ in range(5):
+            assert numbers(desk.wait()) == [2]
+        return desk
+
+    def test_is_given_up_for_another_and_the_news_with_it(self, desk):
+        assert not desk.line.reopened
+        assert desk.wait() == []
+        assert (desk.line.reopened, desk.news.reopened) == (1, 1)
+
+    def test_is_followed_by_hello_and_by_what_the_learner_has_not(self, desk):
+        desk.wait()
+        assert desk.push() == []
+        assert kinds(desk.wait(0.2)) == [Hello]
+        assert numbers(desk.hear(desk.welcome(received=2))) == [3, 4]
+        assert desk.wait(0.9) == []
+
+    def test_is_kept_where_nothing_is_owed(self, desk):
+        desk.hear(desk.ack(received=3, trained=3, durable=3))
+        for _ in range(20):
+            assert desk.wait() == []
+        assert not desk.line.reopened
+
+    def test_is_given_up_where_only_weights_are_owed(self, desk):
+        desk.hear(desk.ack(received=3, trained=3, durable=3, newest=4))
+        for _ in range(7):
+            desk.wait()
+        assert desk.line.reopened == 1
+
+    def test_is_kept_if_the_learner_says_anything_late(self, desk):
+        desk.hear(desk.ack(received=1))
+        for _ in range(4):
+            desk.wait()
+        assert not desk.line.reopened
+
+    def test_is_given_up_if_nothing_can_be_sent_either(self, desk):
+        desk.line.blocked = True
+        desk.wait()
+        for _ in range(60):
+            desk.wait(0.1)
+        assert desk.line.reopened == 2
+
+
 class TestALearnerThatDoesNotKnowIt:
     """Asks to say Hello again, and is sent all from where it stands."""
 
@@ -304,8 +392,10 @@ class TestALearnerThatDoesNotKnowIt:
 
     def test_after_many_refusals_is_sent_everything_once(self, desk):
         desk.push(3)
-        desk.hear(SAY_HELLO, SAY_HELLO)
-        assert numbers(desk.hear(desk.welcome(received=1), desk.welcome(received=1))) == [2, 3]
+        assert kinds(desk.hear(SAY_HELLO, SAY_HELLO)) == [Hello]
+        assert desk.push() == []
+        assert kinds(desk.wait()) == [Hello]
+        assert numbers(desk.hear(desk.welcome(received=1), desk.welcome(received=1))) == [2, 3, 4]
 
     def test_that_has_taken_another_s_place_is_sent_what_it_has_not(self, desk):
         desk.push(3)

@@ -134,14 +134,47 @@ def test_a_world_that_is_not_there_yet_is_asked_for_a_seat_ten_times_a_second(wo
     assert line.take() == []
 
 
-def test_after_a_second_of_silence_it_repeats_its_last_act_in_every_lane(seated, line, clock):
+def test_after_a_second_of_silence_it_joins_again_though_it_has_a_seat(seated, line, clock):
     answer(seated, line, tick=4, action=[3, 0, 6])
-    answer(seated, line, tick=5, action=[1, 1, 1])
-    answer(seated, line, tick=2, action=[2, 2, 2], lane=1)
     line.take()
     clock.now += 1.1
     look(seated)
-    assert [(act.lane, act.tick) for act in line.take()] == [(0, 5), (1, 2)]
+    assert [type(message) for message in line.take()] == [Join]
+
+
+def test_a_connection_on_which_it_asks_in_vain_is_given_up_for_another(seated, line, clock):
+    for _ in range(5):
+        clock.now += 1.1
+        look(seated)
+    assert not line.reopened
+    clock.now += 1.1
+    look(seated)
+    assert line.reopened == 1
+    line.take()
+    clock.now += 0.2
+    look(seated)
+    assert [type(message) for message in line.take()] == [Join]
+    clock.now += 4.0
+    look(seated)
+    assert line.reopened == 1
+
+
+def test_a_connection_on_which_nothing_can_be_sent_is_given_up_too(seated, line, clock):
+    line.blocked = True
+    for _ in range(70):
+        clock.now += 0.1
+        look(seated)
+    assert line.reopened == 1
+
+
+def test_a_world_that_answers_late_keeps_its_connection(seated, line, clock):
+    for _ in range(4):
+        for _ in range(4):
+            clock.now += 1.1
+            look(seated)
+        line.arrive(seat())
+        look(seated)
+    assert not line.reopened
 
 
 def test_whatever_the_world_says_breaks_the_silence(seated, line, clock):
@@ -216,7 +249,10 @@ def test_a_send_that_is_refused_is_healed_by_the_repeat(seated, line, clock):
     assert line.take() == []
     clock.now += 1.1
     look(seated)
-    assert [(act.tick, act.action.tolist()) for act in line.take()] == [(4, [3, 0, 6])]
+    line.arrive(seat(), timestep(4))  # what a Join brings
+    look(seated)
+    _, act = line.take()
+    assert (act.tick, act.action.tolist()) == (4, [3, 0, 6])
 
 
 def test_a_timestep_of_a_lane_that_the_run_does_not_have_is_counted_and_dropped(seated, line):

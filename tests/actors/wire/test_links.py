@@ -5,14 +5,16 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import zmq
 
 from ssd_wire.codec import decode, encode
 from ssd_wire.errors import EndpointError
-from ssd_wire.links import Dealer, Publisher, Router, Subscriber
+from ssd_wire.links import Dealer, Publisher, Router, Subscriber, Waiting
 from ssd_wire.messages import Bye, Refused, Welcome
 
 PATIENCE = 20.0  # seconds until something that must happen is taken not to
@@ -24,7 +26,7 @@ import sys, time
 from ssd_wire.codec import encode
 from ssd_wire.links import Dealer
 from ssd_wire.messages import Bye
-dealer = Dealer(sys.argv[1], b"deaf")
+dealer = Dealer(sys.argv[1])
 while not dealer.send(encode(Bye(1))):
     time.sleep(0.01)
 time.sleep(60)
@@ -60,7 +62,7 @@ def router(endpoint):
 
 @pytest.fixture
 def dealer(endpoint):
-    with closing(Dealer(endpoint, b"dealer")) as dealer:
+    with closing(Dealer(endpoint)) as dealer:
         yield dealer
 
 
@@ -97,7 +99,6 @@ def sent_until_refused(send, most=1000):
 def test_a_router_answers_whoever_wrote(router, dealer):
     until(lambda: dealer.send(encode(Bye(5))))
     [(peer, frames)] = until(lambda: list(router.receive()))
-    assert peer == b"dealer"
     assert decode(frames, (Bye,), {}).epoch == 5
     assert router.send(peer, Refused("no", fatal=True))
     [frames] = until(lambda: list(dealer.receive()))
@@ -126,9 +127,56 @@ def test_a_dealer_finds_a_server_that_comes_later_and_one_that_comes_after_it(en
         until(lambda: not dealer.send(encode(Bye(0))))  # it has noticed that the server is gone
 
 
+def test_a_dealer_that_reopens_is_another_peer_and_what_was_on_its_way_is_gone(router, dealer):
+    until(lambda: dealer.send(encode(Bye(1))))
+    [(before, _)] = until(lambda: list(router.receive()))
+    assert router.send(before, Refused("no", fatal=True))
+    dealer.reopen()
+    until(lambda: dealer.send(encode(Bye(2))))
+    [(after, frames)] = until(lambda: list(router.receive()))
+    assert after != before
+    assert decode(frames, (Bye,), {}).epoch == 2
+    assert list(dealer.receive()) == []
+    until(lambda: not router.send(before, Refused("no", fatal=True)))
+    assert router.send(after, Refused("yes", fatal=True))
+    [frames] = until(lambda: list(dealer.receive()))
+    assert decode(frames, (Refused,), {}).reason == "yes"
+
+
+def test_whoever_waits_for_a_link_hears_it_after_it_was_reopened(router, dealer, endpoint):
+    with closing(Dealer(endpoint)) as other:
+        waiting = Waiting(SimpleNamespace(descriptors=()), [other, dealer])
+        dealer.reopen()
+        waiting.wait(0)
+        until(lambda: dealer.send(encode(Bye(1))))
+        [(peer, _)] = until(lambda: list(router.receive()))
+        router.send(peer, Refused("yes", fatal=True))
+        began = time.monotonic()
+        waiting.wait(PATIENCE)
+        assert time.monotonic() - began < PATIENCE
+        assert list(dealer.receive())
+
+
+def test_who_takes_anothers_number_against_the_protocol_harms_nobody_else(router, dealer, endpoint):
+    with ExitStack() as stack:
+        for epoch in range(4):
+            thief = stack.enter_context(zmq.Context.instance().socket(zmq.DEALER))
+            thief.setsockopt(zmq.IDENTITY, b"mine")
+            thief.setsockopt(zmq.LINGER, 0)
+            thief.connect(endpoint)
+            thief.send_multipart(encode(Bye(epoch)))
+            [(peer, _)] = until(lambda: list(router.receive()))
+            assert peer == b"mine"
+            assert router.send(peer, Refused("no", fatal=True))
+            assert until(lambda thief=thief: thief.poll(0))  # the newest of them is answered
+    until(lambda: dealer.send(encode(Bye(9))))
+    [(peer, _)] = until(lambda: list(router.receive()))
+    assert router.send(peer, Refused("no", fatal=True))
+
+
 def test_a_stopped_actor_freezes_no_server(router, dealer, stopped_process):
-    stopped_process(DEALER_THAT_HEARS_NOTHING, lambda: list(router.receive()))
-    assert sent_until_refused(lambda: router.send(b"deaf", LARGE)) < FROZEN
+    [(deaf, _)] = stopped_process(DEALER_THAT_HEARS_NOTHING, lambda: list(router.receive()))
+    assert sent_until_refused(lambda: router.send(deaf, LARGE)) < FROZEN
     assert router.dropped == 1
 
     until(lambda: dealer.send(encode(Bye(1))))
@@ -190,14 +238,12 @@ def test_a_port_that_is_bound_is_refused_to_a_second(kind):
 def test_a_free_port_is_told(port):
     with closing(Router(f"tcp://127.0.0.1:{port}")) as router:
         assert int(router.endpoint.removeprefix("tcp://127.0.0.1:")) > 0
-        with closing(Dealer(router.endpoint, b"dealer")) as dealer:
+        with closing(Dealer(router.endpoint)) as dealer:
             until(lambda: dealer.send(encode(Bye(1))))
 
 
 @pytest.mark.parametrize("bad", ["tcp://10.0.0.5:5555", "ipc:///" + "x" * 200, "nonsense"])
-@pytest.mark.parametrize(
-    "kind", [Router, Publisher, Subscriber, lambda endpoint: Dealer(endpoint, b"dealer")]
-)
+@pytest.mark.parametrize("kind", [Router, Publisher, Subscriber, Dealer])
 def test_no_link_is_made_of_an_unusable_endpoint(kind, bad):
     with pytest.raises(EndpointError, match="wanted"):
         kind(bad)

@@ -103,7 +103,7 @@ def test_after_the_word_to_stop_messages_still_wake_whoever_waits(make_stop, rou
     waiting = Waiting(make_stop(), [router])
     os.kill(os.getpid(), signal.SIGTERM)
     waiting.wait(LONG)
-    with closing(Dealer(router.endpoint, b"dealer")) as dealer:
+    with closing(Dealer(router.endpoint)) as dealer:
         while not dealer.send(encode(Bye(1))):
             time.sleep(0.01)
         assert seconds(waiting.wait, LONG) < LONG
