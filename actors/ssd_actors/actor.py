@@ -67,23 +67,24 @@ class Actor:
         while self._wait():
             self.teacher.tend()
             for seen in self.world.timesteps():
-                self._held[seen.lane] = seen
+                self.see(self.lanes[seen.lane], seen)
             for number, seen in list(self._held.items()):
-                if self.may_answer(number, seen):
+                if self.may_answer(number):
                     del self._held[number]
                     self.answer(self.lanes[number], seen)
             self._note()  # before sending: a learner must never have what no ledger knows of
             self.teacher.send()
         self._take_leave()
 
-    def may_answer(self, number: int, seen: Timestep) -> bool:
-        """Whether to act now: not where that begins a segment for which there is no room."""
-        lane = self.lanes[number]
-        begins = lane.wants_segment or seen.world != lane.world
-        return not begins or self.teacher.has_room()
+    def see(self, lane: Lane, seen: Timestep) -> None:
+        """Take in what a timestep tells of the steps before it, once, and hold it to be answered.
 
-    def answer(self, lane: Lane, seen: Timestep) -> None:
-        """Live one step of one lane."""
+        The segment that this finishes counts before another one may begin.
+        """
+        held = self._held.get(lane.number)
+        if held is not None and (held.world, held.tick) == (seen.world, seen.tick):
+            return
+        self._held[lane.number] = seen
         if seen.world != lane.world:
             lane.enter(seen.world)
 
@@ -94,6 +95,12 @@ class Actor:
             self.influence = float(finished.draft.influence.mean())
             self.teacher.push(finished, lane.number)
 
+    def may_answer(self, number: int) -> bool:
+        """Whether to act now: not where that begins a segment for which there is no room."""
+        return not self.lanes[number].wants_segment or self.teacher.has_room()
+
+    def answer(self, lane: Lane, seen: Timestep) -> None:
+        """Act in one step of one lane."""
         if lane.wants_segment and self.teacher.weights is not None:
             lane.begin_segment(seen, self.teacher.weights)
         self.world.act(lane.act(seen))

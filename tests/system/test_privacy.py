@@ -35,7 +35,8 @@ class Overheard:
             if isinstance(message, Welcome):
                 self.welcomes.append(message)
         published = [frame for (frame,) in weights.messages()]
-        welcomed = [welcome.weights.tobytes() for welcome in self.welcomes]
+        carried = [welcome.weights for welcome in self.welcomes]
+        welcomed = [weights.tobytes() for weights in carried if weights is not None]
         self.weights = [_decoded(frame) for frame in (*welcomed, *published)]
         self.bytes = b"".join(bytes(stream) for relay in self.relays for stream in relay.heard)
 

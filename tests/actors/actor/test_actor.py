@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,7 @@ class PlayedLearner(Mailbox):
         self.read = read
         self.intake = Intake(1, 1, FINGERPRINT, 100)
         self.version = 0
+        self.window = WINDOW
         self.trained = []
         self.byes = 0
         self.frame = None
@@ -94,7 +96,7 @@ class PlayedLearner(Mailbox):
                 epoch = self.intake.hello(b"actor", message)
                 weights = np.frombuffer(self.weights(), np.uint8)
                 progress = (epoch.received, epoch.handled, epoch.durable)
-                self.put(Welcome(EPOCH, 1, *progress, WINDOW, complete=False, weights=weights))
+                self.put(Welcome(EPOCH, 1, *progress, self.window, complete=False, weights=weights))
             case Segment():
                 self.hears(message)
                 self.put(self.answer(self.intake.segment(b"actor", message)))
@@ -305,6 +307,40 @@ class TestWithoutRoom:
         assert stage.answered(0) > 35
         assert len(of_lane(stage.learner.trained, 0)) >= 5
         assert stage.learner.intake.counts.duplicate == 0
+
+
+@pytest.mark.parametrize("steps", [1, 2, STEPS])
+class TestTheWindow:
+    """Is the same however long segments are."""
+
+    @pytest.fixture
+    def stage(self, steps, make_person, make_scenery, read, clock):
+        person = make_person()
+        person.segment, person.axes["T"] = replace(person.segment, steps=steps), steps
+        return Stage(person, make_scenery, read, clock, None)
+
+    def test_lets_one_segment_of_each_lane_begin_beyond_those_that_it_counts(self, stage):
+        untrained = []
+        for lane in stage.actor.lanes:
+            lane.begin_segment = self.noting(lane.begin_segment, stage, untrained)
+        stage.trains = False
+        stage.play(rounds=60)
+        assert max(untrained) < WINDOW * LANES
+        assert len(untrained) == (WINDOW + 1) * LANES
+
+    def test_of_one_segment_lets_an_actor_go_on(self, stage):
+        stage.learner.window = 1
+        stage.play(rounds=60)
+        assert min(stage.answered(lane) for lane in range(LANES)) > 20
+        assert stage.learner.intake.counts.duplicate == 0
+
+    @staticmethod
+    def noting(begin, stage, untrained):
+        def noted(seen, weights):
+            untrained.append(stage.actor.teacher.outbox.untrained)
+            begin(seen, weights)
+
+        return noted
 
 
 class TestFarewell:
