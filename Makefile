@@ -17,7 +17,7 @@ test: $(VENV)/ready
 
 # Every preset is trained and gone on with, from the command line: minutes, so not a test of the suite.
 conformance: $(VENV)/ready
-	$(BIN)/python -m pytest tests/conformance/every_preset.py $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=2 tests/conformance/every_preset.py $(ARGS)
 
 # The same checks everywhere: here, in pre-commit and in CI.
 check: $(VENV)/ready

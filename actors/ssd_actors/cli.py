@@ -20,7 +20,7 @@ from ssd_actors.outbox import Outbox
 from ssd_actors.teacher import Teacher
 from ssd_actors.world import World
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape
+from ssd_influence.network import AgentShape, network_class
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.errors import RunFileError
 from ssd_wire.links import Dealer, Subscriber, Waiting
@@ -83,6 +83,8 @@ def main(
     noise = torch.Generator()
     seed = np.random.SeedSequence((run.seed, arena, agent, epoch)).generate_state(1, np.uint64)
     noise.manual_seed(int(seed[0]))
+    with blaming("network"):
+        network_class(network)
     with blaming("experiment"):
         minds = [Mind(shape, network, experiment, run.games, noise) for _ in range(run.lanes)]
     segment = SegmentShape.of(run, spec, experiment, minds[0].network.state_size)
@@ -113,7 +115,7 @@ def main(
         Ledger(ledger, arena, agent, epoch),
     )
     lines = {"world": to_world, "learner": to_learner}
-    address = serve_metrics(ActorMetrics(actor, lines), metrics)
+    address = serve_metrics(ActorMetrics(actor, lines), metrics, role)
     announce(run_dir, role, {"metrics": address})
     log.info("epoch %016x, metrics at %s", epoch, address)
     actor.live()

@@ -6,13 +6,16 @@ import functools
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client.core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ssd_wire.errors import EndpointError, RefusedError, RunFileError
@@ -20,9 +23,34 @@ from ssd_wire.errors import EndpointError, RefusedError, RunFileError
 # Exit codes beside 0 and 1. A launcher restarts what died, but not what can only fail again.
 CONFIGURATION_ERROR = 78  # unusable flags, run file, checkpoint, or another run's peer
 
+_ADDRESS = re.compile(r"(?P<host>[^:\[\]]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
+_NUMBER = re.compile(r"\d[\d_]*(\.\d+)?([eE]\+?\d{1,2})?")
+
+
+class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # generic in new versions alone
+    """An option's whole number, from 1, which may be written as 5e6."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        number = Decimal(value) if _NUMBER.fullmatch(str(value)) else Decimal(0)
+        if number < 1 or number != number.to_integral_value():
+            wanted = "a whole number from 1, as 5000000 or 5e6"
+            self.fail(f"wanted {wanted}, found {value!r}", param, ctx)
+        return int(number)
+
+
 Command = TypeVar("Command", bound=Callable[..., None])
 
+
+def version_option(command: Command) -> Command:
+    """Give a click command `--version`."""
+    return click.version_option(package_name="ssd-influence")(command)
+
+
 _OPTIONS = (
+    version_option,
     click.option(
         "--run",
         "run_file",
@@ -81,12 +109,15 @@ def log_as(role: str) -> logging.Logger:
     return logging.getLogger(role)
 
 
-def serve_metrics(collector: Collector, address: str) -> str:
+def serve_metrics(collector: Collector, address: str, role: str) -> str:
     """Serve a collector's metrics over HTTP from a thread of its own.
+
+    With them go the process's own, `process_cpu_seconds_total` and others, and who it is.
 
     Args:
         collector: Reads the metrics from the process's state when asked.
-        address: ``host:port``; port 0 takes a free one.
+        address: ``host:port``, an IPv6 host in brackets; port 0 takes a free one.
+        role: Of the process: ``env-0``, ``actor-0-3`` or ``learner-3``.
 
     Returns:
         The ``host:port`` really served.
@@ -94,14 +125,44 @@ def serve_metrics(collector: Collector, address: str) -> str:
     Raises:
         EndpointError: when the address is unusable.
     """
-    host, _, port = address.rpartition(":")
+    host, port = _metrics_address(address)
     registry = CollectorRegistry()
     registry.register(collector)
+    registry.register(Identity(role))
+    ProcessCollector(registry=registry)
     try:
-        server, _ = start_http_server(int(port), host, registry)
-    except (OSError, ValueError, OverflowError) as fault:
+        server, _ = start_http_server(port, host.strip("[]"), registry)
+    except OSError as fault:
         raise EndpointError(f"metrics address {address!r}: {fault}") from fault
     return f"{host}:{server.server_port}"
+
+
+def _metrics_address(address: str) -> tuple[str, int]:
+    parts = _ADDRESS.fullmatch(address)
+    if parts is None or int(parts["port"]) > 65535:
+        raise EndpointError(
+            f"metrics address {address!r}: wanted address:port with a port of 0 to 65535, "
+            "as 127.0.0.1:9100 or [::1]:9100"
+        )
+    return parts["host"], int(parts["port"])
+
+
+class Identity(Collector):
+    """The metric `ssd_process_info`: role, agent and arena as labels, and always 1.
+
+    Args:
+        role: ``env-0``, ``actor-0-3`` or ``learner-3``.
+    """
+
+    def __init__(self, role: str) -> None:
+        kind, *numbers = role.split("-")
+        labels = {"env": ("arena",), "actor": ("arena", "agent"), "learner": ("agent",)}[kind]
+        self._labels = {"role": kind, "agent": "", "arena": ""}
+        self._labels.update(zip(labels, numbers, strict=True))
+
+    def collect(self) -> Iterator[Metric]:
+        """The metric; a label is empty where the process is of no one agent, or arena."""
+        yield InfoMetricFamily("ssd_process", "Which process of a run this is.", self._labels)
 
 
 def announce(run_dir: Path | None, role: str, addresses: Mapping[str, str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from ssd_wire.codec import PROTOCOL_VERSION
 from ssd_wire.errors import RunFileError
@@ -50,7 +53,7 @@ def load_run_file(path: Path) -> Sections:
         RunFileError: when it cannot be read, is no TOML, or has keys outside any section.
     """
     try:
-        sections = tomllib.loads(path.read_text(encoding="utf-8"))
+        sections = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as fault:
         raise RunFileError(f"{path}: cannot be read: {fault}") from fault
     except tomllib.TOMLDecodeError as fault:
@@ -95,12 +98,30 @@ def section(sections: Sections, name: str, settings: type[Settings]) -> Settings
     try:
         return settings.model_validate(dict(sections.get(name, {})))
     except ValidationError as fault:
-        lines = [
-            f"[{name}] {'.'.join(map(str, error['loc'])) or 'as a whole'}: {error['msg']}, "
-            f"found {error['input']!r:.200}"
-            for error in fault.errors()
-        ]
+        lines = [f"[{name}] {_told(error, settings)}" for error in fault.errors()]
         raise RunFileError("\n".join(lines)) from fault
+
+
+def _told(error: ErrorDetails, settings: type[BaseModel]) -> str:
+    """What is wrong with a key, in our words: pydantic's own tell of its inputs and classes."""
+    place = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f"{place}: no such key: {did_you_mean(place, settings.model_fields)}"
+    if error["type"] == "missing":
+        return f"{place}: wanted a value, found none"
+    if error["type"] == "value_error":
+        wrong = str(error["ctx"]["error"])
+    else:
+        wrong = re.sub(r"^\w+ should (be|have) ", "wanted ", error["msg"])
+        wrong = re.sub(r"(,| after validation,) (unable|got|not) .*", "", wrong)
+    return f"{place}: {wrong}, found {error['input']!r:.200}" if place else wrong
+
+
+def did_you_mean(mistyped: str, known: Iterable[str]) -> str:
+    """The one of these names that is like a mistyped one; else all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(mistyped, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"wanted {', '.join(names)}"
 
 
 @contextmanager

@@ -20,12 +20,13 @@ from ssd_bench.results.table import show
 from ssd_bench.whole_runs import throughput, time_to_return
 from ssd_bench.whole_runs.training_run import RunRequest
 from ssd_wire.memory import keep_freed_memory
-from ssd_wire.process import reports_errors
+from ssd_wire.process import reports_errors, version_option
 
 NOT_KEPT = ("lists", "kept", "former")  # of the options: they change nothing
 
 
 @click.command()
+@version_option
 @click.option("--only", "patterns", multiple=True, metavar="GLOB", help="Rows to measure.")
 @click.option("--list", "lists", is_flag=True, help="Show the names of all parts and end.")
 @click.option(

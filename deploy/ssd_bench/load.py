@@ -42,7 +42,7 @@ from ssd_wire.codec import encode
 from ssd_wire.errors import RunFileError
 from ssd_wire.links import Dealer, Subscriber
 from ssd_wire.messages import Hello, Segment
-from ssd_wire.process import reports_errors
+from ssd_wire.process import reports_errors, version_option
 from ssd_wire.runfile import fingerprint
 from ssd_wire.stop import Stop
 
@@ -227,6 +227,7 @@ def _numbers(_context: object, _option: object, text: str) -> tuple[int, ...]:
 
 
 @click.command()
+@version_option
 @click.option("--preset", default="cleanup-moa", show_default=True, help="Or an own .toml file.")
 @click.option("--agent", default=0, show_default=True, type=click.IntRange(0), help="Which one.")
 @click.option("--actors", default="1", callback=_numbers, help="N,N,…: a row for each number.")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -15,20 +16,23 @@ from ssd_run import run_directory
 from ssd_run.launch import COMPLETE, STOPPED, prepare, run
 from ssd_run.plan import Plan, check_agrees, validate
 from ssd_run.presets import listing, load_preset
+from ssd_run.processes import precheck
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Extent
+from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.progress.episodes import counts_of
 from ssd_run.reporting.screen import Heading, Screen, screen
 from ssd_run.run_directory import RunDir
-from ssd_wire.process import reports_errors, write_whole
+from ssd_wire.process import WholeNumber, reports_errors, version_option, write_whole
 from ssd_wire.runfile import override
 
 
 @click.command()
+@version_option
 @click.argument("preset", required=False)
 @click.option("--list", "lists", is_flag=True, help="Show all presets and end.")
 @click.option("--print", "prints", is_flag=True, help="Show the whole run file and end.")
-@click.option("--steps", type=click.IntRange(min=1), help="Agent-steps of all agents together.")
+@click.option("--steps", type=WholeNumber(), help="Agent-steps of all agents together, as 5e6.")
 @click.option("--seed", type=click.IntRange(min=0), help="Same as --set run.seed=N.")
 @click.option("--arenas", type=click.IntRange(min=1), help="Worlds, each with a set of actors.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Default: runs/PRESET-TIME.")
@@ -59,36 +63,46 @@ def main(
         for line in listing.lines():
             click.echo(line)
         return
+    if not stop_seconds >= 0:
+        raise click.UsageError(f"--stop-seconds: wanted at least 0, found {stop_seconds:g}")
     if seed is not None:
         assignments = (*assignments, f"run.seed={seed}")
     if prints:
         click.echo(_plan(preset, assignments).toml(), nl=False)
         return
-    if resume:
-        taken, plan = _go_on(preset, run_dir, assignments, stop_seconds)
-    else:
-        taken, plan = _begin(preset, run_dir, assignments)
-    with taken:
+    devices = _devices(device)
+    plan = _kept_plan(preset, run_dir, assignments) if resume else _plan(preset, assignments)
+    if resume and run_dir is not None and (done := _all_done(run_dir, plan, steps)):
+        click.echo(f"nothing to do: {done:,} of {steps:,} agent-steps are trained in {run_dir}")
+        return
+    precheck.check(plan, devices)
+    with socket_directory(_tell) as sockets, _take(run_dir, plan, resume, stop_seconds) as taken:
+        taken.note_sockets(sockets)
         history = History(taken.history, taken.ledgers)
-        devices = tuple(device.split(","))
         extent = Extent(plan.game.agents, arenas or history.arenas, steps, devices)
         counts = counts_of(plan.game.events)
         heading = Heading(plan.preset.name, str(taken.root), steps, plan.experiment, counts)
         shown = screen(Console(), heading)
-        sys.exit(_launch(plan, taken, extent, history, shown, stop_seconds))
+        sys.exit(_launch(plan, taken, extent, history, shown, sockets, stop_seconds))
 
 
 def _launch(
-    plan: Plan, run_dir: RunDir, extent: Extent, history: History, shown: Screen, seconds: float
+    plan: Plan,
+    run_dir: RunDir,
+    extent: Extent,
+    history: History,
+    shown: Screen,
+    sockets: Path,
+    seconds: float,
 ) -> int:
-    with tempfile.TemporaryDirectory(prefix="ssd-", ignore_cleanup_errors=True) as sockets:
-        launch = prepare(plan, run_dir, extent, history, shown, Path(sockets))
-        with shown:
-            ended = run(launch)
-            killed = launch.close(ended, seconds)
+    launch = prepare(plan, run_dir, extent, history, shown, sockets)
+    with shown:
+        ended = run(launch)
+        killed = launch.close(ended, seconds)
     summary = launch.summary(ended, killed)
     write_whole(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
-    for line in summary.lines():
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in summary.lines(width):
         click.echo(line)
     if launch.last_words:
         click.echo(f"{ended}; its log in {run_dir.logs} ends:\n{launch.last_words}", err=True)
@@ -102,22 +116,46 @@ def _plan(preset: str | None, assignments: tuple[str, ...]) -> Plan:
     return validate(override(load_preset(preset), assignments))
 
 
-def _begin(
-    preset: str | None, root: Path | None, assignments: tuple[str, ...]
-) -> tuple[RunDir, Plan]:
-    plan = _plan(preset, assignments)
-    named = Path("runs") / f"{plan.preset.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return run_directory.begin(root or named, plan), plan
-
-
-def _go_on(
-    preset: str | None, root: Path | None, assignments: tuple[str, ...], patience: float
-) -> tuple[RunDir, Plan]:
+def _kept_plan(preset: str | None, root: Path | None, assignments: tuple[str, ...]) -> Plan:
+    """The plan of the run to go on with, which what is given now must agree with."""
     if root is None:
         raise click.UsageError("--resume needs the --run-dir to go on with")
     plan = run_directory.plan_of(root)
+    run_directory.check_unedited(root, plan)
     check_agrees(plan, {} if preset is None else load_preset(preset), assignments)
-    return run_directory.go_on(root, patience, lambda text: click.echo(text, err=True)), plan
+    return plan
+
+
+def _all_done(root: Path, plan: Plan, steps: int | None) -> int:
+    """Agent-steps that a run has come to, where that is all that is wanted of each agent; else 0.
+
+    Only of a run that has told how it ended: otherwise to resume it tells so.
+    """
+    budget = Extent(plan.game.agents, 1, steps).own_steps
+    try:
+        own_steps = json.loads((root / "summary.json").read_text())["own_steps"]
+        return sum(own_steps) if budget is not None and min(own_steps) >= budget else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def _take(root: Path | None, plan: Plan, resume: bool, patience: float) -> RunDir:
+    if root is not None and resume:
+        return run_directory.go_on(root, patience, _tell)
+    named = Path("runs") / f"{plan.preset.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return run_directory.begin(root or named, plan)
+
+
+def _devices(text: str) -> tuple[str, ...]:
+    devices = tuple(text.split(","))
+    for device in devices:
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+            raise click.UsageError(f"--device: wanted cpu, cuda or cuda:INDEX, found {device!r}")
+    return devices
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from ssd_run.progress.episodes import Episodes, counts_of
 from ssd_run.progress.progress import AgentProgress, Progress
 from ssd_run.progress.scraper import Scraper
 from ssd_run.reporting.records import PERIOD as RECORD_PERIOD
-from ssd_run.reporting.records import Records
+from ssd_run.reporting.records import Records, elapsed_before
 from ssd_run.reporting.screen import Screen
 from ssd_run.reporting.summary import Summary
 from ssd_run.run_directory import RunDir
@@ -94,6 +94,7 @@ class Launch:
         asked = int(ended == STOPPED)
         self.stop.requested = False
         hint = "; Ctrl-C once more kills them" if asked else ""
+        self.collector.stopping = True
         self.screen.say(f"stopping actors, then learners, then worlds{hint}")
 
         def wait() -> bool:
@@ -164,6 +165,7 @@ def prepare(
     counts = counts_of(plan.game.events)
     episodes = Episodes(run_dir.episodes, plan.game.horizon, counts)
     before = standing(read_ledgers(run_dir.ledgers)[1], extent.agents)
+    elapsed = elapsed_before(run_dir)
     return Launch(
         plan=plan,
         run_dir=run_dir,
@@ -174,7 +176,7 @@ def prepare(
         history=history,
         supervisor=supervisor,
         scraper=scraper,
-        collector=ProgressCollector(supervisor.alive, scraper, episodes, history, before),
+        collector=ProgressCollector(supervisor.alive, scraper, episodes, history, before, elapsed),
         records=Records(run_dir),
     )
 

@@ -14,9 +14,7 @@ from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import RunSettings, Sections, blaming, override, section
-
-SECTIONS = ("preset", "run", "game", "experiment", "network", "learning")
+from ssd_wire.runfile import RunSettings, Sections, blaming, did_you_mean, override, section
 
 
 class PresetSettings(BaseModel):
@@ -37,6 +35,17 @@ class PresetSettings(BaseModel):
     group: str | None = None
 
 
+SETTINGS: dict[str, type[BaseModel]] = {
+    "preset": PresetSettings,
+    "run": RunSettings,
+    "game": GameSettings,
+    "experiment": ExperimentSettings,
+    "network": NetworkSettings,
+    "learning": LearningSettings,
+}
+"""The sections of a run file, in their order, and who validates each."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """A valid run file."""
@@ -55,7 +64,7 @@ class Plan:
 
     def sections(self) -> dict[str, dict[str, Any]]:
         """Every value of every section, defaults included; only what is None is left out."""
-        return {name: getattr(self, name).model_dump(exclude_none=True) for name in SECTIONS}
+        return {name: getattr(self, name).model_dump(exclude_none=True) for name in SETTINGS}
 
     def toml(self) -> str:
         """The run file as text, which `load_run_file` reads back."""
@@ -69,17 +78,11 @@ def validate(sections: Sections) -> Plan:
         RunFileError: naming an unknown section, or the key and what was wanted there, or why the
             experiment is none for the game's agents.
     """
-    if unknown := sorted(set(sections) - set(SECTIONS)):
-        named = ", ".join(f"[{name}]" for name in unknown)
-        raise RunFileError(f"unknown section {named}: wanted only {', '.join(SECTIONS)}")
-    plan = Plan(
-        preset=section(sections, "preset", PresetSettings),
-        run=section(sections, "run", RunSettings),
-        game=section(sections, "game", GameSettings),
-        experiment=section(sections, "experiment", ExperimentSettings),
-        network=section(sections, "network", NetworkSettings),
-        learning=section(sections, "learning", LearningSettings),
-    )
+    if unknown := sorted(set(sections) - set(SETTINGS)):
+        hints = [f"unknown section [{name}]: {did_you_mean(name, SETTINGS)}" for name in unknown]
+        raise RunFileError("\n".join(hints))
+    valid: dict[str, Any] = {n: section(sections, n, model) for n, model in SETTINGS.items()}
+    plan = Plan(**valid)
     run = plan.run
     if objection := plan.learning.objection(run.segment, run.lanes, run.window, run.retained):
         raise RunFileError(f"[learning] {objection}")
@@ -100,7 +103,7 @@ def check_agrees(kept: Plan, stated: Sections, assignments: Iterable[str]) -> No
         RunFileError: naming every key that was given and differs.
     """
     lines = [
-        f"[{name}] {key}: wanted {kept.sections().get(name, {}).get(key)!r}, found {value!r}"
+        _difference(kept, name, key, value)
         for name, keys in override(stated, assignments).items()
         if name != "preset"
         for key, value in keys.items()
@@ -108,6 +111,14 @@ def check_agrees(kept: Plan, stated: Sections, assignments: Iterable[str]) -> No
     ]
     if lines:
         raise RunFileError("\n".join(["a resumed run keeps its own run file:", *lines]))
+
+
+def _difference(kept: Plan, name: str, key: str, value: object) -> str:
+    if name not in SETTINGS:
+        return f"unknown section [{name}]: {did_you_mean(name, SETTINGS)}"
+    if key not in SETTINGS[name].model_fields:
+        return f"[{name}] {key}: no such key: {did_you_mean(key, SETTINGS[name].model_fields)}"
+    return f"[{name}] {key}: wanted {kept.sections()[name].get(key)!r}, found {value!r}"
 
 
 def _agrees(kept: Plan, name: str, key: str, value: object) -> bool:

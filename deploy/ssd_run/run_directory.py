@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import IO, Self
 
 import click
 
-from ssd_run.plan import Plan, validate
+from ssd_run.plan import Plan, check_agrees, validate
 from ssd_wire.endpoints import hold
 from ssd_wire.errors import EndpointError, RunFileError
 from ssd_wire.process import write_whole
@@ -17,6 +19,9 @@ from ssd_wire.runfile import load_run_file
 
 LAUNCHER_LOCK = ".launcher.lock"
 PROCESSES_LOCK = ".processes.lock"
+SOCKETS_PREFIX = "ssd-"
+SOCKETS = ".sockets"  # names the directory of this launch's sockets for as long as it is there
+BEGUN_WITH = ".run.toml"  # a copy of the run file that nobody edits
 
 
 class RunDir:
@@ -44,8 +49,13 @@ class RunDir:
         self.tensorboard = root / "tensorboard"
         self.summary = root / "summary.json"
 
+    def note_sockets(self, folder: Path) -> None:
+        """Leave word where this launch's sockets are, for whoever resumes it after its death."""
+        write_whole(self.root / SOCKETS, str(folder))
+
     def close(self) -> None:
         """Let go of the directory."""
+        (self.root / SOCKETS).unlink(missing_ok=True)
         self.processes_lock.close()
         self.launcher_lock.close()
 
@@ -71,6 +81,7 @@ def begin(root: Path, plan: Plan) -> RunDir:
     run_dir = _held(root)
     for folder in (run_dir.processes, run_dir.logs, run_dir.episodes, run_dir.ledgers):
         folder.mkdir()
+    write_whole(root / BEGUN_WITH, plan.toml())
     write_whole(run_dir.run_file, plan.toml())
     return run_dir
 
@@ -86,8 +97,30 @@ def plan_of(root: Path) -> Plan:
     return validate(load_run_file(root / "run.toml"))
 
 
+def check_unedited(root: Path, plan: Plan) -> None:
+    """Refuse to resume a run whose run file is not the one it began with.
+
+    Args:
+        root: The run's directory.
+        plan: What its run file says now.
+
+    Raises:
+        RunFileError: naming every key that differs.
+    """
+    if not (root / BEGUN_WITH).is_file():
+        return
+    kept, found = validate(load_run_file(root / BEGUN_WITH)), plan.sections()
+    stated = {
+        name: {**dict.fromkeys(keys), **found[name]} for name, keys in kept.sections().items()
+    }
+    try:
+        check_agrees(kept, stated, ())
+    except RunFileError as fault:
+        raise RunFileError(f"{root / 'run.toml'} has been edited; {fault}") from fault
+
+
 def go_on(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
-    """Take up an earlier run's directory.
+    """Take up an earlier run's directory, and sweep what a killed launcher left.
 
     A killed launcher's processes take a moment to end. Until then they hold their checkpoints.
 
@@ -102,7 +135,19 @@ def go_on(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
     run_dir = _held_in_time(root, time.monotonic() + patience, say)
     for entry in run_dir.processes.glob("*.json"):
         entry.unlink()  # of processes that are gone; others may have their ports by now
+    _remove_sockets(root / SOCKETS)
     return run_dir
+
+
+def _remove_sockets(note: Path) -> None:
+    """Remove the directory that a note names, where it is one of ours and nobody else's."""
+    if not note.is_file():
+        return
+    folder = Path(note.read_text(encoding="utf-8"))
+    ours = folder.name.startswith(SOCKETS_PREFIX) and not folder.is_symlink() and folder.is_dir()
+    if ours and folder.stat().st_uid == os.getuid():
+        shutil.rmtree(folder, ignore_errors=True)
+    note.unlink()
 
 
 def _held_in_time(root: Path, deadline: float, say: Callable[[str], None]) -> RunDir:

@@ -39,7 +39,6 @@ class GameBatch:
         clock: int32 [B] steps into the episode.
         ended: bool [B] whether the clock has reached the horizon.
         returns: float64 [B, N] of the episode so far.
-        counts: int64 [B, N, E] what each agent did in the episode so far, in the order of `EVENTS`.
     """
 
     def __init__(self, settings: GameSettings, games: int) -> None:
@@ -79,7 +78,6 @@ class GameBatch:
         self.ended = np.zeros(b, np.bool_)
         self.returns = np.zeros((b, n))
         self._counts = np.zeros((len(EVENTS), b, n), np.int64)
-        self.counts = np.moveaxis(self._counts, 0, -1)
         self._actions = np.zeros((b, n), np.uint8)
         self._cells = np.zeros((b, size), np.uint8)
         self._agents = np.zeros((b, size), np.uint8)
@@ -101,6 +99,14 @@ class GameBatch:
             reward=self.reward,
             counts=self._counts,
         )
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """What each agent did in the episode so far, in the order of `EVENTS`: int64 [B, N, E].
+
+        A view made anew each time: one kept as an attribute would be an array of its own in a copy.
+        """
+        return np.moveaxis(self._counts, 0, -1)
 
     def reset(
         self,

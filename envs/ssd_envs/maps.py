@@ -59,26 +59,28 @@ class GameMap:
         return np.array(list(cells.values()))
 
 
-def drawing_of(text_or_path: str) -> str:
+def drawing_of(text_or_path: str | Path) -> str:
     """The drawing's bare rows: of what was given if it has several lines, else of that file.
+
+    A byte-order mark, as some editors write one, is no part of it.
 
     Raises:
         ValueError: if the file cannot be read.
     """
-    if "\n" in text_or_path:
+    if isinstance(text_or_path, str) and "\n" in text_or_path:
         return "\n".join(rows_of(text_or_path))
     try:
-        return "\n".join(rows_of(Path(text_or_path).read_text(encoding="utf-8")))
+        return "\n".join(rows_of(Path(text_or_path).read_text(encoding="utf-8-sig")))
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
             f"a map is a drawing of several lines or the path of a text file; "
-            f"cannot read {text_or_path!r}: {error}"
+            f"cannot read {str(text_or_path)!r}: {error}"
         ) from error
 
 
 def rows_of(drawing: str) -> tuple[str, ...]:
     """A drawing's rows, without the blank lines around it and the indent before it."""
-    lines = [line.rstrip() for line in textwrap.dedent(drawing).splitlines()]
+    lines = [line.rstrip() for line in textwrap.dedent(drawing.removeprefix("\ufeff")).splitlines()]
     while lines and not lines[0]:
         lines.pop(0)
     while lines and not lines[-1]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -40,11 +41,12 @@ class GameSettings(BaseModel):
     """The run file's [game]: which game, on which map, by which numbers.
 
     Attributes:
-        name: the game, one of `GAMES` or `package.module:NAME` for a `Game` of one's own.
+        name: "cleanup", "harvest", "cleanup-small", "harvest-small", "box-trapped", or
+            `package.module:NAME` for a `Game` of one's own.
         agents: N, at most one per spawn cell; by default 5, in small games 3, in Box Trapped 2.
         horizon: steps per episode; by default 1000, in small games 250, in Box Trapped 100.
         map: a drawing, or the path of a text file that holds one (read at once, so that settings
-            carry the drawing wherever they go); None is the game's own map.
+            carry the drawing wherever they go); by default the game's own map.
         fire_cost: Cleanup, Harvest: what firing the fining beam costs the firer.
         fine: Cleanup, Harvest: what each agent hit by it loses.
         beam_length: Cleanup, Harvest: cells that each of a beam's three columns covers.
@@ -89,10 +91,10 @@ class GameSettings(BaseModel):
         game_of(given)
         return given
 
-    @field_validator("map")
+    @field_validator("map", mode="before")
     @classmethod
-    def _read_map(cls, given: str | None) -> str | None:
-        return None if given is None else drawing_of(given)
+    def _read_map(cls, given: Any) -> Any:
+        return drawing_of(given) if isinstance(given, str | Path) else given
 
     @model_validator(mode="after")
     def _fits_game(self) -> Self:

@@ -59,7 +59,7 @@ def main(
     place = Arena(run.seed, arena, incarnation)
     record = run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None
     world = make_world(door, run, game, experiment, run_fingerprint, place, record)
-    address = serve_metrics(WorldMetrics(world), metrics)
+    address = serve_metrics(WorldMetrics(world), metrics, role)
     announce(run_dir, role, {"metrics": address, "world": door.endpoint})
     log.info("%d lanes of %d games of %s at %s", run.lanes, run.games, game.name, door.endpoint)
 

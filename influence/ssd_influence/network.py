@@ -282,6 +282,14 @@ def make_network(
     Raises:
         ValueError: there is no such class, or the experiment is not for so many agents.
     """
+    return network_class(network)(shape, network, experiment)
+
+
+def network_class(network: NetworkSettings) -> type[AgentNetwork]:
+    """The class of the network that a run file asks for.
+
+    Raises:
+        ValueError: there is no such class.
+    """
     ours = network.kind == "paper"
-    kind = AgentNetwork if ours else own_class(network.kind, AgentNetwork)
-    return kind(shape, network, experiment)
+    return AgentNetwork if ours else own_class(network.kind, AgentNetwork)

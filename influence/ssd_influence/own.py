@@ -24,8 +24,10 @@ def own_class(name: str, wanted: type[Own]) -> type[Own]:
         found: Any = getattr(import_module(module), attribute)
     except Exception as fault:  # the user's module may raise anything
         found = f"{type(fault).__name__}: {fault}"
+        lost = isinstance(fault, ModuleNotFoundError)
+        hint = "; is the folder that holds it on PYTHONPATH?" if lost else ""
         raise ValueError(
-            f"{name}: wanted a subclass of {wanted.__name__}, found {found}"
+            f"{name}: wanted a subclass of {wanted.__name__}, found {found}{hint}"
         ) from fault
     if not (isinstance(found, type) and issubclass(found, wanted)):
         raise ValueError(f"{name}: wanted a subclass of {wanted.__name__}, found {found!r}")

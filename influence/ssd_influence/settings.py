@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Divergence = Literal["kl", "jsd", "pmi"]
 Role = Literal["influencer", "influencee", "plain"]
@@ -15,6 +17,16 @@ by its own model of the others, which nobody has to disclose anything for."""
 
 OWN = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 """How something of the user's own is named: `package.module:Name`."""
+
+
+def _one_of_or_own(*names: str) -> Callable[[str], str]:
+    def check(given: str) -> str:
+        if given not in names and not re.fullmatch(OWN, given):
+            raise ValueError(f"wanted {', '.join(names)}, or package.module:Name for one's own")
+        return given
+
+    return check
+
 
 Size = Annotated[int, Field(ge=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -28,7 +40,7 @@ class NetworkSettings(BaseModel):
         kind: "paper", or `package.module:Name` for a network of one's own, a subclass of
             `ssd_influence.network.AgentNetwork`.
         own: what a network of one's own wants to be told beside the sizes below.
-        conv_channels: of the convolution.
+        conv_channels: channels of the convolution.
         hidden: width of the dense layers.
         lstm: cells of the policy's LSTM.
         moa_lstm: cells of the MOA's.
@@ -37,7 +49,7 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Annotated[str, Field(pattern=f"^(paper|{OWN})$")] = "paper"
+    kind: Annotated[str, AfterValidator(_one_of_or_own("paper"))] = "paper"
     own: dict[str, bool | int | Finite | str] = {}
     conv_channels: Size = 6
     hidden: Size = 32
@@ -57,8 +69,8 @@ class ExperimentSettings(BaseModel):
 
     Attributes:
         visible_actions: the policy sees what all other agents did in the step before.
-        influence: how c is reckoned, one of `INFLUENCES`, or `package.module:Name` for an
-            intrinsic reward of one's own.
+        influence: how c is reckoned: "off", "basic" (§4), "communication" (§5), "moa" (§6),
+            "moa_communication", or `package.module:Name` for an intrinsic reward of one's own.
         moa_auxiliary: agents learn a model of the others even where their reward needs none.
         leaders: agents 0 … leaders − 1 are influencers, act first within a step, and the others,
             their influencees, see what they do before they act themselves (§4).
@@ -87,7 +99,7 @@ class ExperimentSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     visible_actions: bool = True
-    influence: Annotated[str, Field(pattern=f"^({'|'.join(INFLUENCES)}|{OWN})$")] = "off"
+    influence: Annotated[str, AfterValidator(_one_of_or_own(*INFLUENCES))] = "off"
     moa_auxiliary: bool = False
     leaders: Annotated[int, Field(ge=0)] = 0
     roles: tuple[Role, ...] = ()

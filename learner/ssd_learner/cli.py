@@ -11,7 +11,7 @@ import click
 import torch
 
 from ssd_envs.spec import GameSettings, GameSpec, game_spec
-from ssd_influence.network import AgentShape
+from ssd_influence.network import AgentShape, network_class
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.archive import Archive, restore
 from ssd_learner.checkpoint import CheckpointError
@@ -25,7 +25,14 @@ from ssd_wire.errors import RunFileError
 from ssd_wire.links import Publisher, Router, Waiting
 from ssd_wire.memory import keep_freed_memory
 from ssd_wire.messages import Message
-from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
+from ssd_wire.process import (
+    WholeNumber,
+    announce,
+    log_as,
+    process_options,
+    reports_errors,
+    serve_metrics,
+)
 from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
 from ssd_wire.stop import Stop
 
@@ -69,7 +76,7 @@ class ZmqMail:
     help="Folder of this agent's checkpoints; goes on from the newest in it.",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:INDEX.")
-@click.option("--own-steps", type=click.IntRange(1), help="Budget; trains for ever without.")
+@click.option("--own-steps", type=WholeNumber(), help="Budget; trains for ever without.")
 @reports_errors
 def main(
     run_file: Path,
@@ -102,8 +109,10 @@ def main(
         raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
 
     shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+    with blaming("network"):
+        network_class(network)
     with blaming("experiment"):
-        trainer = Trainer(shape, network, experiment, learning, _device(device), run.seed)
+        trainer = Trainer(shape, network, experiment, learning, torch_device(device), run.seed)
     mark = fingerprint(run, game, experiment, network)
     held = hold(checkpoints / ".lock", f"checkpoint folder {checkpoints}")
     try:
@@ -133,7 +142,7 @@ def main(
         budget=own_steps or math.inf,
     )
     addresses = {
-        "metrics": serve_metrics(LearnerMetrics(learner), metrics),
+        "metrics": serve_metrics(LearnerMetrics(learner), metrics, role),
         "segments": mail.router.endpoint,
         "weights": mail.publisher.endpoint,
     }
@@ -161,7 +170,12 @@ def axes(
     }
 
 
-def _device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
+    """The device of this name, with what it computes set to float32.
+
+    Raises:
+        RunFileError: when there is none.
+    """
     try:
         device = torch.device(name)
     except RuntimeError as fault:
@@ -169,7 +183,10 @@ def _device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise RunFileError(f"--device: wanted cpu, cuda or cuda:INDEX, found {name!r}")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise RunFileError(f"--device {name}: found {torch.cuda.device_count()} CUDA devices")
+        raise RunFileError(
+            f"--device {name}: wanted a CUDA device of this number, "
+            f"found {torch.cuda.device_count()} CUDA devices"
+        )
     # By TF32, cuDNN's default, gradients differ from float32's by 1e-3 and log-probabilities by up
     # to 2e-4 (by 7e-7 and 2e-6 without). It saves nothing here: launches take most of an update.
     torch.backends.cudnn.allow_tf32 = False

@@ -54,7 +54,7 @@ class LearningSettings(BaseModel):
         moa_passes: PPO: in how many of these passes the model of others learns.
         minibatch: PPO: own-steps of an update, about.
         ratio_clip: PPO: how far π/μ may move from 1 before a sample teaches nothing more.
-        kl_limit: PPO: the batch is left once KL(μ‖π), averaged over a pass, is above this. nats.
+        kl_limit: PPO: the batch is left once KL(μ‖π), averaged over a pass, is above this, in nats.
         normalise_advantages: PPO: advantages of a batch have mean 0 and deviation 1.
         normalise_values: PPO: the critic learns targets of mean 0 and deviation 1.
         value_pull: PPO: largest norm of the critic's gradient where it enters the layers that it

@@ -1,5 +1,7 @@
 """What holds in every game, however it is played. A new game inherits the suite."""
 
+import copy
+import pickle
 from dataclasses import fields, replace
 from typing import Any, ClassVar
 
@@ -12,6 +14,10 @@ from ssd_envs.palette import AGENT
 from ssd_envs.spec import EVENTS, GameSettings, game_spec
 
 APPLES, FIRES, HITS, *_ = range(len(EVENTS))
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda batch: pickle.loads(pickle.dumps(batch)),  # noqa: S301 - our own bytes
+}
 
 
 def seeds(*numbers):
@@ -262,6 +268,18 @@ class GameConformance:
         with pytest.raises(ValueError, match="a state of 2 games cannot be set in 1"):
             batch.restore(state, np.array([0]))
 
+    @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+    def test_a_copy_goes_on_as_the_original_does_and_counts_as_it_does(self, copied):
+        batch = self.started(3)
+        for _ in self.play(batch, 20):
+            pass
+        other = copied(batch)
+        for _ in zip(self.play(batch, 100, luck=1), self.play(other, 100, luck=1), strict=True):
+            pass
+        assert same(batch.state(), other.state())
+        assert np.array_equal(batch.counts, other.counts)
+        assert other.counts.any()
+
     def test_arrays_are_written_in_place(self):
         batch = self.started(2)
         names = ["pixels", "visible", "reward", "clock", "ended", "returns", "counts"]
@@ -269,7 +287,8 @@ class GameConformance:
         for _ in self.play(batch, 3):
             batch.observe()
         batch.restore(batch.state())
-        assert all(getattr(batch, name) is array for name, array in zip(names, before, strict=True))
+        for name, array in zip(names, before, strict=True):
+            assert getattr(batch, name).__array_interface__ == array.__array_interface__, name
 
     def test_a_state_is_a_copy(self):
         batch = self.started(2)

@@ -65,6 +65,15 @@ def test_indent_and_blank_lines_around_a_drawing_do_not_count():
     assert drawing_of(drawing) == "####\n#++#\n####"
 
 
+def test_a_map_files_path_may_be_a_path_and_its_byte_order_mark_is_no_wall(tmp_path):
+    path = tmp_path / "map.txt"
+    path.write_text("####\n#++#\n####\n", encoding="utf-8-sig")
+    assert GameSettings(name="harvest", agents=2, map=path).map == "####\n#++#\n####"
+    marked = path.read_text(encoding="utf-8")
+    assert marked.startswith("\ufeff")
+    assert GameSettings(name="harvest", agents=2, map=marked).map == "####\n#++#\n####"
+
+
 def test_a_map_may_be_a_text_file_and_settings_then_carry_its_drawing(tmp_path):
     path = tmp_path / "room.txt"
     path.write_text("#####\n#+o+#\n#####\n")

@@ -1,7 +1,10 @@
+import copy
+import pickle
 import subprocess
 import sys
 from functools import partial
 
+import cloudpickle
 import numpy as np
 import pytest
 from gymnasium import spaces
@@ -9,10 +12,15 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from ssd_envs import parallel
 from ssd_envs.batch import GameBatch
-from ssd_envs.spec import GameSettings
+from ssd_envs.spec import EVENTS, GameSettings
 
 games = pytest.mark.parametrize("make", [parallel.cleanup, parallel.harvest, parallel.box_trapped])
 STAY, FIRE = 4, 7
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda env: pickle.loads(pickle.dumps(env)),  # noqa: S301 - our own bytes
+    "cloudpickle": lambda env: cloudpickle.loads(cloudpickle.dumps(env)),
+}
 
 
 def all_do(env, action):
@@ -105,6 +113,19 @@ def test_infos_tell_who_is_visible_and_what_was_done():
     assert infos["agent_0"]["visible"].tolist() == [True, True]
     assert infos["agent_0"]["fires"] == 1
     assert infos["agent_1"]["fires"] == 0
+
+
+@games
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_a_copy_of_an_environment_tells_in_its_infos_what_the_original_tells(make, copied):
+    """Vector environments step copies: Gymnasium's and SuperSuit's pickle by cloudpickle."""
+    env = make()
+    env.reset(seed=0)
+    other = copied(env)
+    for _ in range(5):
+        told, told_by_copy = (each.step(all_do(each, FIRE))[-1] for each in (env, other))
+        assert str(told_by_copy) == str(told)
+    assert any(info[event] for info in told.values() for event in EVENTS)
 
 
 def test_further_resets_without_a_seed_go_on_from_the_last_seed():

@@ -194,6 +194,6 @@ def test_a_batch_waits_for_the_device_once_and_once_a_pass_where_kl_has_a_limit(
 def test_float32_on_a_gpu_is_not_tf32(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    assert cli._device("cuda:0") == torch.device("cuda:0")
+    assert cli.torch_device("cuda:0") == torch.device("cuda:0")
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from ssd_actors.mind import Mind
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.inference import Decision
-from ssd_influence.network import AgentShape
+from ssd_influence.network import AgentShape, network_class
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_lab.evaluation.trajectories import play_out
 from ssd_learner.checkpoint import CheckpointError, newest_checkpoint, read_checkpoint
 from ssd_wire.messages import Timestep
-from ssd_wire.runfile import load_run_file, section
+from ssd_wire.runfile import blaming, load_run_file, section
 from ssd_wire.weights import Weights
 
 Bytes = NDArray[np.uint8]
@@ -119,9 +119,11 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
         CheckpointError: when an agent has no usable checkpoint.
     """
     sections = load_run_file(run_dir / "run.toml")
-    spec = game_spec(section(sections, "game", GameSettings))
+    spec = game_spec(load_game(run_dir))
     experiment = section(sections, "experiment", ExperimentSettings)
     network = section(sections, "network", NetworkSettings)
+    with blaming("network"):
+        network_class(network)
     agents = []
     for agent in range(spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
@@ -132,6 +134,15 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     return agents
 
 
+def load_game(run_dir: Path) -> GameSettings:
+    """The game that a run's agents have trained in.
+
+    Raises:
+        RunFileError: when the run file is unusable.
+    """
+    return section(load_run_file(run_dir / "run.toml"), "game", GameSettings)
+
+
 def play(
     agents: Sequence[TrainedAgent], settings: GameSettings, seeds: NDArray[np.uint64]
 ) -> NDArray[np.float64]:
@@ -139,11 +150,14 @@ def play(
 
     Args:
         agents: All N of a game, each for B games; whatever they remember counts for nothing.
-        settings: The game.
+        settings: The game, as `load_game` has it, or another that they fit.
         seeds: uint64 [B] of the episodes.
 
     Returns:
         float64 [B, N] what each agent earned.
+
+    Raises:
+        ValueError: when the agents are not such as this game wants, or not loaded for B games.
     """
     return play_out([agent.mind for agent in agents], settings, seeds).returns
 

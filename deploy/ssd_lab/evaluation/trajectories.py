@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ssd_actors.intrinsic.past import Moment, Past
 from ssd_actors.mind import Mind
 from ssd_envs.batch import GameBatch
-from ssd_envs.spec import EVENTS, GameSettings
+from ssd_envs.spec import EVENTS, GameSettings, game_spec
 from ssd_wire.messages import Act, Timestep
 from ssd_world.disclosed import Disclosed
 
@@ -54,7 +54,11 @@ def play_out(
         minds: In order, each for E games.
         settings: The game.
         seeds: uint64 [E].
+
+    Raises:
+        ValueError: when the minds are not such as this game wants, or not for E games.
     """
+    _check_fit(minds, settings, len(seeds))
     batch = GameBatch(settings, len(seeds))
     batch.reset(seeds)
     horizon = batch.spec.horizon
@@ -72,6 +76,22 @@ def play_out(
     for player, seen in zip(players, disclosed.tell(_timesteps(batch, acts), acts), strict=True):
         player.reckon(seen)
     return Trajectories(seeds, batch.returns.copy(), batch.counts.copy(), actions, influence)
+
+
+def _check_fit(minds: Sequence[Mind], settings: GameSettings, episodes: int) -> None:
+    spec = game_spec(settings)
+    if len(minds) != spec.num_agents:
+        raise ValueError(f"{len(minds)} agents, the game wants {spec.num_agents}")
+    for place, mind in enumerate(minds):
+        shape = mind.shape
+        found = (shape.agent, shape.num_agents, shape.num_actions, mind.games)
+        wanted = (place, spec.num_agents, spec.num_actions, episodes)
+        if found != wanted:
+            raise ValueError(f"place {place}: {_who(*found)}, the game wants {_who(*wanted)}")
+
+
+def _who(agent: int, agents: int, actions: int, games: int) -> str:
+    return f"agent {agent} of {agents} with {actions} actions, for {games} games"
 
 
 class _Player:

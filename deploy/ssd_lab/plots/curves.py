@@ -12,7 +12,7 @@ import click
 from ssd_lab.plots.curve_figure import draw
 from ssd_lab.plots.curve_windows import WINDOW, Point, best, curve, moa_margin
 from ssd_wire.errors import RunFileError
-from ssd_wire.process import reports_errors
+from ssd_wire.process import reports_errors, version_option
 
 
 def write_csv(path: Path, points: Sequence[Point]) -> None:
@@ -24,6 +24,7 @@ def write_csv(path: Path, points: Sequence[Point]) -> None:
 
 
 @click.command()
+@version_option
 @click.argument("run_dirs", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write all points here.")
 @click.option("--png", "picture", type=click.Path(path_type=Path), help="Draw the curves here.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import Sections, load_run_file
+from ssd_wire.runfile import Sections, did_you_mean, load_run_file
 
 SUFFIX = ".toml"
 
@@ -55,6 +54,5 @@ def preset_files() -> dict[str, Path]:
 
 
 def _unknown(preset: str) -> str:
-    near = difflib.get_close_matches(preset, preset_names(), n=1)
-    hint = f"did you mean {near[0]}?" if near else f"wanted {', '.join(preset_names())}"
+    hint = did_you_mean(preset, preset_names())
     return f"no preset is called {preset!r}: {hint} (or the path of an own .toml file)"

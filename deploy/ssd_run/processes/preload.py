@@ -5,7 +5,8 @@ Nothing here may start a thread, open a socket or touch a GPU: the fork server r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -15,12 +16,16 @@ import ssd_learner.cli  # noqa: F401 - the same
 import ssd_world.cli
 from ssd_actors.mind import Mind
 from ssd_actors.rehearsal import rehearse
+from ssd_envs.layout import Layout
+from ssd_envs.rules import make_rules
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape
+from ssd_influence.network import AgentShape, network_class
 from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_influence.sight import compile_kernels
-from ssd_wire.runfile import blaming, load_run_file, section
+from ssd_learner.cli import torch_device
+from ssd_wire.process import reports_errors
+from ssd_wire.runfile import Sections, blaming, load_run_file, section
 
 
 def preload(run_file: Path) -> None:
@@ -33,21 +38,48 @@ def preload(run_file: Path) -> None:
     game = section(sections, "game", GameSettings)
     ssd_world.cli.compile_kernels(game)
     compile_kernels()
-    spec = game_spec(game)
-    network = section(sections, "network", NetworkSettings)
-    experiment = section(sections, "experiment", ExperimentSettings)
-    for agent in _one_of_each_part(experiment, spec.num_agents):
-        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
-        with blaming("experiment"):
-            mind = Mind(shape, network, experiment, 1, torch.Generator())
+    for mind in _one_of_each_part(sections, game):
         rehearse(mind)
     torch.optim.RMSprop([torch.zeros(1, requires_grad=True)])  # imports another 800 modules
 
 
-def _one_of_each_part(experiment: ExperimentSettings, num_agents: int) -> Iterable[int]:
+def check(run_file: Path, devices: Sequence[str]) -> None:
+    """Refuse what no process of the run could use; to be called in a process that ends then.
+
+    Raises:
+        RunFileError: naming what cannot be loaded, or which device is not there.
+    """
+    for device in devices:
+        torch_device(device)
+    sections = load_run_file(run_file)
+    game = section(sections, "game", GameSettings)
+    with blaming("game"):
+        make_rules(game, Layout(game_spec(game).map))
+    for _ in _one_of_each_part(sections, game):
+        pass
+
+
+def _one_of_each_part(sections: Sections, game: GameSettings) -> Iterator[Mind]:
+    spec = game_spec(game)
+    network = section(sections, "network", NetworkSettings)
+    experiment = section(sections, "experiment", ExperimentSettings)
+    with blaming("network"):
+        network_class(network)
+    for agent in _agents_of_each_part(experiment, spec.num_agents):
+        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+        with blaming("experiment"):
+            mind = Mind(shape, network, experiment, 1, torch.Generator())
+        yield mind
+
+
+def _agents_of_each_part(experiment: ExperimentSettings, num_agents: int) -> Iterable[int]:
     """Agents enough that whatever anybody does in this experiment, one of them does too."""
     parts = [part_of(experiment, agent, num_agents) for agent in range(num_agents)]
     return {
         (part.leads, bool(part.follows), part.rewarded, bool(part.answers)): part.agent
         for part in parts
     }.values()
+
+
+if __name__ == "__main__":
+    reports_errors(check)(Path(sys.argv[1]), sys.argv[2:])

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 
 from ssd_run.processes.history import History
 from ssd_run.progress.episodes import Episodes
-from ssd_run.progress.progress import AgentProgress, Progress, agents_of, waiting_of
+from ssd_run.progress.progress import AgentProgress, Progress, agents_of, phase_of, waiting_of
 from ssd_run.progress.scraper import Scraper
 from ssd_run.progress.throughput import Throughput
+
+STARTING = 30.0  # seconds in which nobody wonders that a process does not answer yet
 
 
 class ProgressCollector:
@@ -21,6 +23,10 @@ class ProgressCollector:
         episodes: Follows what the worlds report.
         history: Knows who was started again.
         before: Where each learner stood when this launch began.
+        elapsed_before: Seconds that earlier launches ran.
+
+    Attributes:
+        stopping: Whether processes are being stopped: that they do not answer is nothing to tell.
     """
 
     def __init__(
@@ -30,12 +36,15 @@ class ProgressCollector:
         episodes: Episodes,
         history: History,
         before: Sequence[AgentProgress],
+        elapsed_before: float = 0.0,
     ) -> None:
         self._alive = alive
         self._scraper = scraper
         self._episodes = episodes
         self._history = history
         self._before = before
+        self._elapsed_before = elapsed_before
+        self.stopping = False
         self._began = time.monotonic()
         self.throughput = Throughput(before)
 
@@ -49,13 +58,17 @@ class ProgressCollector:
         outcome = self._episodes.follow()
         heard = self._scraper.heard()
         agents = agents_of(heard, self._before, outcome)
+        running = self._alive()
+        phase = "" if self.stopping else phase_of(running, heard, agents, self._before)
+        calm = self.stopping or (phase and self.elapsed < STARTING)
         return Progress(
-            elapsed=self.elapsed,
+            elapsed=self._elapsed_before + self.elapsed,
             agents=agents,
             outcome=outcome,
             episodes=self._episodes.ended,
             speed=self.throughput.note(self.elapsed, agents),
             waiting=waiting_of(heard),
             restarts=dict(self._history.restarts),
-            silent=self._scraper.silent(self._alive()),
+            silent=() if calm else self._scraper.silent(running),
+            phase=phase,
         )

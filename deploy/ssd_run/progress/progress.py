@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ssd_learner.update_metrics import UPDATE_METRICS
@@ -39,7 +39,7 @@ class Progress:
     """The whole run at one moment.
 
     Attributes:
-        elapsed: Seconds since this launch began.
+        elapsed: Seconds that the run has run, over all of its launches.
         agents: In the order of their numbers.
         outcome: Of the last full episodes.
         episodes: That ended so far, short ones included.
@@ -47,6 +47,7 @@ class Progress:
         waiting: Seconds that actors have spent waiting, all together, by what they waited for.
         restarts: Role → how often it was started again.
         silent: Roles that do not answer: not up yet, being started again, or stuck.
+        phase: What goes on until the first update of this launch; nothing from then on.
     """
 
     elapsed: float
@@ -57,6 +58,7 @@ class Progress:
     waiting: Mapping[str, float]
     restarts: Mapping[str, int]
     silent: tuple[str, ...] = ()
+    phase: str = ""
 
     @property
     def agent_steps(self) -> int:
@@ -111,6 +113,30 @@ def _agent(metrics: Metrics) -> AgentProgress:
         measures=dict.fromkeys(MEASURES)
         | {name: metrics.get(f"ssd_learner_{name}") for name in names},
     )
+
+
+def phase_of(
+    running: Sequence[str],
+    heard: Collection[str],
+    agents: Sequence[AgentProgress],
+    before: Sequence[AgentProgress],
+) -> str:
+    """What a launch does before its first update, in words; nothing from then on.
+
+    Args:
+        running: Roles whose process runs.
+        heard: Roles that have said anything.
+        agents: Every learner's progress.
+        before: Where each stood when this launch began.
+    """
+    if any(a.updates > b.updates or a.complete for a, b in zip(agents, before, strict=True)):
+        return ""
+    if not running:
+        return "loading; kernels are compiled when this machine has never run them"
+    up = sum(role in heard for role in running)
+    if up < len(running):
+        return f"starting: {up} of {len(running)} processes are up"
+    return "playing: the first batch is not full yet"
 
 
 def waiting_of(heard: Mapping[str, Metrics]) -> dict[str, float]:

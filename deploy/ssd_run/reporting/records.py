@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import IO, Any
 
+from ssd_run.json_lines import read_lines
 from ssd_run.progress.episodes import COUNTS
 from ssd_run.progress.progress import MEASURES, Progress
 from ssd_run.run_directory import RunDir
@@ -46,6 +47,12 @@ def record(progress: Progress, now: float) -> dict[str, Any]:
         **{name: [agent.counts[name] for agent in agents] for name in COUNTS},
         **{name: [agent.measures[name] for agent in agents] for name in MEASURES},
     }
+
+
+def elapsed_before(run_dir: RunDir) -> float:
+    """Seconds that earlier launches of a run ran, as they have recorded."""
+    lines = read_lines(run_dir.metrics)
+    return max((float(line.get("elapsed_seconds", 0.0)) for line in lines), default=0.0)
 
 
 def scalars(progress: Progress) -> Iterator[tuple[str, float | None, int]]:

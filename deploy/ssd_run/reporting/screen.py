@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from rich.console import Console, Group, RenderableType
+from rich.control import Control
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -102,6 +103,7 @@ class Board:
         self._console = console
         self._heading = heading
         self._live = Live(console=console, auto_refresh=False, redirect_stderr=False)
+        self._size = console.size
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -112,15 +114,25 @@ class Board:
 
     def show(self, progress: Progress) -> None:
         """Draw it anew."""
+        self._clear_if_smaller()
         self._live.update(board(progress, self._heading, self._console.width), refresh=True)
 
     def say(self, text: str) -> None:
         """Write a line above it."""
         self._console.print(Text(text, style="yellow"))
 
+    def _clear_if_smaller(self) -> None:
+        """Clear a terminal that has shrunk: nobody knows where it has put the lines it broke."""
+        size = self._console.size
+        if size.width < self._size.width or size.height < self._size.height:
+            self._console.control(Control.home(), Control.clear())
+        self._size = size
+
 
 def plain(progress: Progress, heading: Heading) -> str:
     """The run's state on one line."""
+    if progress.phase:
+        return "  ".join([progress.phase, *_trouble(progress)])
     target = "" if heading.steps is None else f" of {heading.steps:,}"
     outcome = progress.outcome
     parts = [
@@ -160,8 +172,11 @@ def board(progress: Progress, heading: Heading, width: int) -> RenderableType:
     title.truncate(width, overflow="ellipsis")
     parts: list[RenderableType] = [Text(), title]
     parts.extend(_road(progress, heading, width))
-    parts.extend(_totals(progress))
-    parts.extend((Text(), _agents(progress, heading, width)))
+    if progress.phase:
+        parts.append(Text(progress.phase))
+    else:
+        parts.extend(_totals(progress))
+        parts.extend((Text(), _agents(progress, heading, width)))
     parts.extend(Text(text, style="yellow") for text in _trouble(progress))
     return Group(*parts)
 

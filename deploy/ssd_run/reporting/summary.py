@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ssd_run.account import Account
 from ssd_run.progress.episodes import LAST, Outcome
+
+_BELOW: dict[str, Any] = {
+    "subsequent_indent": 15 * " ",
+    "break_long_words": False,
+    "break_on_hyphens": False,
+}
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,16 @@ class Summary:
             "account_faults": faults,
         }
 
-    def lines(self) -> Iterator[str]:
-        """The same for people."""
+    def lines(self, width: int | None = None) -> Iterator[str]:
+        """The same for people.
+
+        Args:
+            width: Columns that a line may have; it goes on below, with no word broken.
+        """
+        for line in self._lines():
+            yield from [line] if width is None else textwrap.wrap(line, width, **_BELOW)
+
+    def _lines(self) -> Iterator[str]:
         yield f"{self.preset}: {self.ended}, after {clock(self.wall_seconds)}"
         yield f"  agent-steps  {self.agent_steps:,}{_at_speed(self.agent_steps_per_second)}"
         yield f"  updates      {', '.join(f'{n:,}' for n in self.updates)}"

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import socket
 
 import click
@@ -54,7 +55,7 @@ def read_metrics(address):
 
 def test_metrics_are_read_when_asked_for_at_the_address_told():
     thermometer = Thermometer()
-    address = serve_metrics(thermometer, "127.0.0.1:0")
+    address = serve_metrics(thermometer, "127.0.0.1:0", "env-0")
     host, _, port = address.partition(":")
     assert host == "127.0.0.1"
     assert int(port) > 0
@@ -74,18 +75,51 @@ def test_metrics_are_read_when_asked_for_at_the_address_told():
         "127.0.0.1:x",
         "127.0.0.1:65536",
         "256.0.0.1:0",
+        "::1:0",
+        "[::1]",
     ],
 )
 def test_an_unusable_metrics_address_is_refused_as_it_was_given(address):
-    with pytest.raises(EndpointError, match=f"metrics address '{address}': "):
-        serve_metrics(Thermometer(), address)
+    with pytest.raises(EndpointError, match=f"metrics address '{re.escape(address)}': "):
+        serve_metrics(Thermometer(), address, "env-0")
+
+
+def test_a_metrics_address_of_another_form_is_told_the_wanted_one():
+    wanted = r"wanted address:port .* as 127\.0\.0\.1:9100 or \[::1\]:9100"
+    with pytest.raises(EndpointError, match=wanted):
+        serve_metrics(Thermometer(), "9178", "env-0")
+
+
+def test_metrics_are_served_on_an_ipv6_address_in_brackets():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    address = serve_metrics(Thermometer(), "[::1]:0", "env-0")
+    assert address.startswith("[::1]:")
+    assert "\ndegrees 20.0\n" in read_metrics(address)
+
+
+@pytest.mark.parametrize(
+    ("role", "labels"),
+    [
+        ("env-2", 'agent="",arena="2",role="env"'),
+        ("actor-2-3", 'agent="3",arena="2",role="actor"'),
+        ("learner-3", 'agent="3",arena="",role="learner"'),
+    ],
+)
+def test_with_a_processs_metrics_go_who_it_is_and_what_it_uses(role, labels):
+    text = read_metrics(serve_metrics(Thermometer(), "127.0.0.1:0", role))
+    assert f"\nssd_process_info{{{labels}}} 1.0\n" in text
+    for name in ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"):
+        assert f"\n{name} " in text
 
 
 def test_a_metrics_port_that_is_taken_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as holder:
         address = f"127.0.0.1:{holder.getsockname()[1]}"
         with pytest.raises(EndpointError, match=f"metrics address '{address}': .*in use"):
-            serve_metrics(Thermometer(), address)
+            serve_metrics(Thermometer(), address, "env-0")
 
 
 def test_a_process_leaves_word_where_it_is(tmp_path):

@@ -49,7 +49,7 @@ def main() -> None:
         print("error: no such device")
         sys.exit(78)
     leave_records(run_dir, kind, agent)
-    address = serve_metrics(Metrics(kind, manner, run_dir), "127.0.0.1:0")
+    address = serve_metrics(Metrics(kind, manner, run_dir), "127.0.0.1:0", role)
     announce(run_dir, role, {"metrics": address})
     while not stop.requested or (manner == "stubborn" and kind == "actor"):
         select.select([] if stop.requested else stop.descriptors, [], [], 0.5)

@@ -51,6 +51,56 @@ def test_going_on_forgets_who_was_up(run_dir):
     assert list(run_dir.processes.iterdir()) == []
 
 
+def test_going_on_sweeps_the_sockets_of_a_killed_launcher(run_dir, tmp_path):
+    left = tmp_path / "ssd-abc"
+    left.mkdir()
+    (left / "world-0").touch()
+    run_dir.note_sockets(left)
+    note = run_dir.root / run_directory.SOCKETS
+    text = note.read_text()
+    run_dir.close()
+    assert not note.exists()  # whoever ends by itself leaves nothing to sweep
+    note.write_text(text)  # as one that was killed
+    run_directory.go_on(run_dir.root, patience=0, say=print).close()
+    assert not left.exists()
+    assert not note.exists()
+
+
+@pytest.mark.parametrize("name", ["thesis", "ssd-link", "ssd-gone"])
+def test_going_on_sweeps_nothing_but_a_directory_for_sockets(run_dir, tmp_path, name):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "ssd-link").symlink_to(tmp_path / "thesis")
+    run_dir.close()
+    (run_dir.root / run_directory.SOCKETS).write_text(str(tmp_path / name))
+    run_directory.go_on(run_dir.root, patience=0, say=print).close()
+    assert (tmp_path / "thesis").is_dir()
+    assert (tmp_path / "ssd-link").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "named"),
+    [
+        ("gamma = 0.99\n", "gamma = 0.9\n", "[learning] gamma: wanted 0.99, found 0.9"),
+        ("gamma = 0.99\n", "", None),
+        ("games = 48\n", "games = 8\n", "[run] games: wanted 48, found 8"),
+        ("\nlstm = 128\n", "\nlstm = 64\n", "[network] lstm: wanted 128, found 64"),
+    ],
+    ids=["a value", "a default left out", "a size", "a network's"],
+)
+def test_a_run_file_edited_since_the_run_began_names_the_key(run_dir, was, now, named):
+    text = run_dir.run_file.read_text()
+    assert was in text
+    run_dir.run_file.write_text(text.replace(was, now))
+    edited = run_directory.plan_of(run_dir.root)
+    if named is None:
+        run_directory.check_unedited(run_dir.root, edited)
+        return
+    with pytest.raises(RunFileError) as refusal:
+        run_directory.check_unedited(run_dir.root, edited)
+    assert f"{run_dir.run_file} has been edited; a resumed run" in str(refusal.value)
+    assert str(refusal.value).splitlines()[1:] == [named]
+
+
 @pytest.fixture
 def orphan(run_dir):
     """A child that outlives its launcher for as long as its standard input is open."""

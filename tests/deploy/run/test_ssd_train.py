@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from ssd_run.cli import main
+from ssd_wire.process import WholeNumber
 
 LAUNCHER = """
 import functools
@@ -162,6 +163,11 @@ def invoke(*arguments):
         (["cleanup-moa", "--set", "learning.gama=1"], 78, "[learning] gama"),
         (["cleanup-moa", "--set", "nonsense"], 78, "wanted section.key=value"),
         (["cleanup-moa", "--steps", "0"], 2, "--steps"),
+        (["cleanup-moa", "--steps", "1e-6"], 2, "wanted a whole number from 1, as 5000000 or 5e6"),
+        (["cleanup-moa", "--steps", "nan"], 2, "wanted a whole number from 1"),
+        (["cleanup-moa", "--stop-seconds", "-4"], 2, "--stop-seconds: wanted at least 0, found -4"),
+        (["cleanup-moa", "--stop-seconds", "nan"], 2, "--stop-seconds: wanted at least 0"),
+        (["cleanup-moa", "--device", "gpu"], 2, "wanted cpu, cuda or cuda:INDEX, found 'gpu'"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_words_and_leaves_nothing(
@@ -171,6 +177,24 @@ def test_what_cannot_be_run_is_refused_in_words_and_leaves_nothing(
     result = invoke(*arguments)
     assert result.exit_code == code
     assert message in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "cpu,cuda:99"], "--device cuda:99: wanted a CUDA device of this number"),
+        (["--set", "network.kind=no_such:Net"], "[network] no_such:Net: wanted a subclass of"),
+    ],
+    ids=["a device that is not there", "a network that cannot be imported"],
+)
+def test_what_only_torch_can_tell_is_said_before_the_run_has_a_directory(
+    arguments, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("cleanup-moa", *arguments)
+    assert result.exit_code == 78
+    assert result.output.startswith(f"error: {message}")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -202,6 +226,34 @@ def test_resume_refuses_what_contradicts_the_run(run_dir, arguments, named):
     result = invoke("--resume", "--run-dir", run_dir.root, *arguments)
     assert result.exit_code == 78
     assert named in result.output
+
+
+def test_resume_refuses_a_run_file_that_was_edited(run_dir):
+    run_dir.close()
+    text = run_dir.run_file.read_text()
+    run_dir.run_file.write_text(text.replace("seed = 1\n", "seed = 2\n"))
+    result = invoke("--resume", "--run-dir", run_dir.root)
+    assert result.exit_code == 78
+    assert "has been edited" in result.output
+    assert "[run] seed: wanted 1, found 2" in result.output
+
+
+def test_a_run_that_has_all_its_steps_has_nothing_to_do(run_dir):
+    run_dir.close()
+    run_dir.summary.write_text(json.dumps({"own_steps": [1600, 2400, 1600, 1600, 1600]}))
+    result = invoke("--resume", "--run-dir", run_dir.root, "--steps", "8e3")
+    assert result.exit_code == 0
+    assert result.output == (
+        f"nothing to do: 8,800 of 8,000 agent-steps are trained in {run_dir.root}\n"
+    )
+    assert not run_dir.history.exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "number"), [("1e6", 1_000_000), ("2.5E3", 2500), ("7", 7), (9, 9)]
+)
+def test_a_whole_number_may_be_written_with_an_exponent(written, number):
+    assert WholeNumber().convert(written, None, None) == number
 
 
 def test_print_shows_a_run_file_that_is_a_preset_of_its_own(tmp_path):

@@ -24,17 +24,26 @@ from ssd_lab.studies.box_trapped.tables import (
     write_rows,
 )
 from ssd_lab.studies.box_trapped.training import TrainingError, is_trained, train
-from ssd_wire.process import reports_errors
+from ssd_wire.process import WholeNumber, reports_errors, version_option
 
 STEPS = 1_600_000
 
 
 @click.command()
+@version_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where all of it goes.")
 @click.option("--seeds", default="1,2,3,4,5", show_default=True, help="Of the runs.")
 @click.option("--arms", default=",".join(ARMS), show_default=True, help="What is compared.")
-@click.option("--episodes", default=EPISODES, show_default=True, help="Per run, to evaluate it.")
-@click.option("--steps", default=STEPS, show_default=True, help="Agent-steps of each run.")
+@click.option(
+    "--episodes",
+    default=EPISODES,
+    show_default=True,
+    type=WholeNumber(),
+    help="Per run, to evaluate it.",
+)
+@click.option(
+    "--steps", default=STEPS, show_default=True, type=WholeNumber(), help="Agent-steps of each run."
+)
 @reports_errors
 def main(out: Path, seeds: str, arms: str, episodes: int, steps: int) -> None:
     """Train every arm with every seed, evaluate the runs, and draw figures 12 and 13.

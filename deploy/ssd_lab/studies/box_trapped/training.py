@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssd_lab.studies.box_trapped.arms import Trial
-from ssd_run.launch import COMPLETE
 from ssd_run.plan import check_agrees
 from ssd_run.presets import load_preset
 from ssd_run.run_directory import plan_of
@@ -23,7 +22,7 @@ class TrainingError(Exception):
 
 
 def is_trained(trial: Trial, out: Path, steps: int) -> bool:
-    """Whether the trial's run is there and complete, with so many agent-steps.
+    """Whether the trial's run is there and has ended, with so many agent-steps.
 
     Raises:
         RunFileError: when it was trained by other settings than the preset has now.
@@ -33,7 +32,7 @@ def is_trained(trial: Trial, out: Path, steps: int) -> bool:
         return False
     check_agrees(plan_of(run_dir), load_preset(trial.arm.preset), [f"run.seed={trial.seed}"])
     summary = json.loads((run_dir / "summary.json").read_text())
-    return bool(summary["ended"] == COMPLETE and summary["agent_steps"] >= steps)
+    return bool(summary["agent_steps"] >= steps)
 
 
 def command(trial: Trial, out: Path, steps: int) -> list[str]:

@@ -8,7 +8,7 @@ import torch
 
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.network import AgentShape
-from ssd_lab.evaluation.play import load_agents, play
+from ssd_lab.evaluation.play import load_agents, load_game, play
 from ssd_learner.archive import Archive
 from ssd_learner.checkpoint import CheckpointError
 from ssd_learner.intake import Intake
@@ -50,6 +50,32 @@ def test_same_seeds_play_the_same_episodes_and_others_do_not(run_dir):
     assert first.shape == (3, 2)
     assert (first == again).all()
     assert (first != other).any()
+
+
+def test_the_game_is_the_runs_own(run_dir):
+    assert load_game(run_dir) == GAME
+    assert play(load_agents(run_dir, games=3), load_game(run_dir), SEEDS).shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("agents", "game", "message"),
+    [
+        (slice(None), {"agents": 5}, "2 agents, the game wants 5"),
+        (slice(1), {}, "1 agents, the game wants 2"),
+        (slice(None, None, -1), {}, "place 0: agent 1 of 2 .*, the game wants agent 0 of 2"),
+        (slice(None), {"name": "cleanup"}, "with 8 actions, .* wants agent 0 of 2 with 9 actions"),
+    ],
+    ids=["too few", "one left out", "in another order", "of another game"],
+)
+def test_agents_that_do_not_fit_the_game_are_refused(run_dir, agents, game, message):
+    settings = GameSettings.model_validate({**GAME.model_dump(exclude_defaults=True), **game})
+    with pytest.raises(ValueError, match=message):
+        play(load_agents(run_dir, games=3)[agents], settings, SEEDS)
+
+
+def test_agents_that_were_loaded_for_other_games_are_refused(run_dir):
+    with pytest.raises(ValueError, match=r"for 4 games, the game wants .* for 3 games"):
+        play(load_agents(run_dir, games=4), GAME, SEEDS)
 
 
 def test_a_first_view_wipes_memory_and_hides_what_others_did_before(run_dir):

@@ -106,8 +106,10 @@ def test_a_run_that_fails_ends_the_study_with_its_name(tmp_path, monkeypatch):
     [
         (("--arms", "moa,luck"), "found luck"),
         (("--seeds", "1,x"), "wanted numbers with commas"),
+        (("--steps", "0"), "wanted a whole number from 1"),
+        (("--episodes", "0"), "wanted a whole number from 1"),
     ],
-    ids=["no arm", "no seed"],
+    ids=["no arm", "no seed", "no steps", "no episodes"],
 )
 def test_what_is_no_arm_or_seed_is_refused(tmp_path, wrong, message):
     outcome = invoke(tmp_path, *wrong)

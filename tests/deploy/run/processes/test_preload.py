@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from ssd_run.plan import validate
+from ssd_run.presets import load_preset
+from ssd_run.processes.preload import check
 from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Spawner
+from ssd_wire.errors import RunFileError
+from ssd_wire.runfile import override
 
 PROCESSES = {"ssd_actors.cli", "ssd_learner.cli", "ssd_world.cli"}
 LIBRARIES = {"torch", "numba", "zmq", "msgpack", "pydantic", "safetensors"}
@@ -46,3 +51,20 @@ def test_a_forked_process_finds_loaded_what_takes_long_to_load(run_dir, monkeypa
     loaded = {words[0]: set(words[1:]) for words in told}
     assert (PROCESSES | LIBRARIES | BY_A_FIRST_OPTIMIZER) - loaded["modules"] == set()
     assert KERNELS - loaded["kernels"] == set()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "named"),
+    [
+        ("network.kind=no_such:Net", r"^\[network\] no_such:Net: .* found ModuleNotFoundError: .*"),
+        (
+            "experiment.influence=no_such:Own",
+            r"^\[experiment\] no_such:Own: .* ModuleNotFoundError.*",
+        ),
+    ],
+)
+def test_what_cannot_be_imported_is_blamed_on_its_section_with_a_hint(assignment, named, tmp_path):
+    sections = override(load_preset("cleanup-moa"), [assignment])
+    (tmp_path / "run.toml").write_text(validate(sections).toml())
+    with pytest.raises(RunFileError, match=f"{named}is the folder .* on PYTHONPATH\\?$"):
+        check(tmp_path / "run.toml", [])

@@ -6,6 +6,7 @@ from ssd_run.progress.progress import (
     AgentProgress,
     Progress,
     agents_of,
+    phase_of,
     waiting_of,
 )
 
@@ -123,3 +124,20 @@ def test_waiting_is_summed_over_actors_by_what_they_wait_for():
         },
     }
     assert waiting_of(heard) == {"world": 3.0, "learner": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("running", "heard", "updates", "phase"),
+    [
+        ((), (), 7, "loading; kernels are compiled when this machine has never run them"),
+        (("env-0", "learner-0"), (), 7, "starting: 0 of 2 processes are up"),
+        (("env-0", "learner-0"), ("env-0",), 7, "starting: 1 of 2 processes are up"),
+        (("env-0", "learner-0"), ("env-0", "learner-0"), 7, "playing: the first batch is not"),
+        (("env-0", "learner-0"), ("learner-0",), 8, ""),
+    ],
+)
+def test_until_its_first_update_a_launch_tells_what_it_does(running, heard, updates, phase):
+    before = agents(5000, updates=7)
+    found = phase_of(running, heard, agents(5000, updates=updates), before)
+    assert found.startswith(phase)
+    assert bool(found) == bool(phase)

@@ -34,7 +34,7 @@ def mute():
 
 
 def test_metrics_are_read_by_name_and_label_and_what_is_no_number_is_left_out():
-    found = fetch(serve_metrics(Learner(), "127.0.0.1:0"))
+    found = fetch(serve_metrics(Learner(), "127.0.0.1:0", "learner-0"))
     assert found["ssd_learner_updates_total"] == 3
     assert found["ssd_actor_waiting_seconds_total{for=world}"] == 1.5
     assert "ssd_learner_beta" not in found
@@ -54,7 +54,7 @@ def test_a_stopped_process_costs_a_timeout_and_no_more(mute):
 
 def test_a_stopped_process_keeps_nobody_else_from_being_heard(tmp_path, mute):
     announce(tmp_path, "actor-0-0", mute)
-    announce(tmp_path, "learner-0", serve_metrics(Learner(), "127.0.0.1:0"))
+    announce(tmp_path, "learner-0", serve_metrics(Learner(), "127.0.0.1:0", "learner-0"))
     scraper = Scraper(tmp_path)
     scraper.round()
     assert scraper.heard()["learner-0"]["ssd_learner_updates_total"] == 3
@@ -62,7 +62,7 @@ def test_a_stopped_process_keeps_nobody_else_from_being_heard(tmp_path, mute):
 
 
 def test_a_process_that_is_gone_keeps_its_last_word(tmp_path):
-    address = serve_metrics(Learner(), "127.0.0.1:0")
+    address = serve_metrics(Learner(), "127.0.0.1:0", "learner-0")
     announce(tmp_path, "learner-0", address)
     scraper = Scraper(tmp_path)
     scraper.round()
@@ -82,7 +82,7 @@ def test_a_half_written_entry_is_passed_over(tmp_path, entry):
 
 
 def test_it_asks_on_its_own_until_it_is_stopped(tmp_path):
-    announce(tmp_path, "learner-0", serve_metrics(Learner(), "127.0.0.1:0"))
+    announce(tmp_path, "learner-0", serve_metrics(Learner(), "127.0.0.1:0", "learner-0"))
     scraper = Scraper(tmp_path)
     scraper.start()
     deadline = time.monotonic() + 30

@@ -1,12 +1,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 from tensorboardX.proto.event_pb2 import Event
 
 from ssd_run.progress.episodes import COUNTS, outcome
 from ssd_run.progress.progress import MEASURES, AgentProgress, Progress
-from ssd_run.reporting.records import Records, record, scalars
+from ssd_run.reporting.records import Records, elapsed_before, record, scalars
 
 MEASURED = dict.fromkeys(MEASURES) | {"moa_loss_nats": 1.5, "moa_margin_nats": -0.25}
 DID = dict.fromkeys(COUNTS) | {"apples": 8.5, "cleaned": 467.0}
@@ -64,6 +65,15 @@ def test_lines_of_all_launches_are_in_one_file(run_dir):
         records.close()
     lines = [json.loads(line) for line in run_dir.metrics.read_text().splitlines()]
     assert [line["agent_steps"] for line in lines] == [2400, 2400]
+
+
+def test_the_time_of_earlier_launches_is_known_from_their_lines(run_dir):
+    assert elapsed_before(run_dir) == 0.0
+    records = Records(run_dir)
+    records.keep(PROGRESS)
+    records.keep(replace(PROGRESS, elapsed=22.5))
+    records.close()
+    assert elapsed_before(run_dir) == 22.5
 
 
 def test_agents_curves_lie_over_own_steps_and_the_runs_over_agent_steps():

@@ -186,6 +186,32 @@ def test_what_is_not_known_is_a_dash_and_not_a_zero():
     assert "equality –" in plain(START, HEADING)
 
 
+def test_before_the_first_update_it_says_what_goes_on_instead_of_zeros():
+    starting = replace(START, phase="starting: 3 of 11 processes are up")
+    assert plain(starting, HEADING) == "starting: 3 of 11 processes are up"
+    text = drawn(starting, HEADING, 80)
+    assert "starting: 3 of 11 processes are up" in text
+    assert "agent 0" not in text
+    assert "per second" not in text
+
+
+def test_nothing_of_a_larger_table_is_left_when_the_terminal_shrinks():
+    console = Console(
+        file=io.StringIO(), width=120, height=40, force_terminal=True, color_system=None
+    )
+    clear = "\x1b[H\x1b[2J"
+    with Board(console, HEADING) as shown:
+        shown.show(PROGRESS)
+        console.width = 160
+        shown.show(PROGRESS)
+        assert clear not in console.file.getvalue()
+        console.width = 80
+        shown.show(PROGRESS)
+        assert console.file.getvalue().count(clear) == 1
+        shown.show(PROGRESS)
+        assert console.file.getvalue().count(clear) == 1
+
+
 def test_many_silent_processes_are_not_all_named():
     silent = tuple(f"actor-0-{number}" for number in range(11))
     text = plain(replace(START, silent=silent), HEADING)

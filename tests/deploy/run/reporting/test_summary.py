@@ -63,6 +63,13 @@ def test_people_read_the_same():
     assert "12 made = 9 trained + 1 surplus + 2 lost: the account adds up" in text
 
 
+def test_on_a_terminal_lines_go_on_below_and_no_word_is_broken():
+    found = list(SUMMARY.lines(80))
+    assert max(map(len, found)) <= 80
+    assert [word for line in found for word in line.split()] == told(SUMMARY).split()
+    assert len(found) > len(list(SUMMARY.lines()))
+
+
 def test_a_run_without_a_full_episode_says_so_instead_of_telling_a_return():
     short = replace(SUMMARY, outcome=outcome([]))
     assert short.content()["collective_return"] is None

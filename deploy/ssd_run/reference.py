@@ -1,0 +1,96 @@
+"""The page of all run-file keys, from the settings themselves: `python -m ssd_run.reference`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+from ssd_run.plan import SETTINGS
+
+HEAD = """# Run file
+
+Every key of a run file, by its section. `ssd-train PRESET --print` shows a whole one, and
+`--set section.key=value` changes one value. A key that is left out has its default. This page is
+written by `python -m ssd_run.reference > deploy/RUN_FILE.md`.
+"""
+_ENTRY = re.compile(r"^ {4}(\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", re.MULTILINE)
+_BOUNDS = (
+    ("minimum", "≥"),
+    ("exclusiveMinimum", ">"),
+    ("maximum", "≤"),
+    ("exclusiveMaximum", "<"),
+)
+
+
+def page() -> str:
+    """The page, in Markdown."""
+    sections = (_section(name, settings) for name, settings in SETTINGS.items())
+    return HEAD + "".join(f"\n{section}" for section in sections)
+
+
+def _section(name: str, settings: type[BaseModel]) -> str:
+    said = meanings(settings)
+    lines = [f"## [{name}]", "", "| key | values | default | meaning |", "|---|---|---|---|"]
+    for key, schema in settings.model_json_schema()["properties"].items():
+        default = settings.model_fields[key].get_default(call_default_factory=True)
+        lines.append(f"| `{key}` | {_values(schema)} | {_default(default)} | {said[key]} |")
+    return "\n".join(lines) + "\n"
+
+
+def meanings(settings: type[BaseModel]) -> dict[str, str]:
+    """What the docstring of a section says of each of its keys."""
+    doc = inspect.cleandoc(settings.__doc__ or "")
+    return {
+        name: _sentence(text) for names, text in _ENTRY.findall(doc) for name in names.split(", ")
+    }
+
+
+def _sentence(text: str) -> str:
+    words = " ".join(text.split()).replace("|", "\\|").removesuffix(".")
+    is_word = re.match("[a-z]{2}|a ", words) is not None  # and no symbol of a formula
+    return (words[0].upper() + words[1:] if is_word else words) + "."
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    """Which values a key takes, from its JSON schema."""
+    several = [_values(one) for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    if several:
+        return " or ".join(several)
+    if "enum" in schema:
+        return ", ".join(f'`"{value}"`' for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_values(schema['items'])}"
+    kind = {"integer": "integer", "number": "number", "boolean": "true, false", "string": "text"}
+    words = kind.get(str(schema.get("type")), "table")
+    return ", ".join([words, *_bounds(schema)])
+
+
+def _bounds(schema: Mapping[str, Any]) -> Iterator[str]:
+    for name, sign in _BOUNDS:
+        if name in schema:
+            yield f"{sign} {_number(schema[name])}"
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) and abs(value) < 1e6 else f"{value:g}"
+
+
+def _default(value: Any) -> str:
+    if value is None or repr(value) == "PydanticUndefined":
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
+    if isinstance(value, dict):
+        return "{}"
+    return f'`"{value}"`' if isinstance(value, str) else _number(value)
+
+
+if __name__ == "__main__":
+    click.echo(page(), nl=False)

@@ -1,0 +1,64 @@
+"""What the collector makes of processes that start, run and stop."""
+
+import pytest
+
+from ssd_run.processes.history import History
+from ssd_run.progress import collector
+from ssd_run.progress.collector import ProgressCollector
+from ssd_run.progress.episodes import Episodes
+from ssd_run.progress.progress import AgentProgress
+
+RUNNING = ("env-0", "actor-0-0", "learner-0")
+
+
+class Scraper:
+    """Has heard of a learner's updates; nobody else has answered for long."""
+
+    def __init__(self, updates):
+        self.updates = updates
+
+    def heard(self):
+        return {"learner-0": {"ssd_learner_updates_total": self.updates}}
+
+    def silent(self, roles):
+        return tuple(role for role in roles if role != "learner-0")
+
+
+@pytest.fixture
+def make(run_dir):
+    def make(updates=1, elapsed_before=0.0):
+        return ProgressCollector(
+            lambda: RUNNING,
+            Scraper(updates),
+            Episodes(run_dir.episodes, horizon=1000),
+            History(run_dir.history, run_dir.ledgers),
+            (AgentProgress(),),
+            elapsed_before,
+        )
+
+    return make
+
+
+def test_who_does_not_answer_is_named_while_a_run_trains(make):
+    assert make().collect().silent == ("env-0", "actor-0-0")
+
+
+def test_who_does_not_answer_is_not_named_when_it_was_stopped(make):
+    stopped = make()
+    stopped.stopping = True
+    assert stopped.collect().silent == ()
+    assert stopped.collect().phase == ""
+
+
+def test_who_is_not_up_yet_is_named_only_when_it_is_late(make, monkeypatch):
+    starting = make(updates=0)
+    assert starting.collect().silent == ()
+    assert starting.collect().phase == "starting: 1 of 3 processes are up"
+    monkeypatch.setattr(collector, "STARTING", 0.0)
+    assert starting.collect().silent == ("env-0", "actor-0-0")
+
+
+def test_elapsed_time_goes_on_where_the_launch_before_ended(make):
+    resumed = make(elapsed_before=3600.0)
+    assert 3600 <= resumed.collect().elapsed < 3700
+    assert resumed.elapsed < 100

@@ -1,0 +1,20 @@
+"""What all commands have in common."""
+
+import tomllib
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+COMMANDS = tomllib.loads(PYPROJECT.read_text())["project"]["scripts"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_tells_its_version(command):
+    module, _, name = COMMANDS[command].partition(":")
+    told = CliRunner().invoke(getattr(import_module(module), name), ["--version"])
+    assert told.exit_code == 0
+    assert told.output.rstrip().endswith(f"version {version('ssd-influence')}")
