@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.system.relay import Relay
 
+from ssd_run.metrics_page import rows, served
 from ssd_wire.codec import decode
 from ssd_wire.messages import Ack, Refused, Seat, Timestep, Welcome
 from ssd_wire.weights import decode_weights
@@ -66,6 +67,7 @@ class Run:
         overheard: By agent, all that reached its actor.
         relays, ports: By agent, where its actor was to connect, and what it was connected to.
         codes: Exit codes of all processes.
+        metrics: What one process of each kind served, when all had learned.
     """
 
     preset: str
@@ -74,6 +76,7 @@ class Run:
     relays: list
     ports: list
     codes: list
+    metrics: dict
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +109,14 @@ def run(request, by_hand, make_relay):
 
     hand.wait("all to have learned", have_learned)
     ports = [connected_to(actor.pid) for actor in actors]
+    metrics = served(hand.dir)
     codes = []
     for group in (actors, learners, [world]):
         for process in group:
             process.send_signal(signal.SIGTERM)
         codes += [process.wait(timeout=30) for process in group]
     overheard = [Overheard(*own) for own in relays]
-    return Run(request.param, hand, overheard, relays, ports, codes)
+    return Run(request.param, hand, overheard, relays, ports, codes, metrics)
 
 
 def test_processes_started_by_hand_over_tcp_train_together_and_stop_cleanly(run):
@@ -121,6 +125,12 @@ def test_processes_started_by_hand_over_tcp_train_together_and_stop_cleanly(run)
     made = [json.loads(path.read_text())["made"] for path in ledgers]
     trained = [run.hand.ledger(agent)["segments"]["trained"] for agent in range(AGENTS)]
     assert sum(made) == sum(trained) > 0
+
+
+def test_all_that_a_process_serves_to_prometheus_is_on_the_page_of_metrics(run):
+    page = (Path(__file__).parents[2] / "deploy" / "METRICS.md").read_text().splitlines()
+    for metrics in run.metrics.values():
+        assert set(rows(metrics)) <= set(page)
 
 
 def test_an_actor_is_told_of_others_what_its_experiment_says_and_nothing_else(run):

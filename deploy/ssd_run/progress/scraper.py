@@ -50,16 +50,24 @@ def fetch(address: str, timeout: float = TIMEOUT) -> dict[str, float]:
         OSError: when it does not answer in time, or not properly.
         ValueError: when the answer holds no metrics.
     """
+    return parse(fetch_text(address, timeout))
+
+
+def fetch_text(address: str, timeout: float = TIMEOUT) -> str:
+    """The same, as they are served.
+
+    Raises:
+        OSError: when it does not answer in time, or not properly.
+    """
     connection = http.client.HTTPConnection(address, timeout=timeout)
     try:
         connection.request("GET", "/metrics")
         response = connection.getresponse()
-        text = response.read(LARGEST_ANSWER).decode()
+        return response.read(LARGEST_ANSWER).decode()
     except http.client.HTTPException as fault:
         raise OSError(f"{address} speaks no HTTP: {fault!r}") from fault
     finally:
         connection.close()
-    return parse(text)
 
 
 class Scraper:

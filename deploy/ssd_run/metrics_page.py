@@ -1,0 +1,80 @@
+"""The page of all metrics, from what a run's processes serve: `python -m ssd_run.metrics_page`.
+
+The run must be going on, and have made an update. Which metrics there are depends on its
+experiment: `harvest-moa-communication` has them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from ssd_run.progress.scraper import fetch_text
+from ssd_wire.errors import RunFileError
+from ssd_wire.process import reports_errors
+
+KINDS = "env", "actor", "learner"
+HEAD = """# Metrics
+
+What each process serves to Prometheus, at the address in its `processes/<role>.json`. A metric of
+the last batch is there after the first update, and one of influence, of the model of others or of
+symbols in experiments that have these. `metrics.jsonl` and TensorBoard hold those of the learners
+under the same names without `ssd_learner_`, a number for each agent. This page is written by
+`python -m ssd_run.metrics_page RUN_DIR > deploy/METRICS.md`, while `ssd-train
+harvest-moa-communication --run-dir RUN_DIR` is running.
+"""
+
+
+def served(run_dir: Path) -> dict[str, list[Metric]]:
+    """What one process of each kind serves now.
+
+    Raises:
+        OSError: when one does not answer.
+    """
+    found = {}
+    for kind in KINDS:
+        entries = sorted((run_dir / "processes").glob(f"{kind}-*.json"))
+        if not entries:
+            raise RunFileError(f"{run_dir}: wanted a run that is going on, found no {kind}")
+        address = json.loads(entries[0].read_text())["metrics"]
+        found[kind] = list(text_string_to_metric_families(fetch_text(address)))
+    return found
+
+
+def page(families: Mapping[str, list[Metric]]) -> str:
+    """The page, in Markdown."""
+    tables = {f"ssd-{kind}": list(rows(metrics)) for kind, metrics in families.items()}
+    first, *others = tables.values()
+    common = [row for row in first if all(row in other for other in others)]
+    tables = {name: [row for row in table if row not in common] for name, table in tables.items()}
+    return HEAD + "".join(
+        f"\n## {name}\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n"
+        + "".join(f"{row}\n" for row in table)
+        for name, table in {"Every process": common, **tables}.items()
+    )
+
+
+def rows(metrics: list[Metric]) -> Iterator[str]:
+    """One line of the table for each metric."""
+    for metric in metrics:
+        labels = sorted({label for sample in metric.samples for label in sample.labels})
+        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        shown = ", ".join(f"`{label}`" for label in labels) or "–"
+        yield f"| `{name}` | {metric.type} | {shown} | {metric.documentation} |"
+
+
+@click.command()
+@click.argument("run_dir", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@reports_errors
+def main(run_dir: Path) -> None:
+    """Show what the processes of a run that is going on serve to Prometheus, as a page."""
+    click.echo(page(served(run_dir)), nl=False)
+
+
+if __name__ == "__main__":
+    main()

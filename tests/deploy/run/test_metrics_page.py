@@ -1,0 +1,19 @@
+"""The page of metrics is whole; that it names what processes serve is a rule of whole runs."""
+
+from pathlib import Path
+
+import pytest
+
+from ssd_learner.update_metrics import UPDATE_METRICS
+from ssd_run.metrics_page import HEAD
+
+PAGE = (Path(__file__).parents[3] / "deploy" / "METRICS.md").read_text()
+
+
+def test_it_says_how_it_was_made():
+    assert PAGE.startswith(HEAD)
+
+
+@pytest.mark.parametrize("metric", UPDATE_METRICS, ids=lambda metric: metric.name)
+def test_it_has_what_is_told_of_an_update(metric):
+    assert f"| `ssd_learner_{metric.name}` | gauge | – | {metric.text} |" in PAGE
