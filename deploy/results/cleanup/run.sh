@@ -9,7 +9,7 @@ for seed in 11 12 13; do
   ssd-train cleanup-baseline --seed $seed --steps 36000000 --run-dir "$runs/cleanup-baseline-$seed"
 done
 ssd-train cleanup-moa --seed 11 --steps 31200000 --run-dir "$runs/cleanup-moa-11"
-ssd-train cleanup-moa --seed 12 --steps 20000000 --run-dir "$runs/cleanup-moa-12"
+ssd-train cleanup-moa --seed 12 --steps 18000000 --run-dir "$runs/cleanup-moa-12"
 python -m ssd_lab.plots.curves "$runs"/*/ --every 100 --reference 27 --csv "$here/curves.csv" --png "$here/curves.png"
 python "$here/frames.py" "$runs/cleanup-baseline-11" "$here/frames.png"
 
