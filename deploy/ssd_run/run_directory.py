@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -20,6 +21,7 @@ from ssd_wire.runfile import load_run_file
 LAUNCHER_LOCK = ".launcher.lock"
 PROCESSES_LOCK = ".processes.lock"
 SOCKETS_PREFIX = "ssd-"
+SOCKETS_LOCK = ".lock"  # in that directory
 SOCKETS = ".sockets"  # names the directory of this launch's sockets for as long as it is there
 BEGUN_WITH = ".run.toml"  # a copy of the run file that nobody edits
 
@@ -140,13 +142,17 @@ def go_on(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
 
 
 def _remove_sockets(note: Path) -> None:
-    """Remove the directory that a note names, where it is one of ours and nobody else's."""
+    """Remove the directory that a note names, if it is one of ours and no launcher holds it.
+
+    One that is held belongs to a run that is alive, of which this run directory is a copy.
+    """
     if not note.is_file():
         return
     folder = Path(note.read_text(encoding="utf-8"))
     ours = folder.name.startswith(SOCKETS_PREFIX) and not folder.is_symlink() and folder.is_dir()
     if ours and folder.stat().st_uid == os.getuid():
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(EndpointError), hold(folder / SOCKETS_LOCK, f"socket directory {folder}"):
+            shutil.rmtree(folder, ignore_errors=True)
     note.unlink()
 
 

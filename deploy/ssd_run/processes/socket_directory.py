@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ssd_run.run_directory import SOCKETS_PREFIX
-from ssd_wire.endpoints import LONGEST_IPC_PATH
+from ssd_run.run_directory import SOCKETS_LOCK, SOCKETS_PREFIX
+from ssd_wire.endpoints import LONGEST_IPC_PATH, hold
 from ssd_wire.errors import EndpointError
 
 SHORT = "/tmp"  # noqa: S108 - only a private directory in it is used
@@ -19,6 +19,8 @@ LONGEST_NAME = os.path.join("ssd-12345678", "segments-9999")  # noqa: PTH118 - n
 @contextmanager
 def socket_directory(say: Callable[[str], None]) -> Iterator[Path]:
     """A private directory (0700) for sockets, gone afterwards; a short one where TMPDIR is long.
+
+    It is held by a lock as long as this process lives, so that nobody sweeps it meanwhile.
 
     Args:
         say: Tells the user when it is not where TMPDIR says.
@@ -36,5 +38,5 @@ def socket_directory(say: Callable[[str], None]) -> Iterator[Path]:
         )
     except OSError as fault:
         raise EndpointError(f"no directory for sockets can be made: {fault}") from fault
-    with folder as name:
+    with folder as name, closing(hold(Path(name, SOCKETS_LOCK), f"socket directory {name}")):
         yield Path(name)

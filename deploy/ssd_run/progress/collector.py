@@ -11,7 +11,7 @@ from ssd_run.progress.progress import AgentProgress, Progress, agents_of, phase_
 from ssd_run.progress.scraper import Scraper
 from ssd_run.progress.throughput import Throughput
 
-STARTING = 30.0  # seconds in which nobody wonders that a process does not answer yet
+STARTING = 30.0  # seconds that processes may take to load before the user is told of silence
 
 
 class ProgressCollector:
@@ -60,7 +60,7 @@ class ProgressCollector:
         agents = agents_of(heard, self._before, outcome)
         running = self._alive()
         phase = "" if self.stopping else phase_of(running, heard, agents, self._before)
-        calm = self.stopping or (phase and self.elapsed < STARTING)
+        may_be_silent = self.stopping or (phase and self.elapsed < STARTING)
         return Progress(
             elapsed=self._elapsed_before + self.elapsed,
             agents=agents,
@@ -69,6 +69,6 @@ class ProgressCollector:
             speed=self.throughput.note(self.elapsed, agents),
             waiting=waiting_of(heard),
             restarts=dict(self._history.restarts),
-            silent=() if calm else self._scraper.silent(running),
+            silent=() if may_be_silent else self._scraper.silent(running),
             phase=phase,
         )

@@ -5,6 +5,7 @@ import click
 import pytest
 
 from ssd_run import run_directory
+from ssd_run.processes.socket_directory import socket_directory
 from ssd_wire.errors import EndpointError, RunFileError
 from ssd_wire.runfile import load_run_file
 
@@ -64,6 +65,14 @@ def test_going_on_sweeps_the_sockets_of_a_killed_launcher(run_dir, tmp_path):
     run_directory.go_on(run_dir.root, patience=0, say=print).close()
     assert not left.exists()
     assert not note.exists()
+
+
+def test_going_on_with_a_copy_of_a_run_that_is_alive_leaves_the_sockets_of_that_run(run_dir):
+    run_dir.close()
+    with socket_directory(print) as sockets:
+        (run_dir.root / run_directory.SOCKETS).write_text(str(sockets))
+        run_directory.go_on(run_dir.root, patience=0, say=print).close()
+        assert sockets.is_dir()
 
 
 @pytest.mark.parametrize("name", ["thesis", "ssd-link", "ssd-gone"])
