@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from tests.learner.diary import AGENT, FINGERPRINT, SIZES, Diary, Disk, segment_of
 from tests.system.relay import Relay
+from tests.until import until
 
 from ssd_actors.outbox import Outbox
 from ssd_actors.teacher import Teacher
@@ -16,8 +17,6 @@ from ssd_learner.learner import Learner
 from ssd_learner.report import Report
 from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Hello
-
-PATIENCE = 30.0  # seconds until something that must happen is taken not to
 
 
 class Pair:
@@ -55,12 +54,6 @@ class Pair:
             self.learner.save()
         self.actor_works()
 
-    def until(self, holds, work):
-        deadline = time.monotonic() + PATIENCE
-        while not holds():
-            assert time.monotonic() < deadline, "it never happened"
-            work()
-
     def make(self, number):
         for _ in range(number):
             self.teacher.push(segment_of(self.outbox.made + 1), lane=0)
@@ -74,7 +67,7 @@ def pair(monkeypatch):
         dealer = Dealer(relay.endpoint)
         with closing(dealer):
             made = Pair(router, relay, dealer)
-            made.until(made.teacher.has_room, made.both_work)
+            until(made.teacher.has_room, made.both_work)
             yield made
 
 
@@ -82,9 +75,9 @@ def test_a_connection_cut_while_the_learner_is_busy_costs_and_repeats_no_segment
     for connections in (2, 3, 4):
         pair.make(2)
         pair.relay.cut()
-        pair.until(lambda wanted=connections: len(pair.relay.heard) >= wanted, pair.actor_works)
+        until(lambda wanted=connections: len(pair.relay.heard) >= wanted, pair.actor_works)
         pair.make(2)
-        pair.until(lambda: pair.outbox.is_settled, pair.both_work)
+        until(lambda: pair.outbox.is_settled, pair.both_work)
     assert pair.trainer.trained == tuple(range(1, 13))
 
 
@@ -92,9 +85,9 @@ def test_a_learner_that_is_busy_for_long_hears_an_actor_that_connected_anew(pair
     with monkeypatch.context() as context:
         context.setattr("ssd_actors.asking.IN_VAIN", 0.3)
         pair.make(2)
-        pair.until(lambda: len(pair.relay.heard) >= 3, pair.actor_works)
+        until(lambda: len(pair.relay.heard) >= 3, pair.actor_works)
     pair.make(1)
-    pair.until(lambda: pair.outbox.is_settled, pair.both_work)
+    until(lambda: pair.outbox.is_settled, pair.both_work)
     assert pair.trainer.trained == (1, 2, 3)
 
 
@@ -102,7 +95,7 @@ def test_of_two_processes_that_claim_one_epoch_neither_ends_the_learner(pair):
     with closing(Dealer(pair.relay.endpoint)) as dealer:
         twin = Pair(pair.router, pair.relay, dealer)
         twin.learner, twin.trainer = pair.learner, pair.trainer
-        twin.until(twin.teacher.has_room, lambda: (twin.both_work(), pair.actor_works()))
+        until(twin.teacher.has_room, lambda: (twin.both_work(), pair.actor_works()))
     pair.make(3)
-    pair.until(lambda: pair.outbox.is_settled, pair.both_work)
+    until(lambda: pair.outbox.is_settled, pair.both_work)
     assert pair.trainer.trained == (1, 2, 3)

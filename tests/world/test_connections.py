@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from tests.system.relay import Relay
+from tests.until import until
 
 from ssd_actors.world import World
 from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Act, Join
 
 AGENTS = 2
-PATIENCE = 30.0  # seconds until something that must happen is taken not to
 
 
 class Player:
@@ -58,16 +58,10 @@ class Arena:
         self.world_works()
         self.players_work()
 
-    def until(self, holds, work):
-        deadline = time.monotonic() + PATIENCE
-        while not holds():
-            assert time.monotonic() < deadline, "it never happened"
-            work()
-
     def play(self, ticks):
         """So many ticks, and all agents decide once at each."""
         wanted = self.world.games[0].tick + ticks
-        self.until(lambda: self.world.games[0].tick >= wanted, self.all_work)
+        until(lambda: self.world.games[0].tick >= wanted, self.all_work)
         for player in self.players:
             assert player.ticks == list(range(len(player.ticks)))
 
@@ -85,7 +79,7 @@ def test_connections_cut_while_the_world_is_busy_are_made_anew_and_no_tick_is_de
     arena.play(5)
     for connections in (4, 6):
         arena.relay.cut()
-        arena.until(lambda wanted=connections: len(arena.relay.heard) >= wanted, arena.players_work)
+        until(lambda wanted=connections: len(arena.relay.heard) >= wanted, arena.players_work)
         arena.play(5)
 
 
@@ -93,7 +87,7 @@ def test_a_world_that_is_busy_for_long_hears_actors_that_connected_anew(arena, m
     arena.play(5)
     with monkeypatch.context() as context:
         context.setattr("ssd_actors.asking.IN_VAIN", 0.3)
-        arena.until(lambda: len(arena.relay.heard) >= 6, arena.players_work)
+        until(lambda: len(arena.relay.heard) >= 6, arena.players_work)
     arena.play(5)
 
 
@@ -103,7 +97,7 @@ def test_of_two_processes_that_claim_one_incarnation_neither_ends_the_world(aren
     with closing(Dealer(arena.relay.endpoint)) as dealer:
         sizes, mark = arena.world.sizes[0], arena.world.referee.fingerprint
         arena.players.append(Player(dealer, 0, sizes, mark))
-        arena.until(lambda: arena.players[-1].ticks, arena.all_work)
+        until(lambda: arena.players[-1].ticks, arena.all_work)
         arena.players.pop()
     arena.play(5)
     assert player.ticks

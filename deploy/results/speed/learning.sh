@@ -8,7 +8,7 @@ export PATH="$PWD/.venv/bin:$PATH"
 runs=runs/speed-learning
 small=(--set preset.name=harvest-moa-small --set run.games=16 --set run.lanes=2 --set run.window=2 --set learning.batch_segments=4 --set learning.update_games=64)
 for seed in 1 2 3; do
-    both=(harvest-moa --steps 2000000 --seed "$seed" --set learning.lr_anneal=2e7)
+    both=(harvest-moa-paper --steps 2000000 --seed "$seed" --set learning.lr_anneal=2e7)
     ssd-train "${both[@]}" --run-dir "$runs/defaults-$seed"
     ssd-train "${both[@]}" "${small[@]}" --run-dir "$runs/small-$seed"
 done

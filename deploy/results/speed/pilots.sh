@@ -5,7 +5,7 @@
 set -euo pipefail
 export PATH="$PWD/.venv/bin:$PATH"
 pilot() { # lanes, games, window, segments taken at once, games per update
-    ssd-train harvest-moa --steps 2000000 --seed 1 --run-dir "runs/pilots/$1x$2-$3-$5" \
+    ssd-train harvest-moa-paper --steps 2000000 --seed 1 --run-dir "runs/pilots/$1x$2-$3-$5" \
         --set learning.lr_anneal=2e7 --set run.lanes="$1" --set run.games="$2" --set run.window="$3" \
         --set learning.batch_segments="$4" --set learning.update_games="$5"
 }
@@ -17,7 +17,7 @@ pilot 2 64 1 1 32
 pilot 2 64 1 1 16
 pilot 1 128 1 1 16
 pilot 2 128 2 1 32
-two=(ssd-bench --only nothing --preset cleanup-moa --preset cleanup-a3c --runs 1 --seconds 15 --warmup 6
+two=(ssd-bench --only nothing --preset cleanup-moa-paper --preset cleanup-a3c --runs 1 --seconds 15 --warmup 6
     --set run.lanes=2 --set run.games=64 --set run.window=2 --set learning.update_games=32)
 "${two[@]}"
 chrt --batch 0 "${two[@]}"

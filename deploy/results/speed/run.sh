@@ -5,5 +5,5 @@ set -euo pipefail
 export PATH="$PWD/.venv/bin:$PATH"
 here=$(dirname "$0")
 ssd-bench --json "$here/parts.json"
-ssd-bench --preset cleanup-moa --preset cleanup-a3c --preset harvest-moa --preset harvest-a3c \
+ssd-bench --preset cleanup-moa-paper --preset cleanup-a3c --preset harvest-moa-paper --preset harvest-a3c \
     --runs 5 --seconds 14 --warmup 5 --json "$here/whole.json"

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import zmq
+from tests.until import until
 
 from ssd_wire.codec import decode, encode
 from ssd_wire.errors import EndpointError
@@ -38,15 +39,6 @@ from ssd_wire.links import Router
 router = Router(sys.argv[1])
 time.sleep(60)
 """
-
-
-def until(happened):
-    """Wait for something to happen, and give back what it gave."""
-    deadline = time.monotonic() + PATIENCE
-    while not (result := happened()):
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.005)
-    return result
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.until import until
 
 from ssd_run.cli import main
 from ssd_wire.process import WholeNumber
@@ -55,13 +55,6 @@ def launch(tmp_path, monkeypatch):
     for launcher in started:
         launcher.kill()
         launcher.communicate()
-
-
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "this takes too long"
-        time.sleep(0.05)
 
 
 def until_all_are_up(root):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.until import until
 
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Program
@@ -54,14 +55,6 @@ def spawner(run_dir):
     made = Spawner(run_dir, PRETENDED)
     yield made
     made.close()
-
-
-def until(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not (held := condition()):
-        assert time.monotonic() < deadline, "this takes too long"
-        time.sleep(0.01)
-    return held
 
 
 def start(spawner, program, number=0):
