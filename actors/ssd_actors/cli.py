@@ -20,7 +20,8 @@ from ssd_actors.outbox import Outbox
 from ssd_actors.teacher import Teacher
 from ssd_actors.world import World
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape, network_class
+from ssd_influence.networks.agent_network import network_class
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.errors import RunFileError
 from ssd_wire.links import Dealer, Subscriber, Waiting

@@ -34,7 +34,7 @@ from ssd_bench.results.machine import facts
 from ssd_bench.results.rows import Result, Row
 from ssd_bench.results.table import show
 from ssd_bench.whole_runs.training_run import RunRequest
-from ssd_influence.network import AgentNetwork, make_network
+from ssd_influence.networks.agent_network import AgentNetwork, make_network
 from ssd_learner.cli import axes
 from ssd_run.plan import Plan
 from ssd_run.progress.scraper import fetch

@@ -11,7 +11,8 @@ import click
 import torch
 
 from ssd_envs.spec import GameSettings, GameSpec, game_spec
-from ssd_influence.network import AgentShape, network_class
+from ssd_influence.networks.agent_network import network_class
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.archive import Archive, restore
 from ssd_learner.checkpoint import CheckpointError

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssd_influence.moa_loss import (
+from ssd_influence.networks.agent_network import AgentNetwork, Unroll
+from ssd_influence.networks.agent_shape import AgentShape
+from ssd_influence.networks.moa_loss import (
     action_marginal_entropy,
     moa_loss,
     moa_targets,
     moa_targets_mask,
 )
-from ssd_influence.network import AgentNetwork, AgentShape, Unroll
 from ssd_influence.settings import ExperimentSettings
 from ssd_learner.actor_critic import Head, HeadLosses, head_losses
 from ssd_learner.batch import Batch

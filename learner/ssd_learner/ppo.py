@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from ssd_influence.moa_loss import moa_loss
+from ssd_influence.networks.moa_loss import moa_loss
 from ssd_learner.batch import Batch
 from ssd_learner.chunks import Chunks
 from ssd_learner.ppo_losses import clipped_losses

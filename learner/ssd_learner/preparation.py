@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssd_influence.moa_loss import (
+from ssd_influence.networks.agent_network import AgentNetwork, Unroll
+from ssd_influence.networks.moa_loss import (
     action_marginal_entropy,
     moa_loss,
     moa_targets,
     moa_targets_mask,
 )
-from ssd_influence.network import AgentNetwork, Unroll
 from ssd_learner.batch import Batch
 from ssd_learner.chunks import Choices, Chunks, Foreseen, cut, together
 from ssd_learner.gae import Estimates, gae

@@ -12,7 +12,8 @@ from ssd_actors.lane import Lane
 from ssd_actors.mind import Mind
 from ssd_actors.world import World as WorldLine
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape, make_network
+from ssd_influence.networks.agent_network import make_network
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_run.plan import validate
 from ssd_wire.codec import encode
 from ssd_wire.messages import Join

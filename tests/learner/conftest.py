@@ -8,7 +8,7 @@ import pytest
 import torch
 from tests.learner.office import FINGERPRINT
 
-from ssd_influence.network import AgentShape
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.batch import Batch, collate
 from ssd_learner.settings import LearningSettings

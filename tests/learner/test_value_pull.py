@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.learner.literal import EXPERIMENTS
 
-from ssd_influence.gradients import bounded_pull
+from ssd_influence.networks.value_gradient import bounded_pull
 from ssd_learner import ppo
 from ssd_learner.batch import collate
 from ssd_learner.preparation import prepare

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ssd_actors.intrinsic.past import Past
 from ssd_actors.intrinsic.reward import Intrinsic
-from ssd_influence.inference import Choice, influence
+from ssd_influence.inference.decision import Choice
+from ssd_influence.rewards.influence import influence
 from ssd_wire.messages import Timestep
 
 F32 = NDArray[np.float32]

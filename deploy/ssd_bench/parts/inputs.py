@@ -15,7 +15,8 @@ import torch
 from ssd_actors.mind import Mind
 from ssd_bench.parts.plans import STEPS, plan_for, spec_of
 from ssd_envs.batch import GameBatch
-from ssd_influence.network import AgentNetwork, AgentShape
+from ssd_influence.networks.agent_network import AgentNetwork
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_run.plan import Plan
 from ssd_wire.messages import Segment, Timestep
 from ssd_wire.weights import Weights

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ssd_actors.mind import Mind
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.inference import Decision
-from ssd_influence.network import AgentShape, network_class
+from ssd_influence.inference.decision import Decision
+from ssd_influence.networks.agent_network import network_class
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_lab.evaluation.trajectories import play_out
 from ssd_learner.checkpoint import CheckpointError, newest_checkpoint, read_checkpoint

@@ -19,10 +19,11 @@ from ssd_actors.rehearsal import rehearse
 from ssd_envs.layout import Layout
 from ssd_envs.rules import make_rules
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape, network_class
+from ssd_influence.networks.agent_network import network_class
+from ssd_influence.networks.agent_shape import AgentShape
+from ssd_influence.networks.view_encoder import compile_kernels
 from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_influence.sight import compile_kernels
 from ssd_learner.cli import torch_device
 from ssd_wire.process import reports_errors
 from ssd_wire.runfile import Sections, blaming, load_run_file, section

@@ -9,7 +9,7 @@ import pytest
 from ssd_actors.draft import SegmentShape
 from ssd_actors.intrinsic.past import Moment, Past
 from ssd_actors.lane import Lane
-from ssd_influence.inference import Choice, Decision, State
+from ssd_influence.inference.decision import Choice, Decision, State
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 

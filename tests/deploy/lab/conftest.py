@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ssd_envs.spec import game_spec
-from ssd_influence.network import AgentShape
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_learner.archive import Archive
 from ssd_learner.intake import Intake
 from ssd_learner.trainer import Trainer

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_lab.evaluation.play import load_agents, load_game, play
 from ssd_learner.archive import Archive
 from ssd_learner.checkpoint import CheckpointError
