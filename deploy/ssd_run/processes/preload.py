@@ -17,7 +17,7 @@ import ssd_world.cli
 from ssd_actors.agent import Agent
 from ssd_actors.warmup import warm_up
 from ssd_envs.layout import Layout
-from ssd_envs.rules import make_rules
+from ssd_envs.rules.interface import make_rules
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.network import AgentShape, network_class
 from ssd_influence.roles import part_of
