@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssd_actors.draft import SegmentShape
 from ssd_actors.lane import Lane
+from ssd_actors.segment_builder import SegmentShape
 from ssd_bench.parts import inputs, plans
 from ssd_bench.parts.plans import Kind
 from ssd_bench.parts.timing import Part, Work

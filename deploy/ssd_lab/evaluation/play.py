@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ssd_actors.mind import Mind
+from ssd_actors.agent import Agent
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.inference import Decision
 from ssd_influence.network import AgentShape, network_class
@@ -34,7 +34,7 @@ class TrainedAgent:
         mind: Its network, with the weights it thinks with.
     """
 
-    def __init__(self, mind: Mind) -> None:
+    def __init__(self, mind: Agent) -> None:
         self.mind = mind
         self._memory = mind.fresh_state()
 
@@ -132,7 +132,7 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     for agent in range(spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
         noise = torch.Generator().manual_seed(seed * spec.num_agents + agent)
-        mind = Mind(shape, network, experiment, games, noise)
+        mind = Agent(shape, network, experiment, games, noise)
         mind.take(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
         agents.append(TrainedAgent(mind))
     return agents

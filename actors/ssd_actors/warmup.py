@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ssd_actors.mind import Mind, log_softmax
+from ssd_actors.agent import Agent, log_softmax
 from ssd_wire.messages import Timestep
 
 
-def rehearse(mind: Mind) -> None:
+def warm_up(mind: Agent) -> None:
     """Decide, tell the world, and reckon what came of it."""
     seen = _something_to_see(mind)
     state = mind.fresh_state()
@@ -19,7 +19,7 @@ def rehearse(mind: Mind) -> None:
     mind.reward(past, seen if waits else None)
 
 
-def _something_to_see(mind: Mind) -> Timestep:
+def _something_to_see(mind: Agent) -> Timestep:
     """As it comes off the wire: read-only."""
     games, agents, view = mind.games, mind.shape.num_agents, mind.shape.view
     actions = mind.shape.num_actions

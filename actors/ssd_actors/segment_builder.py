@@ -46,7 +46,7 @@ class SegmentShape:
         )
 
 
-class Draft:
+class SegmentBuilder:
     """The arrays of one segment, filled in as its steps are lived; see `Segment` for their meaning.
 
     Args:

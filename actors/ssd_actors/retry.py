@@ -32,7 +32,7 @@ class Line(Protocol):
         """Give up the connection, with all that is queued on it, and make another."""
 
 
-class Silence:
+class RetryTimer:
     """When to ask, or to ask again, for want of an answer.
 
     Args:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ssd_envs.kernel import kernel
+from ssd_envs.kernels.jit import kernel
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)

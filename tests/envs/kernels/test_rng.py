@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ssd_envs.chance import after, below, bits, unit
+from ssd_envs.kernels.rng import after, below, bits, unit
 
 MASK = 2**64 - 1
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ssd_envs.games import game_of
 from ssd_envs.layout import Layout
-from ssd_envs.named import load
+from ssd_envs.plugins import load
 from ssd_envs.spec import GameSettings
 
 Bytes = npt.NDArray[np.uint8]
@@ -30,7 +30,7 @@ class Boards:
         agents: uint8 [B, size] who stands on each cell, as palette index, or 0; not to be changed.
         place: int64 [B, N] each agent's cell; not to be changed.
         heading: int64 [B, N] 0 up, 1 right, 2 down, 3 left.
-        random: uint64 [B] the games' random states, see `ssd_envs.chance`.
+        random: uint64 [B] the games' random states, see `ssd_envs.kernels.rng`.
         clock: int32 [B] steps into the episode before this one; not to be changed.
         reward: float32 [N, B] of this step so far.
         counts: int64 [E, B, N] what each agent did in the episode so far, in the order of `EVENTS`.
@@ -79,6 +79,8 @@ def make_rules(settings: GameSettings, layout: Layout) -> Rules:
     name = game_of(settings.name).rules
     rules = load(name)
     if not (isinstance(rules, type) and issubclass(rules, Rules)):
-        raise ValueError(f"{name}: wanted a class of ssd_envs.rules.Rules, found {rules!r:.100}")
+        raise ValueError(
+            f"{name}: wanted a class of ssd_envs.rules.interface.Rules, found {rules!r:.100}"
+        )
     made: Rules = rules(settings, layout)
     return made

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from ssd_actors.asking import OVERDUE, Line, Silence
 from ssd_actors.lane import Finished
 from ssd_actors.outbox import Outbox
+from ssd_actors.retry import OVERDUE, Line, RetryTimer
 from ssd_wire.codec import Sizes, decode, encode
 from ssd_wire.errors import ProtocolError, RefusedError
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
@@ -26,7 +26,7 @@ class News(Protocol):
         """Give up the connection and make another."""
 
 
-class Teacher:
+class LearnerClient:
     """Says Hello, sends segments until they are durable, and takes in newer weights.
 
     Args:
@@ -57,7 +57,7 @@ class Teacher:
         self.outbox = outbox
         self.weights: Weights | None = None
         self.protocol_errors = 0
-        self._silence = Silence(now)
+        self._silence = RetryTimer(now)
         self.repeats = 0
         self._line = line
         self._news = news
@@ -65,7 +65,7 @@ class Teacher:
         self._sizes = sizes
         self._shapes = shapes
         self._newest = 0  # version of the learner's weights, as it acknowledged
-        self._overdue = Silence(now, OVERDUE)  # since it acknowledged newer ones than we have
+        self._overdue = RetryTimer(now, OVERDUE)  # since it acknowledged newer ones than we have
         self._confused = False  # the learner must tell where it stands before it is sent more
         self._leaving = False
         self._log = logging.getLogger(__name__)

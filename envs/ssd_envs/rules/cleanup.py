@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ssd_envs.chance import after, below, unit
-from ssd_envs.kernel import kernel
+from ssd_envs.kernels.jit import kernel
+from ssd_envs.kernels.rng import after, below, unit
 from ssd_envs.layout import Layout
 from ssd_envs.palette import APPLE, EMPTY, RIVER, WALL, WASTE
-from ssd_envs.rules import Boards, Rules
+from ssd_envs.rules.interface import Boards, Rules
 from ssd_envs.spec import GameSettings
 
 Bytes = npt.NDArray[np.uint8]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ssd_envs.kernel import kernel
+from ssd_envs.kernels.jit import kernel
 from ssd_envs.palette import EMPTY, WALL
 
 Bytes = npt.NDArray[np.uint8]

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ssd_actors.draft import Draft
 from ssd_actors.lane import Finished
+from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_actors.teacher import Teacher
+from ssd_actors.segment_builder import SegmentBuilder
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Segment, Welcome
 from ssd_wire.weights import encode_weights
@@ -42,7 +42,7 @@ class Desk:
         self.news = ListNews()
         self.outbox = Outbox(lanes=1, retained=10)
         hello = Hello(1, 0, EPOCH, "this run")
-        self.teacher = Teacher(
+        self.teacher = LearnerClient(
             line, self.news, hello, self.outbox, person.axes, person.tensors, clock.read
         )
 
@@ -73,7 +73,7 @@ class Desk:
         """Finish segments; the numbers of those that are sent because of it."""
         for _ in range(number):
             state = np.zeros((5, self.person.segment.state), np.float32)
-            draft = Draft(self.person.segment, 1, 0, state)
+            draft = SegmentBuilder(self.person.segment, 1, 0, state)
             self.teacher.push(Finished(draft, np.zeros((5, 4), np.uint8)), lane=0)
         self.teacher.send()
         return numbers(self.line.take())
@@ -153,7 +153,7 @@ def test_segments_are_numbered_and_sent_as_they_are_finished(desk):
 
 def test_a_segment_carries_epoch_number_and_lane(desk):
     state = np.zeros((5, desk.person.segment.state), np.float32)
-    draft = Draft(desk.person.segment, learner=1, version=4, state=state)
+    draft = SegmentBuilder(desk.person.segment, learner=1, version=4, state=state)
     desk.teacher.push(Finished(draft, np.full((5, 4), 6, np.uint8)), lane=3)
     desk.teacher.send()
     (segment,) = desk.line.take()

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ssd_envs.maps import GameMap, drawing_of, parse_map
+from ssd_envs.maps.game_map import GameMap
+from ssd_envs.maps.parser import drawing_of, parse_map
 from ssd_envs.spec import GameSettings, game_spec
 
 

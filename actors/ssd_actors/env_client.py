@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-from ssd_actors.asking import Line, Silence
+from ssd_actors.retry import Line, RetryTimer
 from ssd_wire.codec import Frame, Sizes, decode, encode
 from ssd_wire.errors import ProtocolError, RefusedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
 
-class World:
+class EnvClient:
     """Joins a world, passes on new timesteps, answers repeated ones with the stored act.
 
     Args:
@@ -37,7 +37,7 @@ class World:
         # By world and lane: the last tick, and our act.
         self._answers: dict[tuple[int, int], tuple[int, list[Frame]]] = {}
         self._log = logging.getLogger(__name__)
-        self._silence = Silence(now)
+        self._silence = RetryTimer(now)
         self.repeats = 0
         self.protocol_errors = 0
 

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from ssd_actors.intrinsic import make_intrinsic
-from ssd_actors.intrinsic.past import Moment, Past, WhatIf
 from ssd_actors.intrinsic.reward import NO_GAMES
+from ssd_actors.intrinsic.transition import Moment, Past, WhatIf
 from ssd_influence.acting import inference_for
 from ssd_influence.inference import State
 from ssd_influence.network import AgentShape, make_network
@@ -19,7 +19,7 @@ from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
 
-class Mind:
+class Agent:
     """A policy, a model of others, and the rewards made of them in one lane, with one version.
 
     Args:

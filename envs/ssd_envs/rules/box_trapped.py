@@ -1,6 +1,6 @@
 """Box Trapped: apples without end, but one of the two agents sits in a box that the other can open.
 
-How it is opened stands in `ssd_envs.doors`.
+How it is opened stands in `ssd_envs.rules.doors`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ssd_envs.doors import open_doors
-from ssd_envs.kernel import kernel
+from ssd_envs.kernels.jit import kernel
 from ssd_envs.layout import Layout
-from ssd_envs.maps import DOOR
+from ssd_envs.maps.game_map import DOOR
 from ssd_envs.palette import APPLE, EMPTY, WALL
-from ssd_envs.rules import Boards, Rules
+from ssd_envs.rules.doors import open_doors
+from ssd_envs.rules.interface import Boards, Rules
 from ssd_envs.spec import EVENTS, GameSettings, game_spec
 
 Bytes = npt.NDArray[np.uint8]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ssd_envs.chance import after, below, bits
-from ssd_envs.kernel import kernel
+from ssd_envs.kernels.jit import kernel
+from ssd_envs.kernels.rng import after, below, bits
 from ssd_envs.palette import AGENT, EMPTY
 
 Bytes = npt.NDArray[np.uint8]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ssd_actors.world import World
+from ssd_actors.env_client import EnvClient
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
@@ -36,7 +36,7 @@ def line(make_line):
 @pytest.fixture
 def world(line, clock):
     """Before it was ever looked at."""
-    return World(line, JOIN, 2, {"B": 3, "N": 4, "W": 5, "A": 7, "P": 11}, clock.read)
+    return EnvClient(line, JOIN, 2, {"B": 3, "N": 4, "W": 5, "A": 7, "P": 11}, clock.read)
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 Numba looks for a kernel's stored code by the state of the file that the kernel is written in, and
 does not see changes in other files. So a kernel and the functions it calls share a file. What all
-kernels take from elsewhere, `ssd_envs.chance` and the numbers in `ssd_envs.palette`, hardly ever
-changes: whoever does change it removes the caches (`*.nbi` and `*.nbc` in `__pycache__`).
+kernels take from other files, `ssd_envs.kernels.rng` and the constants in `ssd_envs.palette`,
+rarely changes. After a change there, delete the caches (`*.nbi` and `*.nbc` in `__pycache__`).
 """
 
 from __future__ import annotations
