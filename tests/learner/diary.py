@@ -6,7 +6,7 @@ import numpy as np
 
 from ssd_actors.lane import Finished
 from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
-from ssd_learner.intake import Counts
+from ssd_learner.segments.receiver import Counts
 
 FINGERPRINT = "this run"
 AGENT = 1

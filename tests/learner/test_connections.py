@@ -11,10 +11,10 @@ from tests.until import until
 
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_learner.archive import Archive
-from ssd_learner.intake import Intake
+from ssd_learner.checkpoints.checkpointer import Archive
 from ssd_learner.learner import Learner
-from ssd_learner.report import Report
+from ssd_learner.reporting.report import Report
+from ssd_learner.segments.receiver import Intake
 from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Hello
 
@@ -62,7 +62,7 @@ class Pair:
 
 @pytest.fixture
 def pair(monkeypatch):
-    monkeypatch.setattr("ssd_learner.archive.write_checkpoint", lambda *_: None)
+    monkeypatch.setattr("ssd_learner.checkpoints.checkpointer.write_checkpoint", lambda *_: None)
     with closing(Router("tcp://127.0.0.1:0")) as router, closing(Relay(router.endpoint)) as relay:
         dealer = Dealer(relay.endpoint)
         with closing(dealer):

@@ -21,10 +21,10 @@ from tests.learner.diary import AGENT, FINGERPRINT, SIZES, Diary, Disk, segment_
 
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_learner.archive import Archive
-from ssd_learner.intake import Intake
+from ssd_learner.checkpoints.checkpointer import Archive
 from ssd_learner.learner import Learner
-from ssd_learner.report import Report
+from ssd_learner.reporting.report import Report
+from ssd_learner.segments.receiver import Intake
 from ssd_wire.codec import encode
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Ack, Hello
@@ -90,7 +90,9 @@ class Story:
     """Two arenas' actors of one agent, and its learner, and what chance does to them."""
 
     def __init__(self, seed, monkeypatch):
-        monkeypatch.setattr("ssd_learner.archive.write_checkpoint", self.write_checkpoint)
+        monkeypatch.setattr(
+            "ssd_learner.checkpoints.checkpointer.write_checkpoint", self.write_checkpoint
+        )
         self.chance = Random(seed)  # noqa: S311 - a story, no secret
         self.budget = self.chance.choice([math.inf, 10, 40])
         self.algorithm = self.chance.choice(["ppo", "vtrace"])

@@ -16,7 +16,11 @@ from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_lab.evaluation.trajectories import play_out
-from ssd_learner.checkpoint import CheckpointError, newest_checkpoint, read_checkpoint
+from ssd_learner.checkpoints.checkpoint_file import (
+    CheckpointError,
+    newest_checkpoint,
+    read_checkpoint,
+)
 from ssd_wire.messages import Timestep
 from ssd_wire.runfile import blaming, load_run_file, section
 from ssd_wire.weights import Weights
