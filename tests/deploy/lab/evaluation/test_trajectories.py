@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from ssd_actors.draft import SegmentShape
 from ssd_actors.lane import Lane as ActorLane
+from ssd_actors.segment_builder import SegmentShape
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings
 from ssd_lab.evaluation.play import load_agents, play
