@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from ssd_actors.env_client import EnvClient
 from ssd_actors.lane import Lane
+from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
-from ssd_actors.teacher import Teacher
-from ssd_actors.world import World
 from ssd_wire.messages import Timestep
 
 LONGEST_WAIT = 0.2  # seconds; silence is noticed at most this late
 FAREWELL = 10.0  # seconds to wait, at the end, for the last segments to be durable
 
 
-class Ears(Protocol):
+class Poller(Protocol):
     """Waits for both lines at once, and for the word to stop."""
 
     def wait(self, seconds: float) -> bool:
@@ -44,9 +44,9 @@ class Actor:
 
     def __init__(
         self,
-        ears: Ears,
-        world: World,
-        teacher: Teacher,
+        ears: Poller,
+        world: EnvClient,
+        teacher: LearnerClient,
         lanes: Sequence[Lane],
         ledger: Ledger,
         now: Callable[[], float] = time.monotonic,

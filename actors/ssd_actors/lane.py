@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_actors.draft import Draft, SegmentShape
-from ssd_actors.intrinsic.past import Moment, Past
-from ssd_actors.mind import Mind
+from ssd_actors.agent import Agent
+from ssd_actors.intrinsic.transition import Moment, Past
+from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
@@ -18,7 +18,7 @@ from ssd_wire.weights import Weights
 class _Debt:
     """An intrinsic reward still to be written into a draft, once one more timestep is here."""
 
-    draft: Draft
+    draft: SegmentBuilder
     step: int
     past: Past
 
@@ -27,7 +27,7 @@ class _Debt:
 class Finished:
     """A segment of which everything is known; it only wants a number."""
 
-    draft: Draft
+    draft: SegmentBuilder
     last_actions: NDArray[np.uint8]
 
 
@@ -45,13 +45,13 @@ class Lane:
         discarded: Segments given up because the world started anew.
     """
 
-    def __init__(self, number: int, mind: Mind, shape: SegmentShape) -> None:
+    def __init__(self, number: int, mind: Agent, shape: SegmentShape) -> None:
         self.number = number
         self.mind = mind
         self.shape = shape
         self.discarded = 0
-        self._open: Draft | None = None
-        self._closed: Draft | None = None
+        self._open: SegmentBuilder | None = None
+        self._closed: SegmentBuilder | None = None
         self.enter(env_incarnation=0)
 
     def enter(self, env_incarnation: int) -> None:
@@ -104,7 +104,9 @@ class Lane:
         ):
             self.mind.take(weights)
         state = self._memory.joined()
-        self._open = Draft(self.shape, self.mind.learner_incarnation, self.mind.version, state)
+        self._open = SegmentBuilder(
+            self.shape, self.mind.learner_incarnation, self.mind.version, state
+        )
 
     def act(self, seen: Timestep) -> Act:
         """Decide what to do in every game at this timestep, and remember it."""
@@ -116,7 +118,7 @@ class Lane:
         self.tick = seen.tick
         return self.mind.act(self._moment)
 
-    def _reward(self, draft: Draft, seen: Timestep) -> None:
+    def _reward(self, draft: SegmentBuilder, seen: Timestep) -> None:
         draft.reward[draft.steps - 1] = seen.reward
         if (
             self._social is not None
@@ -127,7 +129,7 @@ class Lane:
                 seen.all_rewards, seen.is_first
             )
 
-    def _reckon_influence(self, draft: Draft, moment: Moment, seen: Timestep) -> None:
+    def _reckon_influence(self, draft: SegmentBuilder, moment: Moment, seen: Timestep) -> None:
         past = self.mind.recall(moment, seen, self._memory)
         intrinsic = self.mind.intrinsic
         if intrinsic is None:

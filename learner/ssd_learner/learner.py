@@ -11,11 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ssd_learner.archive import Archive
-from ssd_learner.intake import Epoch, Intake
-from ssd_learner.report import Report
+from ssd_learner.checkpoints.checkpointer import Archive
+from ssd_learner.reporting.report import Report
+from ssd_learner.segments.receiver import Epoch, Intake
 from ssd_learner.trainer import Trainer
-from ssd_learner.update import train
+from ssd_learner.training import train
 from ssd_wire.codec import Sizes, decode
 from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Ack, Bye, Hello, Message, Refused, Segment, Welcome

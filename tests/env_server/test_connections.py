@@ -9,7 +9,7 @@ import pytest
 from tests.system.relay import Relay
 from tests.until import until
 
-from ssd_actors.world import World
+from ssd_actors.env_client import EnvClient
 from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Act, Join
 
@@ -22,7 +22,7 @@ class Player:
     def __init__(self, dealer, agent, sizes, fingerprint):
         join = Join(agent, actor_incarnation=agent + 5, fingerprint=fingerprint)
         self.dealer = dealer
-        self.world = World(dealer, join, 1, sizes, time.monotonic)
+        self.world = EnvClient(dealer, join, 1, sizes, time.monotonic)
         self.ticks = []
 
     def work(self):
@@ -86,7 +86,7 @@ def test_connections_cut_while_the_world_is_busy_are_made_anew_and_no_tick_is_de
 def test_a_world_that_is_busy_for_long_hears_actors_that_connected_anew(arena, monkeypatch):
     arena.play(5)
     with monkeypatch.context() as context:
-        context.setattr("ssd_actors.asking.IN_VAIN", 0.3)
+        context.setattr("ssd_actors.retry.IN_VAIN", 0.3)
         until(lambda: len(arena.relay.heard) >= 6, arena.players_work)
     arena.play(5)
 

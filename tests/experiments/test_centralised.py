@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.literal import divergence, softmax
 
-from ssd_influence.layers import LstmState
+from ssd_influence.networks.lstm import LstmState
 
 TICKS = 42  # eight segments of 5 steps and two ticks: four episodes of 10 steps in every game
 

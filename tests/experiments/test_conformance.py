@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_learner.batch import collate
+from ssd_learner.segments.batch import collate
 from ssd_learner.trainer import Trainer
-from ssd_learner.update import train
+from ssd_learner.training import train
 from ssd_run.plan import validate
 from ssd_run.presets import load_preset, preset_names
 from ssd_wire.runfile import override

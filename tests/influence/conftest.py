@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssd_influence.network import AgentNetwork, AgentShape
+from ssd_influence.networks.agent_network import AgentNetwork
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 
 STEPS, GAMES, COLOURS, VIEW = 11, 5, 12, 9

@@ -8,9 +8,9 @@ import pytest
 import torch
 from tests.learner.office import FINGERPRINT
 
-from ssd_influence.network import AgentShape
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_learner.batch import Batch, collate
+from ssd_learner.segments.batch import Batch, collate
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
 from ssd_wire.messages import Hello, Message, Segment

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 from tests.learner.office import ACTOR, STOP, Office
 
-from ssd_learner.checkpoint import newest_checkpoint, read_checkpoint
+from ssd_learner.checkpoints.checkpoint_file import newest_checkpoint, read_checkpoint
 from ssd_wire.messages import Bye, Welcome
 from ssd_wire.weights import decode_weights
 

@@ -15,11 +15,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ssd_learner import cli, ppo
-from ssd_learner.batch import collate, join
-from ssd_learner.losses import losses, vtrace_update
-from ssd_learner.preparation import prepare
-from ssd_learner.report import Weights
+from ssd_learner import cli
+from ssd_learner.ppo import update as ppo
+from ssd_learner.ppo.build_chunks import prepare
+from ssd_learner.reporting.report import Weights
+from ssd_learner.segments.batch import collate, join
+from ssd_learner.vtrace.losses import losses, vtrace_update
 
 GPU = torch.device("meta")
 EXPERIMENTS = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.learner.office import ACTOR, FINGERPRINT, Office
 
-from ssd_learner.checkpoint import newest_checkpoint, read_checkpoint
+from ssd_learner.checkpoints.checkpoint_file import newest_checkpoint, read_checkpoint
 from ssd_learner.metrics import LearnerMetrics
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
 from ssd_wire.weights import decode_weights

@@ -7,12 +7,12 @@ import pytest
 import torch
 from tests.learner import literal
 
-from ssd_learner import ppo
-from ssd_learner.batch import collate
-from ssd_learner.losses import losses as vtrace_losses
-from ssd_learner.preparation import prepare
-from ssd_learner.report import Report
-from ssd_learner.update import train
+from ssd_learner.ppo import update as ppo
+from ssd_learner.ppo.build_chunks import prepare
+from ssd_learner.reporting.report import Report
+from ssd_learner.segments.batch import collate
+from ssd_learner.training import train
+from ssd_learner.vtrace.losses import losses as vtrace_losses
 
 CPU = torch.device("cpu")
 INFLUENCE = {"influence": "moa", "beta": 0.6, "moa_only_when_visible": True}

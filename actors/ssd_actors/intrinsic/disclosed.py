@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_actors.intrinsic.past import Past
 from ssd_actors.intrinsic.reward import Intrinsic
-from ssd_influence.inference import Choice, influence
+from ssd_actors.intrinsic.transition import Past
+from ssd_influence.inference.decision import Choice
+from ssd_influence.rewards.influence import influence
 from ssd_wire.messages import Timestep
 
 F32 = NDArray[np.float32]

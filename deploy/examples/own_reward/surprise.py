@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_actors.intrinsic.past import Moment, Past
 from ssd_actors.intrinsic.reward import Intrinsic
+from ssd_actors.intrinsic.transition import Moment, Past
 from ssd_wire.messages import Timestep
 
 

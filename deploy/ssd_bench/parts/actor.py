@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssd_actors.draft import SegmentShape
 from ssd_actors.lane import Lane
+from ssd_actors.segment_builder import SegmentShape
 from ssd_bench.parts import inputs, plans
 from ssd_bench.parts.plans import Kind
 from ssd_bench.parts.timing import Part, Work
-from ssd_influence.inference import Inference
-from ssd_influence.layers import LstmState
-from ssd_influence.moa import ModelOfOthers
+from ssd_influence.inference.kernel_inference import Inference
+from ssd_influence.networks.lstm import LstmState
+from ssd_influence.networks.model_of_others import ModelOfOthers
 from ssd_wire.codec import encode
 
 Imagine = Callable[[ModelOfOthers, Tensor, Tensor, Tensor, LstmState], object]

@@ -12,12 +12,13 @@ from functools import cache
 import numpy as np
 import torch
 
-from ssd_actors.mind import Mind
+from ssd_actors.agent import Agent
 from ssd_bench.parts.plans import STEPS, plan_for, spec_of
 from ssd_env_server.episodes import Arena
 from ssd_env_server.games import LaneGames
 from ssd_envs.batch import GameBatch
-from ssd_influence.network import AgentNetwork, AgentShape
+from ssd_influence.networks.agent_network import AgentNetwork
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_run.plan import Plan
 from ssd_wire.messages import Segment, Timestep
 from ssd_wire.weights import Weights
@@ -31,10 +32,10 @@ def shape_of(plan: Plan, agent: int = AGENT) -> AgentShape:
     return AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
 
 
-def mind_of(plan: Plan) -> Mind:
+def mind_of(plan: Plan) -> Agent:
     """Agent 0 in one lane of the plan, with fresh weights."""
     noise = torch.Generator().manual_seed(0)
-    return Mind(shape_of(plan), plan.network, plan.experiment, plan.run.games, noise)
+    return Agent(shape_of(plan), plan.network, plan.experiment, plan.run.games, noise)
 
 
 def weights_of(network: AgentNetwork, version: int) -> Weights:

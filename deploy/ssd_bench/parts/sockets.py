@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ssd_actors.world import World
+from ssd_actors.env_client import EnvClient
 from ssd_bench.child_process import PATIENCE, child_process
 from ssd_bench.parts import inputs, plans
 from ssd_bench.parts.timing import Part, Work
@@ -110,7 +110,7 @@ def _serving(game: str, games: int) -> Iterator[Work]:
         yield Work(go, steps, also={"env-steps": env_steps}, clock=time.perf_counter)
 
 
-def _seat(plan: Plan, agent: int, dealer: Dealer) -> World:
+def _seat(plan: Plan, agent: int, dealer: Dealer) -> EnvClient:
     mark = fingerprint(plan.run, plan.game, plan.experiment, plan.network)
     join = Join(agent, actor_incarnation=secrets.randbits(62), fingerprint=mark)
-    return World(dealer, join, plan.run.lanes, plans.sizes_of(plan), time.monotonic)
+    return EnvClient(dealer, join, plan.run.lanes, plans.sizes_of(plan), time.monotonic)

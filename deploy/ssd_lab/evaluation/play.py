@@ -9,13 +9,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ssd_actors.mind import Mind
+from ssd_actors.agent import Agent
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.inference import Decision
-from ssd_influence.network import AgentShape, network_class
+from ssd_influence.inference.decision import Decision
+from ssd_influence.networks.agent_network import network_class
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_lab.evaluation.trajectories import play_out
-from ssd_learner.checkpoint import CheckpointError, newest_checkpoint, read_checkpoint
+from ssd_learner.checkpoints.checkpoint_file import (
+    CheckpointError,
+    newest_checkpoint,
+    read_checkpoint,
+)
 from ssd_wire.messages import Timestep
 from ssd_wire.runfile import blaming, load_run_file, section
 from ssd_wire.weights import Weights
@@ -30,7 +35,7 @@ class TrainedAgent:
         mind: Its network, with the weights it thinks with.
     """
 
-    def __init__(self, mind: Mind) -> None:
+    def __init__(self, mind: Agent) -> None:
         self.mind = mind
         self._memory = mind.fresh_state()
 
@@ -130,7 +135,7 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     for agent in range(spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
         noise = torch.Generator().manual_seed(seed * spec.num_agents + agent)
-        mind = Mind(shape, network, experiment, games, noise)
+        mind = Agent(shape, network, experiment, games, noise)
         mind.take(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
         agents.append(TrainedAgent(mind))
     return agents

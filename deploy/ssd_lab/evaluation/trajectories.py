@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_actors.intrinsic.past import Moment, Past
-from ssd_actors.mind import Mind
+from ssd_actors.agent import Agent
+from ssd_actors.intrinsic.transition import Moment, Past
 from ssd_env_server.disclosed import Disclosed
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import EVENTS, GameSettings, game_spec
@@ -46,7 +46,7 @@ class Trajectories:
 
 
 def play_out(
-    minds: Sequence[Mind], settings: GameSettings, seeds: NDArray[np.uint64]
+    minds: Sequence[Agent], settings: GameSettings, seeds: NDArray[np.uint64]
 ) -> Trajectories:
     """Let all N minds of a game play one episode in each of E games.
 
@@ -78,7 +78,7 @@ def play_out(
     return Trajectories(seeds, batch.returns.copy(), batch.counts.copy(), actions, influence)
 
 
-def _check_fit(minds: Sequence[Mind], settings: GameSettings, episodes: int) -> None:
+def _check_fit(minds: Sequence[Agent], settings: GameSettings, episodes: int) -> None:
     spec = game_spec(settings)
     if len(minds) != spec.num_agents:
         raise ValueError(f"{len(minds)} agents, the game wants {spec.num_agents}")
@@ -102,7 +102,7 @@ class _Player:
         influence: [T, E] where its c goes.
     """
 
-    def __init__(self, mind: Mind, influence: NDArray[np.float32]) -> None:
+    def __init__(self, mind: Agent, influence: NDArray[np.float32]) -> None:
         self._mind = mind
         self._influence = influence
         self._state = mind.fresh_state()
@@ -144,7 +144,7 @@ def _turn(players: Sequence[_Player], told: Sequence[Timestep], disclosed: Discl
     return [act for act in acts if act is not None]
 
 
-def _disclosed(minds: Sequence[Mind]) -> Disclosed:
+def _disclosed(minds: Sequence[Agent]) -> Disclosed:
     sizes = [
         {"A": mind.shape.num_actions, "B": mind.games, "N": mind.shape.num_agents, **mind.axes}
         for mind in minds

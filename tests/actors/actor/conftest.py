@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_actors.draft import SegmentShape
+from ssd_actors.agent import Agent
 from ssd_actors.lane import Lane
-from ssd_actors.mind import Mind
-from ssd_influence.network import AgentShape, make_network
+from ssd_actors.segment_builder import SegmentShape
+from ssd_influence.networks.agent_network import make_network
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.roles import axes, part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.codec import decode, encode
@@ -67,7 +68,7 @@ class Person:
 
     def mind(self, seed=9, games=GAMES):
         noise = torch.Generator().manual_seed(seed)
-        return Mind(self.shape, SIZES, self.experiment, games, noise)
+        return Agent(self.shape, SIZES, self.experiment, games, noise)
 
     def lane(self, number=0, seed=9):
         return Lane(number, self.mind(seed), self.segment)

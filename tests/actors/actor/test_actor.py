@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from ssd_actors.actor import FAREWELL, Actor
+from ssd_actors.env_client import EnvClient
+from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
 from ssd_actors.metrics import ActorMetrics
 from ssd_actors.outbox import Outbox
-from ssd_actors.teacher import Teacher
-from ssd_actors.world import World
-from ssd_learner.intake import Intake
+from ssd_learner.segments.receiver import Intake
 from ssd_wire.codec import encode
 from ssd_wire.errors import RefusedError
 from ssd_wire.fields import layout
@@ -143,8 +143,8 @@ class Stage:
         sizes, shapes = person.axes, person.tensors
         self.actor = Actor(
             self,
-            World(self.world, Join(1, EPOCH, FINGERPRINT), LANES, sizes, clock.read),
-            Teacher(self.learner, self.learner, hello, outbox, sizes, shapes, clock.read),
+            EnvClient(self.world, Join(1, EPOCH, FINGERPRINT), LANES, sizes, clock.read),
+            LearnerClient(self.learner, self.learner, hello, outbox, sizes, shapes, clock.read),
             [person.lane(number, seed=number) for number in range(LANES)],
             Ledger(ledger, arena=0, agent=1, epoch=EPOCH),
             clock.read,

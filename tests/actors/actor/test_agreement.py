@@ -5,7 +5,7 @@ import pytest
 import torch
 from tests.literal import divergence, softmax
 
-from ssd_learner.batch import collate
+from ssd_learner.segments.batch import collate
 
 TICKS = 26  # four segments of 6 steps, and the tick that finishes the last
 EXPERIMENTS = {

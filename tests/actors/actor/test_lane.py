@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ssd_actors.draft import SegmentShape
-from ssd_actors.intrinsic.past import Moment, Past
+from ssd_actors.intrinsic.transition import Moment, Past
 from ssd_actors.lane import Lane
-from ssd_influence.inference import Choice, Decision, State
+from ssd_actors.segment_builder import SegmentShape
+from ssd_influence.inference.decision import Choice, Decision, State
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 

@@ -12,8 +12,8 @@ from ssd_bench.parts import actor, ceilings, games, inputs, learner, messages, p
 from ssd_bench.parts.selection import choose, every_part, with_ceilings
 from ssd_bench.parts.timing import Part, Work, measure
 from ssd_bench.results.rows import with_shares
-from ssd_influence.inference import Inference
-from ssd_influence.layers import LstmState
+from ssd_influence.inference.kernel_inference import Inference
+from ssd_influence.networks.lstm import LstmState
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from collections import deque
 import numpy as np
 import pytest
 
+from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_actors.teacher import Teacher
 from ssd_bench.load import Crowd, SyntheticActor
 from ssd_bench.parts.inputs import random_play, segment
 from ssd_run.plan import validate
@@ -62,7 +62,7 @@ class Stage:
         self.now = 100.0
         self.line = ListLine()
         outbox, hello = Outbox(LANES, RETAINED), Hello(0, 0, 7, "mark")
-        teacher = Teacher(self.line, NoNews(), hello, outbox, {}, {}, lambda: self.now)
+        teacher = LearnerClient(self.line, NoNews(), hello, outbox, {}, {}, lambda: self.now)
         self.actor = SyntheticActor(7, teacher, LANES, segments)
 
     def welcome(self, version=0):

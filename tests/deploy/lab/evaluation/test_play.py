@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_lab.evaluation.play import load_agents, load_game, play
-from ssd_learner.archive import Archive
-from ssd_learner.checkpoint import CheckpointError
-from ssd_learner.intake import Intake
+from ssd_learner.checkpoints.checkpoint_file import CheckpointError
+from ssd_learner.checkpoints.checkpointer import Archive
+from ssd_learner.segments.receiver import Intake
 from ssd_learner.trainer import Trainer
 from ssd_run.plan import validate
 from ssd_run.presets import load_preset

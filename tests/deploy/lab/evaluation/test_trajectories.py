@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from ssd_actors.draft import SegmentShape
 from ssd_actors.lane import Lane as ActorLane
+from ssd_actors.segment_builder import SegmentShape
 from ssd_env_server.disclosed import Disclosed
 from ssd_env_server.lane import Lane as WorldLane
 from ssd_envs.batch import GameBatch
