@@ -27,8 +27,6 @@ WARM_UPDATES = 5  # allocators, threads and windows are steady by then
 ANSWER_SECONDS = 10.0  # that a busy learner has for its metrics
 COUNTERS = ("own_steps", "updates", "busy_seconds")
 
-Reading = tuple[float, ...]  # `COUNTERS`, CPU seconds of the learner and of the load, seconds
-
 
 def measure(plan: Plan, agent: int, actors: int, seconds: float, repeats: int) -> Row:
     """Load a learner with so many actors, in so many windows of time.
@@ -37,10 +35,8 @@ def measure(plan: Plan, agent: int, actors: int, seconds: float, repeats: int) -
         click.ClickException: when segments were lost.
     """
     warm = WARM_UPDATES * plan.learning.batch_segments
-    with (
-        running(plan, f"learner-{agent}") as learner,
-        connected(plan, agent, actors, learner) as players,
-    ):
+    learning = running(plan, f"learner-{agent}")
+    with learning as learner, connected(plan, agent, actors, learner) as players:
         players.play(trained=warm)
         readings = [_read(learner)]
         for _ in range(repeats):
@@ -56,14 +52,14 @@ def measure(plan: Plan, agent: int, actors: int, seconds: float, repeats: int) -
     return Row(name=name, samples=columns.pop("own-steps/s"), also=columns)
 
 
-def _read(learner: Mapping[str, Any]) -> Reading:
-    """All clocks and counters at one moment."""
+def _read(learner: Mapping[str, Any]) -> tuple[float, ...]:
+    """`COUNTERS`, CPU seconds of the learner and of this process, and a clock in seconds."""
     metrics = fetch(learner["metrics"], ANSWER_SECONDS)
     counters = (metrics[f"ssd_learner_{name}_total"] for name in COUNTERS)
     return (*counters, cpu_seconds(learner["pid"]), time.process_time(), time.monotonic())
 
 
-def rates(readings: Sequence[Reading], segment_steps: int) -> dict[str, tuple[float, ...]]:
+def rates(readings: Sequence[Sequence[float]], segment_steps: int) -> dict[str, tuple[float, ...]]:
     """What happened from each reading to the next, per second.
 
     CPU is that of the learner with its ZeroMQ thread, as a share of the time; and in µs per

@@ -11,12 +11,12 @@ from itertools import cycle
 from typing import Any
 
 from ssd_actors.actor import FAREWELL
-from ssd_actors.cli import ZmqEars
+from ssd_actors.cli import ZmqPoller
+from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_actors.teacher import Teacher
 from ssd_bench.parts.inputs import random_play, segment, shape_of
 from ssd_envs.spec import game_spec
-from ssd_influence.network import AgentNetwork, make_network
+from ssd_influence.networks.agent_network import AgentNetwork, make_network
 from ssd_learner.cli import axes
 from ssd_run.plan import Plan
 from ssd_wire.codec import encode
@@ -41,7 +41,7 @@ class SyntheticActor:
     """One actor of one arena; sends these segments over and over, with new numbers."""
 
     def __init__(
-        self, epoch: int, learner: Teacher, lanes: int, segments: Sequence[Segment]
+        self, epoch: int, learner: LearnerClient, lanes: int, segments: Sequence[Segment]
     ) -> None:
         self.learner, self._epoch = learner, epoch
         self._lanes, self._segments = cycle(range(lanes)), cycle(segments)
@@ -55,8 +55,8 @@ class SyntheticActor:
                 epoch=self._epoch,
                 seq=self.learner.outbox.made + 1,
                 lane=next(self._lanes),
-                learner=weights.learner,
-                version=weights.version,
+                learner_incarnation=weights.learner_incarnation,
+                weights_version=weights.version,
             )
             self.learner.outbox.add(encode(numbered))
         self.learner.send()
@@ -115,7 +115,7 @@ def connected(
             dealer = stack.enter_context(closing(Dealer(learner["segments"])))
             subscriber = stack.enter_context(closing(Subscriber(learner["weights"])))
             outbox = Outbox(plan.run.lanes, plan.run.retained)
-            client = Teacher(dealer, subscriber, hello, outbox, sizes, shapes, time.monotonic)
+            client = LearnerClient(dealer, subscriber, hello, outbox, sizes, shapes, time.monotonic)
             players.append(SyntheticActor(hello.epoch, client, plan.run.lanes, segments))
             links += (dealer, subscriber)
-        yield SyntheticActors(ZmqEars(Stop(), *links).wait, players)
+        yield SyntheticActors(ZmqPoller(Stop(), *links).wait, players)

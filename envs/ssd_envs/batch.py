@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ssd_envs.beams import fire
+from ssd_envs.kernels.beams import fire
+from ssd_envs.kernels.moves import eat, move
+from ssd_envs.kernels.spawn import spawn
+from ssd_envs.kernels.views import draw, overlay
 from ssd_envs.layout import Layout, turns
-from ssd_envs.moves import eat, move
 from ssd_envs.palette import AGENT, CLEANING_BEAM, EMPTY, FINING_BEAM
-from ssd_envs.rules import Boards, make_rules
-from ssd_envs.spawn import spawn
+from ssd_envs.rules.interface import Boards, make_rules
 from ssd_envs.spec import EVENTS, VIEW, GameSettings, game_spec
 from ssd_envs.state import GameState
-from ssd_envs.views import draw, overlay
 
 Bytes = npt.NDArray[np.uint8]
 

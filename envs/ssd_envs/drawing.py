@@ -25,7 +25,8 @@ import numpy.typing as npt
 
 from ssd_envs.batch import GameBatch
 from ssd_envs.games import game_of
-from ssd_envs.maps import NUMBERS, SPAWN, is_numbered, refusal, rows_of
+from ssd_envs.maps.game_map import NUMBERS, SPAWN, is_numbered
+from ssd_envs.maps.parser import refusal, rows_of
 from ssd_envs.palette import APPLE, CLEANING_BEAM, EMPTY, FINING_BEAM, RIVER, WALL, WASTE
 from ssd_envs.spec import GameSettings
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ssd_envs import atlas
-from ssd_envs.maps import DOOR, LEGEND
-from ssd_envs.named import is_named, load
+from ssd_envs.maps import builtin_maps
+from ssd_envs.maps.game_map import DOOR, LEGEND
+from ssd_envs.plugins import is_named, load
 
 MOVES = (
     "left",
@@ -32,12 +32,12 @@ class Game:
     """What sets a game apart from the others.
 
     Attributes:
-        actions: names, in the order of the actions' numbers: `MOVES`, then others. "fire" and
-            "clean" are the beams of `ssd_envs.beams`; what further ones do is up to the rules.
-        symbols: what its maps may be drawn with, of the legend in `ssd_envs.maps`.
+        actions: action names in the order of their numbers: `MOVES`, then others. "fire" and
+            "clean" are the beams of `ssd_envs.kernels.beams`; the rules define all others.
+        symbols: what its maps may be drawn with, of the legend in `ssd_envs.maps.game_map`.
         drawing: its own map.
-        rules: its `ssd_envs.rules.Rules`, as `package.module:Class`. Only who steps games imports
-            them: so nobody else needs numba.
+        rules: its `ssd_envs.rules.interface.Rules`, as `package.module:Class`. Only processes that
+            step games import it, so the others do not need numba.
         parameters: the fields of `GameSettings` that only some games have, and this one has.
         own: parameters that no other game has, with their usual values.
         defaults: the fields of `GameSettings` that are other than usual unless told otherwise.
@@ -70,22 +70,22 @@ class Game:
 _CLEANUP = Game(
     actions=(*MOVES, "fire", "clean"),
     symbols="#.+o~w=",
-    drawing=atlas.CLEANUP,
-    rules="ssd_envs.cleanup:Cleanup",
+    drawing=builtin_maps.CLEANUP,
+    rules="ssd_envs.rules.cleanup:Cleanup",
     parameters=BEAM_PARAMETERS | {"apple_growth", "waste_growth", "waste_limit"},
 )
 _HARVEST = Game(
     actions=(*MOVES, "fire"),
     symbols="#.+o",
-    drawing=atlas.HARVEST,
-    rules="ssd_envs.harvest:Harvest",
+    drawing=builtin_maps.HARVEST,
+    rules="ssd_envs.rules.harvest:Harvest",
     parameters=BEAM_PARAMETERS | {"regrowth", "growth_radius"},
 )
 _BOX_TRAPPED = Game(
     actions=(*MOVES, "open_box"),
     symbols="#.oD01",
-    drawing=atlas.BOX_TRAPPED,
-    rules="ssd_envs.box_trapped:BoxTrapped",
+    drawing=builtin_maps.BOX_TRAPPED,
+    rules="ssd_envs.rules.box_trapped:BoxTrapped",
     defaults={"agents": 2, "horizon": 100},
 )
 _SMALL = {"agents": 3, "horizon": 250}
@@ -95,9 +95,11 @@ agent of three can keep the river clean."""
 
 GAMES = {
     "cleanup": _CLEANUP,
-    "cleanup-small": replace(_CLEANUP, drawing=atlas.CLEANUP_SMALL, defaults=_SMALL | _SMALL_RIVER),
+    "cleanup-small": replace(
+        _CLEANUP, drawing=builtin_maps.CLEANUP_SMALL, defaults=_SMALL | _SMALL_RIVER
+    ),
     "harvest": _HARVEST,
-    "harvest-small": replace(_HARVEST, drawing=atlas.HARVEST_SMALL, defaults=_SMALL),
+    "harvest-small": replace(_HARVEST, drawing=builtin_maps.HARVEST_SMALL, defaults=_SMALL),
     "box-trapped": _BOX_TRAPPED,
 }
 """The games, by the names of run files. The small ones have the rules of the large ones."""

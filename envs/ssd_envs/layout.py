@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ssd_envs.maps import GameMap
+from ssd_envs.maps.game_map import GameMap
 from ssd_envs.spec import VIEW
 
 RADIUS = VIEW // 2

@@ -23,7 +23,8 @@ from pydantic import (
 )
 
 from ssd_envs.games import GAMES, Game, Parameter, game_of
-from ssd_envs.maps import GameMap, drawing_of, parse_map
+from ssd_envs.maps.game_map import GameMap
+from ssd_envs.maps.parser import drawing_of, parse_map
 from ssd_envs.palette import MAX_AGENTS, make_palette
 
 VIEW = 15

@@ -11,7 +11,7 @@ import pytest
 from ssd_envs.batch import GameBatch
 from ssd_envs.drawing import scene
 from ssd_envs.games import GAMES, MOVES, Game
-from ssd_envs.maps import LEGEND
+from ssd_envs.maps.game_map import LEGEND
 from ssd_envs.palette import APPLE
 from ssd_envs.spec import EVENTS, GameSettings, game_spec
 from ssd_envs.state import CONTENTS
@@ -20,7 +20,7 @@ NAME = "own_game.game:COMMONS"
 RULES = """
     import numpy as np
     from ssd_envs.games import MOVES, Game
-    from ssd_envs.rules import Rules
+    from ssd_envs.rules.interface import Rules
 
     SEEN = []
 
@@ -172,8 +172,11 @@ def test_every_symbol_that_a_game_may_have_says_what_its_cells_may_hold():
     [
         ("no_such:Rules", "cannot import no_such:Rules"),
         ("own_game.rules:Bare", "cannot import own_game.rules:Bare"),
-        ("own_game.rules:sow", "own_game.rules:sow: wanted a class of ssd_envs.rules.Rules"),
-        ("builtins:dict", "builtins:dict: wanted a class of ssd_envs.rules.Rules"),
+        (
+            "own_game.rules:sow",
+            "own_game.rules:sow: wanted a class of ssd_envs.rules.interface.Rules",
+        ),
+        ("builtins:dict", "builtins:dict: wanted a class of ssd_envs.rules.interface.Rules"),
     ],
 )
 def test_rules_that_are_none_are_refused_when_the_game_is_to_be_played(monkeypatch, rules, wrong):
@@ -253,5 +256,5 @@ def test_nothing_grows_under_an_agent(play):
 
 
 def test_a_game_can_be_made_of_what_the_others_are_made_of():
-    game = Game(actions=MOVES, symbols="#.+", drawing="", rules="ssd_envs.harvest:Harvest")
+    game = Game(actions=MOVES, symbols="#.+", drawing="", rules="ssd_envs.rules.harvest:Harvest")
     assert (game.parameters, game.own, game.defaults) == (frozenset(), {}, {})

@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ssd_envs.chance import after, unit
-from ssd_envs.kernel import kernel
+from ssd_envs.kernels.jit import kernel
+from ssd_envs.kernels.rng import after, unit
 from ssd_envs.layout import Layout
 from ssd_envs.palette import APPLE, EMPTY, WALL
-from ssd_envs.rules import Boards, Rules
+from ssd_envs.rules.interface import Boards, Rules
 from ssd_envs.spec import GameSettings, game_spec
 
 Bytes = npt.NDArray[np.uint8]

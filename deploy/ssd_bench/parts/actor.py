@@ -10,12 +10,12 @@ from itertools import count, cycle
 
 import numpy as np
 
-from ssd_actors.draft import SegmentShape
 from ssd_actors.lane import Lane
+from ssd_actors.segment_builder import SegmentShape
 from ssd_bench.parts import inputs
 from ssd_bench.parts.timing import Part, Work
 from ssd_envs.spec import game_spec
-from ssd_influence.inference import Inference
+from ssd_influence.inference.kernel_inference import Inference
 from ssd_wire.codec import encode
 
 
@@ -74,6 +74,6 @@ def _counterfactuals(game: str, games: int) -> Iterator[Work]:
     inference = Inference(inputs.agent_of(plan).network, games)
     timestep, state = inputs.timesteps(game, games)[0], inference.fresh_state()
     noise = np.ones((games, game_spec(plan.game).num_actions), np.float32)
-    inference.decide(timestep.pixels, timestep.actions, timestep.first, noise, state)
-    first, all_games = np.zeros(games, np.bool_), np.arange(games)
-    yield Work(lambda: inference.recall(timestep.actions, first, state, all_games), games)
+    inference.decide(timestep.pixels, timestep.actions, timestep.is_first, noise, state)
+    is_first, all_games = np.zeros(games, np.bool_), np.arange(games)
+    yield Work(lambda: inference.recall(timestep.actions, is_first, state, all_games), games)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -50,9 +51,8 @@ class Derived:
 
     def row(self, known: Mapping[str, Row]) -> Row:
         """The row, with a sample for each repeat of its parts."""
-        repeats = zip(*(known[part].samples for part in self.parts), strict=True)
-        seconds = (sum(1 / rate for rate in rates) for rates in repeats)
-        return Row(name=self.name, samples=tuple(self.workers / each for each in seconds))
+        seconds = np.sum([1 / np.array(known[part].samples) for part in self.parts], axis=0)
+        return Row(name=self.name, samples=tuple(self.workers / seconds))
 
 
 def derived(game: str) -> Iterator[Derived]:

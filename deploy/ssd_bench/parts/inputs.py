@@ -12,17 +12,18 @@ from functools import cache
 import numpy as np
 import torch
 
-from ssd_actors.mind import Mind
+from ssd_actors.agent import Agent
+from ssd_env_server.episodes import Arena
+from ssd_env_server.games import LaneGames
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import game_spec
-from ssd_influence.network import AgentNetwork, AgentShape
+from ssd_influence.networks.agent_network import AgentNetwork
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_run.plan import Plan
 from ssd_run.presets import load_plan
 from ssd_wire.codec import Sizes
 from ssd_wire.messages import Segment, Timestep
 from ssd_wire.weights import Weights
-from ssd_world.episodes import Arena
-from ssd_world.games import LaneGames
 
 PLAYED = ("cleanup", "harvest")  # the games that have presets of both kinds
 KINDS = ("baseline", "moa")
@@ -50,16 +51,16 @@ def shape_of(plan: Plan, agent: int = AGENT) -> AgentShape:
     return AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
 
 
-def agent_of(plan: Plan) -> Mind:
+def agent_of(plan: Plan) -> Agent:
     """Agent 0 in one lane of the plan, with initial weights."""
     rng = torch.Generator().manual_seed(0)
-    return Mind(shape_of(plan), plan.network, plan.experiment, plan.run.games, rng)
+    return Agent(shape_of(plan), plan.network, plan.experiment, plan.run.games, rng)
 
 
 def weights_of(network: AgentNetwork, version: int) -> Weights:
     """A network's weights, as a learner publishes them."""
     tensors = {name: w.detach().numpy() for name, w in network.named_parameters()}
-    return Weights(learner=1, version=version, own_steps=0, tensors=tensors)
+    return Weights(learner_incarnation=1, version=version, own_steps=0, tensors=tensors)
 
 
 @cache
@@ -89,7 +90,7 @@ def segment_of(game: str, steps: int, games: int, state_size: int) -> Segment:
 def segment(plan: Plan, played: Sequence[Timestep], state_size: int) -> Segment:
     """A segment of T + 2 timesteps; what a policy would add is made up."""
     reward = np.stack([timestep.reward for timestep in played[1:-1]])
-    first = np.stack([timestep.first for timestep in played[:-1]])
+    is_first = np.stack([timestep.is_first for timestep in played[:-1]])
     actions = np.stack([timestep.actions for timestep in played])
     symbols = plan.experiment.symbols
     num_actions = game_spec(plan.game).num_actions
@@ -97,17 +98,17 @@ def segment(plan: Plan, played: Sequence[Timestep], state_size: int) -> Segment:
         epoch=1,
         seq=1,
         lane=0,
-        learner=1,
-        version=0,
+        learner_incarnation=1,
+        weights_version=0,
         pixels=np.stack([timestep.pixels for timestep in played[:-1]]),
-        first=first,
+        is_first=is_first,
         visible=np.stack([timestep.visible for timestep in played[:-1]]),
         actions=actions,
         log_prob=np.full(reward.shape, -np.log(num_actions), np.float32),
         reward=reward,
-        influence=np.float32(0.01) * ~first[1:],
+        influence=np.float32(0.01) * ~is_first[1:],
         state=np.zeros((reward.shape[1], state_size), np.float32),
         symbols=actions[:-1] % symbols if symbols else None,
         symbol_log_prob=np.full(reward.shape, -np.log(symbols), np.float32) if symbols else None,
-        shaped=None if plan.experiment.reward == "own" else reward,
+        shaped_reward=None if plan.experiment.reward == "own" else reward,
     )

@@ -10,11 +10,11 @@ import torch
 
 from ssd_bench.parts import inputs
 from ssd_bench.parts.timing import Part, Work
-from ssd_learner.batch import collate
-from ssd_learner.losses import vtrace_update
-from ssd_learner.ppo import losses
-from ssd_learner.preparation import prepare
+from ssd_learner.ppo.build_chunks import prepare
+from ssd_learner.ppo.update import losses
+from ssd_learner.segments.batch import collate
 from ssd_learner.trainer import Trainer
+from ssd_learner.vtrace.losses import vtrace_update
 from ssd_wire.messages import Segment
 
 BATCHES = ((50, 32), (50, 128), (100, 32))  # T and B of V-trace's updates

@@ -40,15 +40,14 @@ def _reach(plan: Plan, goal: float, longest: float) -> tuple[float, float]:
     """Seconds since the launch, and agent-steps trained, when the goal is reached."""
     with training_run(plan) as run:
         episodes = Episodes(run.run_dir / "episodes", plan.game.horizon)
-        agent_steps, outcome = 0.0, episodes.follow()
+        agent_steps, reached = 0.0, None
         while run.elapsed < longest:
             time.sleep(PERIOD)
             if (trained := run.trained()) is not None:
                 agent_steps = trained[0].sum()
             outcome = episodes.follow()
-            mean_return = outcome.collective_return
-            if outcome.episodes == LAST and mean_return is not None and mean_return >= goal:
+            reached = outcome.collective_return
+            if outcome.episodes == LAST and reached is not None and reached >= goal:
                 return run.elapsed, agent_steps
-    raise click.ClickException(
-        f"no return of {goal:g} within {longest:,.0f} s: the last is {outcome.collective_return}"
-    )
+    fault = f"no return of {goal:g} within {longest:,.0f} s: the last is {reached}"
+    raise click.ClickException(fault)

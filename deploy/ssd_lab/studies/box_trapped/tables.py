@@ -10,7 +10,7 @@ from typing import TypeVar, get_type_hints
 
 import numpy as np
 
-from ssd_envs.doors import OPENER
+from ssd_envs.rules.doors import OPENER
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.measures import box_opening
 from ssd_lab.evaluation.trajectories import Trajectories

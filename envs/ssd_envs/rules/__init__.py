@@ -1,0 +1,1 @@
+"""The rules that differ between games: the interface, and one file per game."""

@@ -1,0 +1,31 @@
+"""The generator: splitmix64 as published, and fair numbers made of it."""
+
+import numpy as np
+import pytest
+
+from ssd_envs.kernels.rng import after, below, bits, unit
+
+MASK = 2**64 - 1
+
+
+def literal_splitmix64(state):
+    mixed = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & MASK
+    return mixed ^ (mixed >> 31)
+
+
+def test_bits_are_splitmix64s():
+    state, literal = np.uint64(1234567), 1234567
+    for _ in range(100):
+        state, literal = np.uint64(after(state)), (literal + 0x9E3779B97F4A7C15) & MASK
+        assert int(state) == literal
+        assert int(bits(state)) == literal_splitmix64(literal)
+        assert unit(state) == (literal_splitmix64(literal) >> 11) / 2**53
+
+
+def test_whole_numbers_are_drawn_evenly():
+    state, counts = np.uint64(0), np.zeros(7)
+    for _ in range(7000):
+        state = np.uint64(after(state))
+        counts[below(state, 7)] += 1
+    assert counts == pytest.approx(np.full(7, 1000), abs=120)
