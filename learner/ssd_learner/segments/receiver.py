@@ -258,11 +258,11 @@ class Intake:
         """
         return Ack(
             epoch=epoch.number,
-            learner=self.learner,
+            learner_incarnation=self.learner,
             received=epoch.received,
             trained=epoch.handled,
             durable=epoch.durable,
-            newest=newest,
+            newest_version=newest,
             complete=self.complete,
         )
 
