@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from ssd_actors.intrinsic import make_intrinsic
 from ssd_actors.intrinsic.reward import NO_GAMES
 from ssd_actors.intrinsic.transition import Counterfactuals, Transition
-from ssd_influence.acting import inference_for
-from ssd_influence.inference import Decision, State
-from ssd_influence.network import AgentShape, make_network
+from ssd_influence.inference.decision import Decision, State
+from ssd_influence.inference.factory import inference_for
+from ssd_influence.networks.agent_network import make_network
+from ssd_influence.networks.agent_shape import AgentShape
+from ssd_influence.rewards.social import SocialReward
 from ssd_influence.roles import axes, part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_influence.social_reward import SocialReward
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 

@@ -21,7 +21,8 @@ from ssd_actors.outbox import Outbox
 from ssd_actors.poller import ZmqPoller
 from ssd_actors.segment_builder import SegmentShape
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape, network_class
+from ssd_influence.networks.agent_network import network_class
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.errors import RunFileError
 from ssd_wire.links import Dealer, Subscriber
@@ -37,8 +38,15 @@ from ssd_wire.stop import Stop
 @click.option("--agent", required=True, type=click.IntRange(0), help="Number of the agent.")
 @click.option("--arena", required=True, type=click.IntRange(0), help="Number of the arena.")
 @click.option("--env", "env_endpoint", required=True, help="Endpoint of the arena's ssd-env.")
-@click.option("--learner", "learner_endpoint", required=True, help="Endpoint of the agent's ssd-learner.")
-@click.option("--weights", "weights_endpoint", required=True, help="Endpoint where that learner publishes weights.")
+@click.option(
+    "--learner", "learner_endpoint", required=True, help="Endpoint of the agent's ssd-learner."
+)
+@click.option(
+    "--weights",
+    "weights_endpoint",
+    required=True,
+    help="Endpoint where that learner publishes weights.",
+)
 @reports_errors
 def main(
     run_file: Path,
@@ -96,7 +104,9 @@ def main(
     actor = Actor(
         ZmqPoller(stop, to_env, to_learner, subscription),
         EnvClient(to_env, join, run.lanes, sizes, time.monotonic),
-        LearnerClient(to_learner, subscription, hello, outbox, sizes, tensor_shapes, time.monotonic),
+        LearnerClient(
+            to_learner, subscription, hello, outbox, sizes, tensor_shapes, time.monotonic
+        ),
         [Lane(index, each, segment_shape) for index, each in enumerate(agents)],
         Ledger(ledger, arena, agent, epoch),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ssd_actors.agent import Agent
 from ssd_actors.intrinsic.transition import Transition
 from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
-from ssd_influence.inference import Decision
+from ssd_influence.inference.decision import Decision
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssd_envs.spec import GameSpec
-from ssd_influence.inference import Decision
+from ssd_influence.inference.decision import Decision
 from ssd_influence.settings import ExperimentSettings
 from ssd_wire.messages import Segment, Timestep
 from ssd_wire.runfile import RunSettings

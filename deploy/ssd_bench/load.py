@@ -22,10 +22,10 @@ import click
 import numpy as np
 import torch
 
-from ssd_actors.actor import FAREWELL
-from ssd_actors.cli import ZmqPoller
+from ssd_actors.actor import DRAIN_SECONDS
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
+from ssd_actors.poller import ZmqPoller
 from ssd_bench.child_process import PATIENCE, child_process
 from ssd_bench.parts.inputs import random_play, segment, shape_of
 from ssd_bench.parts.plans import spec_of
@@ -34,7 +34,7 @@ from ssd_bench.results.machine import facts
 from ssd_bench.results.rows import Result, Row
 from ssd_bench.results.table import show
 from ssd_bench.whole_runs.training_run import RunRequest
-from ssd_influence.network import AgentNetwork, make_network
+from ssd_influence.networks.agent_network import AgentNetwork, make_network
 from ssd_learner.cli import axes
 from ssd_run.plan import Plan
 from ssd_run.progress.scraper import fetch
@@ -67,25 +67,25 @@ class SyntheticActor:
     """One actor of one arena; numbers and sends these segments over and over, as many as it may."""
 
     def __init__(
-        self, epoch: int, teacher: LearnerClient, lanes: int, segments: Sequence[Segment]
+        self, epoch: int, client: LearnerClient, lanes: int, segments: Sequence[Segment]
     ) -> None:
-        self.teacher, self._epoch = teacher, epoch
+        self.client, self._epoch = client, epoch
         self._lanes, self._segments = cycle(range(lanes)), cycle(segments)
 
     def play(self) -> None:
         """Read what came, make what there is room for, send what the line takes."""
-        self.teacher.tend()
-        while self.teacher.has_room() and (weights := self.teacher.weights) is not None:
+        self.client.poll()
+        while self.client.has_room() and (weights := self.client.weights) is not None:
             numbered = replace(
                 next(self._segments),
                 epoch=self._epoch,
-                seq=self.teacher.outbox.made + 1,
+                seq=self.client.outbox.made + 1,
                 lane=next(self._lanes),
-                learner=weights.learner,
-                version=weights.version,
+                learner_incarnation=weights.learner_incarnation,
+                weights_version=weights.version,
             )
-            self.teacher.outbox.add(encode(numbered))
-        self.teacher.send()
+            self.client.outbox.add(encode(numbered))
+        self.client.send_segments()
 
 
 class Crowd:
@@ -99,7 +99,7 @@ class Crowd:
 
     def total(self, count: str) -> int:
         """The sum over all actors of one of the counts that an `Outbox` keeps."""
-        return sum(getattr(actor.teacher.outbox, count) for actor in self._actors)
+        return sum(getattr(actor.client.outbox, count) for actor in self._actors)
 
     def play(self, until: float = 0.0, trained: int = 0) -> None:
         """Make and send segments until a time, and until so many are trained."""
@@ -111,13 +111,13 @@ class Crowd:
 
     def finish(self) -> bool:
         """Have all segments made durable, in bounded time; whether all are."""
-        deadline = time.monotonic() + FAREWELL
+        deadline = time.monotonic() + DRAIN_SECONDS
         for actor in self._actors:
-            actor.teacher.say_bye()
+            actor.client.send_bye()
         while time.monotonic() < deadline and self.total("durable") < self.total("made"):
             self._wait(LONGEST_WAIT)
             for actor in self._actors:
-                actor.teacher.tend()
+                actor.client.poll()
         return self.total("durable") == self.total("made")
 
 
@@ -137,8 +137,8 @@ def crowd(plan: Plan, agent: int, actors: int, learner: Mapping[str, Any]) -> It
             line = exits.enter_context(closing(Dealer(learner["segments"])))
             news = exits.enter_context(closing(Subscriber(learner["weights"])))
             outbox = Outbox(plan.run.lanes, plan.run.retained)
-            teacher = LearnerClient(line, news, hello, outbox, sizes, shapes, time.monotonic)
-            players.append(SyntheticActor(hello.epoch, teacher, plan.run.lanes, segments))
+            client = LearnerClient(line, news, hello, outbox, sizes, shapes, time.monotonic)
+            players.append(SyntheticActor(hello.epoch, client, plan.run.lanes, segments))
             links += (line, news)
         yield Crowd(ZmqPoller(Stop(), *links).wait, players)
 

@@ -11,13 +11,14 @@ import click
 import torch
 
 from ssd_envs.spec import GameSettings, GameSpec, game_spec
-from ssd_influence.network import AgentShape, network_class
+from ssd_influence.networks.agent_network import network_class
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_learner.archive import Archive, restore
-from ssd_learner.checkpoint import CheckpointError
-from ssd_learner.intake import Counts, Intake
+from ssd_learner.checkpoints.checkpoint_file import CheckpointError
+from ssd_learner.checkpoints.checkpointer import Archive, restore
 from ssd_learner.learner import Learner
 from ssd_learner.metrics import LearnerMetrics
+from ssd_learner.segments.receiver import Counts, Intake
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
 from ssd_wire.endpoints import hold

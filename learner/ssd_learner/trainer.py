@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ssd_influence.host import fast_in_bfloat16
-from ssd_influence.network import AgentShape, make_network
+from ssd_influence.networks.agent_network import make_network
+from ssd_influence.networks.agent_shape import AgentShape
+from ssd_influence.networks.bfloat16 import fast_in_bfloat16
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_learner.report import Numbers, Weights
+from ssd_learner.reporting.report import Numbers, Weights
 from ssd_learner.settings import LearningSettings
-from ssd_learner.value_scale import ValueScale
+from ssd_learner.targets.value_normalisation import ValueScale
 
 
 class Trainer:

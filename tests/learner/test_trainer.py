@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from ssd_influence.settings import NetworkSettings
-from ssd_learner.checkpoint import Clocks, read_checkpoint, write_checkpoint
-from ssd_learner.intake import Counts
-from ssd_learner.losses import losses, vtrace_update
-from ssd_learner.update import train
+from ssd_learner.checkpoints.checkpoint_file import Clocks, read_checkpoint, write_checkpoint
+from ssd_learner.segments.receiver import Counts
+from ssd_learner.training import train
+from ssd_learner.vtrace.losses import losses, vtrace_update
 
 STEPS_OF_A_BATCH = 8 * 5
 

@@ -9,8 +9,8 @@ from ssd_actors.intrinsic.disclosed import BasicInfluence, CommunicationInfluenc
 from ssd_actors.intrinsic.moa import MoaCommunicationInfluence, MoaInfluence
 from ssd_actors.intrinsic.reward import Intrinsic
 from ssd_actors.intrinsic.transition import Counterfactuals, Transition
-from ssd_influence.network import AgentShape
-from ssd_influence.own import own_class
+from ssd_influence.networks.agent_shape import AgentShape
+from ssd_influence.plugins import own_class
 from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ssd_actors.intrinsic.reward import Intrinsic
 from ssd_actors.intrinsic.transition import Transition
-from ssd_influence.inference import Choice, influence
+from ssd_influence.inference.decision import Choice
+from ssd_influence.rewards.influence import influence
 from ssd_wire.messages import Timestep
 
 F32 = NDArray[np.float32]
@@ -83,7 +84,9 @@ def _disclosed_influence(
         raise ValueError("wanted the others' responses, found None")
     others = intrinsic.role.asks
     _, num_others, alternatives, num_actions = timestep.responses.shape
-    responses = np.ascontiguousarray(timestep.responses[games].transpose(0, 2, 1, 3))  # [R, C, J, A]
+    responses = np.ascontiguousarray(
+        timestep.responses[games].transpose(0, 2, 1, 3)
+    )  # [R, C, J, A]
     return influence(
         responses.reshape(len(games), alternatives, num_others * num_actions),
         choice,

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from ssd_actors.intrinsic.reward import Intrinsic
 from ssd_actors.intrinsic.transition import Transition
-from ssd_influence.inference import Choice, influence
-from ssd_influence.network import AgentShape
+from ssd_influence.inference.decision import Choice
+from ssd_influence.networks.agent_shape import AgentShape
+from ssd_influence.rewards.influence import influence
 from ssd_influence.roles import Part
 from ssd_influence.settings import ExperimentSettings
 from ssd_wire.messages import Timestep
@@ -34,9 +35,7 @@ class MoaInfluence(Intrinsic):
         goes_on = ~transition.next_timestep.is_first
         return np.flatnonzero(self.counted(transition).any(1) & goes_on)
 
-    def reward(
-        self, transition: Transition, timestep_tp2: Timestep | None
-    ) -> NDArray[np.float32]:
+    def reward(self, transition: Transition, timestep_tp2: Timestep | None) -> NDArray[np.float32]:
         """0 in games without counterfactuals."""
         counterfactuals = transition.counterfactuals
         if counterfactuals is None:

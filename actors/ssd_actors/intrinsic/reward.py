@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_actors.intrinsic.transition import Transition
-from ssd_influence.network import AgentShape
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.roles import Part
 from ssd_influence.settings import ExperimentSettings
 from ssd_wire.messages import Timestep
@@ -52,9 +52,7 @@ class Intrinsic:
         """
         return NO_GAMES
 
-    def reward(
-        self, transition: Transition, timestep_tp2: Timestep | None
-    ) -> NDArray[np.float32]:
+    def reward(self, transition: Transition, timestep_tp2: Timestep | None) -> NDArray[np.float32]:
         """c_t, not clipped.
 
         Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_influence.inference import Decision
+from ssd_influence.inference.decision import Decision
 from ssd_wire.messages import Timestep
 
 

@@ -1,7 +1,7 @@
 """An intrinsic reward for surprise: how little the agent expected of what the others did next.
 
-With P[j, ·] = p(aʲ_{t+1} | a_t, s_t), what the agent's own model of the others (MOA) predicts, c_t is
-the mean of −log P[j, aʲ_{t+1}] over the visible agents j. It needs that model:
+With P[j, ·] = p(aʲ_{t+1} | a_t, s_t), the prediction of the agent's own model of the others (MOA),
+c_t is the mean of −log P[j, aʲ_{t+1}] over the visible agents j. It needs that model:
 `moa_auxiliary = true`.
 """
 

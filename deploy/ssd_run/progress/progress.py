@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ssd_learner.update_metrics import UPDATE_METRICS
+from ssd_learner.reporting.update_metrics import UPDATE_METRICS
 from ssd_run.progress.episodes import COUNTS, Outcome
 from ssd_run.progress.scraper import Metrics
 
@@ -140,12 +140,12 @@ def phase_of(
 
 
 def waiting_of(heard: Mapping[str, Metrics]) -> dict[str, float]:
-    """Seconds that actors have waited for the world and for their learners, all together."""
+    """Seconds that all actors have waited, for "env" and for "learner"."""
     return {
         reason: sum(
             metrics.get(f"ssd_actor_waiting_seconds_total{{for={reason}}}", 0.0)
             for role, metrics in heard.items()
             if role.startswith("actor-")
         )
-        for reason in ("world", "learner")
+        for reason in ("env", "learner")
     }

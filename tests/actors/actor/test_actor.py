@@ -136,7 +136,9 @@ class TestARestartedEnvironment:
 
     def test_shares_no_segment_with_the_old_one(self, simulation):
         for lane in range(LANES):
-            lives = [lanes[lane].timesteps for lanes in (simulation.old_lanes, simulation.env.lanes)]
+            lives = [
+                lanes[lane].timesteps for lanes in (simulation.old_lanes, simulation.env.lanes)
+            ]
             for segment in of_lane(simulation.learner.trained, lane):
                 matches = [
                     start

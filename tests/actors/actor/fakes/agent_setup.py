@@ -6,7 +6,8 @@ import torch
 from ssd_actors.agent import Agent
 from ssd_actors.lane import Lane
 from ssd_actors.segment_builder import SegmentShape
-from ssd_influence.network import AgentShape, make_network
+from ssd_influence.networks.agent_network import make_network
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.roles import axes, part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.messages import Timestep

@@ -19,7 +19,7 @@ from ssd_actors.env_client import EnvClient
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
 from ssd_actors.outbox import Outbox
-from ssd_learner.intake import Intake
+from ssd_learner.segments.receiver import Intake
 from ssd_wire.codec import encode
 from ssd_wire.messages import Act, Bye, Hello, Join, Refused, Seat, Segment, Welcome
 from ssd_wire.weights import encode_weights
@@ -111,7 +111,7 @@ class FakeLearner(FakeServer):
                 epoch = self.intake.hello(b"actor", message)
                 weights = np.frombuffer(self.weights_frame(), np.uint8)
                 progress = (epoch.received, epoch.handled, epoch.durable)
-                fields = dict(window=self.window, complete=False, weights=weights)
+                fields = {"window": self.window, "complete": False, "weights": weights}
                 self.reply(Welcome(EPOCH, 1, *progress, **fields))
             case Segment():
                 self.on_segment(message)
