@@ -34,7 +34,7 @@ def _playing(game: str, views: bool) -> Iterator[Work]:
     def go() -> None:
         if batch.ended[0]:
             batch.reset(np.arange(GAMES, dtype=np.uint64))
-        batch.step(actions[batch.clock[0]])
+        batch.step(actions[batch.episode_step[0]])
         if views:
             batch.observe()
 

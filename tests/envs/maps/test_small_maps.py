@@ -15,12 +15,12 @@ GAMES = 10
 
 
 def cells_of(state, game, content):
-    return {tuple(cell) for cell in np.argwhere(state.cells[game] == content).tolist()}
+    return {tuple(cell) for cell in np.argwhere(state.contents[game] == content).tolist()}
 
 
 def toward(goals, barred, state, game, agent):
     """The move along a shortest way to a goal, or to stay if there is none."""
-    start = tuple(state.places[game, agent].tolist())
+    start = tuple(state.positions[game, agent].tolist())
     first_step, edge = {start: None}, deque([start])
     while edge:
         cell = edge.popleft()
@@ -35,16 +35,16 @@ def toward(goals, barred, state, game, agent):
     return STAY
 
 
-def eat_all(state, game, agent, luck):
+def eat_all(state, game, agent, rng):
     """Go to the next apple; now and then anywhere, so that no two block each other for ever."""
-    if luck.random() < 0.1:
-        return luck.integers(4)
+    if rng.random() < 0.1:
+        return rng.integers(4)
     return toward(cells_of(state, game, APPLE), cells_of(state, game, WALL), state, game, agent)
 
 
-def eat_with_restraint(state, game, agent, luck):
+def eat_with_restraint(state, game, agent, rng):
     """Eat, and tread on, only such apples as have three others near."""
-    del luck
+    del rng
     apples = cells_of(state, game, APPLE)
     spared = {
         (row, column)
@@ -55,15 +55,15 @@ def eat_with_restraint(state, game, agent, luck):
     return toward(apples - spared, barred, state, game, agent)
 
 
-def clean(state, game, agent, luck):
+def clean(state, game, agent, rng):
     """Head up, step below waste, clean it."""
-    row, column = state.places[game, agent]
-    waste = (state.cells[game] == WASTE).any(0)
+    row, column = state.positions[game, agent]
+    waste = (state.contents[game] == WASTE).any(0)
     if state.headings[game, agent] != 0:
         return CLOCKWISE
     if row > 4:
         return MOVE[0]
-    if waste[column - 1 : column + 2].any() and luck.random() < 0.9:
+    if waste[column - 1 : column + 2].any() and rng.random() < 0.9:
         return CLEAN
     columns = np.flatnonzero(waste)
     if columns.size == 0:
@@ -76,40 +76,40 @@ def episodes(name, *policies):
     """Whole episodes played so, one policy per agent."""
     batch = GameBatch(GameSettings(name=name, agents=len(policies)), GAMES)
     batch.reset(np.arange(GAMES, dtype=np.uint64))
-    luck = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     while not batch.ended.all():
         state = batch.state()
         actions = [
-            [policy(state, game, agent, luck) for agent, policy in enumerate(policies)]
+            [policy(state, game, agent, rng) for agent, policy in enumerate(policies)]
             for game in range(GAMES)
         ]
         batch.step(np.array(actions, np.uint8))
     return batch
 
 
-def test_on_the_small_cleanup_map_nobody_eats_unless_somebody_cleans():
+def test_on_the_small_cleanup_map_no_apples_grow_without_cleaning():
     batch = GameBatch(GameSettings(name="cleanup-small"), GAMES)
     batch.reset(np.arange(GAMES, dtype=np.uint64))
-    luck = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     while not batch.ended.all():
-        batch.step(luck.integers(CLEAN - 1, size=(GAMES, 3), dtype=np.uint8))
+        batch.step(rng.integers(CLEAN - 1, size=(GAMES, 3), dtype=np.uint8))
     assert not batch.returns.any()
-    assert not (batch.state().cells == APPLE).any()
+    assert not (batch.state().contents == APPLE).any()
 
 
-def test_on_the_small_cleanup_map_one_who_cleans_feeds_the_others_and_goes_hungry():
+def test_on_the_small_cleanup_map_one_cleaning_agent_lets_the_others_eat_and_gets_nothing():
     returns = episodes("cleanup-small", clean, eat_all, eat_all).returns
     assert (returns[:, 1:] > 30).all()
     assert (returns[:, 0] < 2).all()
 
 
-def test_on_the_small_harvest_map_greed_leaves_the_orchard_bare():
+def test_on_the_small_harvest_map_greedy_agents_leave_the_orchard_bare():
     batch = episodes("harvest-small", *[eat_all] * 3)
-    assert not (batch.state().cells == APPLE).any()
+    assert not (batch.state().contents == APPLE).any()
     assert batch.returns.sum(1).max() < 60
 
 
-def test_on_the_small_harvest_map_restraint_of_all_earns_everyone_more_than_greed_of_all():
+def test_on_the_small_harvest_map_all_restrained_agents_earn_more_than_all_greedy_ones():
     greedy = episodes("harvest-small", *[eat_all] * 3).returns
     restrained = episodes("harvest-small", *[eat_with_restraint] * 3).returns
     assert (restrained.mean(0) > 2 * greedy.mean(0)).all()

@@ -31,7 +31,7 @@ EPISODES = 60
         "box trapped without opening",
     ],
 )
-def test_random_play_earns_what_was_measured_within_three_standard_errors(
+def test_returns_of_random_play_match_the_reference_within_three_standard_errors(
     name, without_7, measured
 ):
     """`measured` are two samples of 60 episodes each: mean collective return and its error."""
@@ -39,10 +39,10 @@ def test_random_play_earns_what_was_measured_within_three_standard_errors(
     choices = np.arange(batch.spec.num_actions, dtype=np.uint8)
     if without_7:
         choices = np.delete(choices, 7)
-    luck = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     batch.reset(np.arange(EPISODES, dtype=np.uint64))
     while not batch.ended.all():
-        batch.step(luck.choice(choices, size=(EPISODES, batch.spec.num_agents)))
+        batch.step(rng.choice(choices, size=(EPISODES, batch.spec.num_agents)))
     collective = batch.returns.sum(1)
     error = collective.std(ddof=1) / EPISODES**0.5
     (first, first_error), (second, second_error) = measured

@@ -47,7 +47,7 @@ def told_by_a_world(batch, actions, first):
         Timestep(
             world=1,
             lane=0,
-            tick=int(batch.clock[0]),
+            tick=int(batch.episode_step[0]),
             pixels=batch.pixels[k],
             first=np.full(GAMES, first),
             reward=batch.reward[k],
