@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from ssd_actors.env_client import EnvClient
 from ssd_actors.lane import Lane
+from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
-from ssd_actors.teacher import Teacher
-from ssd_actors.world import World
 from ssd_wire.messages import Timestep
 
 LONGEST_WAIT = 0.2  # seconds; silence is noticed at most this late
 FAREWELL = 10.0  # seconds to wait, at the end, for the last segments to be durable
 
 
-class Ears(Protocol):
+class Poller(Protocol):
     """Waits for both lines at once, and for the word to stop."""
 
     def wait(self, seconds: float) -> bool:
@@ -44,9 +44,9 @@ class Actor:
 
     def __init__(
         self,
-        ears: Ears,
-        world: World,
-        teacher: Teacher,
+        ears: Poller,
+        world: EnvClient,
+        teacher: LearnerClient,
         lanes: Sequence[Lane],
         ledger: Ledger,
         now: Callable[[], float] = time.monotonic,
@@ -82,11 +82,14 @@ class Actor:
         The segment that this finishes counts before another one may begin.
         """
         held = self._held.get(lane.number)
-        if held is not None and (held.world, held.tick) == (seen.world, seen.tick):
+        if held is not None and (held.env_incarnation, held.tick) == (
+            seen.env_incarnation,
+            seen.tick,
+        ):
             return
         self._held[lane.number] = seen
-        if seen.world != lane.world:
-            lane.enter(seen.world)
+        if seen.env_incarnation != lane.env_incarnation:
+            lane.enter(seen.env_incarnation)
 
         # Others moved at the same instant as we did, so what we did to them can be reckoned
         # only now that their actions have come back with the next view.
@@ -104,7 +107,7 @@ class Actor:
         if lane.wants_segment and self.teacher.weights is not None:
             lane.begin_segment(seen, self.teacher.weights)
         self.world.act(lane.act(seen))
-        self.agent_steps += len(seen.first)
+        self.agent_steps += len(seen.is_first)
 
     @property
     def discarded(self) -> int:

@@ -11,16 +11,17 @@ import numpy as np
 import torch
 
 from ssd_actors.actor import Actor
-from ssd_actors.draft import SegmentShape
+from ssd_actors.agent import Agent
+from ssd_actors.env_client import EnvClient
 from ssd_actors.lane import Lane
+from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
 from ssd_actors.metrics import ActorMetrics
-from ssd_actors.mind import Mind
 from ssd_actors.outbox import Outbox
-from ssd_actors.teacher import Teacher
-from ssd_actors.world import World
+from ssd_actors.segment_builder import SegmentShape
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape, network_class
+from ssd_influence.networks.agent_network import network_class
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.errors import RunFileError
 from ssd_wire.links import Dealer, Subscriber, Waiting
@@ -31,7 +32,7 @@ from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, s
 from ssd_wire.stop import Stop
 
 
-class ZmqEars:
+class ZmqPoller:
     """Waits for ZeroMQ lines and for the word to stop."""
 
     def __init__(self, stop: Stop, *links: Dealer | Subscriber) -> None:
@@ -86,7 +87,7 @@ def main(
     with blaming("network"):
         network_class(network)
     with blaming("experiment"):
-        minds = [Mind(shape, network, experiment, run.games, noise) for _ in range(run.lanes)]
+        minds = [Agent(shape, network, experiment, run.games, noise) for _ in range(run.lanes)]
     segment = SegmentShape.of(run, spec, experiment, minds[0].network.state_size)
     sizes = {
         "T": run.segment,
@@ -103,14 +104,14 @@ def main(
     to_world = Dealer(world_endpoint)
     to_learner = Dealer(learner)
     news = Subscriber(weights)
-    join = Join(agent, incarnation=epoch, fingerprint=mark)
+    join = Join(agent, actor_incarnation=epoch, fingerprint=mark)
     hello = Hello(agent, arena, epoch, mark)
     outbox = Outbox(run.lanes, run.retained)
     ledger = run_dir / "ledgers" / f"{role}-{epoch:016x}.json" if run_dir else None
     actor = Actor(
-        ZmqEars(stop, to_world, to_learner, news),
-        World(to_world, join, run.lanes, sizes, time.monotonic),
-        Teacher(to_learner, news, hello, outbox, sizes, shapes, time.monotonic),
+        ZmqPoller(stop, to_world, to_learner, news),
+        EnvClient(to_world, join, run.lanes, sizes, time.monotonic),
+        LearnerClient(to_learner, news, hello, outbox, sizes, shapes, time.monotonic),
         [Lane(number, mind, segment) for number, mind in enumerate(minds)],
         Ledger(ledger, arena, agent, epoch),
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_actors.draft import Draft, SegmentShape
-from ssd_actors.intrinsic.past import Moment, Past
-from ssd_actors.mind import Mind
+from ssd_actors.agent import Agent
+from ssd_actors.intrinsic.transition import Moment, Past
+from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
@@ -18,7 +18,7 @@ from ssd_wire.weights import Weights
 class _Debt:
     """An intrinsic reward still to be written into a draft, once one more timestep is here."""
 
-    draft: Draft
+    draft: SegmentBuilder
     step: int
     past: Past
 
@@ -27,7 +27,7 @@ class _Debt:
 class Finished:
     """A segment of which everything is known; it only wants a number."""
 
-    draft: Draft
+    draft: SegmentBuilder
     last_actions: NDArray[np.uint8]
 
 
@@ -41,23 +41,23 @@ class Lane:
 
     Attributes:
         tick: The last one answered, −1 for none.
-        world: The world incarnation it is in, 0 for none.
+        env_incarnation: The world incarnation it is in, 0 for none.
         discarded: Segments given up because the world started anew.
     """
 
-    def __init__(self, number: int, mind: Mind, shape: SegmentShape) -> None:
+    def __init__(self, number: int, mind: Agent, shape: SegmentShape) -> None:
         self.number = number
         self.mind = mind
         self.shape = shape
         self.discarded = 0
-        self._open: Draft | None = None
-        self._closed: Draft | None = None
-        self.enter(world=0)
+        self._open: SegmentBuilder | None = None
+        self._closed: SegmentBuilder | None = None
+        self.enter(env_incarnation=0)
 
-    def enter(self, world: int) -> None:
+    def enter(self, env_incarnation: int) -> None:
         """Begin in a world, remembering nothing; an open segment of another world is given up."""
         self.discarded += sum(draft is not None for draft in (self._open, self._closed))
-        self.world = world
+        self.env_incarnation = env_incarnation
         self.tick = -1
         self._memory = self.mind.fresh_state()
         self._social = self.mind.fresh_social_reward()
@@ -98,10 +98,15 @@ class Lane:
         if self._open is not None:
             self._open.see(seen)
             self._closed = self._open
-        if (self.mind.learner, self.mind.version) != (weights.learner, weights.version):
+        if (self.mind.learner_incarnation, self.mind.version) != (
+            weights.learner_incarnation,
+            weights.version,
+        ):
             self.mind.take(weights)
         state = self._memory.joined()
-        self._open = Draft(self.shape, self.mind.learner, self.mind.version, state)
+        self._open = SegmentBuilder(
+            self.shape, self.mind.learner_incarnation, self.mind.version, state
+        )
 
     def act(self, seen: Timestep) -> Act:
         """Decide what to do in every game at this timestep, and remember it."""
@@ -113,12 +118,18 @@ class Lane:
         self.tick = seen.tick
         return self.mind.act(self._moment)
 
-    def _reward(self, draft: Draft, seen: Timestep) -> None:
+    def _reward(self, draft: SegmentBuilder, seen: Timestep) -> None:
         draft.reward[draft.steps - 1] = seen.reward
-        if self._social is not None and draft.shaped is not None and seen.rewards is not None:
-            draft.shaped[draft.steps - 1] = self._social.shape(seen.rewards, seen.first)
+        if (
+            self._social is not None
+            and draft.shaped_reward is not None
+            and seen.all_rewards is not None
+        ):
+            draft.shaped_reward[draft.steps - 1] = self._social.shape(
+                seen.all_rewards, seen.is_first
+            )
 
-    def _reckon_influence(self, draft: Draft, moment: Moment, seen: Timestep) -> None:
+    def _reckon_influence(self, draft: SegmentBuilder, moment: Moment, seen: Timestep) -> None:
         past = self.mind.recall(moment, seen, self._memory)
         intrinsic = self.mind.intrinsic
         if intrinsic is None:

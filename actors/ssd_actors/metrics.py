@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ssd_actors.actor import Actor
-from ssd_actors.asking import Line
+from ssd_actors.retry import Line
 
 
 class ActorMetrics(Collector):

@@ -23,9 +23,9 @@ import numpy as np
 import torch
 
 from ssd_actors.actor import FAREWELL
-from ssd_actors.cli import ZmqEars
+from ssd_actors.cli import ZmqPoller
+from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_actors.teacher import Teacher
 from ssd_bench.child_process import PATIENCE, child_process
 from ssd_bench.parts.inputs import random_play, segment, shape_of
 from ssd_bench.parts.plans import spec_of
@@ -34,7 +34,7 @@ from ssd_bench.results.machine import facts
 from ssd_bench.results.rows import Result, Row
 from ssd_bench.results.table import show
 from ssd_bench.whole_runs.training_run import RunRequest
-from ssd_influence.network import AgentNetwork, make_network
+from ssd_influence.networks.agent_network import AgentNetwork, make_network
 from ssd_learner.cli import axes
 from ssd_run.plan import Plan
 from ssd_run.progress.scraper import fetch
@@ -67,7 +67,7 @@ class SyntheticActor:
     """One actor of one arena; numbers and sends these segments over and over, as many as it may."""
 
     def __init__(
-        self, epoch: int, teacher: Teacher, lanes: int, segments: Sequence[Segment]
+        self, epoch: int, teacher: LearnerClient, lanes: int, segments: Sequence[Segment]
     ) -> None:
         self.teacher, self._epoch = teacher, epoch
         self._lanes, self._segments = cycle(range(lanes)), cycle(segments)
@@ -81,8 +81,8 @@ class SyntheticActor:
                 epoch=self._epoch,
                 seq=self.teacher.outbox.made + 1,
                 lane=next(self._lanes),
-                learner=weights.learner,
-                version=weights.version,
+                learner_incarnation=weights.learner_incarnation,
+                weights_version=weights.version,
             )
             self.teacher.outbox.add(encode(numbered))
         self.teacher.send()
@@ -137,10 +137,10 @@ def crowd(plan: Plan, agent: int, actors: int, learner: Mapping[str, Any]) -> It
             line = exits.enter_context(closing(Dealer(learner["segments"])))
             news = exits.enter_context(closing(Subscriber(learner["weights"])))
             outbox = Outbox(plan.run.lanes, plan.run.retained)
-            teacher = Teacher(line, news, hello, outbox, sizes, shapes, time.monotonic)
+            teacher = LearnerClient(line, news, hello, outbox, sizes, shapes, time.monotonic)
             players.append(SyntheticActor(hello.epoch, teacher, plan.run.lanes, segments))
             links += (line, news)
-        yield Crowd(ZmqEars(Stop(), *links).wait, players)
+        yield Crowd(ZmqPoller(Stop(), *links).wait, players)
 
 
 @contextmanager

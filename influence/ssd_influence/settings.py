@@ -38,7 +38,7 @@ class NetworkSettings(BaseModel):
 
     Attributes:
         kind: "paper", or `package.module:Name` for a network of one's own, a subclass of
-            `ssd_influence.network.AgentNetwork`.
+            `ssd_influence.networks.agent_network.AgentNetwork`.
         own: what a network of one's own wants to be told beside the sizes below.
         conv_channels: channels of the convolution.
         hidden: width of the dense layers.

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ssd_learner.learner import Learner
-from ssd_learner.update_metrics import UPDATE_METRICS
+from ssd_learner.reporting.update_metrics import UPDATE_METRICS
 
 Told = tuple[str, str, float | None]
 

@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_actors.draft import SegmentShape
+from ssd_actors.agent import Agent
+from ssd_actors.env_client import EnvClient
 from ssd_actors.lane import Lane
-from ssd_actors.mind import Mind
-from ssd_actors.world import World as WorldLine
+from ssd_actors.segment_builder import SegmentShape
+from ssd_env_server.cli import compile_kernels, make_world
+from ssd_env_server.episodes import Arena as Place
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape, make_network
+from ssd_influence.networks.agent_network import make_network
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_run.plan import validate
 from ssd_wire.codec import encode
 from ssd_wire.messages import Join
 from ssd_wire.weights import Weights
-from ssd_world.cli import compile_kernels, make_world
-from ssd_world.episodes import Arena as Place
 
 FINGERPRINT = "this run"
 ORCHARD = """
@@ -57,7 +58,7 @@ class Player:
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
         noise = torch.Generator().manual_seed(100 + agent)
         self.agent = agent
-        self.mind = Mind(shape, plan.network, plan.experiment, plan.run.games, noise)
+        self.mind = Agent(shape, plan.network, plan.experiment, plan.run.games, noise)
         self.weights = _weights(self.mind, agent, opinion, plan)
         draft = SegmentShape.of(plan.run, spec, plan.experiment, self.mind.network.state_size)
         self.lane = Lane(0, self.mind, draft)
@@ -72,14 +73,14 @@ class Player:
         }
         self.line = Line(arena, agent)
         join = Join(agent, 1 + agent, FINGERPRINT)
-        self.world = WorldLine(self.line, join, 1, sizes, lambda: arena.now)
+        self.world = EnvClient(self.line, join, 1, sizes, lambda: arena.now)
         self.shown, self.acts, self.segments = [], [], []
 
     def live(self):
         """Answer all timesteps that are here."""
         for seen in self.world.timesteps():
-            if seen.world != self.lane.world:
-                self.lane.enter(seen.world)
+            if seen.env_incarnation != self.lane.env_incarnation:
+                self.lane.enter(seen.env_incarnation)
             if (finished := self.lane.reckon(seen)) is not None:
                 seq = len(self.segments) + 1
                 made = finished.draft.finish(1, seq, 0, finished.last_actions)

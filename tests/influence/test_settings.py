@@ -145,6 +145,6 @@ def test_settings_are_frozen():
 
 
 def test_settings_start_without_torch():
-    ours = "ssd_influence.roles, ssd_influence.settings, ssd_influence.social_reward"
+    ours = "ssd_influence.roles, ssd_influence.settings, ssd_influence.rewards.social"
     program = f"import sys, {ours}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ssd_actors.draft import Draft, SegmentShape
 from ssd_actors.lane import Finished
-from ssd_learner.intake import Counts
+from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
+from ssd_learner.segments.receiver import Counts
 
 FINGERPRINT = "this run"
 AGENT = 1
@@ -46,6 +46,8 @@ class Diary:
 
 def segment_of(name):
     """A finished segment by which the diary knows a number."""
-    draft = Draft(SHAPE, learner=1, version=0, state=np.zeros((1, 1), np.float32))
+    draft = SegmentBuilder(
+        SHAPE, learner_incarnation=1, weights_version=0, state=np.zeros((1, 1), np.float32)
+    )
     draft.reward[:] = name
     return Finished(draft, np.zeros((1, 2), np.uint8))

@@ -2,10 +2,11 @@
 
 import math
 
-from ssd_learner.archive import Archive, restore
-from ssd_learner.intake import Intake
+from ssd_learner.checkpoints.checkpointer import Archive
+from ssd_learner.checkpoints.restore import restore
 from ssd_learner.learner import Learner
-from ssd_learner.update import train
+from ssd_learner.segments.receiver import Intake
+from ssd_learner.training import train
 from ssd_wire.codec import encode
 from ssd_wire.messages import Ack
 

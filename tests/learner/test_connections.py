@@ -9,12 +9,12 @@ from tests.learner.diary import AGENT, FINGERPRINT, SIZES, Diary, Disk, segment_
 from tests.system.relay import Relay
 from tests.until import until
 
+from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_actors.teacher import Teacher
-from ssd_learner.archive import Archive
-from ssd_learner.intake import Intake
+from ssd_learner.checkpoints.checkpointer import Archive
 from ssd_learner.learner import Learner
-from ssd_learner.report import Report
+from ssd_learner.reporting.report import Report
+from ssd_learner.segments.receiver import Intake
 from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Hello
 
@@ -36,7 +36,7 @@ class Pair:
         news = SimpleNamespace(newest=lambda: None, reopen=lambda: None)
         hello = Hello(AGENT, 0, 7, FINGERPRINT)
         self.outbox = Outbox(lanes=1, retained=100)
-        self.teacher = Teacher(dealer, news, hello, self.outbox, SIZES, {}, time.monotonic)
+        self.teacher = LearnerClient(dealer, news, hello, self.outbox, SIZES, {}, time.monotonic)
 
     @staticmethod
     def train(trainer, segments, _tend):
@@ -62,7 +62,7 @@ class Pair:
 
 @pytest.fixture
 def pair(monkeypatch):
-    monkeypatch.setattr("ssd_learner.archive.write_checkpoint", lambda *_: None)
+    monkeypatch.setattr("ssd_learner.checkpoints.checkpointer.write_checkpoint", lambda *_: None)
     with closing(Router("tcp://127.0.0.1:0")) as router, closing(Relay(router.endpoint)) as relay:
         dealer = Dealer(relay.endpoint)
         with closing(dealer):
@@ -83,7 +83,7 @@ def test_a_connection_cut_while_the_learner_is_busy_costs_and_repeats_no_segment
 
 def test_a_learner_that_is_busy_for_long_hears_an_actor_that_connected_anew(pair, monkeypatch):
     with monkeypatch.context() as context:
-        context.setattr("ssd_actors.asking.IN_VAIN", 0.3)
+        context.setattr("ssd_actors.retry.IN_VAIN", 0.3)
         pair.make(2)
         until(lambda: len(pair.relay.heard) >= 3, pair.actor_works)
     pair.make(1)

@@ -15,11 +15,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ssd_learner import cli, ppo
-from ssd_learner.batch import collate, join
-from ssd_learner.losses import losses, vtrace_update
-from ssd_learner.preparation import prepare
-from ssd_learner.report import Weights
+from ssd_learner import cli
+from ssd_learner.ppo import update as ppo
+from ssd_learner.ppo.build_chunks import prepare
+from ssd_learner.reporting.report import Weights
+from ssd_learner.segments.batch import collate, join
+from ssd_learner.vtrace.losses import losses, vtrace_update
 
 GPU = torch.device("meta")
 EXPERIMENTS = {
@@ -91,7 +92,7 @@ def test_a_batch_is_on_the_device_but_for_where_episodes_start(segments, put_tog
     batch = put_together(segments, GPU)
     there = {field.name: getattr(batch, field.name) for field in fields(batch)}
     devices = {name: tensor.device for name, tensor in there.items() if tensor is not None}
-    assert devices.pop("first_host").type == "cpu"
+    assert devices.pop("is_first_host").type == "cpu"
     assert set(devices.values()) == {GPU}
 
 
@@ -157,7 +158,7 @@ def test_chunks_are_made_on_the_device_without_waiting_for_it(make_there, segmen
         (part, *_) = chunks.shuffled(2)
     for some in (chunks, part):
         there = {field.name: getattr(some, field.name) for field in fields(some)}
-        assert there.pop("first_host").device.type == "cpu"
+        assert there.pop("is_first_host").device.type == "cpu"
         assert {tensor.device for tensor in tree_leaves(there) if tensor is not None} == {GPU}
     assert {number.device for number in numbers.values()} == {GPU}
 

@@ -1,7 +1,7 @@
 """Relative to the learner that survives, every durable segment was trained exactly once, in order
 within its epoch; a killed learner loses nothing, a killed actor at most what was not durable yet.
 
-Real actors' ends (Teacher, Outbox) and a real learner (Learner, Intake, Archive) live through
+Real actors' ends (LearnerClient, Outbox) and a real learner (Learner, Intake, Archive) live through
 whatever may happen to them: messages lost, repeated and late, sends refused, connections cut,
 processes killed at any moment, even between two sends, between two updates, or while a checkpoint
 is written. Only the network, the disk and the mathematics are played: each connection keeps its
@@ -19,12 +19,12 @@ from random import Random
 import pytest
 from tests.learner.diary import AGENT, FINGERPRINT, SIZES, Diary, Disk, segment_of
 
+from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_actors.teacher import Teacher
-from ssd_learner.archive import Archive
-from ssd_learner.intake import Intake
+from ssd_learner.checkpoints.checkpointer import Archive
 from ssd_learner.learner import Learner
-from ssd_learner.report import Report
+from ssd_learner.reporting.report import Report
+from ssd_learner.segments.receiver import Intake
 from ssd_wire.codec import encode
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Ack, Hello
@@ -54,7 +54,7 @@ class Author:
         self.names = []  # of its segments, in the order it made them
         self.outbox = Outbox(LANES, RETAINED)
         hello = Hello(AGENT, arena, epoch, FINGERPRINT)
-        self.teacher = Teacher(self, self, hello, self.outbox, SIZES, {}, now)
+        self.teacher = LearnerClient(self, self, hello, self.outbox, SIZES, {}, now)
 
     def send(self, frames):
         if self.blocked:
@@ -90,7 +90,9 @@ class Story:
     """Two arenas' actors of one agent, and its learner, and what chance does to them."""
 
     def __init__(self, seed, monkeypatch):
-        monkeypatch.setattr("ssd_learner.archive.write_checkpoint", self.write_checkpoint)
+        monkeypatch.setattr(
+            "ssd_learner.checkpoints.checkpointer.write_checkpoint", self.write_checkpoint
+        )
         self.chance = Random(seed)  # noqa: S311 - a story, no secret
         self.budget = self.chance.choice([math.inf, 10, 40])
         self.algorithm = self.chance.choice(["ppo", "vtrace"])
@@ -121,7 +123,7 @@ class Story:
     def send(self, peer, message):
         self.effect()
         if isinstance(message, Ack):
-            assert message.newest == self.published
+            assert message.newest_version == self.published
         for author in self.authors:
             if author.name == peer:
                 author.to_author.append([bytes(frame) for frame in encode(message)])

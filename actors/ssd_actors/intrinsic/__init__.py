@@ -5,8 +5,8 @@ from __future__ import annotations
 from ssd_actors.intrinsic.disclosed import BasicInfluence, CommunicationInfluence, UnderInfluence
 from ssd_actors.intrinsic.moa import MoaCommunicationInfluence, MoaInfluence
 from ssd_actors.intrinsic.reward import Intrinsic
-from ssd_influence.network import AgentShape
-from ssd_influence.own import own_class
+from ssd_influence.networks.agent_shape import AgentShape
+from ssd_influence.plugins import own_class
 from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_actors.intrinsic.past import Moment, Past
-from ssd_influence.network import AgentShape
+from ssd_actors.intrinsic.transition import Moment, Past
+from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.roles import Part
 from ssd_influence.settings import ExperimentSettings
 from ssd_wire.messages import Timestep

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ssd_influence.layers import Torso
-from ssd_influence.network import KERNEL, AgentNetwork, AgentShape, Features
+from ssd_influence.networks.agent_network import AgentNetwork, Features
+from ssd_influence.networks.agent_shape import KERNEL_SIZE, AgentShape
+from ssd_influence.networks.layers import Torso
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 
 
@@ -21,8 +22,8 @@ class TwoConvolutions(AgentNetwork):
     ) -> None:
         super().__init__(shape, network, experiment)
         channels = int(network.own.get("channels", 12))
-        self.second = nn.Conv2d(network.conv_channels, channels, KERNEL)
-        seen = channels * (shape.view - 2 * (KERNEL - 1)) ** 2
+        self.second = nn.Conv2d(network.conv_channels, channels, KERNEL_SIZE)
+        seen = channels * (shape.view - 2 * (KERNEL_SIZE - 1)) ** 2
         self.policy.torso = Torso(seen, network.hidden)
         if self.moa is not None:
             self.moa.torso = Torso(seen, network.hidden)

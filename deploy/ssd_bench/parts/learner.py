@@ -17,11 +17,11 @@ from ssd_bench.parts import inputs, plans
 from ssd_bench.parts.ceilings import PASS_AIM
 from ssd_bench.parts.plans import Kind
 from ssd_bench.parts.timing import Part, Work
-from ssd_learner.batch import collate
-from ssd_learner.losses import vtrace_update
-from ssd_learner.ppo import losses
-from ssd_learner.preparation import prepare
+from ssd_learner.ppo.build_chunks import prepare
+from ssd_learner.ppo.update import losses
+from ssd_learner.segments.batch import collate
 from ssd_learner.trainer import Trainer
+from ssd_learner.vtrace.losses import vtrace_update
 from ssd_wire.links import Publisher, Subscriber
 from ssd_wire.messages import Segment
 from ssd_wire.weights import Shapes, decode_weights, encode_weights

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_actors.intrinsic.past import Moment, Past
-from ssd_actors.mind import Mind
+from ssd_actors.agent import Agent
+from ssd_actors.intrinsic.transition import Moment, Past
+from ssd_env_server.disclosed import Disclosed
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import EVENTS, GameSettings, game_spec
 from ssd_wire.messages import Act, Timestep
-from ssd_world.disclosed import Disclosed
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Trajectories:
 
 
 def play_out(
-    minds: Sequence[Mind], settings: GameSettings, seeds: NDArray[np.uint64]
+    minds: Sequence[Agent], settings: GameSettings, seeds: NDArray[np.uint64]
 ) -> Trajectories:
     """Let all N minds of a game play one episode in each of E games.
 
@@ -78,7 +78,7 @@ def play_out(
     return Trajectories(seeds, batch.returns.copy(), batch.counts.copy(), actions, influence)
 
 
-def _check_fit(minds: Sequence[Mind], settings: GameSettings, episodes: int) -> None:
+def _check_fit(minds: Sequence[Agent], settings: GameSettings, episodes: int) -> None:
     spec = game_spec(settings)
     if len(minds) != spec.num_agents:
         raise ValueError(f"{len(minds)} agents, the game wants {spec.num_agents}")
@@ -102,7 +102,7 @@ class _Player:
         influence: [T, E] where its c goes.
     """
 
-    def __init__(self, mind: Mind, influence: NDArray[np.float32]) -> None:
+    def __init__(self, mind: Agent, influence: NDArray[np.float32]) -> None:
         self._mind = mind
         self._influence = influence
         self._state = mind.fresh_state()
@@ -144,7 +144,7 @@ def _turn(players: Sequence[_Player], told: Sequence[Timestep], disclosed: Discl
     return [act for act in acts if act is not None]
 
 
-def _disclosed(minds: Sequence[Mind]) -> Disclosed:
+def _disclosed(minds: Sequence[Agent]) -> Disclosed:
     sizes = [
         {"A": mind.shape.num_actions, "B": mind.games, "N": mind.shape.num_agents, **mind.axes}
         for mind in minds
@@ -157,14 +157,14 @@ def _timesteps(batch: GameBatch, acts: Sequence[Act]) -> list[Timestep]:
     nothing = np.zeros((batch.num_games, batch.spec.num_agents), np.uint8)
     actions = np.stack([act.action for act in acts], 1) if acts else nothing
     tick = int(batch.episode_step[0])
-    first = np.full(batch.num_games, tick in (0, batch.spec.horizon))
+    is_first = np.full(batch.num_games, tick in (0, batch.spec.horizon))
     return [
         Timestep(
-            world=0,
+            env_incarnation=0,
             lane=0,
             tick=tick,
             pixels=batch.pixels[agent],
-            first=first,
+            is_first=is_first,
             reward=batch.reward[agent],
             actions=actions,
             visible=batch.visible[agent],

@@ -12,17 +12,18 @@ from pathlib import Path
 import torch
 
 import ssd_actors.cli  # noqa: F401 - for those who are forked
+import ssd_env_server.cli
 import ssd_learner.cli  # noqa: F401 - the same
-import ssd_world.cli
-from ssd_actors.mind import Mind
-from ssd_actors.rehearsal import rehearse
+from ssd_actors.agent import Agent
+from ssd_actors.warmup import warm_up
 from ssd_envs.layout import Layout
 from ssd_envs.rules.interface import make_rules
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.network import AgentShape, network_class
+from ssd_influence.networks.agent_network import network_class
+from ssd_influence.networks.agent_shape import AgentShape
+from ssd_influence.networks.view_encoder import compile_kernels
 from ssd_influence.roles import part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_influence.sight import compile_kernels
 from ssd_learner.cli import torch_device
 from ssd_wire.process import reports_errors
 from ssd_wire.runfile import Sections, blaming, load_run_file, section
@@ -36,10 +37,10 @@ def preload(run_file: Path) -> None:
     torch.set_num_threads(1)  # more would be threads
     sections = load_run_file(run_file)
     game = section(sections, "game", GameSettings)
-    ssd_world.cli.compile_kernels(game)
+    ssd_env_server.cli.compile_kernels(game)
     compile_kernels()
     for mind in _one_of_each_part(sections, game):
-        rehearse(mind)
+        warm_up(mind)
     torch.optim.RMSprop([torch.zeros(1, requires_grad=True)])  # imports another 800 modules
 
 
@@ -59,7 +60,7 @@ def check(run_file: Path, devices: Sequence[str]) -> None:
         pass
 
 
-def _one_of_each_part(sections: Sections, game: GameSettings) -> Iterator[Mind]:
+def _one_of_each_part(sections: Sections, game: GameSettings) -> Iterator[Agent]:
     spec = game_spec(game)
     network = section(sections, "network", NetworkSettings)
     experiment = section(sections, "experiment", ExperimentSettings)
@@ -68,7 +69,7 @@ def _one_of_each_part(sections: Sections, game: GameSettings) -> Iterator[Mind]:
     for agent in _agents_of_each_part(experiment, spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
         with blaming("experiment"):
-            mind = Mind(shape, network, experiment, 1, torch.Generator())
+            mind = Agent(shape, network, experiment, 1, torch.Generator())
         yield mind
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ssd_learner.update_metrics import UPDATE_METRICS
+from ssd_learner.reporting.update_metrics import UPDATE_METRICS
 from ssd_run.progress.episodes import COUNTS, Outcome
 from ssd_run.progress.scraper import Metrics
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ssd_influence.settings import ExperimentSettings
-from ssd_learner.update_metrics import UPDATE_METRICS, UpdateMetric
+from ssd_learner.reporting.update_metrics import UPDATE_METRICS, UpdateMetric
 from ssd_run.progress.progress import AgentProgress
 
 AGENT = len("agent 99")

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ssd_influence.settings import ExperimentSettings
-from ssd_learner.update_metrics import UPDATE_METRICS
+from ssd_learner.reporting.update_metrics import UPDATE_METRICS
 from ssd_run.progress.episodes import Outcome
 from ssd_run.progress.progress import Progress
 from ssd_run.reporting.agent_columns import columns, gap, number, share

@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ssd_influence.kernels.floats import LANES, Floats, add_where_positive, relu_of_sum
-from ssd_influence.kernels.kernel import inlined, kernel
+from ssd_influence.kernels.compilation import inlined, kernel
+from ssd_influence.kernels.float_arrays import LANES, Floats, add_where_positive, relu_of_sum
 
 BLOCK = LANES
 SLACK = BLOCK - 1

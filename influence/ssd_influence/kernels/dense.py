@@ -7,8 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ssd_influence.kernels.floats import Floats, get
-from ssd_influence.kernels.kernel import kernel
+from ssd_influence.kernels.compilation import kernel
+from ssd_influence.kernels.float_arrays import Floats, get
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]

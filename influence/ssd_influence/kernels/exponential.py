@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from ssd_influence.kernels.kernel import inlined
+from ssd_influence.kernels.compilation import inlined
 
 ONE, TWO = np.float32(1), np.float32(2)
 LOG2_E = np.float32(np.log2(np.e))

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ssd_influence.kernels.compilation import inlined, kernel
 from ssd_influence.kernels.exponential import LOG2_E, ONE, TWO, exp2
-from ssd_influence.kernels.floats import Floats, get, put
-from ssd_influence.kernels.kernel import inlined, kernel
+from ssd_influence.kernels.float_arrays import Floats, get, put
 
 F32 = npt.NDArray[np.float32]
 

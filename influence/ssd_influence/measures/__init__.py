@@ -4,17 +4,23 @@ Arrays in, numbers out, with nothing but numpy. Trajectories are [T, B, N]: T st
 N agents, or [T, N] for a single game.
 """
 
-from ssd_influence.measures.box import BoxOpening, box_opening
-from ssd_influence.measures.consistency import speaker_consistency
-from ssd_influence.measures.coordination import Coordination, instantaneous_coordination
-from ssd_influence.measures.correlation import Correlation, influence_reward_correlation
-from ssd_influence.measures.moments import influential_moments, influential_share
+from ssd_influence.measures.box_opening import BoxOpening, box_opening
+from ssd_influence.measures.influence_reward_correlation import (
+    Correlation,
+    influence_reward_correlation,
+)
+from ssd_influence.measures.influential_moments import influential_moments, influential_share
+from ssd_influence.measures.instantaneous_coordination import (
+    Coordination,
+    instantaneous_coordination,
+)
 from ssd_influence.measures.returns import (
     collective_return,
     collective_times_equality,
     equality,
     gini,
 )
+from ssd_influence.measures.speaker_consistency import speaker_consistency
 
 __all__ = [
     "BoxOpening",

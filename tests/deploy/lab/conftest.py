@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from ssd_envs.spec import game_spec
-from ssd_influence.network import AgentShape
-from ssd_learner.archive import Archive
-from ssd_learner.intake import Intake
+from ssd_influence.networks.agent_shape import AgentShape
+from ssd_learner.checkpoints.checkpointer import Archive
+from ssd_learner.segments.receiver import Intake
 from ssd_learner.trainer import Trainer
 from ssd_run.plan import validate
 from ssd_run.presets import load_preset

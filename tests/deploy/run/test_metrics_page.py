@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ssd_learner.update_metrics import UPDATE_METRICS
+from ssd_learner.reporting.update_metrics import UPDATE_METRICS
 from ssd_run.metrics_page import HEAD
 
 PAGE = (Path(__file__).parents[3] / "deploy" / "METRICS.md").read_text()

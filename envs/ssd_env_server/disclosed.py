@@ -1,0 +1,106 @@
+"""What agents are told of one another, beside what all do: only what the experiment needs of it.
+
+Each agent's `Part` says what is meant for it, and nothing else is passed on to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ssd_influence.roles import Part
+from ssd_wire.messages import Act, Array, Timestep
+
+
+class Disclosed:
+    """Collects what the agents of a lane disclose, for those whom it is meant for.
+
+    The arrays of timesteps are allocated once and written in place: they hold until the next tick.
+
+    Args:
+        parts: [N] each agent's part, in order.
+        sizes: [N] lengths of the axes that each agent's messages have.
+    """
+
+    def __init__(self, parts: Sequence[Part], sizes: Sequence[Mapping[str, int]]) -> None:
+        self._parts = parts
+        b, n = sizes[0]["B"], sizes[0]["N"]  # V and R, too, are everyone's
+        self._symbols = np.zeros((b, n), np.uint8) if sizes[0]["V"] else None
+        self._rewards = np.zeros((b, n), np.float32) if sizes[0]["R"] else None
+        self._responses = [_responses(axes) if axes["J"] else None for axes in sizes]
+        self._leaders = [np.zeros((b, axes["L"]), np.uint8) for axes in sizes]
+        self._policies = [_policies(axes) if axes["Q"] else None for axes in sizes]
+        # By agent: which others answer it, and in which place of theirs.
+        self._answers = [
+            tuple((other, parts[other].answers.index(part.agent)) for other in part.asks)
+            for part in parts
+        ]
+        self._is_silent = not any(axes["V"] or axes["J"] or axes["R"] for axes in sizes)
+
+    def follows(self, agent: int) -> tuple[int, ...]:
+        """Whose actions of this step an agent sees before it acts."""
+        return self._parts[agent].follows
+
+    def tell(self, timesteps: Sequence[Timestep], acts: Sequence[Act] = ()) -> Sequence[Timestep]:
+        """Timesteps, with what is meant for each agent of the step before.
+
+        Args:
+            timesteps: [N] of one tick.
+            acts: [N] the answers to the tick before. None at tick 0: symbols are 0 there, and by
+                the responses all actions are as likely.
+        """
+        if self._is_silent:
+            return timesteps
+        if acts:
+            self._collect(acts)
+        if self._rewards is not None:
+            _lay(self._rewards, (step.reward for step in timesteps))
+        return [
+            replace(step, symbols=self._symbols, responses=responses, all_rewards=self._rewards)
+            for step, responses in zip(timesteps, self._responses, strict=True)
+        ]
+
+    def tell_follower(self, timestep: Timestep, agent: int, acts: Sequence[Act | None]) -> Timestep:
+        """An agent's timestep, with what those do in this very step whom it follows.
+
+        Args:
+            timestep: The agent's, as made by `tell`.
+            agent: Who follows.
+            acts: [N] the answers to this tick; those of the agents it follows are there.
+        """
+        first = [act for other in self.follows(agent) if (act := acts[other]) is not None]
+        leaders, policies = self._leaders[agent], self._policies[agent]
+        _lay(leaders, (act.action for act in first))
+        if policies is not None:
+            _lay(policies, (act.log_probs for act in first))
+        return replace(timestep, leader_actions=leaders, leader_log_probs=policies)
+
+    def _collect(self, acts: Sequence[Act]) -> None:
+        if self._symbols is not None:
+            _lay(self._symbols, (act.symbol for act in acts))
+        for responses, answers in zip(self._responses, self._answers, strict=True):
+            if responses is not None:
+                _lay(responses, (_answer(acts[other], place) for other, place in answers))
+
+
+def _responses(axes: Mapping[str, int]) -> Array:
+    shape = (axes["B"], axes["J"], axes["C"], axes["A"])
+    return np.full(shape, -math.log(axes["A"]), np.float32)
+
+
+def _policies(axes: Mapping[str, int]) -> Array:
+    return np.zeros((axes["B"], axes["Q"], axes["A"]), np.float32)
+
+
+def _answer(act: Act, place: int) -> Array:
+    """[B, C, A] what this act discloses to the one in this place of its agent's `answers`."""
+    return act.responses[:, place]  # type: ignore[index]  # or the act had been refused
+
+
+def _lay(into: Array, arrays: Iterable[Array | None]) -> None:
+    """Copy arrays side by side: the one at place i becomes ``into[:, i]``."""
+    for place, array in enumerate(arrays):
+        into[:, place] = array

@@ -1,0 +1,1 @@
+"""Rewards beside the environment's: influence on other agents, and social preferences."""

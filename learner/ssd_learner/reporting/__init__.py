@@ -1,0 +1,1 @@
+"""What the learner reports about its training."""

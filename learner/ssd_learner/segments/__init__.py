@@ -1,0 +1,1 @@
+"""Segments as they come from actors: receipt, deduplication, watermarks and batches."""

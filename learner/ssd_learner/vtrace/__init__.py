@@ -1,0 +1,1 @@
+"""The actor-critic with V-trace's targets (IMPALA)."""
