@@ -1,4 +1,4 @@
-"""What holds in every game, however it is played. A new game inherits the suite."""
+"""The conformance suite: what holds in every game. A new game inherits it."""
 
 import copy
 import pickle
@@ -44,7 +44,7 @@ def alone(state, game):
 
 
 class GameConformance:
-    """Inherit with `name` set, and in `crowd` the settings of its most crowded game."""
+    """Subclasses set `name`, and in `crowd` settings with as many agents as fit on a small map."""
 
     name: str
     crowd: ClassVar[dict[str, Any]]
@@ -205,14 +205,14 @@ class GameConformance:
         assert same(batch.state(), before)
 
     @pytest.mark.parametrize(
-        ("lacking", "dtype"), [(1, np.uint8), (0, np.int64)], ids=["too few agents", "wide"]
+        ("missing", "dtype"), [(1, np.uint8), (0, np.int64)], ids=["too few agents", "wrong dtype"]
     )
-    def test_actions_of_another_shape_or_dtype_are_refused(self, lacking, dtype):
+    def test_actions_of_another_shape_or_dtype_are_refused(self, missing, dtype):
         batch = self.started(3)
         agents = batch.spec.num_agents
         wanted = rf"actions must be uint8 \[3, {agents}\], not "
         with pytest.raises(ValueError, match=wanted):
-            batch.step(np.zeros((3, agents - lacking), dtype))
+            batch.step(np.zeros((3, agents - missing), dtype))
         with pytest.raises(ValueError, match=wanted):
             batch.step(np.zeros((agents, 4), np.uint8))
 
@@ -314,14 +314,14 @@ class GameConformance:
 
 
 class SpawnConformance(GameConformance):
-    """What holds as well where every agent starts from one of the map's spawn cells."""
+    """What holds in addition in games whose agents start on spawn cells."""
 
     def test_a_reset_puts_agents_on_distinct_spawn_cells(self):
         batch = self.started(200)
-        places = batch.state().positions
+        positions = batch.state().positions
         spawns = {tuple(cell) for cell in np.argwhere(batch.spec.map.mask("+")).tolist()}
-        for game in places.tolist():
-            taken = {tuple(place) for place in game}
+        for game in positions.tolist():
+            taken = {tuple(position) for position in game}
             assert len(taken) == batch.spec.num_agents
             assert taken <= spawns
 
@@ -329,8 +329,8 @@ class SpawnConformance(GameConformance):
         batch = self.started(2000)
         spawns = np.argwhere(batch.spec.map.mask("+"))
         expected = 2000 / len(spawns)
-        for places in batch.state().positions.transpose(1, 0, 2):
-            there = (places[:, None] == spawns).all(-1).sum(0)
+        for positions in batch.state().positions.transpose(1, 0, 2):
+            there = (positions[:, None] == spawns).all(-1).sum(0)
             assert there == pytest.approx(np.full(len(spawns), expected), abs=5 * expected**0.5)
 
     def test_there_can_be_as_many_agents_as_spawn_cells(self):

@@ -1,4 +1,4 @@
-"""A game of one's own is a game like the others. The example's rules are tested as theirs are."""
+"""A user's own game works like the built-in ones. The rules of the example are tested too."""
 
 import subprocess
 import sys
@@ -54,7 +54,7 @@ RULES = """
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """Writes a module that can be imported for the length of a test."""
+    """Writes a module that can be imported during a test."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def write(name, text):

@@ -25,7 +25,7 @@ COPIES = {
 }
 
 
-def all_do(env, action):
+def same_action(env, action):
     return dict.fromkeys(env.agents, action)
 
 
@@ -47,7 +47,7 @@ def test_rgb_and_palette_observations_are_equal_pixel_for_pixel(make):
     for _ in range(20):
         for name in rgb.agents:
             assert np.array_equal(seen_rgb[name], rgb.spec.palette[seen_indices[name]])
-        seen_rgb, seen_indices = (env.step(all_do(env, FIRE))[0] for env in (rgb, indices))
+        seen_rgb, seen_indices = (env.step(same_action(env, FIRE))[0] for env in (rgb, indices))
 
 
 @pytest.mark.parametrize(
@@ -91,16 +91,16 @@ def test_observations_do_not_change_at_the_next_step():
     env = parallel.harvest(observations="palette")
     before, _ = env.reset(seed=0)
     copies = {name: view.copy() for name, view in before.items()}
-    env.step(all_do(env, FIRE))
+    env.step(same_action(env, FIRE))
     assert all(np.array_equal(before[name], copies[name]) for name in copies)
 
 
 def test_the_horizon_is_a_termination_and_not_a_truncation():
     env = parallel.cleanup(horizon=2)
     env.reset(seed=0)
-    *_, terminations, truncations, _ = env.step(all_do(env, STAY))
+    *_, terminations, truncations, _ = env.step(same_action(env, STAY))
     assert not any(terminations.values())
-    *_, terminations, truncations, _ = env.step(all_do(env, STAY))
+    *_, terminations, truncations, _ = env.step(same_action(env, STAY))
     assert all(terminations.values())
     assert not any(truncations.values())
     assert env.agents == []
@@ -120,14 +120,14 @@ def test_infos_have_visible_agents_and_event_counts():
 @games
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 def test_a_copy_of_an_environment_has_the_same_infos_as_the_original(make, copied):
-    """Vector environments step copies: Gymnasium's and SuperSuit's pickle by cloudpickle."""
+    """Vector environments step copies; Gymnasium's and SuperSuit's are made with cloudpickle."""
     env = make()
     env.reset(seed=0)
     other = copied(env)
     for _ in range(5):
-        told, told_by_copy = (each.step(all_do(each, FIRE))[-1] for each in (env, other))
-        assert str(told_by_copy) == str(told)
-    assert any(info[event] for info in told.values() for event in EVENTS)
+        infos, infos_of_copy = (each.step(same_action(each, FIRE))[-1] for each in (env, other))
+        assert str(infos_of_copy) == str(infos)
+    assert any(info[event] for info in infos.values() for event in EVENTS)
 
 
 def test_resets_without_a_seed_continue_from_the_last_seed():

@@ -97,7 +97,9 @@ def _check_box(game_map: GameMap) -> None:
     if any(game_map.rows[r][c] == APPLE_CELL for r, c in box):
         raise map_error(game_map.rows[row], row, column, "agent 1 has apples in its box")
     if free not in _reachable(trapped, game_map.mask(WALL)):
-        raise map_error(game_map.rows[row], row, column, "the door lets agent 1 out of no box")
+        raise map_error(
+            game_map.rows[row], row, column, "agent 1 cannot reach agent 0 through the door"
+        )
 
 
 def _reachable(start: tuple[int, int], blocked: npt.NDArray[np.bool_]) -> set[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Beams, drawn: `!` is the fining beam and `:` the cleaning beam, over agents over contents."""
+"""Beams, in drawings: `!` is the fining beam, `:` the cleaning beam, drawn over agents."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""How agents move, drawn: arrows are agents, numbered in reading order unless said otherwise."""
+"""Moves, in drawings: arrows are agents, numbered in reading order unless a last line differs."""
 
 import itertools
 
@@ -121,27 +121,27 @@ def test_an_agent_on_an_apple_eats_it_for_a_reward_of_1(play, looks_like):
     assert batch.counts[0, :, 0].tolist() == [1, 0]
 
 
-def allowed_outcomes(places, wishes):
-    """Every outcome that the rules allow, literally: one for each choice of winners."""
-    numbers = range(len(places))
+def allowed_outcomes(positions, targets):
+    """Every outcome that the literal rules allow: one for each choice of winners."""
+    numbers = range(len(positions))
     rivals = {}
     for k in numbers:
-        if wishes[k] != places[k]:
-            rivals.setdefault(wishes[k], []).append(k)
+        if targets[k] != positions[k]:
+            rivals.setdefault(targets[k], []).append(k)
     for winners in itertools.product(*rivals.values()):
-        want = [wishes[k] if k in winners else places[k] for k in numbers]
+        want = [targets[k] if k in winners else positions[k] for k in numbers]
         stays = {
             j
             for j in numbers
             for k in numbers
-            if j != k and want[j] == places[k] != places[j] and want[k] == places[j]
+            if j != k and want[j] == positions[k] != positions[j] and want[k] == positions[j]
         }
-        want = [places[k] if k in stays else want[k] for k in numbers]
+        want = [positions[k] if k in stays else want[k] for k in numbers]
         while blocked := [
-            k for k in numbers for j in numbers if k != j and want[k] == places[j] == want[j]
+            k for k in numbers for j in numbers if k != j and want[k] == positions[j] == want[j]
         ]:
             for k in blocked:
-                want[k] = places[k]
+                want[k] = positions[k]
         yield tuple(want)
 
 
@@ -165,13 +165,15 @@ def test_in_a_crowd_moves_have_an_allowed_outcome_with_one_agent_per_cell(agents
         batch.step(actions)
         after = batch.state()
         for game in range(30):
-            places = [tuple(place) for place in before.positions[game].tolist()]
-            wishes = list(places)
+            positions = [tuple(position) for position in before.positions[game].tolist()]
+            targets = list(positions)
             for k, action in enumerate(actions[game].tolist()):
                 if action in quarter_turns:
                     down, right = ahead[(before.headings[game, k] + quarter_turns[action]) % 4]
-                    there = (places[k][0] + down, places[k][1] + right)
-                    wishes[k] = there if 1 <= there[0] <= 3 and 1 <= there[1] <= 3 else places[k]
-            ended = tuple(tuple(place) for place in after.positions[game].tolist())
+                    there = (positions[k][0] + down, positions[k][1] + right)
+                    targets[k] = (
+                        there if 1 <= there[0] <= 3 and 1 <= there[1] <= 3 else positions[k]
+                    )
+            ended = tuple(tuple(position) for position in after.positions[game].tolist())
             assert len(set(ended)) == agents
-            assert ended in set(allowed_outcomes(places, wishes))
+            assert ended in set(allowed_outcomes(positions, targets))

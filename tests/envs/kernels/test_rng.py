@@ -1,4 +1,4 @@
-"""The generator: splitmix64 as published, and fair numbers made of it."""
+"""The random number generator: splitmix64 as published, and uniform numbers made from it."""
 
 import numpy as np
 import pytest

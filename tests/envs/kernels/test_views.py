@@ -1,4 +1,4 @@
-"""What agents see, drawn by palette: letters are agents, `A` number 0."""
+"""Views, drawn with one symbol per palette index: letters are agents, `A` is number 0."""
 
 import numpy as np
 import pytest

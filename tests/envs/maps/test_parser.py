@@ -114,7 +114,10 @@ def test_the_built_in_maps_have_their_published_sizes(name, height, width, count
         ("#####\n#1#0#\n#####", r"0 doors \('D'\), but needs 1"),
         ("######\n#1DD0#\n######", r"2 doors \('D'\), but needs 1"),
         ("#####\n#1D0#\n#...#\n#####", "row 1, column 1 .*agent 1 is not in a closed box"),
-        ("#####\n##D##\n#1#0#\n#####", "row 2, column 1 .*the door lets agent 1 out of no box"),
+        (
+            "#####\n##D##\n#1#0#\n#####",
+            "row 2, column 1 .*agent 1 cannot reach agent 0 through the door",
+        ),
         ("######\n#1oD0#\n######", "row 1, column 1 .*agent 1 has apples in its box"),
         ("#####\n#1D+#\n#####", r"unknown symbol '\+'; this game has # \. o D 0 1"),
     ],

@@ -13,7 +13,7 @@ APPLES, OPENED_AT = EVENTS.index("apples"), EVENTS.index("opened_at")
 CORRIDOR = "########\n#>Do..^#\n########\nagents: 1 0"  # the trapped agent is on the left
 
 
-def fresh(games=1):
+def reset_batch(games=1):
     batch = GameBatch(GameSettings(name="box-trapped"), games)
     batch.reset(np.arange(games, dtype=np.uint64))
     return batch
@@ -45,8 +45,8 @@ def test_the_trapped_agent_can_turn(play, looks_like):
 
 @pytest.mark.parametrize("arrow", "^>v<")
 def test_the_free_agent_opens_the_box_from_anywhere_with_any_heading(play, looks_like, arrow):
-    for place in ("o..{}", "o.{}.", "o{}.."):
-        drawing = f"########\n#>D{place.format(arrow)}#\n########\nagents: 1 0"
+    for position in ("o..{}", "o.{}.", "o{}.."):
+        drawing = f"########\n#>D{position.format(arrow)}#\n########\nagents: 1 0"
         batch = drawn_batch("box-trapped", drawing)
         play(batch, "open_box stay")
         assert looks_like(batch, drawing.replace("D", "d"))
@@ -73,7 +73,7 @@ def test_the_door_stays_open_for_the_rest_of_the_episode(play):
 
 
 def test_a_reset_shuts_the_box_again(play):
-    batch = fresh(2)
+    batch = reset_batch(2)
     play(batch, "open_box stay")
     batch.reset(np.zeros(1, np.uint64), indices=np.array([1]))
     assert ["D" in draw_game(batch, game) for game in range(2)] == [False, True]
@@ -119,7 +119,7 @@ def test_the_box_can_be_opened_at_the_first_and_at_the_last_step(play, step):
 
 
 def test_the_box_is_open_only_in_games_where_the_free_agent_opened_it():
-    batch = fresh(4)
+    batch = reset_batch(4)
     batch.step(np.array([[7, 4], [4, 7], [4, 4], [7, 7]], np.uint8))
     assert batch.counts[:, 0, OPENED_AT].tolist() == [1, 0, 0, 1]
     assert ["D" in draw_game(batch, game) for game in range(4)] == [False, True, True, False]
@@ -157,7 +157,7 @@ def test_a_freed_agent_can_eat_apples(play):
 
 
 def test_there_are_no_beams():
-    batch = fresh(20)
+    batch = reset_batch(20)
     actions = np.random.default_rng(0).integers(8, size=(100, 20, 2), dtype=np.uint8)
     for action in actions:
         batch.step(action)
@@ -166,14 +166,14 @@ def test_there_are_no_beams():
 
 
 def test_each_agent_starts_on_the_cell_with_its_number():
-    batch = fresh(50)
+    batch = reset_batch(50)
     rows = game_spec(GameSettings(name="box-trapped")).map.rows
     starts = [(row, line.index(n)) for n in "01" for row, line in enumerate(rows) if n in line]
     assert (batch.state().positions == starts).all()
 
 
 def test_the_trapped_agent_sees_all_apples_and_the_other_agent_with_any_heading():
-    batch = fresh(50)
+    batch = reset_batch(50)
     batch.observe()
     assert set(batch.state().headings[:, 1]) == {0, 1, 2, 3}
     assert ((batch.pixels[1] == APPLE).sum((1, 2)) == 6).all()
@@ -189,20 +189,20 @@ def test_a_state_with_an_agent_in_a_shut_door_is_refused():
         batch.restore(state)
 
 
-class PlainBox:
-    """The rules once more, one game at a time, in sets of cells."""
+class LiteralBoxTrapped:
+    """The rules written out literally, for one game, with sets of cells."""
 
     def __init__(self, rows, headings):
         cells = {(r, c): symbol for r, row in enumerate(rows) for c, symbol in enumerate(row)}
-        self.barred = {cell for cell, symbol in cells.items() if symbol in "#D"}
-        self.orchard = {cell for cell, symbol in cells.items() if symbol == "o"}
+        self.blocked = {cell for cell, symbol in cells.items() if symbol in "#D"}
+        self.apple_cells = {cell for cell, symbol in cells.items() if symbol == "o"}
         [self.door] = (cell for cell, symbol in cells.items() if symbol == "D")
         self.positions = [next(c for c, symbol in cells.items() if symbol == n) for n in "01"]
         self.headings = list(headings)
-        self.apples = set(self.orchard)
+        self.apples = set(self.apple_cells)
         self.steps = self.opened_at = 0
 
-    def wish(self, agent, action):
+    def target(self, agent, action):
         row, column = self.positions[agent]
         if action > 3:
             return row, column
@@ -210,40 +210,45 @@ class PlainBox:
         heading = (self.headings[agent] + list(ahead.values())[action]) % 4
         down, across = [(-1, 0), (0, 1), (1, 0), (0, -1)][heading]
         there = (row + down, column + across)
-        return (row, column) if there in self.barred else there
+        return (row, column) if there in self.blocked else there
 
-    def step(self, actions, toss):
-        """Rewards of both; `toss` tells who enters a free cell that both want."""
+    def step(self, actions, winner):
+        """Play a step and return both rewards.
+
+        `winner` is called with a free cell that both want and returns the agent that enters it.
+        """
         self.steps += 1
-        wishes = [self.wish(agent, actions[agent]) for agent in (0, 1)]
-        if wishes[0] == wishes[1] and wishes[0] not in self.positions:
-            loser = 1 - toss(wishes[0])
-            wishes[loser] = self.positions[loser]
+        targets = [self.target(agent, actions[agent]) for agent in (0, 1)]
+        if targets[0] == targets[1] and targets[0] not in self.positions:
+            loser = 1 - winner(targets[0])
+            targets[loser] = self.positions[loser]
         for agent, other in ((0, 1), (1, 0), (0, 1)):
-            other_goes_elsewhere = wishes[other] not in (
+            other_goes_elsewhere = targets[other] not in (
                 self.positions[other],
                 self.positions[agent],
             )
-            if wishes[agent] == self.positions[other] and not other_goes_elsewhere:
-                wishes[agent] = self.positions[agent]
-        self.positions = wishes
+            if targets[agent] == self.positions[other] and not other_goes_elsewhere:
+                targets[agent] = self.positions[agent]
+        self.positions = targets
         turns = {5: 1, 6: 3}
         self.headings = [
             (h + turns.get(a, 0)) % 4 for h, a in zip(self.headings, actions, strict=True)
         ]
-        rewards = [float(place in self.apples) for place in self.positions]
+        rewards = [float(position in self.apples) for position in self.positions]
         self.apples -= set(self.positions)
         if actions[0] == 7 and not self.opened_at:
             self.opened_at = self.steps
-            self.barred.remove(self.door)
-        self.apples |= self.orchard - set(self.positions)
+            self.blocked.remove(self.door)
+        self.apples |= self.apple_cells - set(self.positions)
         return rewards
 
 
 def test_whole_episodes_of_random_play_match_the_literal_rules():
     games = 30
-    batch = fresh(games)
-    plain = [PlainBox(batch.spec.map.rows, headings) for headings in batch.state().headings]
+    batch = reset_batch(games)
+    literal = [
+        LiteralBoxTrapped(batch.spec.map.rows, headings) for headings in batch.state().headings
+    ]
     # The box is opened in one game after the other, so that shut and open ones are compared.
     rng = np.random.default_rng(0)
     for step in range(100):
@@ -251,10 +256,10 @@ def test_whole_episodes_of_random_play_match_the_literal_rules():
         actions[np.arange(games) * 3 > step, 0] %= 7
         batch.step(actions)
         state = batch.state()
-        for game, one in enumerate(plain):
-            places = [tuple(place) for place in state.positions[game].tolist()]
-            rewards = one.step(actions[game].tolist(), places.index)
-            assert one.positions == places
+        for game, one in enumerate(literal):
+            positions = [tuple(position) for position in state.positions[game].tolist()]
+            rewards = one.step(actions[game].tolist(), positions.index)
+            assert one.positions == positions
             assert one.headings == state.headings[game].tolist()
             assert rewards == batch.reward[:, game].tolist()
             assert one.opened_at == batch.counts[game, 0, OPENED_AT]

@@ -1,4 +1,4 @@
-"""Cleanup's apples and waste. `w` is waste, `~` clean river, `,` a bare orchard cell."""
+"""Cleanup's apples and waste. `w` is waste, `~` clean river, `,` a bare apple cell."""
 
 import numpy as np
 import pytest
@@ -80,9 +80,9 @@ def test_each_clean_cell_turns_to_waste_equally_often(play):
         "cleanup", "#######\n#~~w~~#\n#.>.>.#\n#######", num_games=4000, waste_growth=1.0
     )
     play(batch, "stay stay")
-    spoilt = (batch.state().contents[:, 1, 1:6] == WASTE).sum(0)
-    assert spoilt[2] == 4000
-    assert spoilt[[0, 1, 3, 4]] == pytest.approx(np.full(4, 1000), abs=110)
+    turned = (batch.state().contents[:, 1, 1:6] == WASTE).sum(0)
+    assert turned[2] == 4000
+    assert turned[[0, 1, 3, 4]] == pytest.approx(np.full(4, 1000), abs=110)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How apples grow back in Harvest. `o` bears an apple, `,` is bare."""
+"""Regrowth of apples in Harvest. `o` is an apple cell with an apple, `,` one without."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from ssd_envs.spec import GameSettings
 
 
 def orchard(picture, **settings):
-    """Three rows of three, and two agents at some distance."""
+    """A batch with three rows of three cells as in the picture, and two agents to the right."""
     top, middle, bottom = picture.split()
     return drawn_batch(
         "harvest",

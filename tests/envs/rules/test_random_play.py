@@ -1,6 +1,7 @@
-"""Random play earns what it earns in the games' well-known implementation.
+"""Returns of random play, compared with the public implementation of Cleanup and Harvest.
 
-Box Trapped has none: its figures are those of the plain version in `test_box_trapped.py`.
+Box Trapped has no public implementation: its figures are those of the literal rules in
+`test_box_trapped.py`.
 """
 
 import numpy as np
@@ -34,7 +35,7 @@ EPISODES = 60
 def test_returns_of_random_play_match_the_reference_within_three_standard_errors(
     name, without_7, measured
 ):
-    """`measured` are two samples of 60 episodes each: mean collective return and its error."""
+    """`measured`: mean collective return and its standard error, of two sets of 60 episodes."""
     batch = GameBatch(GameSettings(name=name), EPISODES)
     choices = np.arange(batch.spec.num_actions, dtype=np.uint8)
     if without_7:
