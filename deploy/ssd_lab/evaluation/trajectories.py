@@ -158,10 +158,10 @@ def _disclosed(minds: Sequence[Agent]) -> Disclosed:
 
 def _timesteps(batch: GameBatch, acts: Sequence[Act]) -> list[Timestep]:
     """[N] what a world tells by itself, in episodes that all began together."""
-    nothing = np.zeros((batch.games, batch.spec.num_agents), np.uint8)
+    nothing = np.zeros((batch.num_games, batch.spec.num_agents), np.uint8)
     actions = np.stack([act.action for act in acts], 1) if acts else nothing
-    tick = int(batch.clock[0])
-    is_first = np.full(batch.games, tick in (0, batch.spec.horizon))
+    tick = int(batch.episode_step[0])
+    is_first = np.full(batch.num_games, tick in (0, batch.spec.horizon))
     return [
         Timestep(
             env_incarnation=0,

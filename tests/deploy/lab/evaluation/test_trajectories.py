@@ -47,7 +47,7 @@ def told_by_a_world(batch, actions, is_first):
         Timestep(
             env_incarnation=1,
             lane=0,
-            tick=int(batch.clock[0]),
+            tick=int(batch.episode_step[0]),
             pixels=batch.pixels[k],
             is_first=np.full(GAMES, is_first),
             reward=batch.reward[k],
