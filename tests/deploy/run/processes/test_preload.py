@@ -14,11 +14,11 @@ from ssd_envs.kernels.spawn import spawn_agents
 from ssd_envs.kernels.views import draw_views
 from ssd_envs.rules.cleanup import grow_apples_and_waste
 from ssd_influence.kernels import convolution, dense, divergences, lstm_step
-from ssd_run.plan import validate
 from ssd_run.presets import load_preset
 from ssd_run.processes.preload import check
 from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Spawner
+from ssd_run.run_config import validate
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import override
 
