@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from ssd_actors.intrinsic import make_intrinsic
 from ssd_actors.intrinsic.reward import NO_GAMES
 from ssd_actors.intrinsic.transition import Moment, Past, WhatIf
-from ssd_influence.inference.decision import State
-from ssd_influence.inference.factory import inference_for
+from ssd_influence.inference.decision import RecurrentState
+from ssd_influence.inference.factory import make_inference
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.rewards.social import SocialReward
-from ssd_influence.roles import axes, part_of
+from ssd_influence.roles import axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
@@ -47,13 +47,13 @@ class Agent:
         self.shape = shape
         self.experiment = experiment
         self.games = games
-        self.part = part_of(experiment, shape.agent, shape.num_agents)
-        self.axes = axes(self.part, experiment, shape.num_actions)
+        self.role = role_of(experiment, shape.agent, shape.num_agents)
+        self.axes = axes(self.role, experiment, shape.num_actions)
         self.network = make_network(shape, network, experiment).eval()
         self.intrinsic = make_intrinsic(shape, experiment)
         self.learner = 0
         self.version = 0
-        self._inference = inference_for(self.network, games)
+        self._inference = make_inference(self.network, games)
         self._draws = torch.empty(games, shape.num_actions)
         self._symbol_draws = torch.empty(games, experiment.symbols)
         self._noise = noise
@@ -62,12 +62,12 @@ class Agent:
         """Think with these weights from now on."""
         for name, parameter in self.network.named_parameters():
             parameter.data.copy_(torch.from_numpy(weights.tensors[name].copy()))
-        self._inference.refresh()
+        self._inference.reload_weights()
         self.learner, self.version = weights.learner, weights.version
 
-    def fresh_state(self) -> State:
+    def fresh_state(self) -> RecurrentState:
         """The state of one who remembers nothing."""
-        return self._inference.fresh_state()
+        return self._inference.initial_state()
 
     def fresh_social_reward(self) -> SocialReward | None:
         """What makes a reward of everyone's, with nothing behind it; None for one's own alone."""
@@ -75,7 +75,7 @@ class Agent:
             return None
         return SocialReward(self.experiment, self.shape.agent, self.shape.num_agents, self.games)
 
-    def decide(self, seen: Timestep, state: State) -> Moment:
+    def decide(self, seen: Timestep, state: RecurrentState) -> Moment:
         """Look at s_t, act and speak.
 
         Args:
@@ -88,7 +88,7 @@ class Agent:
             seen.first,
             self._draws.exponential_(generator=self._noise).numpy(),
             state,
-            leaders_t=seen.leaders,
+            leader_actions_t=seen.leaders,
             symbols_tm1=seen.symbols,
             symbol_noise=self._noise_of_symbols(),
         )
@@ -101,13 +101,13 @@ class Agent:
             world=seen.world,
             lane=seen.lane,
             tick=seen.tick,
-            action=decision.act.chosen,
-            symbol=None if decision.symbol is None else decision.symbol.chosen,
-            policy=log_softmax(decision.act.logits) if self.part.tells_policy else None,
+            action=decision.action.choice,
+            symbol=None if decision.symbol is None else decision.symbol.choice,
+            policy=log_softmax(decision.action.logits) if self.role.sends_log_probs else None,
             responses=decision.responses,
         )
 
-    def recall(self, moment: Moment, following: Timestep, state: State) -> Past:
+    def recall(self, moment: Moment, following: Timestep, state: RecurrentState) -> Past:
         """With s_{t+1} here, tell the MOA what everyone did at t, and imagine what if I had not.
 
         Args:
@@ -120,7 +120,7 @@ class Agent:
         games = NO_GAMES
         if self.intrinsic is not None:
             games = self.intrinsic.asks_about(moment, following)
-        logits = self._inference.recall(
+        logits = self._inference.predict_others(
             following.actions, moment.seen.first, state, games, symbols_t=following.symbols
         )
         return Past(moment, following, WhatIf(games, logits) if len(games) else None)

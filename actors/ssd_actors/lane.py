@@ -100,7 +100,7 @@ class Lane:
             self._closed = self._open
         if (self.mind.learner, self.mind.version) != (weights.learner, weights.version):
             self.mind.take(weights)
-        state = self._memory.joined()
+        state = self._memory.flat()
         self._open = SegmentBuilder(self.shape, self.mind.learner, self.mind.version, state)
 
     def act(self, seen: Timestep) -> Act:

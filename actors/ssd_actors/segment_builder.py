@@ -91,7 +91,7 @@ class SegmentBuilder:
 
     def act(self, decision: Decision) -> None:
         """Write down that the step seen last was acted, and how likely what was chosen had been."""
-        self.log_prob[self.steps] = decision.act.log_prob
+        self.log_prob[self.steps] = decision.action.log_prob
         if self.symbol_log_prob is not None and decision.symbol is not None:
             self.symbol_log_prob[self.steps] = decision.symbol.log_prob
         self.steps += 1

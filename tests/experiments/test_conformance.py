@@ -98,9 +98,9 @@ def test_a_learner_goes_on_from_its_state_as_if_nothing_had_happened(plan, playe
 def test_influence_is_rewarded_where_the_part_says_so_and_nowhere_else(plan, played):
     for player in played.players:
         influence = player.of_segments("influence")
-        part = player.mind.part
+        part = player.mind.role
         assert np.isfinite(influence).all()
-        assert influence.any() == (part.rewarded or part.is_told_policies)
+        assert influence.any() == (part.is_rewarded or part.receives_log_probs)
         if plan.experiment.divergence != "pmi":
             assert influence.min() > -1e-6
         if plan.experiment.influence.startswith(("moa", "communication")):
@@ -120,7 +120,7 @@ def test_nobody_is_told_what_the_experiment_does_not_tell_it(plan, played):
             assert (seen.rewards is not None) == (plan.experiment.reward != "own")
             assert (seen.symbols is not None) == (plan.experiment.symbols > 0)
             assert disclosed or (seen.responses is None and seen.policies is None)
-            assert (seen.leaders is not None) == bool(player.mind.part.follows)
+            assert (seen.leaders is not None) == bool(player.mind.role.leaders)
 
 
 def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(plan, played):

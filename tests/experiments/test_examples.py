@@ -88,8 +88,8 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
             )
         log_p = unroll.moa_logits.log_softmax(-1).numpy()  # [T, B, J, A]
         for t, b in np.ndindex(segment.influence.shape):
-            seen = [j for j in player.mind.part.others if segment.visible[t, b, j]]
-            places = [player.mind.part.others.index(j) for j in seen]
+            seen = [j for j in player.mind.role.others if segment.visible[t, b, j]]
+            places = [player.mind.role.others.index(j) for j in seen]
             told = [
                 -log_p[t, b, p, segment.actions[t + 2, b, j]]
                 for p, j in zip(places, seen, strict=True)

@@ -6,8 +6,8 @@ from ssd_actors.intrinsic.disclosed import BasicInfluence, CommunicationInfluenc
 from ssd_actors.intrinsic.moa import MoaCommunicationInfluence, MoaInfluence
 from ssd_actors.intrinsic.reward import Intrinsic
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.plugins import own_class
-from ssd_influence.roles import part_of
+from ssd_influence.plugins import load_class
+from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings
 
 _OURS: dict[str, type[Intrinsic]] = {
@@ -24,10 +24,10 @@ def make_intrinsic(shape: AgentShape, experiment: ExperimentSettings) -> Intrins
     Raises:
         ValueError: one of the user's own cannot be loaded, or is no intrinsic reward.
     """
-    part = part_of(experiment, shape.agent, shape.num_agents)
-    if part.is_told_policies:
-        return UnderInfluence(shape, part, experiment)
-    if not part.rewarded:
+    role = role_of(experiment, shape.agent, shape.num_agents)
+    if role.receives_log_probs:
+        return UnderInfluence(shape, role, experiment)
+    if not role.is_rewarded:
         return None
-    kind = _OURS.get(experiment.influence) or own_class(experiment.influence, Intrinsic)
-    return kind(shape, part, experiment)
+    kind = _OURS.get(experiment.influence) or load_class(experiment.influence, Intrinsic)
+    return kind(shape, role, experiment)

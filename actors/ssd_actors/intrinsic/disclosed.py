@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ssd_actors.intrinsic.reward import Intrinsic
 from ssd_actors.intrinsic.transition import Past
-from ssd_influence.inference.decision import Choice
-from ssd_influence.rewards.influence import influence
+from ssd_influence.inference.decision import Sample
+from ssd_influence.rewards.influence import influence_reward
 from ssd_wire.messages import Timestep
 
 F32 = NDArray[np.float32]
@@ -23,7 +23,7 @@ class BasicInfluence(Intrinsic):
     def reward(self, past: Past, after: Timestep | None) -> F32:  # noqa: ARG002 - known before
         """Also for an episode's last step: all of it lies within that step."""
         everywhere = np.arange(len(past.next.first))
-        return _moved(self, past.moment.decision.act, past.next, everywhere)
+        return _moved(self, past.moment.decision.action, past.next, everywhere)
 
 
 class CommunicationInfluence(Intrinsic):
@@ -51,30 +51,30 @@ class UnderInfluence(Intrinsic):
         if seen.leaders is None or seen.policies is None or decision.responses is None:
             raise ValueError("who follows nobody is influenced by nobody")
         games = np.arange(len(seen.first))
-        did = decision.act.chosen[:, None]
+        did = decision.action.choice[:, None]
         total = np.zeros(len(games), np.float32)
         for place in range(seen.leaders.shape[1]):
-            led = Choice(
+            led = Sample(
                 seen.policies[:, place].copy(), seen.leaders[:, place].copy(), _NOT_ASKED_FOR
             )
             had_it_been = np.ascontiguousarray(decision.responses[:, place])  # [B, C, A]
             counted = np.ones((len(games), 1), np.bool_)
             kind = self.experiment.divergence
-            total += influence(had_it_been, led, counted, kind, games, did)
+            total += influence_reward(had_it_been, led, counted, kind, games, did)
         return total
 
 
 _NOT_ASKED_FOR = np.empty(0, np.float32)  # a leader's log-probability: influence needs none
 
 
-def _moved(rewarded: Intrinsic, choice: Choice, told: Timestep, games: NDArray[np.int64]) -> F32:
+def _moved(rewarded: Intrinsic, choice: Sample, told: Timestep, games: NDArray[np.int64]) -> F32:
     """[B] of what k chose, by the responses and actions that a timestep tells; 0 elsewhere."""
     if told.responses is None:
         raise ValueError("nobody has disclosed how it would have acted")
-    asked = rewarded.part.asks
+    asked = rewarded.role.disclosed_by
     _, others, alternatives, actions = told.responses.shape
     by_choice = np.ascontiguousarray(told.responses[games].transpose(0, 2, 1, 3))  # [R, C, J, A]
-    return influence(
+    return influence_reward(
         by_choice.reshape(len(games), alternatives, others * actions),
         choice,
         np.ones((len(told.first), len(asked)), np.bool_),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ssd_actors.intrinsic.transition import Moment, Past
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.roles import Part
+from ssd_influence.roles import Role
 from ssd_influence.settings import ExperimentSettings
 from ssd_wire.messages import Timestep
 
@@ -23,7 +23,7 @@ class Intrinsic:
 
     Args:
         shape: Who the agent is.
-        part: What it has to do with the others.
+        role: What it has to do with the others.
         experiment: The section of the run file.
 
     Attributes:
@@ -32,9 +32,9 @@ class Intrinsic:
 
     waits = False
 
-    def __init__(self, shape: AgentShape, part: Part, experiment: ExperimentSettings) -> None:
+    def __init__(self, shape: AgentShape, role: Role, experiment: ExperimentSettings) -> None:
         self.shape = shape
-        self.part = part
+        self.role = role
         self.experiment = experiment
 
     def asks_about(

@@ -29,8 +29,8 @@ class Surprise(Intrinsic):
         total = np.zeros(len(past.next.first), np.float32)
         if past.what_if is None or after is None:
             return total
-        games, others = past.what_if.games, self.part.others
-        did, view = past.moment.decision.act.chosen[games], self._in_view(past.moment)[games]
+        games, others = past.what_if.games, self.role.others
+        did, view = past.moment.decision.action.choice[games], self._in_view(past.moment)[games]
         logits = past.what_if.logits[np.arange(len(games)), did]  # after what it really did
         logits = logits.reshape(len(games), len(others), self.shape.num_actions)
         log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -41,4 +41,4 @@ class Surprise(Intrinsic):
 
     def _in_view(self, moment: Moment) -> NDArray[np.bool_]:
         """[B, J]."""
-        return np.take(moment.seen.visible, self.part.others, 1)
+        return np.take(moment.seen.visible, self.role.others, 1)

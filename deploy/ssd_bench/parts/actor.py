@@ -17,7 +17,7 @@ from ssd_actors.segment_builder import SegmentShape
 from ssd_bench.parts import inputs, plans
 from ssd_bench.parts.plans import Kind
 from ssd_bench.parts.timing import Part, Work
-from ssd_influence.inference.kernel_inference import Inference
+from ssd_influence.inference.kernel_inference import KernelInference
 from ssd_influence.networks.lstm import LstmState
 from ssd_influence.networks.model_of_others import ModelOfOthers
 from ssd_wire.codec import encode
@@ -80,12 +80,12 @@ def _living(kind: Kind, game: str, games: int) -> Iterator[Work]:
 def _recalling(game: str, games: int) -> Iterator[Work]:
     """As actors do it on a CPU, and for every game, whether or not anybody is in view."""
     plan = plans.plan_for(game, "moa", games)
-    inference = Inference(inputs.mind_of(plan).network, games)
-    seen, state = inputs.timesteps(game, games)[0], inference.fresh_state()
+    inference = KernelInference(inputs.mind_of(plan).network, games)
+    seen, state = inputs.timesteps(game, games)[0], inference.initial_state()
     noise = np.ones((games, plans.spec_of(plan).num_actions), np.float32)
     inference.decide(seen.pixels, seen.actions, seen.first, noise, state)
     first, everyone = np.zeros(games, np.bool_), np.arange(games)
-    yield Work(lambda: inference.recall(seen.actions, first, state, everyone), games)
+    yield Work(lambda: inference.predict_others(seen.actions, first, state, everyone), games)
 
 
 @contextmanager

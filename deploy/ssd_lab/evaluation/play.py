@@ -48,7 +48,7 @@ class TrainedAgent:
             first: the same.
             **told: `leaders` and `symbols`, the same.
         """
-        return self.decide(pixels, actions, first, **told).act.chosen
+        return self.decide(pixels, actions, first, **told).action.choice
 
     def decide(
         self,
@@ -64,7 +64,7 @@ class TrainedAgent:
             pixels: uint8 [B, V, V] the agent's views, as palette indices.
             actions: uint8 [B, N] what everyone did in the step before; not read where `first`.
             first: bool [B] whether the view is the first of an episode: there memory is wiped.
-            leaders: uint8 [B, L] what those it follows, `mind.part.follows`, do in this step.
+            leaders: uint8 [B, L] what those it follows, `mind.role.leaders`, do in this step.
             symbols: uint8 [B, N] what everyone said in the step before; not read where `first`.
 
         Raises:

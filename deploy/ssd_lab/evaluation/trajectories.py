@@ -149,7 +149,7 @@ def _disclosed(minds: Sequence[Agent]) -> Disclosed:
         {"A": mind.shape.num_actions, "B": mind.games, "N": mind.shape.num_agents, **mind.axes}
         for mind in minds
     ]
-    return Disclosed([mind.part for mind in minds], sizes)
+    return Disclosed([mind.role for mind in minds], sizes)
 
 
 def _timesteps(batch: GameBatch, acts: Sequence[Act]) -> list[Timestep]:

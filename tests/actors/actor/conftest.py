@@ -12,7 +12,7 @@ from ssd_actors.lane import Lane
 from ssd_actors.segment_builder import SegmentShape
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.roles import axes, part_of
+from ssd_influence.roles import axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Ack, Act, Bye, Hello, Join, Refused, Seat, Segment, Timestep, Welcome
@@ -40,11 +40,11 @@ class Person:
         palette = np.random.default_rng(3).integers(0, 256, (COLOURS, 3)).astype(np.uint8)
         self.shape = AgentShape(AGENT, AGENTS, ACTIONS, VIEW, palette)
         self.experiment = ExperimentSettings.model_validate({"influence": "moa"} | experiment)
-        self.part = part_of(self.experiment, AGENT, AGENTS)
+        self.role = role_of(self.experiment, AGENT, AGENTS)
         state, speaks = self.network(0).state_size, self.experiment.symbols > 0
         shaped = self.experiment.reward != "own"
         self.segment = SegmentShape(STEPS, GAMES, AGENTS, VIEW, state, speaks, shaped)
-        self.axes = AXES | {"S": state} | axes(self.part, self.experiment, ACTIONS)
+        self.axes = AXES | {"S": state} | axes(self.role, self.experiment, ACTIONS)
         self.tensors = {name: tuple(w.shape) for name, w in self.network(0).named_parameters()}
 
     def network(self, version):
@@ -86,7 +86,7 @@ class Scenery:
 
     def __init__(self, seed=0, starts=None, world=7, lane=0, person=None):
         self._axes = dict.fromkeys("VLQJCR", 0) | (person.axes if person else {})
-        self._follows = person.part.follows if person else ()
+        self._follows = person.role.leaders if person else ()
         self._rng = np.random.default_rng(seed)
         self._starts = {0: range(GAMES)} | (starts or {})
         self.world = world

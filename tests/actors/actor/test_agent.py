@@ -41,17 +41,17 @@ def policy(choice):
 
 
 def test_actions_are_drawn_as_often_as_the_policy_says(mind, crowd):
-    choice = mind.decide(crowd, mind.fresh_state()).decision.act
+    choice = mind.decide(crowd, mind.fresh_state()).decision.action
     wanted = DRAWS * policy(choice)
-    drawn = Counter(choice.chosen.tolist())
+    drawn = Counter(choice.choice.tolist())
     chi_square = sum((drawn[a] - wanted[a]) ** 2 / wanted[a] for a in range(7))
     assert chi_square < 22.5  # 6 degrees of freedom: one seed in a thousand is above
     assert wanted.max() > 1.5 * wanted.min()
 
 
 def test_the_log_probability_is_that_of_the_action_drawn(mind, crowd):
-    choice = mind.decide(crowd, mind.fresh_state()).decision.act
-    assert np.exp(choice.log_prob) == pytest.approx(policy(choice)[choice.chosen], rel=1e-5)
+    choice = mind.decide(crowd, mind.fresh_state()).decision.action
+    assert np.exp(choice.log_prob) == pytest.approx(policy(choice)[choice.choice], rel=1e-5)
 
 
 def test_draws_follow_from_the_seed(make_person, crowd):
@@ -59,7 +59,7 @@ def test_draws_follow_from_the_seed(make_person, crowd):
     minds = [person.mind(seed, DRAWS) for seed in (9, 9, 10)]
     for mind in minds:
         mind.take(person.weights(version=3))
-    draws = [mind.decide(crowd, mind.fresh_state()).decision.act.chosen for mind in minds]
+    draws = [mind.decide(crowd, mind.fresh_state()).decision.action.choice for mind in minds]
     assert (draws[0] == draws[1]).all()
     assert (draws[0] != draws[2]).any()
 

@@ -9,7 +9,7 @@ import pytest
 from ssd_actors.intrinsic.transition import Moment, Past
 from ssd_actors.lane import Lane
 from ssd_actors.segment_builder import SegmentShape
-from ssd_influence.inference.decision import Choice, Decision, State
+from ssd_influence.inference.decision import Decision, RecurrentState, Sample
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
@@ -35,18 +35,18 @@ class CountingMind:
         self.taken.append((weights.learner, weights.version))
 
     def fresh_state(self):
-        return State(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
+        return RecurrentState(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
 
     def decide(self, seen, state):
         state.policy[:] = seen.tick
         action = np.full(1, seen.tick, np.uint8)
         log_prob = np.full(1, -seen.tick, np.float32)
-        said = Choice(None, action + 1, log_prob / 2)
-        return Moment(seen, Decision(Choice(None, action, log_prob), said, None))
+        said = Sample(None, action + 1, log_prob / 2)
+        return Moment(seen, Decision(Sample(None, action, log_prob), said, None))
 
     def act(self, moment):
         seen, decision = moment.seen, moment.decision
-        return Act(seen.world, seen.lane, seen.tick, decision.act.chosen)
+        return Act(seen.world, seen.lane, seen.tick, decision.action.choice)
 
     def recall(self, moment, following, state):
         assert following.tick == moment.seen.tick + 1

@@ -12,7 +12,7 @@ from ssd_bench.parts import actor, ceilings, games, inputs, learner, messages, p
 from ssd_bench.parts.selection import choose, every_part, with_ceilings
 from ssd_bench.parts.timing import Part, Work, measure
 from ssd_bench.results.rows import with_shares
-from ssd_influence.inference.kernel_inference import Inference
+from ssd_influence.inference.kernel_inference import KernelInference
 from ssd_influence.networks.lstm import LstmState
 
 
@@ -64,13 +64,13 @@ def test_all_ways_to_imagine_give_the_same():
     with torch.no_grad():
         network.moa.logits.weight.mul_(500)
     seen = inputs.timesteps("cleanup", 6)[0]
-    inference = Inference(network, 6)
-    state = inference.fresh_state()
+    inference = KernelInference(network, 6)
+    state = inference.initial_state()
     state.moa[:] = np.random.default_rng(1).normal(size=state.moa.shape)
     before = LstmState(*torch.from_numpy(state.moa.copy()).chunk(2, -1))
     first = np.array([False, True] * 3)
     inference.decide(seen.pixels, seen.actions, first, np.ones((6, 9), np.float32), state)
-    recalled = inference.recall(seen.actions, first, state, np.arange(6))
+    recalled = inference.predict_others(seen.actions, first, state, np.arange(6))
     with torch.inference_mode():
         features = network.features(torch.from_numpy(seen.pixels)).moa
     happened = (torch.from_numpy(seen.actions), torch.from_numpy(first), before)

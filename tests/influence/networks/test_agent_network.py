@@ -28,21 +28,21 @@ EXPERIMENTS = {
 
 def lived(network, segment) -> Unroll:
     """What an agent got one step at a time, each [T+1, …]."""
-    leaders = list(network.part.follows)
+    leaders = list(network.role.leaders)
     steps, predictions = [], []
     state = network.split_state(segment.state)
     with torch.inference_mode():
         for t, pixels_t in enumerate(segment.pixels):
-            first_t, actions_tm1, actions_t = segment.first[t], *segment.actions[t : t + 2]
+            is_first_t, actions_tm1, actions_t = segment.is_first[t], *segment.actions[t : t + 2]
             said_tm1, said_t = None, None
             if segment.symbols is not None:
                 said_tm1, said_t = segment.symbols[t], segment.symbols[min(t + 1, STEPS)]
             seen = network.features(pixels_t)
-            known = seen.policy, actions_tm1, first_t, state.policy
+            known = seen.policy, actions_tm1, is_first_t, state.policy
             step = network.policy_step(*known, actions_t[:, leaders], said_tm1)
             state = state._replace(policy=step.state)
             if network.moa is not None:
-                told = network.moa.step(seen.moa, actions_t, first_t, state.moa, said_t)
+                told = network.moa.step(seen.moa, actions_t, is_first_t, state.moa, said_t)
                 state = state._replace(moa=told.state)
                 predictions.append(told.logits)
             steps.append(step)
@@ -62,7 +62,7 @@ def test_what_the_learner_sees_is_what_the_agent_saw_through_episode_starts_anyw
 ):
     network = make_network(**experiment)
     segment = make_segment(network, make_shape())
-    known = segment.pixels, segment.first, segment.actions, segment.state
+    known = segment.pixels, segment.is_first, segment.actions, segment.state
     unroll = network.unroll(*known, segment.symbols)
     for name, found, wanted in zip(unroll._fields, unroll, lived(network, segment), strict=True):
         if found is None:
@@ -86,7 +86,7 @@ def test_an_episode_remembers_nothing_of_the_one_before(make_network, make_shape
     start, game = 4, 1
     for name, begins in (("pixels", start), ("actions", start + 1)):
         getattr(other, name)[begins:, game] = getattr(one, name)[begins:, game]
-    a, b = (network.unroll(s.pixels, s.first, s.actions, s.state) for s in (one, other))
+    a, b = (network.unroll(s.pixels, s.is_first, s.actions, s.state) for s in (one, other))
     for before, after in ((a.policy_logits, b.policy_logits), (a.moa_logits, b.moa_logits)):
         torch.testing.assert_close(before[start:, game], after[start:, game], **CLOSE)
         assert not torch.allclose(before[start - 1, game], after[start - 1, game], atol=1e-3)
@@ -95,11 +95,11 @@ def test_an_episode_remembers_nothing_of_the_one_before(make_network, make_shape
 def test_games_of_a_batch_do_not_touch_each_other(make_network, make_shape, make_segment):
     network = make_network()
     segment = make_segment(network, make_shape())
-    together = network.unroll(segment.pixels, segment.first, segment.actions, segment.state)
+    together = network.unroll(segment.pixels, segment.is_first, segment.actions, segment.state)
     game = slice(3, 4)
     alone = network.unroll(
         segment.pixels[:, game],
-        segment.first[:, game],
+        segment.is_first[:, game],
         segment.actions[:, game],
         segment.state[game],
     )
@@ -238,20 +238,20 @@ def test_each_of_twelve_agents_is_told_apart(make_network, make_shape, other):
 def test_where_episodes_start_is_asked_of_the_host(make_network, make_shape, make_segment):
     network = make_network()
     segment = make_segment(network, make_shape())
-    first = segment.first.to("meta")
-    with pytest.raises(ValueError, match="must be on the host, to be read, not on meta"):
+    first = segment.is_first.to("meta")
+    with pytest.raises(ValueError, match="is_first: wanted it on the host, found meta"):
         network.unroll(segment.pixels, first, segment.actions, segment.state)
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"agent": 4}, r"agent 4 is not one of 0 … 3"),
-        ({"agent": -1}, r"agent -1 is not one of 0 … 3"),
-        ({"num_actions": 0}, r"needs an action to take, not 0"),
-        ({"view": 2}, r"at least 3 pixels wide, not 2"),
-        ({"palette": np.zeros((4, 3))}, r"uint8 \[P, 3\], not float64 \[4, 3\]"),
-        ({"palette": np.zeros((4, 4), np.uint8)}, r"not uint8 \[4, 4\]"),
+        ({"agent": 4}, "agent: wanted 0 … 3, found 4"),
+        ({"agent": -1}, "agent: wanted 0 … 3, found -1"),
+        ({"num_actions": 0}, "num_actions: wanted at least 1, found 0"),
+        ({"view": 2}, "view: wanted at least 3 pixels, found 2"),
+        ({"palette": np.zeros((4, 3))}, r"palette: wanted uint8 \[P, 3\], found float64 \[4, 3\]"),
+        ({"palette": np.zeros((4, 4), np.uint8)}, r"found uint8 \[4, 4\]"),
     ],
 )
 def test_an_impossible_shape_is_refused(make_shape, wrong, message):

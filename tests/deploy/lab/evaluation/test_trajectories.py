@@ -85,7 +85,7 @@ def lived_in_a_run(plan, minds):
         weights = {name: w.detach().numpy() for name, w in mind.network.named_parameters()}
         lane.weights = Weights(mind.learner, mind.version, 0, weights)
     sizes = [{"A": batch.spec.num_actions, "B": GAMES, "N": len(minds), **m.axes} for m in minds]
-    disclosed = Disclosed([mind.part for mind in minds], sizes)
+    disclosed = Disclosed([mind.role for mind in minds], sizes)
     world = WorldLane(
         told_by_a_world(batch, np.zeros((GAMES, len(minds)), np.uint8), True), GAMES, disclosed
     )
