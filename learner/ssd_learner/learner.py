@@ -161,14 +161,17 @@ class Learner:
 
     def _is_newest(self, hello: Hello) -> bool:
         """Whether an actor has weights as new as any."""
-        return hello.learner == self.intake.learner and hello.version >= self._newest
+        return (
+            hello.learner_incarnation == self.intake.learner
+            and hello.weights_version >= self._newest
+        )
 
     def welcome(self, epoch: Epoch, *, has_newest: bool) -> Welcome:
         """How far we have come with an epoch, and the newest weights for whom has older ones."""
         self._log.info("welcome arena %d, epoch %016x", epoch.arena, epoch.number)
         return Welcome(
             epoch=epoch.number,
-            learner=self.intake.learner,
+            learner_incarnation=self.intake.learner,
             received=epoch.received,
             trained=epoch.handled,
             durable=epoch.durable,
@@ -237,7 +240,7 @@ class Learner:
     def publish_weights(self) -> None:
         """Send the current weights to all who listen."""
         weights = Weights(
-            learner=self.intake.learner,
+            learner_incarnation=self.intake.learner,
             version=self.trainer.version,
             own_steps=self.trainer.own_steps,
             tensors=self.trainer.tensors(),
@@ -252,4 +255,4 @@ class Learner:
         that was killed may have a higher version than ours; they count as 0.
         """
         middle = version + (self.trainer.version - 1 - version) / 2
-        return float(np.mean([max(0.0, middle - one.version) for one in segments]))
+        return float(np.mean([max(0.0, middle - one.weights_version) for one in segments]))

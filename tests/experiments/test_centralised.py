@@ -19,11 +19,11 @@ class Controller:
 
     def __init__(self, arena):
         self.players = arena.players
-        self.networks = [player.mind.network for player in arena.players]
+        self.networks = [player.agent.network for player in arena.players]
         self.games = arena.plan.run.games
         self.features = {}
         self.actions = np.stack([[act.action for act in p.acts] for p in self.players], -1)
-        self.first = np.stack([seen.first for seen in self.players[0].shown])  # [ticks, B]
+        self.is_first = np.stack([seen.is_first for seen in self.players[0].shown])  # [ticks, B]
         self.symbols = np.zeros_like(self.actions)
         if arena.plan.experiment.symbols:
             self.symbols = np.stack([[act.symbol for act in p.acts] for p in self.players], -1)
@@ -44,7 +44,7 @@ class Controller:
         return network.policy_step(
             features.policy,
             torch.from_numpy(before),
-            torch.from_numpy(self.first[tick]),
+            torch.from_numpy(self.is_first[tick]),
             self.memories[agent],
             leader_actions_t=torch.from_numpy(now) if follows else None,
             symbols_tm1=torch.from_numpy(said if symbols is None else symbols),
@@ -73,7 +73,7 @@ def by_action(controller, tick, k, j, num_actions):
 def basic_literally(arena, kind):
     """[ticks, B, N] c of leaders, and what influencees were under."""
     controller = Controller(arena)
-    agents, num_actions = len(arena.players), arena.players[0].mind.shape.num_actions
+    agents, num_actions = len(arena.players), arena.players[0].agent.shape.num_actions
     influence = np.zeros((TICKS, controller.games, agents))
     for tick in range(TICKS):
         policies = [controller.ask(agent, tick).logits.numpy() for agent in range(agents)]
@@ -107,7 +107,7 @@ def communication_literally(arena, kind):
                     said = controller.symbols[tick - 1].copy()
                     said[:, k] = m
                     tables.append(controller.ask(j, tick, symbols=said).logits.numpy())
-                for game in np.flatnonzero(~controller.first[tick]):
+                for game in np.flatnonzero(~controller.is_first[tick]):
                     table = [softmax(logits[game]) for logits in tables]
                     pi = softmax(spoken[k].symbol_logits[game].numpy())
                     marginal = sum(pi[m] * table[m] for m in range(symbols))
@@ -148,7 +148,7 @@ def test_basic_influence_is_what_a_controller_of_all_agents_would_reward(arena, 
     found = rewarded(played)
     assert found.shape == (TICKS - 2, *literal.shape[1:])
     assert found == pytest.approx(literal[: TICKS - 2], abs=1e-5)
-    paid = [p.agent for p in played.players if p.mind.intrinsic is not None]
+    paid = [p.index for p in played.players if p.agent.intrinsic is not None]
     assert (np.abs(found[..., paid]) > 1e-3).mean() > 0.3
 
 
@@ -182,6 +182,6 @@ def test_influence_of_symbols_is_what_a_controller_of_all_agents_would_reward(
 )
 def test_the_episodes_of_these_tests_do_end(arena, small_plan, switches):
     played = arena(small_plan(experiment=switches)).play(TICKS)
-    first = np.stack([seen.first for seen in played.players[0].shown])
-    assert (first.sum(0) >= 4).all()
-    assert len({tuple(starts) for starts in first.T.tolist()}) > 1  # not all at once
+    is_first = np.stack([seen.is_first for seen in played.players[0].shown])
+    assert (is_first.sum(0) >= 4).all()
+    assert len({tuple(starts) for starts in is_first.T.tolist()}) > 1  # not all at once

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 import ssd_actors.cli  # noqa: F401 - for those who are forked
+import ssd_env_server.cli
 import ssd_learner.cli  # noqa: F401 - the same
-import ssd_world.cli
 from ssd_actors.agent import Agent
 from ssd_actors.warmup import warm_up
 from ssd_envs.layout import Layout
@@ -37,10 +37,10 @@ def preload(run_file: Path) -> None:
     torch.set_num_threads(1)  # more would be threads
     sections = load_run_file(run_file)
     game = section(sections, "game", GameSettings)
-    ssd_world.cli.compile_kernels(game)
+    ssd_env_server.cli.compile_kernels(game)
     compile_kernels()
-    for mind in _one_of_each_part(sections, game):
-        warm_up(mind)
+    for agent in _one_of_each_part(sections, game):
+        warm_up(agent)
     torch.optim.RMSprop([torch.zeros(1, requires_grad=True)])  # imports another 800 modules
 
 
@@ -66,11 +66,11 @@ def _one_of_each_part(sections: Sections, game: GameSettings) -> Iterator[Agent]
     experiment = section(sections, "experiment", ExperimentSettings)
     with blaming("network"):
         network_class(network)
-    for agent in _agents_of_each_part(experiment, spec.num_agents):
-        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+    for number in _agents_of_each_part(experiment, spec.num_agents):
+        shape = AgentShape(number, spec.num_agents, spec.num_actions, spec.view, spec.palette)
         with blaming("experiment"):
-            mind = Agent(shape, network, experiment, 1, torch.Generator())
-        yield mind
+            agent = Agent(shape, network, experiment, 1, torch.Generator())
+        yield agent
 
 
 def _agents_of_each_part(experiment: ExperimentSettings, num_agents: int) -> Iterable[int]:

@@ -103,7 +103,7 @@ def _unroll(
     end = begin + views
     return network.unroll(
         batch.pixels[begin:end],
-        batch.first_host[begin:end],
+        batch.is_first_host[begin:end],
         batch.actions[begin : end + 1],
         state,
         None if batch.symbols is None else batch.symbols[begin : end + 1],
@@ -135,7 +135,7 @@ class _Head:
         """Advantages and returns, in rewards."""
         learning, found = self._learning, []
         for batch, values, reward in zip(batches, self._values, paid, strict=True):
-            ended = batch.first[1:]
+            ended = batch.is_first[1:]
             reward_t = at_the_horizon(reward, ended, values, learning)
             found.append(gae(reward_t, learning.gamma * ~ended, values, learning.gae_lambda))
         return found
@@ -197,7 +197,7 @@ def _chunks(
         said = _choices(spoken, batch.symbol_log_prob, speaking, chunk)
     return Chunks(
         pixels=cut(batch.pixels[:-1], chunk),
-        first_host=cut(batch.first_host[:-1], chunk),
+        is_first_host=cut(batch.is_first_host[:-1], chunk),
         actions=cut(batch.actions[:-1], chunk, overlap=1),
         state=torch.cat(look.states),
         acting=_choices(batch.actions[1:-1, :, agent], batch.log_prob, acting, chunk),
@@ -209,7 +209,7 @@ def _chunks(
 
 def _foreseen(trainer: Trainer, batch: Batch) -> Foreseen:
     others, only_visible = trainer.shape.others, trainer.experiment.moa_only_when_visible
-    mask = moa_targets_mask(batch.first, batch.visible, others, only_visible)
+    mask = moa_targets_mask(batch.is_first, batch.visible, others, only_visible)
     return Foreseen(moa_targets(batch.actions, others), mask)
 
 

@@ -32,7 +32,7 @@ class Chunks:
 
     Attributes:
         pixels: [C, M, W, W] uint8.
-        first_host: [C, M] bool, on the host.
+        is_first_host: [C, M] bool, on the host.
         actions: [C+1, M, N] long, a_{−1} … a_{C−1}.
         state: [M, S] recurrent state before each chunk.
         acting: of the policy.
@@ -42,7 +42,7 @@ class Chunks:
     """
 
     pixels: Tensor
-    first_host: Tensor
+    is_first_host: Tensor
     actions: Tensor
     state: Tensor
     acting: Choices
@@ -72,7 +72,7 @@ class Chunks:
 
         return Chunks(
             pixels=self.pixels.index_select(1, device),
-            first_host=self.first_host.index_select(1, host),
+            is_first_host=self.is_first_host.index_select(1, host),
             actions=self.actions.index_select(1, device),
             state=self.state.index_select(0, device),
             acting=Choices(*chosen(self.acting)),
@@ -109,7 +109,7 @@ def together(several: Sequence[Chunks]) -> Chunks:
     foreseen, speaking = ([getattr(of, n) for of in several] for n in ("foreseen", "speaking"))
     return Chunks(
         pixels=torch.cat([of.pixels for of in several], 1),
-        first_host=torch.cat([of.first_host for of in several], 1),
+        is_first_host=torch.cat([of.is_first_host for of in several], 1),
         actions=torch.cat([of.actions for of in several], 1),
         state=torch.cat([of.state for of in several]),
         acting=Choices(*beside([of.acting for of in several])),

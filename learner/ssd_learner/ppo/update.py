@@ -75,7 +75,7 @@ def losses(trainer: Trainer, part: Chunks, weights: Weights, moa: bool) -> tuple
         moa: Whether the model of others learns too, if there is one.
     """
     learning, experiment = trainer.learning, trainer.experiment
-    known = part.pixels, part.first_host, part.actions, part.state, part.symbols
+    known = part.pixels, part.is_first_host, part.actions, part.state, part.symbols
     unroll = trainer.network.unroll(*known, predictions=part.steps if moa else 0)
     acting = clipped_losses(unroll.policy_logits, unroll.values, part.acting, learning.ratio_clip)
     total = acting.total(learning.value_coefficient, weights.entropy)

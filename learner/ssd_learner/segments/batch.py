@@ -21,8 +21,8 @@ class Batch:
 
     Attributes:
         pixels: [T+1, B, W, W] uint8 palette indices.
-        first_host: [T+1, B] bool, on the host: where episodes start decides how to cut.
-        first: the same on the device.
+        is_first_host: [T+1, B] bool, on the host: where episodes start decides how to cut.
+        is_first: the same on the device.
         visible: [T+1, B, N] bool.
         actions: [T+2, B, N] long, a_{−1} … a_T.
         log_prob: [T, B] float32 of the agent's own action when it acted.
@@ -31,12 +31,12 @@ class Batch:
         state: [B, S] float32, recurrent state before step 0.
         symbols: [T+1, B, N] long, m_{−1} … m_{T−1}; None where nobody speaks.
         symbol_log_prob: [T, B] float32 of the agent's own symbol when it spoke; None as well.
-        shaped: [T, B] float32, in the place of e_t; None where e_t has its place.
+        shaped_reward: [T, B] float32, in the place of e_t; None where e_t has its place.
     """
 
     pixels: Tensor
-    first_host: Tensor
-    first: Tensor
+    is_first_host: Tensor
+    is_first: Tensor
     visible: Tensor
     actions: Tensor
     log_prob: Tensor
@@ -45,7 +45,7 @@ class Batch:
     state: Tensor
     symbols: Tensor | None = None
     symbol_log_prob: Tensor | None = None
-    shaped: Tensor | None = None
+    shaped_reward: Tensor | None = None
 
     @property
     def steps(self) -> int:
@@ -109,7 +109,7 @@ def _goes_on(before: Segment, after: Segment) -> bool:
     """Whether the last view of one segment is the first of the other."""
     return all(
         np.array_equal(getattr(before, name)[steps:], getattr(after, name)[: 1 + extra])
-        for name, steps, extra in (("first", -1, 0), ("pixels", -1, 0), ("actions", -2, 1))
+        for name, steps, extra in (("is_first", -1, 0), ("pixels", -1, 0), ("actions", -2, 1))
     )
 
 
@@ -126,11 +126,11 @@ def _batch(whole: Callable[[str], Array], like: Segment, device: torch.device) -
     def there_if_any(name: str) -> Tensor | None:
         return None if getattr(like, name) is None else there(name)
 
-    first, symbols = here("first"), there_if_any("symbols")
+    is_first, symbols = here("is_first"), there_if_any("symbols")
     return Batch(
         pixels=there("pixels"),
-        first_host=first,
-        first=first.to(device, non_blocking=True),
+        is_first_host=is_first,
+        is_first=is_first.to(device, non_blocking=True),
         visible=there("visible"),
         actions=there("actions").long(),
         log_prob=there("log_prob"),
@@ -139,5 +139,5 @@ def _batch(whole: Callable[[str], Array], like: Segment, device: torch.device) -
         state=there("state"),
         symbols=None if symbols is None else symbols.long(),
         symbol_log_prob=there_if_any("symbol_log_prob"),
-        shaped=there_if_any("shaped"),
+        shaped_reward=there_if_any("shaped_reward"),
     )

@@ -21,7 +21,7 @@ def rewards(
     Returns:
         [T, B] twice.
     """
-    e = batch.reward if batch.shaped is None else batch.shaped
+    e = batch.reward if batch.shaped_reward is None else batch.shaped_reward
     e = e.clamp(-learning.reward_clip, learning.reward_clip)
     influencing = experiment.alpha * e + beta * batch.influence
     return (e, influencing) if experiment.influence_of_symbols else (influencing, e)

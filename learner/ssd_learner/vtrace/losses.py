@@ -91,12 +91,12 @@ def losses(
         weights: Of what the agent's clock changes, now.
     """
     unroll = network.unroll(
-        batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+        batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
     )
     acts = Head.of(unroll.policy_logits, unroll.values, batch.actions[1:-1, :, shape.agent])
     says = _speaking(unroll, batch, shape)
     to_act, to_speak = rewards(batch, experiment, learning, weights.beta)
-    log_ratio, ended = _log_ratio(acts, says, batch), batch.first[1:]
+    log_ratio, ended = _log_ratio(acts, says, batch), batch.is_first[1:]
 
     acting = head_losses(acts, to_act, log_ratio, ended, learning)
     speaking = None
@@ -134,7 +134,7 @@ def _moa_losses(
         return zero, zero, zero
     targets = moa_targets(batch.actions, shape.others)
     mask = moa_targets_mask(
-        batch.first, batch.visible, shape.others, experiment.moa_only_when_visible
+        batch.is_first, batch.visible, shape.others, experiment.moa_only_when_visible
     )
     marginal = action_marginal_entropy(targets, mask, shape.num_actions)
     return moa_loss(unroll.moa_logits, targets, mask), marginal, mask.sum()

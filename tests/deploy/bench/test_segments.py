@@ -5,22 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssd_bench.load import segments_of
 from ssd_bench.parts.inputs import shape_of
-from ssd_bench.parts.plans import spec_of
+from ssd_bench.synthetic_actors import segments_of
+from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import make_network
 from ssd_learner.cli import axes
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset, preset_names
+from ssd_run.presets import load_plan, preset_names
 from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Segment
-from ssd_wire.runfile import override
 
 SMALL = ("run.games=6", "run.segment=7", "game.horizon=21", "learning.horizon=7")
 
 
 def plan_of(preset, *assignments):
-    return validate(override(load_preset(preset), [*SMALL, *assignments]))
+    return load_plan(preset, [*SMALL, *assignments])
 
 
 def network_of(plan, agent=1):
@@ -36,7 +34,7 @@ def drawn(*assignments):
 def test_they_pass_all_checks_of_the_wire(preset):
     plan = plan_of(preset)
     network = network_of(plan)
-    sizes = axes(plan.run, spec_of(plan), plan.experiment, network.state_size)
+    sizes = axes(plan.run, game_spec(plan.game), plan.experiment, network.state_size)
     for segment in segments_of(plan, network):
         frames = [bytes(frame) for frame in encode(segment)]
         assert isinstance(decode(frames, (Segment,), sizes), Segment)
@@ -59,20 +57,20 @@ def test_each_goes_on_where_the_one_before_ended():
 
 
 def test_each_game_begins_an_episode_once_in_a_horizon_and_where_a_segment_may_begin():
-    firsts = np.stack([segment.first for segment in drawn()])  # [K, T+1, B]
+    firsts = np.stack([segment.is_first for segment in drawn()])  # [K, T+1, B]
     assert not firsts[:, 1:-1].any()  # episodes are apart by multiples of T
     assert (firsts[:3, 0].sum(0) == 1).all()
 
 
 def test_an_episode_shorter_than_a_segment_begins_within_it():
-    firsts = drawn("game.horizon=3")[0].first
+    firsts = drawn("game.horizon=3")[0].is_first
     assert np.array_equal(firsts[3:], firsts[:-3])
     assert (firsts.sum(0) >= 2).all()
 
 
 def test_the_last_step_of_an_episode_has_no_influence():
     for segment in drawn():
-        assert not segment.influence[segment.first[1:]].any()
+        assert not segment.influence[segment.is_first[1:]].any()
 
 
 def test_an_agent_always_sees_itself():

@@ -99,8 +99,8 @@ def test_what_was_drawn_is_the_most_of_probability_over_noise(make_network):
     network = make_network()
     life, draws = KernelInference(network, GAMES), noise()
     pixels = np.zeros((GAMES, 9, 9), np.uint8)
-    nobody, first = np.zeros((GAMES, 4), np.uint8), np.ones(GAMES, np.bool_)
-    choice = life.decide(pixels, nobody, first, draws, life.initial_state()).action
+    nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.ones(GAMES, np.bool_)
+    choice = life.decide(pixels, nobody, is_first, draws, life.initial_state()).action
     p = torch.from_numpy(choice.logits).softmax(-1).numpy()
     assert choice.choice.tolist() == (p / draws).argmax(1).tolist()
     taken = p[np.arange(GAMES), choice.choice]
@@ -144,10 +144,10 @@ def test_a_weight_that_is_no_number_is_not_hidden(make_network, make_shape, make
 
 def test_where_nobody_is_asked_for_the_model_still_learns_what_happened(make_network):
     life = KernelInference(make_network(), GAMES)
-    nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
+    nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
     asked, unasked = life.initial_state(), life.initial_state()
-    life.predict_others(nobody, first, asked, np.arange(GAMES))
-    told = life.predict_others(nobody, first, unasked, np.empty(0, np.int64))
+    life.predict_others(nobody, is_first, asked, np.arange(GAMES))
+    told = life.predict_others(nobody, is_first, unasked, np.empty(0, np.int64))
     assert told.shape == (0, ACTIONS, 3 * ACTIONS)
     assert (asked.moa == unasked.moa).all()
     assert asked.moa.any()
@@ -155,9 +155,9 @@ def test_where_nobody_is_asked_for_the_model_still_learns_what_happened(make_net
 
 def test_a_network_without_a_model_of_others_has_nothing_to_recall(make_network):
     life = KernelInference(make_network(influence="off"), GAMES)
-    nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
+    nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
     with pytest.raises(ValueError, match="no model of other agents"):
-        life.predict_others(nobody, first, life.initial_state(), np.arange(GAMES))
+        life.predict_others(nobody, is_first, life.initial_state(), np.arange(GAMES))
 
 
 @pytest.mark.parametrize("extreme", [0.0, 1e-8, 0.3, 5.0, 20.0, 88.0, 1e4, 1e30])

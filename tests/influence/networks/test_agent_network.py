@@ -107,11 +107,11 @@ def test_games_of_a_batch_do_not_touch_each_other(make_network, make_shape, make
         torch.testing.assert_close(one, all_[:, game], **CLOSE)
 
 
-def policy_logits(network, actions_tm1: Tensor, first: bool) -> Tensor:
+def policy_logits(network, actions_tm1: Tensor, is_first: bool) -> Tensor:
     pixels = torch.zeros(1, 9, 9, dtype=torch.uint8)
     state = network.split_state(torch.ones(1, network.state_size)).policy
     features = network.features(pixels).policy
-    return network.policy_step(features, actions_tm1, torch.tensor([first]), state).logits
+    return network.policy_step(features, actions_tm1, torch.tensor([is_first]), state).logits
 
 
 @pytest.mark.parametrize("influence", ["off", "moa"])
@@ -124,29 +124,29 @@ def test_the_policy_sees_what_each_other_agent_did_last_whatever_models_them(
     for other in (0, 2, 3):
         else_ = did.clone()
         else_[0, other] = 5
-        seen, seen_else = (policy_logits(network, a, first=False) for a in (did, else_))
+        seen, seen_else = (policy_logits(network, a, is_first=False) for a in (did, else_))
         assert not torch.allclose(seen, seen_else, atol=1e-4)
 
 
 def test_the_policy_is_not_told_its_own_last_action(make_network):
     network = make_network()
     did, else_ = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[3, 5, 2, 6]])
-    assert torch.equal(*(policy_logits(network, a, first=False) for a in (did, else_)))
+    assert torch.equal(*(policy_logits(network, a, is_first=False) for a in (did, else_)))
 
 
 def test_plain_a3c_sees_no_actions(make_network):
     network = make_network(influence="off", visible_actions=False)
     did, else_ = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[5, 0, 1, 1]])
-    assert torch.equal(*(policy_logits(network, a, first=False) for a in (did, else_)))
+    assert torch.equal(*(policy_logits(network, a, is_first=False) for a in (did, else_)))
 
 
 @pytest.mark.parametrize("action", range(7))
 def test_when_an_episode_starts_nobody_has_acted_not_even_to_stay(make_network, action):
     network = make_network()
-    at_start = policy_logits(network, torch.full((1, 4), action), first=True)
+    at_start = policy_logits(network, torch.full((1, 4), action), is_first=True)
     with torch.no_grad():
         network.policy.lstm.weight_ih_l0[:, 13:] = 0  # the columns that actions enter by
-    assert torch.equal(at_start, policy_logits(network, torch.zeros(1, 4).long(), first=True))
+    assert torch.equal(at_start, policy_logits(network, torch.zeros(1, 4).long(), is_first=True))
 
 
 def test_views_are_coloured_by_the_palette_and_convolved(make_network, make_shape):
@@ -214,7 +214,7 @@ def test_a_reset_state_is_zero_where_an_episode_starts_and_only_there():
 
 def test_a_new_agent_chooses_nearly_evenly_among_its_actions(make_shape):
     network = AgentNetwork(make_shape(), NetworkSettings(), ExperimentSettings())
-    logits = policy_logits(network, torch.zeros(1, 4).long(), first=True)
+    logits = policy_logits(network, torch.zeros(1, 4).long(), is_first=True)
     assert logits.softmax(-1).max() < 1.05 / 7
 
 
@@ -229,18 +229,18 @@ def test_each_of_twelve_agents_is_told_apart(make_network, make_shape, other):
     column = 13 + shape.others.index(other) * 7 + 4  # where `other` doing 4 enters
     did = torch.zeros(1, 12, dtype=torch.uint8)
     did[0, other] = 4
-    before = policy_logits(network, did, first=False)
+    before = policy_logits(network, did, is_first=False)
     with torch.no_grad():
         network.policy.lstm.weight_ih_l0[:, column] += 1
-    assert not torch.allclose(before, policy_logits(network, did, first=False), atol=1e-3)
+    assert not torch.allclose(before, policy_logits(network, did, is_first=False), atol=1e-3)
 
 
 def test_where_episodes_start_is_asked_of_the_host(make_network, make_shape, make_segment):
     network = make_network()
     segment = make_segment(network, make_shape())
-    first = segment.is_first.to("meta")
+    is_first = segment.is_first.to("meta")
     with pytest.raises(ValueError, match="is_first: wanted it on the host, found meta"):
-        network.unroll(segment.pixels, first, segment.actions, segment.state)
+        network.unroll(segment.pixels, is_first, segment.actions, segment.state)
 
 
 @pytest.mark.parametrize(
@@ -265,4 +265,4 @@ def test_one_who_is_alone_has_nobody_to_model(make_network, make_shape):
         make_network(alone)
     assert isinstance(alone, AgentShape)
     network = make_network(alone, influence="off")
-    assert policy_logits(network, torch.zeros(1, 1).long(), first=False).shape == (1, 7)
+    assert policy_logits(network, torch.zeros(1, 1).long(), is_first=False).shape == (1, 7)

@@ -162,6 +162,6 @@ def test_what_was_drawn_is_the_most_of_probability_over_noise(make_shape, make_s
 
 def test_one_without_a_model_of_others_has_nothing_to_recall(make_shape):
     life = make_inference(own(make_shape(), "Blurred", scale=1.0), GAMES)
-    nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
+    nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
     with pytest.raises(ValueError, match="no model of other agents"):
-        life.predict_others(nobody, first, life.initial_state(), np.arange(GAMES))
+        life.predict_others(nobody, is_first, life.initial_state(), np.arange(GAMES))

@@ -16,7 +16,7 @@ EXPERIMENTS = {
     "all others": {},
     "leaders alone": {"visible_actions": False, "roles": MIXED},
     "leaders, and others": {"roles": MIXED},
-    "the first lead": {"leaders": 2, "influence": "basic"},
+    "the is_first lead": {"leaders": 2, "influence": "basic"},
     "symbols alone": {"visible_actions": False, "symbols": SYMBOLS},
     "actions and symbols": {"symbols": SYMBOLS},
     "leaders alone, and symbols": {"visible_actions": False, "roles": MIXED, "symbols": SYMBOLS},
@@ -29,7 +29,7 @@ def one_hot_literally(value: int | None, values: int) -> list[float]:
 
 
 def inputs_literally(
-    part, experiment, actions_tm1, first, leader_actions_t, symbols_tm1
+    part, experiment, actions_tm1, is_first, leader_actions_t, symbols_tm1
 ) -> list[float]:
     """Of one game: every other agent in its place, then every other agent's symbol."""
     row = []
@@ -37,9 +37,9 @@ def inputs_literally(
         if j in part.leaders:
             row += one_hot_literally(leader_actions_t[part.leaders.index(j)], ACTIONS)
         elif experiment.visible_actions:
-            row += one_hot_literally(None if first else actions_tm1[j], ACTIONS)
+            row += one_hot_literally(None if is_first else actions_tm1[j], ACTIONS)
     for j in part.others if experiment.symbols else ():
-        row += one_hot_literally(None if first else symbols_tm1[j], SYMBOLS)
+        row += one_hot_literally(None if is_first else symbols_tm1[j], SYMBOLS)
     return row
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 import ssd_actors.cli
+import ssd_env_server.cli
 import ssd_learner.cli
-import ssd_world.cli
 from ssd_run.processes.programs import Extent, all_programs
 from ssd_wire.errors import EndpointError
 
@@ -27,7 +27,7 @@ def test_every_arena_has_a_world_and_all_agents_and_learners_are_shared(run_dir)
 def test_an_actor_meets_its_own_arenas_world_and_its_own_agents_learner(run_dir):
     known = commands(Extent(agents=3, arenas=2, steps=None), run_dir)
     actor = known["actor-1-2"]
-    assert "--world=ipc:///run/ssd-x/world-1" in actor
+    assert "--env=ipc:///run/ssd-x/world-1" in actor
     assert "--bind=ipc:///run/ssd-x/world-1" in known["env-1"]
     for option, bound in (("--learner", "--bind"), ("--weights", "--weights")):
         name = "segments-2" if bound == "--bind" else "weights-2"
@@ -60,7 +60,7 @@ def test_only_worlds_are_told_how_often_they_were_started(run_dir):
 
 @pytest.mark.parametrize(
     ("role", "process"),
-    [("env-0", ssd_world.cli), ("actor-0-0", ssd_actors.cli), ("learner-0", ssd_learner.cli)],
+    [("env-0", ssd_env_server.cli), ("actor-0-0", ssd_actors.cli), ("learner-0", ssd_learner.cli)],
 )
 def test_processes_know_every_option_that_they_are_given(run_dir, role, process):
     command = commands(Extent(agents=2, arenas=1, steps=100), run_dir)[role]
@@ -80,6 +80,6 @@ def test_a_process_is_shown_as_the_command_that_a_user_would_give(run_dir):
     shown = {program.role: (program.command[0], program.module) for program in programs}
     assert shown == {
         "learner-0": ("ssd-learner", ssd_learner.cli.__name__),
-        "env-0": ("ssd-env", ssd_world.cli.__name__),
+        "env-0": ("ssd-env", ssd_env_server.cli.__name__),
         "actor-0-0": ("ssd-actor", ssd_actors.cli.__name__),
     }

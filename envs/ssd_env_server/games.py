@@ -7,9 +7,9 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd_env_server.episodes import Arena, Episode, first_clocks
 from ssd_envs.batch import GameBatch
 from ssd_wire.messages import Timestep
-from ssd_world.episodes import Arena, Episode, first_clocks
 
 
 class LaneGames:
@@ -31,18 +31,18 @@ class LaneGames:
         self._lane = lane
         self._arena = arena
         self._world = world
-        self._actions = np.zeros((batch.games, batch.spec.num_agents), np.uint8)
-        self._first = np.ones(batch.games, np.bool_)
-        self._number = np.zeros(batch.games, np.int64)  # of each game's episode
-        self._seed = np.zeros(batch.games, np.uint64)
-        self._start = first_clocks(batch.games, batch.spec.horizon, segment)
-        self._begin(np.arange(batch.games))
+        self._actions = np.zeros((batch.num_games, batch.spec.num_agents), np.uint8)
+        self._is_first = np.ones(batch.num_games, np.bool_)
+        self._number = np.zeros(batch.num_games, np.int64)  # of each game's episode
+        self._seed = np.zeros(batch.num_games, np.uint64)
+        self._start = first_clocks(batch.num_games, batch.spec.horizon, segment)
+        self._begin(np.arange(batch.num_games))
         batch.observe()
 
     @property
     def games(self) -> int:
         """B."""
-        return self._batch.games
+        return self._batch.num_games
 
     @property
     def agents(self) -> int:
@@ -62,8 +62,8 @@ class LaneGames:
         self._batch.step(actions)
         self.tick += 1
         self._actions = actions.copy()
-        self._first = self._batch.ended.copy()
-        ended = np.flatnonzero(self._first)
+        self._is_first = self._batch.ended.copy()
+        ended = np.flatnonzero(self._is_first)
         episodes = [self._episode(game) for game in ended.tolist()]
         if episodes:
             self._number[ended] += 1
@@ -81,11 +81,11 @@ class LaneGames:
         """
         return [
             Timestep(
-                world=self._world,
+                env_incarnation=self._world,
                 lane=self._lane,
                 tick=self.tick,
                 pixels=self._batch.pixels[agent],
-                first=self._first,
+                is_first=self._is_first,
                 reward=self._batch.reward[agent],
                 actions=self._actions,
                 visible=self._batch.visible[agent],
@@ -105,7 +105,7 @@ class LaneGames:
             game=game,
             number=int(self._number[game]),
             seed=int(self._seed[game]),
-            length=int(self._batch.clock[game] - self._start[game]),
+            length=int(self._batch.episode_step[game] - self._start[game]),
             returns=self._batch.returns[game].copy(),
             counts=self._batch.counts[game].copy(),
             tick=self.tick,
