@@ -18,13 +18,13 @@ from ssd_wire.runfile import RunSettings, Sections, blaming, did_you_mean, overr
 
 
 class PresetSettings(BaseModel):
-    """The run file's [preset]: what the run is called, for those who read it. No process does.
+    """The run file's [preset]: what the run is called, for people; no process reads it.
 
     Args:
         name: Of the preset, or of the file, that the run began with.
         about: One line on what it is.
-        paper: Where in the paper its numbers stand.
-        group: Heading that `ssd-train --list` shows it under, where its name does not tell.
+        paper: Where in the paper its numbers are.
+        group: Heading that `ssd-train --list` shows it under; that of its `base` by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

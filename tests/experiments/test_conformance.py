@@ -7,9 +7,7 @@ import torch
 from ssd_learner.segments.batch import collate
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset, preset_names
-from ssd_wire.runfile import override
+from ssd_run.presets import load_plan, preset_names
 
 TICKS = 22  # four segments of 5 steps and two ticks: two episodes of 10 steps in every game
 SMALL = (
@@ -27,7 +25,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module", params=preset_names())
 def plan(request):
-    return validate(override(load_preset(request.param), SMALL))
+    return load_plan(request.param, SMALL)
 
 
 @pytest.fixture(scope="module")
