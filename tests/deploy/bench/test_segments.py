@@ -5,22 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssd_bench.load import segments_of
 from ssd_bench.parts.inputs import shape_of
-from ssd_bench.parts.plans import spec_of
+from ssd_bench.synthetic_actors import segments_of
+from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import make_network
 from ssd_learner.cli import axes
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset, preset_names
+from ssd_run.presets import load_plan, preset_names
 from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Segment
-from ssd_wire.runfile import override
 
 SMALL = ("run.games=6", "run.segment=7", "game.horizon=21", "learning.horizon=7")
 
 
 def plan_of(preset, *assignments):
-    return validate(override(load_preset(preset), [*SMALL, *assignments]))
+    return load_plan(preset, [*SMALL, *assignments])
 
 
 def network_of(plan, agent=1):
@@ -36,7 +34,7 @@ def drawn(*assignments):
 def test_they_pass_all_checks_of_the_wire(preset):
     plan = plan_of(preset)
     network = network_of(plan)
-    sizes = axes(plan.run, spec_of(plan), plan.experiment, network.state_size)
+    sizes = axes(plan.run, game_spec(plan.game), plan.experiment, network.state_size)
     for segment in segments_of(plan, network):
         frames = [bytes(frame) for frame in encode(segment)]
         assert isinstance(decode(frames, (Segment,), sizes), Segment)
