@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from ssd_run import run_directory
 from ssd_run.launch import COMPLETE, STOPPED, prepare, run
@@ -21,6 +20,7 @@ from ssd_run.processes.programs import Extent
 from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.progress.episodes import counts_of
 from ssd_run.reporting.screen import Heading, Screen, screen
+from ssd_run.reporting.terminal import Terminal
 from ssd_run.run_config import RunConfig, check_agrees
 from ssd_run.run_directory import RunDir
 from ssd_wire.process import WholeNumber, reports_errors, version_option, write_whole
@@ -82,7 +82,7 @@ def main(
         extent = Extent(config.game.agents, arenas or history.arenas, steps, devices)
         counts = counts_of(config.game.events)
         heading = Heading(config.preset.name, str(taken.root), steps, config.experiment, counts)
-        shown = screen(Console(), heading)
+        shown = screen(Terminal(), heading)
         sys.exit(_launch(config, taken, extent, history, shown, sockets, stop_seconds))
 
 

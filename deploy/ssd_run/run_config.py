@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict
 
 from ssd_envs.spec import GameSettings
-from ssd_influence.roles import part_of
+from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
@@ -87,7 +87,7 @@ def validate(sections: Sections) -> RunConfig:
     if objection := config.learning.objection(run.segment, run.lanes, run.window, run.retained):
         raise RunFileError(f"[learning] {objection}")
     with blaming("experiment"):
-        part_of(config.experiment, 0, config.game.agents)
+        role_of(config.experiment, 0, config.game.agents)
     return config
 
 

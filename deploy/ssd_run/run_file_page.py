@@ -1,4 +1,4 @@
-"""The page of all run-file keys, from the settings themselves: `python -m ssd_run.run_file_page`."""
+"""The page of all run-file keys, made from the settings: `python -m ssd_run.run_file_page`."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_influence_is_rewarded_where_the_part_says_so_and_nowhere_else(config, p
         influence = player.of_segments("influence")
         part = player.agent.role
         assert np.isfinite(influence).all()
-        assert influence.any() == (part.rewarded or part.is_told_policies)
+        assert influence.any() == (part.is_rewarded or part.receives_log_probs)
         if config.experiment.divergence != "pmi":
             assert influence.min() > -1e-6
         if config.experiment.influence.startswith(("moa", "communication")):
@@ -118,7 +118,7 @@ def test_nobody_is_told_what_the_experiment_does_not_tell_it(config, played):
             assert (seen.all_rewards is not None) == (config.experiment.reward != "own")
             assert (seen.symbols is not None) == (config.experiment.symbols > 0)
             assert disclosed or (seen.responses is None and seen.leader_log_probs is None)
-            assert (seen.leader_actions is not None) == bool(player.agent.role.follows)
+            assert (seen.leader_actions is not None) == bool(player.agent.role.leaders)
 
 
 def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(config, played):

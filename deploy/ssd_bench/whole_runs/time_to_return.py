@@ -49,5 +49,4 @@ def _reach(config: RunConfig, goal: float, longest: float) -> tuple[float, float
             reached = outcome.collective_return
             if outcome.episodes == LAST and reached is not None and reached >= goal:
                 return run.elapsed, agent_steps
-    fault = f"no return of {goal:g} within {longest:,.0f} s: the last is {reached}"
-    raise click.ClickException(fault)
+    raise click.ClickException(f"no return of {goal:g} in {longest:,.0f} s: the last is {reached}")

@@ -94,7 +94,7 @@ def test_the_time_to_a_return_is_told_in_seconds_and_in_agent_steps_for_each_see
 
 def test_a_return_that_takes_too_long_ends_with_what_was_reached():
     config = load_config("cleanup-moa", SMALL)
-    with pytest.raises(ClickException, match="no return of 1e\\+09 within 3 s: the last is"):
+    with pytest.raises(ClickException, match="no return of 1e\\+09 in 3 s: the last is"):
         time_to_return.measure(config, 1e9, range(1), longest=3.0)
 
 

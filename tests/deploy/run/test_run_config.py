@@ -53,7 +53,10 @@ def test_unknown_key_is_refused_by_name():
         ("game.name=clean", "[game] name: no game is called 'clean': wanted cleanup, "),
         ("game.agents=99", "[game] the map has 10 spawn cells ('+'), but needs 99"),
         ("experiment.influence=mao", "[experiment] influence: wanted off, basic, communication, "),
-        ("network.kind=papr", "[network] kind: wanted paper, or package.module:Name for one's own"),
+        (
+            "network.kind=papr",
+            "[network] kind: wanted paper, or package.module:Name of a",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_our_own_words(assignment, told):

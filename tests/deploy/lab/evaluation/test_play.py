@@ -125,7 +125,7 @@ def test_who_follows_wants_to_be_told_what_those_do_whom_it_follows(tmp_path):
 def test_who_speaks_wants_to_be_told_what_was_said(tmp_path):
     agent = load_agents(make_run(tmp_path, "harvest-communication"), games=4)[0]
     said = np.zeros((4, 2), np.uint8)
-    assert (agent.decide(*seen(), symbols=said).symbol.chosen < 7).all()
+    assert (agent.decide(*seen(), symbols=said).symbol.choice < 7).all()
     with pytest.raises(ValueError, match=r"symbols: wanted \[4, 2\], found \[4, 3\]"):
         agent.act(*seen(), symbols=np.zeros((4, 3), np.uint8))
     with pytest.raises(ValueError, match="symbols: wanted numbers below 7, found 7"):
