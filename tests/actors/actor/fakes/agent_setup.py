@@ -8,7 +8,7 @@ from ssd_actors.lane import Lane
 from ssd_actors.segment_builder import SegmentShape
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.roles import axes, part_of
+from ssd_influence.roles import axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.messages import Timestep
 from ssd_wire.weights import Weights
@@ -29,7 +29,7 @@ class AgentSetup:
         palette = np.random.default_rng(3).integers(0, 256, (COLOURS, 3)).astype(np.uint8)
         self.shape = AgentShape(AGENT, AGENTS, ACTIONS, VIEW, palette)
         self.experiment = ExperimentSettings.model_validate({"influence": "moa"} | experiment)
-        self.role = part_of(self.experiment, AGENT, AGENTS)
+        self.role = role_of(self.experiment, AGENT, AGENTS)
         state, has_symbols = self.network(0).state_size, self.experiment.symbols > 0
         has_shaped = self.experiment.reward != "own"
         self.segment = SegmentShape(STEPS, GAMES, AGENTS, VIEW, state, has_symbols, has_shaped)
@@ -75,7 +75,7 @@ class TimestepSource:
 
     def __init__(self, seed=0, starts=None, env=7, lane=0, setup=None):
         self._sizes = dict.fromkeys("VLQJCR", 0) | (setup.sizes if setup else {})
-        self._leaders = setup.role.follows if setup else ()
+        self._leaders = setup.role.leaders if setup else ()
         self._rng = np.random.default_rng(seed)
         self._starts = {0: range(GAMES)} | (starts or {})
         self.env = env
