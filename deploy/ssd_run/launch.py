@@ -67,6 +67,7 @@ class Launch:
     _shown: float = field(default=float("-inf"))
     _recorded: float = field(default=0.0)
     _progress: Progress | None = None
+    _fault: OSError | None = None
 
     def observe(self) -> Progress:
         """Look at the run, about once a second; show and record it when that is due."""
@@ -77,7 +78,16 @@ class Launch:
         if self.collector.elapsed - self._recorded >= RECORD_PERIOD:
             self._recorded = self.collector.elapsed
             self.records.keep(self._progress)
+            self._report_fault(self.records.fault or self.history.fault)
         return self._progress
+
+    def _report_fault(self, fault: OSError | None) -> None:
+        """Tell the user, once, that records cannot be written, and that they can be again."""
+        if fault is not None and self._fault is None:
+            self.screen.say(f"records of this run cannot be written ({fault}); trying again")
+        if fault is None and self._fault is not None:
+            self.screen.say("records of this run are written again")
+        self._fault = fault
 
     def pause(self) -> bool:
         """Wait until it is time to look again; whether the user has asked to stop."""
@@ -111,6 +121,7 @@ class Launch:
         self.scraper.stop()
         self.records.keep(self.collector.collect())
         self.records.close()
+        self.history.close()
         return killed
 
     def summary(self, ended: str, killed: tuple[str, ...]) -> Summary:
