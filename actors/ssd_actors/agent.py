@@ -14,8 +14,9 @@ from ssd_influence.inference.factory import inference_for
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.rewards.social import SocialReward
-from ssd_influence.roles import axes, part_of
+from ssd_influence.roles import optional_axes, part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
@@ -31,7 +32,7 @@ class Agent:
 
     Attributes:
         part: What the agent has to do with the others.
-        axes: Lengths of the axes that messages have on its account.
+        dims: Of its messages, but for T.
         intrinsic: What it pays itself; None for nothing.
         learner_incarnation, version: Whose weights these are, and which.
     """
@@ -48,8 +49,13 @@ class Agent:
         self.experiment = experiment
         self.games = games
         self.part = part_of(experiment, shape.agent, shape.num_agents)
-        self.axes = axes(self.part, experiment, shape.num_actions)
         self.network = make_network(shape, network, experiment).eval()
+        self.dims = Dims.of(
+            shape,
+            games,
+            S=self.network.state_size,
+            **optional_axes(self.part, experiment, shape.num_actions),
+        )
         self.intrinsic = make_intrinsic(shape, experiment)
         self.learner_incarnation = 0
         self.version = 0

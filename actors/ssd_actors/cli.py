@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,7 +19,6 @@ from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
 from ssd_actors.metrics import ActorMetrics
 from ssd_actors.outbox import Outbox
-from ssd_actors.segment_builder import SegmentShape
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
@@ -88,16 +88,7 @@ def main(
         network_class(network)
     with blaming("experiment"):
         minds = [Agent(shape, network, experiment, run.games, noise) for _ in range(run.lanes)]
-    segment = SegmentShape.of(run, spec, experiment, minds[0].network.state_size)
-    sizes = {
-        "T": run.segment,
-        "B": run.games,
-        "N": spec.num_agents,
-        "W": spec.view,
-        "P": len(spec.palette),
-        "A": spec.num_actions,
-        **minds[0].axes,
-    }
+    dims = replace(minds[0].dims, T=run.segment)
     shapes = {name: tuple(w.shape) for name, w in minds[0].network.named_parameters()}
 
     mark = fingerprint(run, game, experiment, network)
@@ -110,9 +101,9 @@ def main(
     ledger = run_dir / "ledgers" / f"{role}-{epoch:016x}.json" if run_dir else None
     actor = Actor(
         ZmqPoller(stop, to_world, to_learner, news),
-        EnvClient(to_world, join, run.lanes, sizes, time.monotonic),
-        LearnerClient(to_learner, news, hello, outbox, sizes, shapes, time.monotonic),
-        [Lane(number, mind, segment) for number, mind in enumerate(minds)],
+        EnvClient(to_world, join, run.lanes, dims, time.monotonic),
+        LearnerClient(to_learner, news, hello, outbox, dims, shapes, time.monotonic),
+        [Lane(number, mind, dims) for number, mind in enumerate(minds)],
         Ledger(ledger, arena, agent, epoch),
     )
     lines = {"world": to_world, "learner": to_learner}

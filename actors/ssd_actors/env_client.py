@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterator
 
 from ssd_actors.retry import Line, RetryTimer
-from ssd_wire.codec import Frame, Sizes, decode, encode
+from ssd_wire.codec import Frame, decode, encode
+from ssd_wire.dims import Dims
 from ssd_wire.errors import ProtocolError, RefusedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
@@ -18,7 +19,7 @@ class EnvClient:
         line: To the world.
         join: Who asks for a seat.
         lanes: How many the run has.
-        sizes: Lengths of the run's axes, to check timesteps by.
+        dims: Of this agent's messages.
         now: A clock in seconds.
 
     Attributes:
@@ -27,12 +28,12 @@ class EnvClient:
     """
 
     def __init__(
-        self, line: Line, join: Join, lanes: int, sizes: Sizes, now: Callable[[], float]
+        self, line: Line, join: Join, lanes: int, dims: Dims, now: Callable[[], float]
     ) -> None:
         self._line = line
         self._lanes = lanes
         self._join = encode(join)
-        self._sizes = sizes
+        self._lengths = dims.lengths
         self._world = 0  # the incarnation of the world we are seated in, 0 for none
         # By world and lane: the last tick, and our act.
         self._answers: dict[tuple[int, int], tuple[int, list[Frame]]] = {}
@@ -50,7 +51,7 @@ class EnvClient:
         for frames in self._line.receive():
             self._silence.broken()
             try:
-                message = decode(frames, (Seat, Timestep, Refused), self._sizes)
+                message = decode(frames, (Seat, Timestep, Refused), self._lengths)
             except ProtocolError as fault:
                 self.protocol_errors += 1
                 self._log.warning("the world sent what is no message of this run: %s", fault)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ssd_actors.agent import Agent
 from ssd_actors.intrinsic.transition import Moment, Past
-from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
+from ssd_actors.segment_builder import SegmentBuilder
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
@@ -37,7 +38,7 @@ class Lane:
     Args:
         number: Which lane.
         mind: This lane's own: an open segment keeps the weights it began with.
-        shape: Of its segments.
+        dims: Of its segments.
 
     Attributes:
         tick: The last one answered, −1 for none.
@@ -45,10 +46,10 @@ class Lane:
         discarded: Segments given up because the world started anew.
     """
 
-    def __init__(self, number: int, mind: Agent, shape: SegmentShape) -> None:
+    def __init__(self, number: int, mind: Agent, dims: Dims) -> None:
         self.number = number
         self.mind = mind
-        self.shape = shape
+        self.dims = dims
         self.discarded = 0
         self._open: SegmentBuilder | None = None
         self._closed: SegmentBuilder | None = None
@@ -105,7 +106,7 @@ class Lane:
             self.mind.take(weights)
         state = self._memory.joined()
         self._open = SegmentBuilder(
-            self.shape, self.mind.learner_incarnation, self.mind.version, state
+            self.dims, self.mind.learner_incarnation, self.mind.version, state
         )
 
     def act(self, seen: Timestep) -> Act:

@@ -10,7 +10,8 @@ from typing import Protocol
 from ssd_actors.lane import Finished
 from ssd_actors.outbox import Outbox
 from ssd_actors.retry import OVERDUE, Line, RetryTimer
-from ssd_wire.codec import Sizes, decode, encode
+from ssd_wire.codec import decode, encode
+from ssd_wire.dims import Dims
 from ssd_wire.errors import ProtocolError, RefusedError
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
 from ssd_wire.weights import Shapes, Weights, decode_weights
@@ -34,7 +35,7 @@ class LearnerClient:
         news: Of its weights.
         hello: Who we are.
         outbox: Our segments.
-        sizes: Lengths of the run's axes.
+        dims: Of this agent's messages.
         shapes: Of the network's tensors, by name.
         now: A clock in seconds.
 
@@ -50,7 +51,7 @@ class LearnerClient:
         news: News,
         hello: Hello,
         outbox: Outbox,
-        sizes: Sizes,
+        dims: Dims,
         shapes: Shapes,
         now: Callable[[], float],
     ) -> None:
@@ -62,7 +63,7 @@ class LearnerClient:
         self._line = line
         self._news = news
         self._hello = hello
-        self._sizes = sizes
+        self._lengths = dims.lengths
         self._shapes = shapes
         self._newest = 0  # version of the learner's weights, as it acknowledged
         self._overdue = RetryTimer(now, OVERDUE)  # since it acknowledged newer ones than we have
@@ -121,7 +122,7 @@ class LearnerClient:
         for frames in self._line.receive():
             self._silence.broken()
             try:
-                message = decode(frames, (Welcome, Ack, Refused), self._sizes)
+                message = decode(frames, (Welcome, Ack, Refused), self._lengths)
             except ProtocolError as fault:
                 self.protocol_errors += 1
                 self._log.warning("the learner sent what is no message: %s", fault)

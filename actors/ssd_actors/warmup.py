@@ -23,7 +23,7 @@ def _something_to_see(mind: Agent) -> Timestep:
     """As it comes off the wire: read-only."""
     games, agents, view = mind.games, mind.shape.num_agents, mind.shape.view
     actions = mind.shape.num_actions
-    size = mind.axes
+    dims = mind.dims
 
     def uniform(*axes: int) -> np.ndarray:
         return log_softmax(np.zeros(axes, np.float32))
@@ -37,11 +37,11 @@ def _something_to_see(mind: Agent) -> Timestep:
         reward=np.zeros(games, np.float32),
         actions=np.zeros((games, agents), np.uint8),
         visible=np.ones((games, agents), np.bool_),
-        symbols=np.zeros((games, agents), np.uint8) if size["V"] else None,
-        leader_actions=np.zeros((games, size["L"]), np.uint8) if size["L"] else None,
-        leader_log_probs=uniform(games, size["Q"], actions) if size["Q"] else None,
-        responses=uniform(games, size["J"], size["C"], actions) if size["J"] else None,
-        all_rewards=np.zeros((games, size["R"]), np.float32) if size["R"] else None,
+        symbols=np.zeros((games, agents), np.uint8) if dims.V else None,
+        leader_actions=np.zeros((games, dims.L), np.uint8) if dims.L else None,
+        leader_log_probs=uniform(games, dims.Q, actions) if dims.Q else None,
+        responses=uniform(games, dims.J, dims.C, actions) if dims.J else None,
+        all_rewards=np.zeros((games, dims.R), np.float32) if dims.R else None,
     )
     for array in vars(seen).values():
         if isinstance(array, np.ndarray):

@@ -28,14 +28,13 @@ from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
 from ssd_bench.child_process import PATIENCE, child_process
 from ssd_bench.parts.inputs import random_play, segment, shape_of
-from ssd_bench.parts.plans import spec_of
 from ssd_bench.process_usage import cpu_seconds
 from ssd_bench.results.machine import facts
 from ssd_bench.results.rows import Result, Row
 from ssd_bench.results.table import show
 from ssd_bench.whole_runs.training_run import RunRequest
 from ssd_influence.networks.agent_network import AgentNetwork, make_network
-from ssd_learner.cli import axes
+from ssd_learner.cli import dims_of
 from ssd_run.plan import Plan
 from ssd_run.progress.scraper import fetch
 from ssd_wire.codec import encode
@@ -124,9 +123,10 @@ class Crowd:
 @contextmanager
 def crowd(plan: Plan, agent: int, actors: int, learner: Mapping[str, Any]) -> Iterator[Crowd]:
     """Actors of one agent in arenas 0 … actors − 1, each connected as a real one is."""
-    network = make_network(shape_of(plan, agent), plan.network, plan.experiment)
+    shape = shape_of(plan, agent)
+    network = make_network(shape, plan.network, plan.experiment)
     segments = segments_of(plan, network)
-    sizes = axes(plan.run, spec_of(plan), plan.experiment, network.state_size)
+    dims = dims_of(plan.run, shape, plan.experiment, network.state_size)
     shapes = {name: tuple(weight.shape) for name, weight in network.named_parameters()}
     mark = fingerprint(plan.run, plan.game, plan.experiment, plan.network)
     links: list[Dealer | Subscriber] = []
@@ -137,7 +137,7 @@ def crowd(plan: Plan, agent: int, actors: int, learner: Mapping[str, Any]) -> It
             line = exits.enter_context(closing(Dealer(learner["segments"])))
             news = exits.enter_context(closing(Subscriber(learner["weights"])))
             outbox = Outbox(plan.run.lanes, plan.run.retained)
-            teacher = LearnerClient(line, news, hello, outbox, sizes, shapes, time.monotonic)
+            teacher = LearnerClient(line, news, hello, outbox, dims, shapes, time.monotonic)
             players.append(SyntheticActor(hello.epoch, teacher, plan.run.lanes, segments))
             links += (line, news)
         yield Crowd(ZmqPoller(Stop(), *links).wait, players)

@@ -67,12 +67,12 @@ def part_of(experiment: ExperimentSettings, agent: int, num_agents: int) -> Part
     )
 
 
-def axes(part: Part, experiment: ExperimentSettings, num_actions: int) -> dict[str, int]:
-    """How long the axes are of what only some experiments tell some agents; 0 for not at all.
+def optional_axes(part: Part, experiment: ExperimentSettings, num_actions: int) -> dict[str, int]:
+    """The lengths of the optional axes of an agent's messages, by letter; 0 for none.
 
-    V symbols; L agents that it follows, Q of which tell their policies; D = 1 if it tells its own;
-    K agents to whom it discloses, J that disclose to it, C alternatives of what each could have
-    done or said; R agents whose rewards it is told.
+    V symbols; L leaders, Q of which reveal their log-probabilities; D = 1 if the agent reveals its
+    own; K agents that it sends responses to, J that send theirs to it, C alternatives that each
+    response covers; R agents whose rewards it receives.
     """
     alternatives = {"basic": num_actions, "communication": experiment.symbols}
     leaders = len(part.follows)

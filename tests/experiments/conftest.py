@@ -1,6 +1,7 @@
 """A whole arena in one process: the real world and real actors, their messages carried in lists."""
 
 from collections import defaultdict, deque
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,6 @@ import torch
 from ssd_actors.agent import Agent
 from ssd_actors.env_client import EnvClient
 from ssd_actors.lane import Lane
-from ssd_actors.segment_builder import SegmentShape
 from ssd_env_server.cli import compile_kernels, make_world
 from ssd_env_server.episodes import Arena as Place
 from ssd_envs.spec import GameSettings, game_spec
@@ -60,20 +60,11 @@ class Player:
         self.agent = agent
         self.mind = Agent(shape, plan.network, plan.experiment, plan.run.games, noise)
         self.weights = _weights(self.mind, agent, opinion, plan)
-        draft = SegmentShape.of(plan.run, spec, plan.experiment, self.mind.network.state_size)
-        self.lane = Lane(0, self.mind, draft)
-        sizes = {
-            "T": plan.run.segment,
-            "B": plan.run.games,
-            "N": spec.num_agents,
-            "W": spec.view,
-            "P": len(spec.palette),
-            "A": spec.num_actions,
-            **self.mind.axes,
-        }
+        dims = replace(self.mind.dims, T=plan.run.segment)
+        self.lane = Lane(0, self.mind, dims)
         self.line = Line(arena, agent)
         join = Join(agent, 1 + agent, FINGERPRINT)
-        self.world = EnvClient(self.line, join, 1, sizes, lambda: arena.now)
+        self.world = EnvClient(self.line, join, 1, dims, lambda: arena.now)
         self.shown, self.acts, self.segments = [], [], []
 
     def live(self):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssd_influence.roles import Part, axes, part_of
+from ssd_influence.roles import Part, optional_axes, part_of
 from ssd_influence.settings import ExperimentSettings
 
 ACTIONS, SYMBOLS = 9, 7
@@ -184,5 +184,5 @@ def test_messages_have_the_axes_that_the_part_has_a_use_for(agent, experiment, w
     alternatives = {"basic": ACTIONS, "communication": switches.symbols}
     none = dict.fromkeys("VLQDKJCR", 0)
     always = {"V": switches.symbols, "C": alternatives.get(switches.influence, 0)}
-    found = axes(part_of(switches, agent, 5), switches, ACTIONS)
+    found = optional_axes(part_of(switches, agent, 5), switches, ACTIONS)
     assert found == {**none, **always, **wanted}

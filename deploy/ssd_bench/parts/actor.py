@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from ssd_actors.lane import Lane
-from ssd_actors.segment_builder import SegmentShape
 from ssd_bench.parts import inputs, plans
 from ssd_bench.parts.plans import Kind
 from ssd_bench.parts.timing import Part, Work
@@ -59,8 +58,7 @@ def _living(kind: Kind, game: str, games: int) -> Iterator[Work]:
     """
     plan = plans.plan_for(game, kind, games)
     mind = inputs.mind_of(plan)
-    spec, state_size = plans.spec_of(plan), mind.network.state_size
-    lane = Lane(0, mind, SegmentShape.of(plan.run, spec, plan.experiment, state_size))
+    lane = Lane(0, mind, replace(mind.dims, T=plan.run.segment))
     learned = inputs.weights_of(inputs.mind_of(plan).network, 0)
     shown, versions = cycle(inputs.timesteps(game, games)[: plans.STEPS]), count(1)
 

@@ -26,23 +26,24 @@ def parts(game: str) -> Iterator[Part]:
 
 @contextmanager
 def _passing_on(game: str, kind: type[Message], games: int, way: str) -> Iterator[Work]:
-    message = _message(game, kind, games)
+    plan = plans.plan_for(game, "moa", games)
+    state = inputs.mind_of(plan).network.state_size
+    message = _message(game, kind, games, state)
     values = {field.name: getattr(message, field.name) for field in fields(message)}
     frames = [bytes(frame) for frame in encode(message)]
-    sizes = plans.sizes_of(plans.plan_for(game, "moa", games))
+    lengths = plans.dims_of(plan, state=state).lengths
 
     def go() -> None:
-        encode(kind(**values)) if way == "encode" else decode(frames, (kind,), sizes)
+        encode(kind(**values)) if way == "encode" else decode(frames, (kind,), lengths)
 
     steps = plans.STEPS if kind is Segment else 1
     yield Work(go, steps * games, also={"messages": 1, "GB": sum(map(len, frames)) / 1e9})
 
 
-def _message(game: str, kind: type[Message], games: int) -> Message:
+def _message(game: str, kind: type[Message], games: int, state: int) -> Message:
     seen = inputs.timesteps(game, games)[0]
     if kind is Timestep:
         return seen
     if kind is Act:
         return Act(seen.env_incarnation, seen.lane, seen.tick, seen.actions[:, inputs.AGENT].copy())
-    network = inputs.mind_of(plans.plan_for(game, "moa")).network
-    return inputs.segment_of(game, plans.STEPS, games, network.state_size)
+    return inputs.segment_of(game, plans.STEPS, games, state)

@@ -6,9 +6,10 @@ from functools import cache
 from typing import Literal
 
 from ssd_envs.spec import GameSpec, game_spec
+from ssd_influence.roles import optional_axes, part_of
 from ssd_run.plan import Plan, validate
 from ssd_run.presets import load_preset
-from ssd_wire.codec import Sizes
+from ssd_wire.dims import Dims
 from ssd_wire.runfile import override
 
 Kind = Literal["baseline", "moa"]
@@ -30,8 +31,9 @@ def spec_of(plan: Plan) -> GameSpec:
     return game_spec(plan.game)
 
 
-def sizes_of(plan: Plan) -> Sizes:
-    """Lengths of the run's axes, as the processes check messages by."""
-    spec, run = spec_of(plan), plan.run
-    known = {"N": spec.num_agents, "W": spec.view, "P": len(spec.palette), "A": spec.num_actions}
-    return {"T": run.segment, "B": run.games, **known}
+def dims_of(plan: Plan, agent: int = 0, state: int = 0) -> Dims:
+    """The dims of an agent's messages, with S floats of recurrent state."""
+    spec = spec_of(plan)
+    part = part_of(plan.experiment, agent, spec.num_agents)
+    optional = optional_axes(part, plan.experiment, spec.num_actions)
+    return Dims.of(spec, plan.run.games, T=plan.run.segment, S=state, **optional)

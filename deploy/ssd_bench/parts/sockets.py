@@ -21,6 +21,7 @@ from ssd_bench.parts import inputs, plans
 from ssd_bench.parts.timing import Part, Work
 from ssd_run.plan import Plan
 from ssd_wire.codec import decode, encode
+from ssd_wire.dims import Dims
 from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Act, Join, Timestep
 from ssd_wire.runfile import fingerprint
@@ -37,13 +38,13 @@ def parts(game: str) -> Iterator[Part]:
 @contextmanager
 def _round_trips(game: str, games: int) -> Iterator[Work]:
     """One after the other: encode, send, wake the peer; it decodes, answers, and wakes us."""
-    sizes = plans.sizes_of(plans.plan_for(game, "moa", games))
+    dims = plans.dims_of(plans.plan_for(game, "moa", games))
     seen, ticks = inputs.timesteps(game, games)[0], count(1)
     spawn = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ssd-"))
         router = stack.enter_context(closing(Router(f"ipc://{folder}/link")))
-        echo = spawn.Process(target=_echo, args=(router.endpoint, sizes), daemon=True)
+        echo = spawn.Process(target=_echo, args=(router.endpoint, dims), daemon=True)
         echo.start()
         stack.callback(echo.join)
         stack.callback(echo.terminate)
@@ -52,23 +53,23 @@ def _round_trips(game: str, games: int) -> Iterator[Work]:
         def go() -> None:
             tick = next(ticks)
             router.send(peer, replace(seen, tick=tick))
-            act = decode(_next(router)[1], (Act,), sizes)
+            act = decode(_next(router)[1], (Act,), dims.lengths)
             if not isinstance(act, Act) or act.tick != tick:
                 raise RuntimeError(f"wanted an act for tick {tick}, found {act}")
 
         yield Work(go, games, also={"message pairs": 1}, clock=time.perf_counter)
 
 
-def _echo(endpoint: str, sizes: dict[str, int]) -> None:
+def _echo(endpoint: str, dims: Dims) -> None:
     """The other end of the link: answers every timestep at once, as long as its parent lives."""
     dealer, parent = Dealer(endpoint), multiprocessing.parent_process()
-    action = np.zeros(sizes["B"], np.uint8)
+    action = np.zeros(dims.B, np.uint8)
     while not dealer.send(encode(Act(0, 0, 0, action))):
         time.sleep(0.02)  # not connected yet; this tells the other end our name
     while parent is not None and parent.is_alive():
         dealer.socket.poll(1000)
         for frames in dealer.receive():
-            seen = decode(frames, (Timestep,), sizes)
+            seen = decode(frames, (Timestep,), dims.lengths)
             assert isinstance(seen, Timestep)  # noqa: S101 - told to mypy
             dealer.send(encode(Act(seen.env_incarnation, seen.lane, seen.tick, action)))
 
@@ -113,4 +114,4 @@ def _serving(game: str, games: int) -> Iterator[Work]:
 def _seat(plan: Plan, agent: int, dealer: Dealer) -> EnvClient:
     mark = fingerprint(plan.run, plan.game, plan.experiment, plan.network)
     join = Join(agent, actor_incarnation=secrets.randbits(62), fingerprint=mark)
-    return EnvClient(dealer, join, plan.run.lanes, plans.sizes_of(plan), time.monotonic)
+    return EnvClient(dealer, join, plan.run.lanes, plans.dims_of(plan, agent), time.monotonic)

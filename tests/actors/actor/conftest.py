@@ -9,18 +9,18 @@ import torch
 
 from ssd_actors.agent import Agent
 from ssd_actors.lane import Lane
-from ssd_actors.segment_builder import SegmentShape
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.roles import axes, part_of
+from ssd_influence.roles import optional_axes, part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.codec import decode, encode
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Ack, Act, Bye, Hello, Join, Refused, Seat, Segment, Timestep, Welcome
 from ssd_wire.weights import Weights
 
 AGENT, AGENTS, ACTIONS, STEPS, GAMES, VIEW, COLOURS = 1, 4, 7, 6, 5, 9, 11
 SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=12, moa_lstm=14)
-AXES = {"T": STEPS, "B": GAMES, "N": AGENTS, "W": VIEW, "P": COLOURS, "A": ACTIONS}
+PLAIN = Dims(B=GAMES, N=AGENTS, A=ACTIONS, W=VIEW, P=COLOURS)
 KINDS = (Join, Seat, Timestep, Act, Hello, Welcome, Segment, Ack, Refused, Bye)
 
 
@@ -41,10 +41,9 @@ class Person:
         self.shape = AgentShape(AGENT, AGENTS, ACTIONS, VIEW, palette)
         self.experiment = ExperimentSettings.model_validate({"influence": "moa"} | experiment)
         self.part = part_of(self.experiment, AGENT, AGENTS)
-        state, speaks = self.network(0).state_size, self.experiment.symbols > 0
-        shaped = self.experiment.reward != "own"
-        self.segment = SegmentShape(STEPS, GAMES, AGENTS, VIEW, state, speaks, shaped)
-        self.axes = AXES | {"S": state} | axes(self.part, self.experiment, ACTIONS)
+        state = self.network(0).state_size
+        optional = optional_axes(self.part, self.experiment, ACTIONS)
+        self.dims = Dims.of(self.shape, GAMES, T=STEPS, S=state, **optional)
         self.tensors = {name: tuple(w.shape) for name, w in self.network(0).named_parameters()}
 
     def network(self, version):
@@ -71,7 +70,7 @@ class Person:
         return Agent(self.shape, SIZES, self.experiment, games, noise)
 
     def lane(self, number=0, seed=9):
-        return Lane(number, self.mind(seed), self.segment)
+        return Lane(number, self.mind(seed), self.dims)
 
 
 class Scenery:
@@ -85,7 +84,7 @@ class Scenery:
     """
 
     def __init__(self, seed=0, starts=None, world=7, lane=0, person=None):
-        self._axes = dict.fromkeys("VLQJCR", 0) | (person.axes if person else {})
+        self._dims = person.dims if person else PLAIN
         self._follows = person.part.follows if person else ()
         self._rng = np.random.default_rng(seed)
         self._starts = {0: range(GAMES)} | (starts or {})
@@ -121,19 +120,19 @@ class Scenery:
 
     def _told(self):
         """What only some experiments tell."""
-        size, rng, told = self._axes, self._rng, {}
-        if size["V"]:
-            told["symbols"] = rng.integers(0, size["V"], (GAMES, AGENTS)).astype(np.uint8)
+        dims, rng, told = self._dims, self._rng, {}
+        if dims.V:
+            told["symbols"] = rng.integers(0, dims.V, (GAMES, AGENTS)).astype(np.uint8)
             if self.said:
                 told["symbols"][:, AGENT] = self.said[-1]
-        if size["L"]:
-            told["leader_actions"] = rng.integers(0, ACTIONS, (GAMES, size["L"])).astype(np.uint8)
-        if size["Q"]:
-            told["leader_log_probs"] = log_probs(rng, GAMES, size["Q"], ACTIONS)
-        if size["J"]:
-            told["responses"] = log_probs(rng, GAMES, size["J"], size["C"], ACTIONS)
-        if size["R"]:
-            told["all_rewards"] = rng.normal(0, 1, (GAMES, size["R"])).astype(np.float32)
+        if dims.L:
+            told["leader_actions"] = rng.integers(0, ACTIONS, (GAMES, dims.L)).astype(np.uint8)
+        if dims.Q:
+            told["leader_log_probs"] = log_probs(rng, GAMES, dims.Q, ACTIONS)
+        if dims.J:
+            told["responses"] = log_probs(rng, GAMES, dims.J, dims.C, ACTIONS)
+        if dims.R:
+            told["all_rewards"] = rng.normal(0, 1, (GAMES, dims.R)).astype(np.float32)
         return told
 
 

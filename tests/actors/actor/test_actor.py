@@ -140,11 +140,11 @@ class Stage:
         self.rounds = 0
         hello = Hello(1, 0, EPOCH, FINGERPRINT)
         outbox = Outbox(LANES, retained=100)
-        sizes, shapes = person.axes, person.tensors
+        dims, shapes = person.dims, person.tensors
         self.actor = Actor(
             self,
-            EnvClient(self.world, Join(1, EPOCH, FINGERPRINT), LANES, sizes, clock.read),
-            LearnerClient(self.learner, self.learner, hello, outbox, sizes, shapes, clock.read),
+            EnvClient(self.world, Join(1, EPOCH, FINGERPRINT), LANES, dims, clock.read),
+            LearnerClient(self.learner, self.learner, hello, outbox, dims, shapes, clock.read),
             [person.lane(number, seed=number) for number in range(LANES)],
             Ledger(ledger, arena=0, agent=1, epoch=EPOCH),
             clock.read,
@@ -316,7 +316,7 @@ class TestTheWindow:
     @pytest.fixture
     def stage(self, steps, make_person, make_scenery, read, clock):
         person = make_person()
-        person.segment, person.axes["T"] = replace(person.segment, steps=steps), steps
+        person.dims = replace(person.dims, T=steps)
         return Stage(person, make_scenery, read, clock, None)
 
     def test_lets_one_segment_of_each_lane_begin_beyond_those_that_it_counts(self, stage):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ssd_actors.env_client import EnvClient
+from ssd_wire.dims import Dims
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
@@ -36,7 +37,7 @@ def line(make_line):
 @pytest.fixture
 def world(line, clock):
     """Before it was ever looked at."""
-    return EnvClient(line, JOIN, 2, {"B": 3, "N": 4, "W": 5, "A": 7, "P": 11}, clock.read)
+    return EnvClient(line, JOIN, 2, Dims(B=3, N=4, W=5, A=7, P=11), clock.read)
 
 
 @pytest.fixture

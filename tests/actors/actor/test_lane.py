@@ -8,13 +8,13 @@ import pytest
 
 from ssd_actors.intrinsic.transition import Moment, Past
 from ssd_actors.lane import Lane
-from ssd_actors.segment_builder import SegmentShape
 from ssd_influence.inference.decision import Choice, Decision, State
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
 STEPS = 3
-SHAPE = SegmentShape(steps=STEPS, games=1, agents=2, view=1, state=2)
+DIMS = Dims(T=STEPS, B=1, N=2, A=256, W=1, P=256, S=2)
 
 
 class CountingMind:
@@ -101,7 +101,7 @@ def live(lane, ticks, versions=None, firsts=(0,)):
 
 @pytest.fixture
 def lane():
-    return Lane(0, CountingMind(), SHAPE)
+    return Lane(0, CountingMind(), DIMS)
 
 
 def flat(array):
@@ -136,20 +136,20 @@ def test_the_next_segment_begins_with_the_view_that_ended_the_one_before(lane):
 
 
 def test_a_reward_that_waits_for_one_more_timestep_is_credited_to_its_own_step():
-    segments = live(Lane(0, CountingMind(waits=True), SHAPE), range(8))
+    segments = live(Lane(0, CountingMind(waits=True), DIMS), range(8))
     assert flat(segments[4].influence) == pytest.approx([100.51, 101.52, 102.53])
     assert flat(segments[7].influence) == pytest.approx([103.54, 104.55, 105.56])
 
 
 def test_what_was_said_before_each_view_stands_beside_it_and_how_likely_one_s_own_was():
-    segments = live(Lane(0, CountingMind(), replace(SHAPE, speaks=True)), range(8))
+    segments = live(Lane(0, CountingMind(), replace(DIMS, V=256)), range(8))
     assert flat(segments[4].symbols) == [10, 11, 12, 13]  # of ticks −1, 0, 1, 2
     assert flat(segments[4].symbol_log_prob) == [0, -0.5, -1]
     assert flat(segments[7].symbols) == [13, 14, 15, 16]
 
 
 def test_what_a_reward_scheme_makes_of_everyone_s_stands_beside_one_s_own():
-    segments = live(Lane(0, CountingMind(social=True), replace(SHAPE, shaped=True)), range(8))
+    segments = live(Lane(0, CountingMind(social=True), replace(DIMS, R=2)), range(8))
     assert flat(segments[4].reward) == [10, 20, 30]
     assert flat(segments[4].shaped_reward) == [11, 21, 31]
     assert flat(segments[7].shaped_reward) == [41, 51, 61]
@@ -163,7 +163,7 @@ def test_a_segment_has_no_arrays_for_what_the_run_does_not_do(lane):
 def test_an_agent_without_intrinsic_reward_has_none():
     mind = CountingMind()
     mind.intrinsic = None
-    segment = live(Lane(0, mind, SHAPE), range(5))[4]
+    segment = live(Lane(0, mind, DIMS), range(5))[4]
     assert not segment.influence.any()
 
 

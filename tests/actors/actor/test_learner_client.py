@@ -43,7 +43,7 @@ class Desk:
         self.outbox = Outbox(lanes=1, retained=10)
         hello = Hello(1, 0, EPOCH, "this run")
         self.teacher = LearnerClient(
-            line, self.news, hello, self.outbox, person.axes, person.tensors, clock.read
+            line, self.news, hello, self.outbox, person.dims, person.tensors, clock.read
         )
 
     def welcome(self, version=0, learner=1, received=0, trained=0, durable=0, epoch=EPOCH):
@@ -72,8 +72,8 @@ class Desk:
     def push(self, number=1):
         """Finish segments; the numbers of those that are sent because of it."""
         for _ in range(number):
-            state = np.zeros((5, self.person.segment.state), np.float32)
-            draft = SegmentBuilder(self.person.segment, 1, 0, state)
+            state = np.zeros((5, self.person.dims.S), np.float32)
+            draft = SegmentBuilder(self.person.dims, 1, 0, state)
             self.teacher.push(Finished(draft, np.zeros((5, 4), np.uint8)), lane=0)
         self.teacher.send()
         return numbers(self.line.take())
@@ -152,10 +152,8 @@ def test_segments_are_numbered_and_sent_as_they_are_finished(desk):
 
 
 def test_a_segment_carries_epoch_number_and_lane(desk):
-    state = np.zeros((5, desk.person.segment.state), np.float32)
-    draft = SegmentBuilder(
-        desk.person.segment, learner_incarnation=1, weights_version=4, state=state
-    )
+    state = np.zeros((5, desk.person.dims.S), np.float32)
+    draft = SegmentBuilder(desk.person.dims, learner_incarnation=1, weights_version=4, state=state)
     desk.teacher.push(Finished(draft, np.full((5, 4), 6, np.uint8)), lane=3)
     desk.teacher.send()
     (segment,) = desk.line.take()

@@ -7,9 +7,8 @@ import pytest
 
 from ssd_bench.load import segments_of
 from ssd_bench.parts.inputs import shape_of
-from ssd_bench.parts.plans import spec_of
 from ssd_influence.networks.agent_network import make_network
-from ssd_learner.cli import axes
+from ssd_learner.cli import dims_of
 from ssd_run.plan import validate
 from ssd_run.presets import load_preset, preset_names
 from ssd_wire.codec import decode, encode
@@ -36,10 +35,10 @@ def drawn(*assignments):
 def test_they_pass_all_checks_of_the_wire(preset):
     plan = plan_of(preset)
     network = network_of(plan)
-    sizes = axes(plan.run, spec_of(plan), plan.experiment, network.state_size)
+    dims = dims_of(plan.run, shape_of(plan, 1), plan.experiment, network.state_size)
     for segment in segments_of(plan, network):
         frames = [bytes(frame) for frame in encode(segment)]
-        assert isinstance(decode(frames, (Segment,), sizes), Segment)
+        assert isinstance(decode(frames, (Segment,), dims.lengths), Segment)
 
 
 def test_no_two_of_them_are_alike():

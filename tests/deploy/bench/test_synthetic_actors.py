@@ -14,6 +14,7 @@ from ssd_bench.parts.inputs import random_play, segment
 from ssd_run.plan import validate
 from ssd_run.presets import load_preset
 from ssd_wire.codec import decode, encode
+from ssd_wire.dims import Dims
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Segment, Welcome
 from ssd_wire.runfile import override
@@ -22,6 +23,7 @@ from ssd_wire.weights import Weights, encode_weights
 LANES, WINDOW, RETAINED = 3, 2, 8
 ROOM = LANES * WINDOW
 LEARNER = 55
+DIMS = Dims(T=2, B=1, N=2, A=8, W=15, P=16)
 
 
 class ListLine:
@@ -62,7 +64,7 @@ class Stage:
         self.now = 100.0
         self.line = ListLine()
         outbox, hello = Outbox(LANES, RETAINED), Hello(0, 0, 7, "mark")
-        teacher = LearnerClient(self.line, NoNews(), hello, outbox, {}, {}, lambda: self.now)
+        teacher = LearnerClient(self.line, NoNews(), hello, outbox, DIMS, {}, lambda: self.now)
         self.actor = SyntheticActor(7, teacher, LANES, segments)
 
     def welcome(self, version=0):
