@@ -16,7 +16,8 @@ from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.roles import optional_axes, part_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.checkpoints.checkpoint_file import CheckpointError
-from ssd_learner.checkpoints.checkpointer import Archive, restore
+from ssd_learner.checkpoints.checkpointer import Archive
+from ssd_learner.checkpoints.restore import restore
 from ssd_learner.learner import Learner
 from ssd_learner.metrics import LearnerMetrics
 from ssd_learner.segments.receiver import Counts, Intake
@@ -118,8 +119,9 @@ def main(
         trainer = Trainer(shape, network, experiment, learning, torch_device(device), run.seed)
     mark = fingerprint(run, game, experiment, network)
     held = hold(checkpoints / ".lock", f"checkpoint folder {checkpoints}")
+    ledger = run_dir / "ledgers" / f"{role}.json" if run_dir else None
     try:
-        clocks = restore(checkpoints, trainer, mark)
+        clocks = restore(checkpoints, trainer, mark, ledger)
     except CheckpointError as fault:
         raise RunFileError(str(fault)) from fault
     intake = Intake(
@@ -130,7 +132,6 @@ def main(
         watermarks=clocks.watermarks if clocks else (),
         counts=clocks.counts if clocks else Counts(),
     )
-    ledger = run_dir / "ledgers" / f"{role}.json" if run_dir else None
     archive = Archive(checkpoints, ledger, learning.checkpoint_seconds, learning.checkpoints_kept)
     dims = dims_of(run, shape, experiment, trainer.network.state_size)
     mail = ZmqMail(stop, bind, weights)

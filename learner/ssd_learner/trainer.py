@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.reporting.report import Numbers, Weights
 from ssd_learner.settings import LearningSettings
 from ssd_learner.targets.value_normalisation import ValueScale
+
+_MOMENTS = {"adam": ("exp_avg", "exp_avg_sq"), "rmsprop": ("square_avg",)}  # as torch names them
 
 
 class Trainer:
@@ -148,18 +150,32 @@ class Trainer:
         self.version = version
 
     def _check(self, tensors: Mapping[str, Tensor]) -> None:
-        wanted = {f"weights/{name}": tuple(p.shape) for name, p in self._parameters()}
-        wanted |= {f"values/{head}": (3,) for head in self.scales}
-        found = {
-            name: tuple(tensor.shape)
-            for name, tensor in tensors.items()
-            if name.startswith(("weights/", "values/"))
-        }
-        if wanted != found:
-            raise ValueError(f"wanted tensors {wanted}, found {found}")
         kinds = {name.partition("/")[0] for name in tensors} - {"weights", "values", "random"}
         if kinds - {self.learning.optimizer}:
             raise ValueError(f"wanted the optimizer {self.learning.optimizer}, found {kinds}")
+        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        wanted = {f"weights/{name}": tuple(p.shape) for name, p in self._parameters()}
+        wanted |= {f"values/{head}": (3,) for head in self.scales}
+        wanted["random"] = tuple(torch.get_rng_state().shape)
+        wanted |= self._optimizer_shapes(found)
+        if wanted != found:
+            differ = {n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n)}
+            name = min(differ)
+            raise ValueError(
+                f"{name}: wanted shape {wanted.get(name, 'none')}, found {found.get(name, 'none')}"
+                f" ({len(differ)} tensors differ)"
+            )
+
+    def _optimizer_shapes(self, found: Collection[str]) -> dict[str, tuple[int, ...]]:
+        """By name, the optimizer's tensors of every weight that it has moved."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, parameter in self._parameters():
+            prefix = f"{self.learning.optimizer}/{name}/"
+            if any(key.startswith(prefix) for key in found):
+                shapes[prefix + "step"] = ()
+                for key in _MOMENTS[self.learning.optimizer]:
+                    shapes[prefix + key] = tuple(parameter.shape)
+        return shapes
 
     def _parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         return self.network.named_parameters()

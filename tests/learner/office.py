@@ -2,7 +2,8 @@
 
 import math
 
-from ssd_learner.checkpoints.checkpointer import Archive, restore
+from ssd_learner.checkpoints.checkpointer import Archive
+from ssd_learner.checkpoints.restore import restore
 from ssd_learner.cli import dims_of
 from ssd_learner.learner import Learner
 from ssd_learner.segments.receiver import Intake

@@ -278,7 +278,13 @@ def test_the_ledger_tells_what_the_checkpoint_holds(office, letter):
     account = json.loads((office.folder / "ledger.json").read_text())
     assert account["own_steps"] == 2 * STEPS_OF_A_SEGMENT
     assert account["updates"] == 1
-    assert account["segments"] == {"received": 2, "trained": 2, "surplus": 0, "duplicate": 1}
+    assert account["segments"] == {
+        "received": 2,
+        "trained": 2,
+        "surplus": 0,
+        "duplicate": 1,
+        "given_up": 0,
+    }
 
 
 def test_metrics_read_the_learner_s_state(office, letter):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ssd_run.plan import Plan, validate
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import Sections, did_you_mean, load_run_file
+from ssd_wire.runfile import Sections, did_you_mean, load_run_file, override
 
 SUFFIX = ".toml"
 
@@ -15,6 +17,15 @@ SUFFIX = ".toml"
 def preset_names() -> tuple[str, ...]:
     """All presets that come with this package, in alphabetical order."""
     return tuple(sorted(preset_files()))
+
+
+def load_plan(preset: str, assignments: Iterable[str] = ()) -> Plan:
+    """The run that a preset describes, with ``section.key=value`` assignments applied.
+
+    Raises:
+        RunFileError: when there is no such preset, or it describes no valid run.
+    """
+    return validate(override(load_preset(preset), assignments))
 
 
 def load_preset(preset: str) -> Sections:

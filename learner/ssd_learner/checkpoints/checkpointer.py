@@ -7,13 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ssd_learner.checkpoints.checkpoint_file import (
-    CheckpointError,
-    Clocks,
-    newest_checkpoint,
-    read_checkpoint,
-    write_checkpoint,
-)
+from ssd_learner.checkpoints.checkpoint_file import Clocks, write_checkpoint
 from ssd_learner.segments.receiver import Intake
 from ssd_learner.trainer import Trainer
 from ssd_wire.process import write_whole
@@ -56,7 +50,12 @@ class Archive:
         return intake.wants_checkpoint or (intake.has_news and not self.seconds_left())
 
     def save(self, trainer: Trainer, intake: Intake) -> None:
-        """Write a checkpoint and the ledger. What was handled until now is durable on return."""
+        """Write a checkpoint and the ledger. What was handled until now is durable on return.
+
+        Raises:
+            ArithmeticError: when the weights or the optimizer's state are not finite.
+            OSError: when a file cannot be written.
+        """
         clocks = Clocks(
             agent=trainer.shape.agent,
             fingerprint=intake.fingerprint,
@@ -79,27 +78,3 @@ class Archive:
                 **intake.ledger(),
             }
             write_whole(self._ledger, json.dumps(account, indent=1) + "\n")
-
-
-def restore(folder: Path, trainer: Trainer, fingerprint: str) -> Clocks | None:
-    """Bring a trainer to where the newest checkpoint left off, if there is one.
-
-    Raises:
-        CheckpointError: when the newest is damaged, another run's or another agent's. Going on
-            from an older one would lose what actors were told is durable.
-    """
-    path = newest_checkpoint(folder)
-    if path is None:
-        return None
-    clocks, tensors = read_checkpoint(path)
-    for what, wanted, found in (
-        ("fingerprint", fingerprint, clocks.fingerprint),
-        ("agent", trainer.shape.agent, clocks.agent),
-    ):
-        if wanted != found:
-            raise CheckpointError(f"{path}: wanted {what} {wanted}, found {found}")
-    try:
-        trainer.restore(tensors, clocks.own_steps, clocks.version)
-    except (ValueError, KeyError) as fault:
-        raise CheckpointError(f"{path}: does not fit this network: {fault}") from fault
-    return clocks

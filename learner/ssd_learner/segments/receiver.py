@@ -16,14 +16,15 @@ from ssd_wire.messages import Ack, Bye, Hello, Refused, Segment
 
 @dataclass(frozen=True)
 class Watermark:
-    """How far one epoch has come: segments 1 … handled are trained, or surplus.
+    """How far one epoch has come: segments 1 … handled are trained, surplus, or given up.
 
     Attributes:
         arena: the actor's arena.
         epoch: the actor incarnation's number.
-        handled: trained and surplus segments, together.
+        handled: trained, surplus and given-up segments, together.
         surplus: those that came when the budget was met, and were not trained.
         retired: whether a newer actor has taken the arena's seat.
+        given_up: those whose training was lost with a damaged checkpoint.
     """
 
     arena: int
@@ -31,6 +32,7 @@ class Watermark:
     handled: int
     surplus: int
     retired: bool
+    given_up: int = 0
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Counts:
     trained: int = 0
     surplus: int = 0
     duplicate: int = 0
+    given_up: int = 0
 
 
 @dataclass
@@ -54,12 +57,15 @@ class Epoch:
     handled: int = 0
     durable: int = 0
     surplus: int = 0
+    given_up: int = 0
     retired: bool = False
     leaving: bool = False  # it said Bye, and waits for everything to be durable
 
     def watermark(self) -> Watermark:
         """What a checkpoint remembers of it."""
-        return Watermark(self.arena, self.number, self.handled, self.surplus, self.retired)
+        return Watermark(
+            self.arena, self.number, self.handled, self.surplus, self.retired, self.given_up
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +106,7 @@ class Intake:
                 handled=mark.handled,
                 durable=mark.handled,
                 surplus=mark.surplus,
+                given_up=mark.given_up,
                 retired=mark.retired,
             )
             for mark in self.watermarks
@@ -269,9 +276,11 @@ class Intake:
                     "arena": epoch.arena,
                     "epoch": epoch.number,
                     "received": epoch.received,
-                    "trained": epoch.handled - epoch.surplus,
+                    "trained": epoch.handled - epoch.surplus - epoch.given_up,
                     "durable": epoch.durable,
                     "surplus": epoch.surplus,
+                    "given_up": epoch.given_up,
+                    "retired": epoch.retired,
                 }
                 for epoch in self._epochs.values()
             ],

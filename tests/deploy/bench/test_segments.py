@@ -5,21 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssd_bench.load import segments_of
 from ssd_bench.parts.inputs import shape_of
+from ssd_bench.synthetic_actors import segments_of
+from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import make_network
 from ssd_learner.cli import dims_of
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset, preset_names
+from ssd_run.presets import load_plan, preset_names
 from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Segment
-from ssd_wire.runfile import override
 
 SMALL = ("run.games=6", "run.segment=7", "game.horizon=21", "learning.horizon=7")
 
 
 def plan_of(preset, *assignments):
-    return validate(override(load_preset(preset), [*SMALL, *assignments]))
+    return load_plan(preset, [*SMALL, *assignments])
 
 
 def network_of(plan, agent=1):

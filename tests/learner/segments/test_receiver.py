@@ -400,8 +400,15 @@ def test_the_ledger_adds_up(intake):
     intake.finish()
     account = intake.ledger()
     assert account["complete"]
-    assert account["segments"] == {"received": 4, "trained": 2, "surplus": 2, "duplicate": 1}
-    keys = ("arena", "epoch", "received", "trained", "durable", "surplus")
+    assert account["segments"] == {
+        "received": 4,
+        "trained": 2,
+        "surplus": 2,
+        "duplicate": 1,
+        "given_up": 0,
+    }
+    keys = ("arena", "epoch", "received", "trained", "durable", "surplus", "given_up", "retired")
     assert account["epochs"] == [
-        dict(zip(keys, row, strict=True)) for row in [(0, 7, 2, 1, 1, 1), (1, 8, 2, 1, 1, 1)]
+        dict(zip(keys, row, strict=True))
+        for row in [(0, 7, 2, 1, 1, 1, 0, False), (1, 8, 2, 1, 1, 1, 0, False)]
     ]
