@@ -15,7 +15,6 @@ from ssd_actors.cli import ZmqPoller
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
 from ssd_bench.parts.inputs import random_play, segment, shape_of
-from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import AgentNetwork, make_network
 from ssd_learner.cli import dims_of
 from ssd_run.plan import Plan

@@ -7,7 +7,6 @@ import pytest
 
 from ssd_bench.parts.inputs import shape_of
 from ssd_bench.synthetic_actors import segments_of
-from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import make_network
 from ssd_learner.cli import dims_of
 from ssd_run.presets import load_plan, preset_names
