@@ -10,10 +10,10 @@ from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
-from ssd_actors.actor import FAREWELL
-from ssd_actors.cli import ZmqPoller
+from ssd_actors.actor import DRAIN_SECONDS
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
+from ssd_actors.poller import ZmqPoller
 from ssd_bench.parts.inputs import random_play, segment, shape_of
 from ssd_influence.networks.agent_network import AgentNetwork, make_network
 from ssd_learner.cli import dims_of
@@ -47,7 +47,7 @@ class SyntheticActor:
 
     def play(self) -> None:
         """Read what has come in, and send as many segments as the window allows."""
-        self.learner.tend()
+        self.learner.poll()
         while self.learner.has_room() and (weights := self.learner.weights) is not None:
             numbered = replace(
                 next(self._segments),
@@ -58,7 +58,7 @@ class SyntheticActor:
                 weights_version=weights.version,
             )
             self.learner.outbox.add(encode(numbered))
-        self.learner.send()
+        self.learner.send_segments()
 
 
 class SyntheticActors:
@@ -86,13 +86,13 @@ class SyntheticActors:
 
     def finish(self) -> bool:
         """Wait until all segments are durable, for a bounded time; whether they are."""
-        deadline = time.monotonic() + FAREWELL
+        deadline = time.monotonic() + DRAIN_SECONDS
         for actor in self._actors:
-            actor.learner.say_bye()
+            actor.learner.send_bye()
         while time.monotonic() < deadline and self.total("durable") < self.total("made"):
             self._wait(LONGEST_WAIT)
             for actor in self._actors:
-                actor.learner.tend()
+                actor.learner.poll()
         return self.total("durable") == self.total("made")
 
 

@@ -51,48 +51,47 @@ class Line:
 
 
 class Player:
-    """One agent: its mind with the weights it keeps, its lane, and all that it saw and did."""
+    """One agent of the arena, its lane, and everything that it received, sent and recorded."""
 
-    def __init__(self, arena, agent, opinion):
+    def __init__(self, arena, index, opinion):
         plan, spec = arena.plan, game_spec(arena.plan.game)
-        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
-        noise = torch.Generator().manual_seed(100 + agent)
-        self.agent = agent
-        self.mind = Agent(shape, plan.network, plan.experiment, plan.run.games, noise)
-        self.weights = _weights(self.mind, agent, opinion, plan)
-        dims = replace(self.mind.dims, T=plan.run.segment)
-        self.lane = Lane(0, self.mind, dims)
-        self.line = Line(arena, agent)
-        join = Join(agent, 1 + agent, FINGERPRINT)
-        self.world = EnvClient(self.line, join, 1, dims, lambda: arena.now)
+        shape = AgentShape(index, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+        rng = torch.Generator().manual_seed(100 + index)
+        self.index = index
+        self.agent = Agent(shape, plan.network, plan.experiment, plan.run.games, rng)
+        self.weights = _weights(self.agent, opinion, plan)
+        dims = replace(self.agent.dims, T=plan.run.segment)
+        self.lane = Lane(0, self.agent, dims)
+        self.line = Line(arena, index)
+        join = Join(index, 1 + index, FINGERPRINT)
+        self.env = EnvClient(self.line, join, 1, dims, lambda: arena.now)
         self.shown, self.acts, self.segments = [], [], []
 
     def live(self):
         """Answer all timesteps that are here."""
-        for seen in self.world.timesteps():
+        for seen in self.env.timesteps():
             if seen.env_incarnation != self.lane.env_incarnation:
-                self.lane.enter(seen.env_incarnation)
-            if (finished := self.lane.reckon(seen)) is not None:
+                self.lane.reset(seen.env_incarnation)
+            if (segment := self.lane.complete_step(seen)) is not None:
                 seq = len(self.segments) + 1
-                made = finished.draft.finish(1, seq, 0, finished.last_actions)
-                self.segments.append(made)
-            if self.lane.wants_segment:
+                self.segments.append(segment.build(epoch=1, seq=seq, lane=0))
+            if self.lane.needs_segment:
                 self.lane.begin_segment(seen, self.weights)
             act = self.lane.act(seen)
             self.shown.append(seen)
             self.acts.append(act)
-            self.world.act(act)
+            self.env.send(act)
 
     def of_segments(self, name):
         """[T·segments, …] what all segments say, one after the other."""
         return np.concatenate([getattr(segment, name) for segment in self.segments])
 
 
-def _weights(mind, agent, opinion, plan):
+def _weights(agent, opinion, plan):
     """Of a network that is not near uniform, as a new one is."""
     state = torch.get_rng_state()
-    torch.manual_seed(1000 + agent)
-    network = make_network(mind.shape, plan.network, plan.experiment)
+    torch.manual_seed(1000 + agent.shape.agent)
+    network = make_network(agent.shape, plan.network, plan.experiment)
     torch.set_rng_state(state)
     with torch.no_grad():
         network.policy.logits.weight.mul_(opinion)

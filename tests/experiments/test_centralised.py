@@ -19,7 +19,7 @@ class Controller:
 
     def __init__(self, arena):
         self.players = arena.players
-        self.networks = [player.mind.network for player in arena.players]
+        self.networks = [player.agent.network for player in arena.players]
         self.games = arena.plan.run.games
         self.features = {}
         self.actions = np.stack([[act.action for act in p.acts] for p in self.players], -1)
@@ -73,7 +73,7 @@ def by_action(controller, tick, k, j, num_actions):
 def basic_literally(arena, kind):
     """[ticks, B, N] c of leaders, and what influencees were under."""
     controller = Controller(arena)
-    agents, num_actions = len(arena.players), arena.players[0].mind.shape.num_actions
+    agents, num_actions = len(arena.players), arena.players[0].agent.shape.num_actions
     influence = np.zeros((TICKS, controller.games, agents))
     for tick in range(TICKS):
         policies = [controller.ask(agent, tick).logits.numpy() for agent in range(agents)]
@@ -148,7 +148,7 @@ def test_basic_influence_is_what_a_controller_of_all_agents_would_reward(arena, 
     found = rewarded(played)
     assert found.shape == (TICKS - 2, *literal.shape[1:])
     assert found == pytest.approx(literal[: TICKS - 2], abs=1e-5)
-    paid = [p.agent for p in played.players if p.mind.intrinsic is not None]
+    paid = [p.index for p in played.players if p.agent.intrinsic is not None]
     assert (np.abs(found[..., paid]) > 1e-3).mean() > 0.3
 
 

@@ -38,7 +38,7 @@ def played(plan, arena):
 def trainer_of(plan, player):
     """The agent's learner, at the weights that the agent acted with."""
     sections = plan.network, plan.experiment, plan.learning
-    trainer = Trainer(player.mind.shape, *sections, CPU, plan.run.seed)
+    trainer = Trainer(player.agent.shape, *sections, CPU, plan.run.seed)
     for name, parameter in trainer.network.named_parameters():
         parameter.data.copy_(torch.from_numpy(player.weights.tensors[name].copy()))
     return trainer
@@ -58,7 +58,7 @@ def test_the_learner_finds_what_was_chosen_as_likely_as_the_actor_did(plan, play
                 unroll = trainer.network.unroll(
                     batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
                 )
-            k = player.agent
+            k = player.index
             chosen = [(unroll.policy_logits, batch.actions[1:-1, :, k], segment.log_prob)]
             if segment.symbols is not None:
                 said = batch.symbols[1:, :, k]
@@ -98,7 +98,7 @@ def test_a_learner_goes_on_from_its_state_as_if_nothing_had_happened(plan, playe
 def test_influence_is_rewarded_where_the_part_says_so_and_nowhere_else(plan, played):
     for player in played.players:
         influence = player.of_segments("influence")
-        part = player.mind.part
+        part = player.agent.role
         assert np.isfinite(influence).all()
         assert influence.any() == (part.rewarded or part.is_told_policies)
         if plan.experiment.divergence != "pmi":
@@ -120,7 +120,7 @@ def test_nobody_is_told_what_the_experiment_does_not_tell_it(plan, played):
             assert (seen.all_rewards is not None) == (plan.experiment.reward != "own")
             assert (seen.symbols is not None) == (plan.experiment.symbols > 0)
             assert disclosed or (seen.responses is None and seen.leader_log_probs is None)
-            assert (seen.leader_actions is not None) == bool(player.mind.part.follows)
+            assert (seen.leader_actions is not None) == bool(player.agent.role.follows)
 
 
 def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(plan, played):
@@ -135,7 +135,7 @@ def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(
     for step, is_first in enumerate(firsts):
         smooth = plan.experiment.smoothing * smooth + earned[step]
         for player in played.players:
-            k = player.agent
+            k = player.index
             others = [i for i in range(agents) if i != k]
             if kind == "prosocial":
                 wanted = earned[step, :, k] + 0.85 * earned[step][:, others].sum(1)

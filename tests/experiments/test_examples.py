@@ -56,7 +56,7 @@ def test_each_extension_point_has_an_example():
 def test_an_example_learns(plan, played):
     for player in played.players:
         trainer = Trainer(
-            player.mind.shape, plan.network, plan.experiment, plan.learning, CPU, seed=1
+            player.agent.shape, plan.network, plan.experiment, plan.learning, CPU, seed=1
         )
         report = train(trainer, player.segments, lambda: True)
         assert np.isfinite(report.numbers).all()
@@ -68,11 +68,11 @@ def test_its_learner_finds_its_actions_as_likely_as_its_actor_did(played):
         for segment in player.segments:
             batch = collate([segment], CPU)
             with torch.no_grad():
-                unroll = player.mind.network.unroll(
+                unroll = player.agent.network.unroll(
                     batch.pixels, batch.is_first_host, batch.actions, batch.state
                 )
             log_policy = unroll.policy_logits[:-1].log_softmax(-1)
-            own = batch.actions[1:-1, :, player.agent, None]
+            own = batch.actions[1:-1, :, player.index, None]
             found = log_policy.gather(-1, own).squeeze(-1).numpy()
             assert found == pytest.approx(segment.log_prob, abs=1e-5)
 
@@ -83,13 +83,13 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
     for segment in player.segments:
         batch = collate([segment], CPU)
         with torch.no_grad():
-            unroll = player.mind.network.unroll(
+            unroll = player.agent.network.unroll(
                 batch.pixels, batch.is_first_host, batch.actions, batch.state
             )
         log_p = unroll.moa_logits.log_softmax(-1).numpy()  # [T, B, J, A]
         for t, b in np.ndindex(segment.influence.shape):
-            seen = [j for j in player.mind.part.others if segment.visible[t, b, j]]
-            places = [player.mind.part.others.index(j) for j in seen]
+            seen = [j for j in player.agent.role.others if segment.visible[t, b, j]]
+            places = [player.agent.role.others.index(j) for j in seen]
             told = [
                 -log_p[t, b, p, segment.actions[t + 2, b, j]]
                 for p, j in zip(places, seen, strict=True)

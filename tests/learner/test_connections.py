@@ -35,8 +35,8 @@ class Pair:
         self.learner.publish_weights()
         news = SimpleNamespace(newest=lambda: None, reopen=lambda: None)
         hello = Hello(AGENT, 0, 7, FINGERPRINT)
-        self.outbox = Outbox(lanes=1, retained=100)
-        self.teacher = LearnerClient(dealer, news, hello, self.outbox, DIMS, {}, time.monotonic)
+        self.outbox = Outbox(lanes=1, max_kept=100)
+        self.client = LearnerClient(dealer, news, hello, self.outbox, DIMS, {}, time.monotonic)
 
     @staticmethod
     def train(trainer, segments, _tend):
@@ -44,7 +44,7 @@ class Pair:
         return Report()
 
     def actor_works(self):
-        self.teacher.tend()
+        self.client.poll()
         time.sleep(0.002)
 
     def both_work(self):
@@ -56,7 +56,7 @@ class Pair:
 
     def make(self, number):
         for _ in range(number):
-            self.teacher.push(segment_of(self.outbox.made + 1), lane=0)
+            self.client.push(segment_of(self.outbox.made + 1), lane=0)
             self.actor_works()
 
 
@@ -67,7 +67,7 @@ def pair(monkeypatch):
         dealer = Dealer(relay.endpoint)
         with closing(dealer):
             made = Pair(router, relay, dealer)
-            until(made.teacher.has_room, made.both_work)
+            until(made.client.has_room, made.both_work)
             yield made
 
 
@@ -77,17 +77,17 @@ def test_a_connection_cut_while_the_learner_is_busy_costs_and_repeats_no_segment
         pair.relay.cut()
         until(lambda wanted=connections: len(pair.relay.heard) >= wanted, pair.actor_works)
         pair.make(2)
-        until(lambda: pair.outbox.is_settled, pair.both_work)
+        until(lambda: pair.outbox.all_durable, pair.both_work)
     assert pair.trainer.trained == tuple(range(1, 13))
 
 
 def test_a_learner_that_is_busy_for_long_hears_an_actor_that_connected_anew(pair, monkeypatch):
     with monkeypatch.context() as context:
-        context.setattr("ssd_actors.retry.IN_VAIN", 0.3)
+        context.setattr("ssd_actors.retry.RECONNECT_SECONDS", 0.3)
         pair.make(2)
         until(lambda: len(pair.relay.heard) >= 3, pair.actor_works)
     pair.make(1)
-    until(lambda: pair.outbox.is_settled, pair.both_work)
+    until(lambda: pair.outbox.all_durable, pair.both_work)
     assert pair.trainer.trained == (1, 2, 3)
 
 
@@ -95,7 +95,7 @@ def test_of_two_processes_that_claim_one_epoch_neither_ends_the_learner(pair):
     with closing(Dealer(pair.relay.endpoint)) as dealer:
         twin = Pair(pair.router, pair.relay, dealer)
         twin.learner, twin.trainer = pair.learner, pair.trainer
-        until(twin.teacher.has_room, lambda: (twin.both_work(), pair.actor_works()))
+        until(twin.client.has_room, lambda: (twin.both_work(), pair.actor_works()))
     pair.make(3)
-    until(lambda: pair.outbox.is_settled, pair.both_work)
+    until(lambda: pair.outbox.all_durable, pair.both_work)
     assert pair.trainer.trained == (1, 2, 3)

@@ -54,7 +54,7 @@ class Author:
         self.names = []  # of its segments, in the order it made them
         self.outbox = Outbox(LANES, RETAINED)
         hello = Hello(AGENT, arena, epoch, FINGERPRINT)
-        self.teacher = LearnerClient(self, self, hello, self.outbox, DIMS, {}, now)
+        self.client = LearnerClient(self, self, hello, self.outbox, DIMS, {}, now)
 
     def send(self, frames):
         if self.blocked:
@@ -79,7 +79,7 @@ class Author:
 
     def write(self, name):
         self.names.append(name)
-        self.teacher.push(segment_of(name), lane=0)
+        self.client.push(segment_of(name), lane=0)
 
     def own(self, names):
         """Those of its segments, in the order given."""
@@ -203,7 +203,7 @@ class Story:
 
     def author_works(self, author):
         try:
-            author.teacher.tend()
+            author.client.poll()
         except RefusedError:  # another has its seat
             self.bury(author)
 
@@ -217,12 +217,12 @@ class Story:
 
     def an_actor_lives(self, author):
         for _ in range(self.chance.randrange(5)):
-            if author.teacher.has_room():
+            if author.client.has_room():
                 author.write(next(self.numbers))
         self.author_works(author)
 
     def an_actor_says_bye(self, author):
-        author.teacher.say_bye()
+        author.client.send_bye()
 
     def the_learner_lives(self, _):
         self.learner_works()
@@ -314,13 +314,13 @@ class Story:
             self.now += 0.3
             for author in list(self.authors):
                 author.blocked = False
-                if author.epoch not in last_words and author.teacher.has_room():
+                if author.epoch not in last_words and author.client.has_room():
                     author.write(next(self.numbers))
-                    author.teacher.say_bye()
+                    author.client.send_bye()
                     last_words.add(author.epoch)
                 self.author_works(author)
             self.learner_works()
-            if all(one.epoch in last_words and one.outbox.is_settled for one in self.authors):
+            if all(one.epoch in last_words and one.outbox.all_durable for one in self.authors):
                 return
         raise AssertionError("somebody waits for ever")
 

@@ -36,7 +36,7 @@ def _act(game: str, games: int) -> Iterator[Work]:
     """The policy alone, from views to sampled actions."""
     agent = inputs.agent_of(inputs.plan_for(game, "baseline", games))
     played = cycle(inputs.timesteps(game, games))
-    state = agent.fresh_state()
+    state = agent.initial_state()
     yield Work(lambda: agent.decide(next(played), state), games)
 
 
@@ -55,10 +55,10 @@ def _step(kind: str, game: str, games: int) -> Iterator[Work]:
 
     def call() -> None:
         timestep = next(played)
-        finished = lane.reckon(timestep)
-        if finished is not None:
-            encode(finished.draft.finish(1, 1, lane.number, finished.last_actions))
-        if lane.wants_segment:
+        segment = lane.complete_step(timestep)
+        if segment is not None:
+            encode(segment.build(epoch=1, seq=1, lane=lane.index))
+        if lane.needs_segment:
             lane.begin_segment(timestep, replace(learned, version=next(versions)))
         lane.act(timestep)
 

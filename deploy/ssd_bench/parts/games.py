@@ -31,7 +31,7 @@ def _step(game: str) -> Iterator[Work]:
     def call() -> None:
         if batch.ended[0]:
             batch.reset(np.arange(GAMES, dtype=np.uint64))
-        batch.step(actions[batch.clock[0]])
+        batch.step(actions[batch.episode_step[0]])
         batch.observe()
 
     yield Work(call, GAMES * settings.agents, also={"env-steps": GAMES})

@@ -37,7 +37,7 @@ class TrainedAgent:
 
     def __init__(self, mind: Agent) -> None:
         self.mind = mind
-        self._memory = mind.fresh_state()
+        self._memory = mind.initial_state()
 
     def act(
         self, pixels: Bytes, actions: Bytes, is_first: NDArray[np.bool_], **told: Bytes
@@ -66,7 +66,7 @@ class TrainedAgent:
             pixels: uint8 [B, V, V] the agent's views, as palette indices.
             actions: uint8 [B, N] what everyone did in the step before; not read where `is_first`.
             is_first: bool [B] whether the view is the first of an episode: there memory is wiped.
-            leader_actions: uint8 [B, L] what those in `mind.part.follows` do now.
+            leader_actions: uint8 [B, L] what those in `mind.role.follows` do now.
             symbols: uint8 [B, N] what everyone said in the step before; not read where `is_first`.
 
         Raises:
@@ -97,7 +97,7 @@ class TrainedAgent:
             leader_actions=leader_actions if dims.L else None,
             symbols=symbols if dims.V else None,
         )
-        return self.mind.decide(seen, self._memory).decision
+        return self.mind.decide(seen, self._memory)
 
 
 def _check_shape(wanted: tuple[int, ...], **given: Bytes | None) -> None:
@@ -134,9 +134,9 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     agents = []
     for agent in range(spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
-        noise = torch.Generator().manual_seed(seed * spec.num_agents + agent)
-        mind = Agent(shape, network, experiment, games, noise)
-        mind.take(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
+        rng = torch.Generator().manual_seed(seed * spec.num_agents + agent)
+        mind = Agent(shape, network, experiment, games, rng)
+        mind.load_weights(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
         agents.append(TrainedAgent(mind))
     return agents
 

@@ -39,8 +39,8 @@ def preload(run_file: Path) -> None:
     game = section(sections, "game", GameSettings)
     ssd_env_server.cli.compile_kernels(game)
     compile_kernels()
-    for mind in _one_of_each_part(sections, game):
-        warm_up(mind)
+    for agent in _one_of_each_part(sections, game):
+        warm_up(agent)
     torch.optim.RMSprop([torch.zeros(1, requires_grad=True)])  # imports another 800 modules
 
 
@@ -66,11 +66,11 @@ def _one_of_each_part(sections: Sections, game: GameSettings) -> Iterator[Agent]
     experiment = section(sections, "experiment", ExperimentSettings)
     with blaming("network"):
         network_class(network)
-    for agent in _agents_of_each_part(experiment, spec.num_agents):
-        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+    for number in _agents_of_each_part(experiment, spec.num_agents):
+        shape = AgentShape(number, spec.num_agents, spec.num_actions, spec.view, spec.palette)
         with blaming("experiment"):
-            mind = Agent(shape, network, experiment, 1, torch.Generator())
-        yield mind
+            agent = Agent(shape, network, experiment, 1, torch.Generator())
+        yield agent
 
 
 def _agents_of_each_part(experiment: ExperimentSettings, num_agents: int) -> Iterable[int]:

@@ -83,7 +83,7 @@ def test_a_first_view_wipes_memory_and_hides_what_others_did_before(run_dir):
     view = rng.integers(0, 3, (4, 15, 15), np.uint8)
     fresh, used = load_agents(run_dir, games=4)[0], load_agents(run_dir, games=4)[0]
     used.act(view, np.ones((4, 2), np.uint8), np.zeros(4, np.bool_))
-    used.mind._noise.manual_seed(0)  # the draw that a fresh agent of seed 0 begins with
+    used.mind._rng.manual_seed(0)  # the draw that a fresh agent of seed 0 begins with
     is_first = np.ones(4, np.bool_)
     assert (
         fresh.act(view, np.zeros((4, 2), np.uint8), is_first)

@@ -38,7 +38,7 @@ def opinionated(run_dir):
             name: w.detach().numpy() * (300 if "logits" in name else 1)
             for name, w in mind.network.named_parameters()
         }
-        mind.take(Weights(0, 1, 0, grown))
+        mind.load_weights(Weights(0, 1, 0, grown))
     return minds
 
 
@@ -47,7 +47,7 @@ def told_by_a_world(batch, actions, is_first):
         Timestep(
             env_incarnation=1,
             lane=0,
-            tick=int(batch.clock[0]),
+            tick=int(batch.episode_step[0]),
             pixels=batch.pixels[k],
             is_first=np.full(GAMES, is_first),
             reward=batch.reward[k],
@@ -66,10 +66,10 @@ def lived_in_a_run(plan, minds):
     agents = range(batch.spec.num_agents)
     lanes = [ActorLane(0, mind, replace(mind.dims, T=HORIZON)) for mind in minds]
     for lane, mind in zip(lanes, minds, strict=True):
-        lane.enter(1)
+        lane.reset(1)
         weights = {name: w.detach().numpy() for name, w in mind.network.named_parameters()}
-        lane.weights = Weights(mind.learner_incarnation, mind.version, 0, weights)
-    disclosed = Disclosed([mind.part for mind in minds], [mind.dims for mind in minds])
+        lane.weights = Weights(mind.learner_incarnation, mind.weights_version, 0, weights)
+    disclosed = Disclosed([mind.role for mind in minds], [mind.dims for mind in minds])
     world = WorldLane(
         told_by_a_world(batch, np.zeros((GAMES, len(minds)), np.uint8), True), GAMES, disclosed
     )
@@ -79,7 +79,7 @@ def lived_in_a_run(plan, minds):
             for k in agents:
                 for seen in world.owed_to(k):
                     kept = copy.deepcopy(seen)
-                    lanes[k].reckon(kept)
+                    lanes[k].complete_step(kept)
                     if t == 0:
                         lanes[k].begin_segment(kept, lanes[k].weights)
                     world.answer(k, lanes[k].act(kept))
@@ -88,12 +88,12 @@ def lived_in_a_run(plan, minds):
         batch.observe()
         world.turn(told_by_a_world(batch, actions[t].copy(), t == HORIZON - 1))
     for k in agents:
-        lanes[k].reckon(copy.deepcopy(world._timesteps[k]))
-    return actions, np.stack([lane._open.influence for lane in lanes], -1)
+        lanes[k].complete_step(copy.deepcopy(world._timesteps[k]))
+    return actions, np.stack([lane.open_segment.influence for lane in lanes], -1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_agents_do_what_they_would_do_in_a_run_and_reckon_the_same_influence(saved_run, kind):
+def test_agents_do_what_they_would_do_in_a_run_and_compute_the_same_influence(saved_run, kind):
     run_dir = saved_run(*KINDS[kind])
     plan = plan_of(run_dir)
     found = play_out(opinionated(run_dir), plan.game, SEEDS)

@@ -23,7 +23,7 @@ PROGRESS = Progress(
     outcome=LAST,
     episodes=9,
     speed=240.0,
-    waiting={"world": 1.0, "learner": 2.0},
+    waiting={"env": 1.0, "learner": 2.0},
     restarts={"actor-0-0": 2},
 )
 
