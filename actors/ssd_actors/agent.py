@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from ssd_actors.intrinsic import make_intrinsic
 from ssd_actors.intrinsic.reward import NO_GAMES
 from ssd_actors.intrinsic.transition import Counterfactuals, Transition
-from ssd_influence.inference.decision import Decision, State
-from ssd_influence.inference.factory import inference_for
+from ssd_influence.inference.decision import Decision, RecurrentState
+from ssd_influence.inference.factory import make_inference
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.rewards.social import SocialReward
-from ssd_influence.roles import optional_axes, part_of
+from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Timestep
@@ -50,7 +50,7 @@ class Agent:
         self.shape = shape
         self.experiment = experiment
         self.games = games
-        self.role = part_of(experiment, shape.agent, shape.num_agents)
+        self.role = role_of(experiment, shape.agent, shape.num_agents)
         self.network = make_network(shape, network, experiment).eval()
         self.dims = Dims.of(
             shape,
@@ -61,7 +61,7 @@ class Agent:
         self.intrinsic = make_intrinsic(shape, experiment)
         self.learner_incarnation = 0
         self.weights_version = 0
-        self._inference = inference_for(self.network, games)
+        self._inference = make_inference(self.network, games)
         self._action_noise = torch.empty(games, shape.num_actions)
         self._symbol_noise = torch.empty(games, experiment.symbols)
         self._rng = rng
@@ -70,13 +70,13 @@ class Agent:
         """Act with these weights from now on."""
         for name, parameter in self.network.named_parameters():
             parameter.data.copy_(torch.from_numpy(weights.tensors[name].copy()))
-        self._inference.refresh()
+        self._inference.reload_weights()
         self.learner_incarnation = weights.learner_incarnation
         self.weights_version = weights.version
 
-    def initial_state(self) -> State:
+    def initial_state(self) -> RecurrentState:
         """The recurrent state at the start."""
-        return self._inference.fresh_state()
+        return self._inference.initial_state()
 
     def make_social_reward(self) -> SocialReward | None:
         """The scheme that computes a reward from everyone's; None if the agent has its own only."""
@@ -84,7 +84,7 @@ class Agent:
             return None
         return SocialReward(self.experiment, self.shape.agent, self.shape.num_agents, self.games)
 
-    def decide(self, timestep: Timestep, state: State) -> Decision:
+    def decide(self, timestep: Timestep, state: RecurrentState) -> Decision:
         """Choose an action, and a symbol where the experiment has symbols.
 
         Args:
@@ -97,7 +97,7 @@ class Agent:
             timestep.is_first,
             self._action_noise.exponential_(generator=self._rng).numpy(),
             state,
-            leaders_t=timestep.leader_actions,
+            leader_actions_t=timestep.leader_actions,
             symbols_tm1=timestep.symbols,
             symbol_noise=self._draw_symbol_noise(),
         )
@@ -108,14 +108,14 @@ class Agent:
             env_incarnation=timestep.env_incarnation,
             lane=timestep.lane,
             tick=timestep.tick,
-            action=decision.act.chosen,
-            symbol=None if decision.symbol is None else decision.symbol.chosen,
-            log_probs=log_softmax(decision.act.logits) if self.role.tells_policy else None,
+            action=decision.action.choice,
+            symbol=None if decision.symbol is None else decision.symbol.choice,
+            log_probs=log_softmax(decision.action.logits) if self.role.sends_log_probs else None,
             responses=decision.responses,
         )
 
     def complete_transition(
-        self, timestep: Timestep, decision: Decision, next_timestep: Timestep, state: State
+        self, timestep: Timestep, decision: Decision, next_timestep: Timestep, state: RecurrentState
     ) -> Transition:
         """Advance the MOA by step t, and ask it for the counterfactuals that the reward needs.
 
@@ -132,7 +132,7 @@ class Agent:
         games = NO_GAMES
         if self.intrinsic is not None:
             games = self.intrinsic.counterfactual_games(transition)
-        logits = self._inference.recall(
+        logits = self._inference.predict_others(
             next_timestep.actions, timestep.is_first, state, games, symbols_t=next_timestep.symbols
         )
         if not len(games):

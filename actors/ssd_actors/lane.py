@@ -95,7 +95,7 @@ class Lane:
         if (agent.learner_incarnation, agent.weights_version) != newest:
             agent.load_weights(weights)
         self.open_segment = SegmentBuilder(
-            self.dims, agent.learner_incarnation, agent.weights_version, self._state.joined()
+            self.dims, agent.learner_incarnation, agent.weights_version, self._state.flat()
         )
 
     def act(self, timestep: Timestep) -> Act:

@@ -56,7 +56,7 @@ class SegmentBuilder:
 
     def add_decision(self, decision: Decision) -> None:
         """Record the log-probabilities of what was chosen, and go to the next step."""
-        self.log_prob[self.steps] = decision.act.log_prob
+        self.log_prob[self.steps] = decision.action.log_prob
         if self.symbol_log_prob is not None and decision.symbol is not None:
             self.symbol_log_prob[self.steps] = decision.symbol.log_prob
         self.steps += 1

@@ -10,27 +10,26 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from ssd_run import run_directory
 from ssd_run.launch import COMPLETE, STOPPED, prepare, run
-from ssd_run.plan import Plan, check_agrees, validate
-from ssd_run.presets import listing, load_preset
+from ssd_run.plan import Plan, check_agrees
+from ssd_run.presets import listing, load_plan, load_preset
 from ssd_run.processes import precheck
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Extent
 from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.progress.episodes import counts_of
 from ssd_run.reporting.screen import Heading, Screen, screen
+from ssd_run.reporting.terminal import Terminal
 from ssd_run.run_directory import RunDir
 from ssd_wire.process import WholeNumber, reports_errors, version_option, write_whole
-from ssd_wire.runfile import override
 
 
 @click.command()
 @version_option
 @click.argument("preset", required=False)
-@click.option("--list", "lists", is_flag=True, help="Show all presets and end.")
+@click.option("--list", "lists", is_flag=True, help="List all presets, and those in PRESET.")
 @click.option("--print", "prints", is_flag=True, help="Show the whole run file and end.")
 @click.option("--steps", type=WholeNumber(), help="Agent-steps of all agents together, as 5e6.")
 @click.option("--seed", type=click.IntRange(min=0), help="Same as --set run.seed=N.")
@@ -56,11 +55,12 @@ def main(
 ) -> None:
     """Train PRESET on this machine: worlds, actors and learners, each a process of its own.
 
-    PRESET is a name from --list, or the path of an own .toml file with the same sections. Without
-    --steps it trains until Ctrl-C. --set changes one value of the run file, as often as need be.
+    PRESET is a name from --list, or the path of your own .toml file with the same sections; with
+    --list it may also be a folder of such files. Without --steps it trains until Ctrl-C. --set
+    changes one value of the run file, and may be given several times.
     """
     if lists:
-        for line in listing.lines():
+        for line in listing.lines(own=listing.own_presets(preset)):
             click.echo(line)
         return
     if not stop_seconds >= 0:
@@ -82,7 +82,7 @@ def main(
         extent = Extent(plan.game.agents, arenas or history.arenas, steps, devices)
         counts = counts_of(plan.game.events)
         heading = Heading(plan.preset.name, str(taken.root), steps, plan.experiment, counts)
-        shown = screen(Console(), heading)
+        shown = screen(Terminal(), heading)
         sys.exit(_launch(plan, taken, extent, history, shown, sockets, stop_seconds))
 
 
@@ -113,7 +113,7 @@ def _launch(
 def _plan(preset: str | None, assignments: tuple[str, ...]) -> Plan:
     if preset is None:
         raise click.UsageError("which PRESET? --list shows them")
-    return validate(override(load_preset(preset), assignments))
+    return load_plan(preset, assignments)
 
 
 def _kept_plan(preset: str | None, root: Path | None, assignments: tuple[str, ...]) -> Plan:
@@ -121,6 +121,7 @@ def _kept_plan(preset: str | None, root: Path | None, assignments: tuple[str, ..
     if root is None:
         raise click.UsageError("--resume needs the --run-dir to go on with")
     plan = run_directory.plan_of(root)
+    History(root / run_directory.HISTORY, root / run_directory.LEDGERS).check_protocol()
     run_directory.check_unedited(root, plan)
     check_agrees(plan, {} if preset is None else load_preset(preset), assignments)
     return plan

@@ -17,6 +17,7 @@ from ssd_run.processes.spawner import RunFailedError, Spawner
 from ssd_run.processes.supervisor import Supervisor
 from ssd_run.progress.collector import ProgressCollector
 from ssd_run.progress.episodes import Episodes, counts_of
+from ssd_run.progress.furthest import Furthest
 from ssd_run.progress.progress import AgentProgress, Progress
 from ssd_run.progress.scraper import Scraper
 from ssd_run.reporting.records import PERIOD as RECORD_PERIOD
@@ -160,8 +161,11 @@ def prepare(
     """
     programs = all_programs(extent, run_dir, sockets)
     spawner = Spawner(run_dir)
-    supervisor = Supervisor(programs, spawner, history, time.monotonic, screen.say)
     scraper = Scraper(run_dir.processes)
+    furthest = Furthest(scraper)
+    supervisor = Supervisor(
+        programs, spawner, history, time.monotonic, screen.say, furthest.made_progress
+    )
     counts = counts_of(plan.game.events)
     episodes = Episodes(run_dir.episodes, plan.game.horizon, counts)
     before = standing(read_ledgers(run_dir.ledgers)[1], extent.agents)

@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict
 
 from ssd_envs.spec import GameSettings
-from ssd_influence.roles import part_of
+from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
@@ -18,13 +18,13 @@ from ssd_wire.runfile import RunSettings, Sections, blaming, did_you_mean, overr
 
 
 class PresetSettings(BaseModel):
-    """The run file's [preset]: what the run is called, for those who read it. No process does.
+    """The run file's [preset]: what the run is called, for people; no process reads it.
 
     Args:
         name: Of the preset, or of the file, that the run began with.
         about: One line on what it is.
-        paper: Where in the paper its numbers stand.
-        group: Heading that `ssd-train --list` shows it under, where its name does not tell.
+        paper: Where in the paper its numbers are.
+        group: Heading that `ssd-train --list` shows it under; that of its `base` by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,7 +87,7 @@ def validate(sections: Sections) -> Plan:
     if objection := plan.learning.objection(run.segment, run.lanes, run.window, run.retained):
         raise RunFileError(f"[learning] {objection}")
     with blaming("experiment"):
-        part_of(plan.experiment, 0, plan.game.agents)
+        role_of(plan.experiment, 0, plan.game.agents)
     return plan
 
 

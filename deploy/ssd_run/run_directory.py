@@ -23,6 +23,8 @@ PROCESSES_LOCK = ".processes.lock"
 SOCKETS_PREFIX = "ssd-"
 SOCKETS_LOCK = ".lock"  # in that directory
 SOCKETS = ".sockets"  # names the directory of this launch's sockets for as long as it is there
+HISTORY = "history.jsonl"
+LEDGERS = "ledgers"
 BEGUN_WITH = ".run.toml"  # a copy of the run file that nobody edits
 
 
@@ -45,8 +47,8 @@ class RunDir:
         self.logs = root / "logs"  # what each process wrote on its terminal
         self.checkpoints = root / "checkpoints"  # by the learners
         self.episodes = root / "episodes"  # by the worlds
-        self.ledgers = root / "ledgers"  # segments, by actors and learners
-        self.history = root / "history.jsonl"  # starts and ends of processes
+        self.ledgers = root / LEDGERS  # segments, by actors and learners
+        self.history = root / HISTORY  # starts and ends of processes
         self.metrics = root / "metrics.jsonl"
         self.tensorboard = root / "tensorboard"
         self.summary = root / "summary.json"

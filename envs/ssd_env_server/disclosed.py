@@ -1,6 +1,6 @@
 """What agents are told of one another, beside what all do: only what the experiment needs of it.
 
-Each agent's `Part` says what is meant for it, and nothing else is passed on to it.
+Each agent's `Role` says what is meant for it, and nothing else is passed on to it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ssd_influence.roles import Part
+from ssd_influence.roles import Role
 from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Array, Timestep
 
@@ -22,12 +22,12 @@ class Disclosed:
     The arrays of timesteps are allocated once and written in place: they hold until the next tick.
 
     Args:
-        parts: [N] each agent's part, in order.
+        roles: [N] each agent's role, in order.
         dims: [N] of each agent's messages.
     """
 
-    def __init__(self, parts: Sequence[Part], dims: Sequence[Dims]) -> None:
-        self._parts = parts
+    def __init__(self, roles: Sequence[Role], dims: Sequence[Dims]) -> None:
+        self._roles = roles
         b, n = dims[0].B, dims[0].N  # V and R, too, are everyone's
         self._symbols = np.zeros((b, n), np.uint8) if dims[0].V else None
         self._rewards = np.zeros((b, n), np.float32) if dims[0].R else None
@@ -36,14 +36,16 @@ class Disclosed:
         self._policies = [_policies(one) if one.Q else None for one in dims]
         # By agent: which others answer it, and in which place of theirs.
         self._answers = [
-            tuple((other, parts[other].answers.index(part.agent)) for other in part.asks)
-            for part in parts
+            tuple(
+                (other, roles[other].discloses_to.index(role.agent)) for other in role.disclosed_by
+            )
+            for role in roles
         ]
         self._is_silent = not any(one.V or one.J or one.R for one in dims)
 
     def follows(self, agent: int) -> tuple[int, ...]:
         """Whose actions of this step an agent sees before it acts."""
-        return self._parts[agent].follows
+        return self._roles[agent].leaders
 
     def tell(self, timesteps: Sequence[Timestep], acts: Sequence[Act] = ()) -> Sequence[Timestep]:
         """Timesteps, with what is meant for each agent of the step before.

@@ -13,7 +13,7 @@ import torch
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.roles import optional_axes, part_of
+from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.checkpoints.checkpoint_file import CheckpointError
 from ssd_learner.checkpoints.checkpointer import Archive
@@ -161,8 +161,8 @@ def dims_of(
     run: RunSettings, shape: AgentShape, experiment: ExperimentSettings, state: int
 ) -> Dims:
     """The dims of an agent's messages, with S floats of recurrent state."""
-    part = part_of(experiment, shape.agent, shape.num_agents)
-    optional = optional_axes(part, experiment, shape.num_actions)
+    role = role_of(experiment, shape.agent, shape.num_agents)
+    optional = optional_axes(role, experiment, shape.num_actions)
     return Dims.of(shape, run.games, T=run.segment, S=state, **optional)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.networks.bfloat16 import fast_in_bfloat16
+from ssd_influence.networks.bfloat16 import has_fast_bfloat16
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.reporting.report import Numbers, Weights
 from ssd_learner.settings import LearningSettings
@@ -51,12 +51,12 @@ class Trainer:
         self.learning = learning
         self.device = device
         self.network = make_network(shape, network, experiment).to(device)
-        self.network.take_products_in(_products(learning, device))
+        self.network.set_matmul_dtype(_products(learning, device))
         self.parts = _parts(self.network, learning)
         self.optimizer = _optimizer(learning, self.parts)
         self.scales: dict[str, ValueScale] = {}
         if learning.algorithm == "ppo":
-            self.network.policy.value_pull = learning.value_pull
+            self.network.policy.value_gradient_limit = learning.value_pull
             if learning.normalise_values:
                 self.scales["acting"] = ValueScale(self.network.policy.value)
                 if self.network.policy.communication is not None:
@@ -198,7 +198,7 @@ def _parts(network: nn.Module, learning: LearningSettings) -> dict[str, list[nn.
 def _products(learning: LearningSettings, device: torch.device) -> torch.dtype:
     """What matrix products are taken in."""
     if learning.products == "auto":
-        pays = device.type == "cpu" and fast_in_bfloat16()
+        pays = device.type == "cpu" and has_fast_bfloat16()
         return torch.bfloat16 if pays else torch.float32
     return torch.bfloat16 if learning.products == "bfloat16" else torch.float32
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from ssd_run import run_directory
-from ssd_run.plan import Plan, validate
-from ssd_run.presets import load_preset
+from ssd_run.plan import Plan
+from ssd_run.presets import load_plan
 from ssd_run.run_directory import RunDir
 
 
 @pytest.fixture
 def plan() -> Plan:
-    return validate(load_preset("cleanup-moa"))
+    return load_plan("cleanup-moa")
 
 
 @pytest.fixture

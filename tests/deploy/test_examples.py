@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ssd_run.plan import validate
-from ssd_run.presets import load_preset
+from ssd_run.presets import load_plan, load_preset
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import override
 
@@ -15,12 +15,12 @@ OWN_GAME = str(EXAMPLES / "own_game" / "run.toml")
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/run.toml")), ids=lambda p: p.parent.name)
 def test_an_examples_run_file_written_out_reads_back_the_same(path):
-    plan = validate(load_preset(str(path)))
+    plan = load_plan(str(path))
     assert validate(plan.sections()) == plan
 
 
 def test_one_own_parameter_of_a_game_can_be_changed_alone():
-    plan = validate(override(load_preset(OWN_GAME), ["game.own={growth=0.1}"]))
+    plan = load_plan(OWN_GAME, ["game.own={growth=0.1}"])
     assert plan.game.own == {"growth": 0.1, "sowing": 0.2}
 
 

@@ -39,14 +39,14 @@ class Controller:
             pixels = torch.from_numpy(player.shown[tick].pixels.copy())
             self.features[agent, tick] = network.features(pixels)
         features = self.features[agent, tick]
-        follows = network.part.follows
+        follows = network.role.leaders
         now = self.actions[tick][:, list(follows)] if leaders is None else leaders
         return network.policy_step(
             features.policy,
             torch.from_numpy(before),
             torch.from_numpy(self.is_first[tick]),
             self.memories[agent],
-            leaders_t=torch.from_numpy(now) if follows else None,
+            leader_actions_t=torch.from_numpy(now) if follows else None,
             symbols_tm1=torch.from_numpy(said if symbols is None else symbols),
         )
 
@@ -59,7 +59,7 @@ class Controller:
 
 def by_action(controller, tick, k, j, num_actions):
     """[B, A, A] what j would do, had leader k done each thing; the other leaders as they did."""
-    follows = list(controller.networks[j].part.follows)
+    follows = list(controller.networks[j].role.leaders)
     tables = []
     for tilde in range(num_actions):
         leaders = controller.actions[tick][:, follows].copy()
@@ -78,7 +78,7 @@ def basic_literally(arena, kind):
     for tick in range(TICKS):
         policies = [controller.ask(agent, tick).logits.numpy() for agent in range(agents)]
         for j, network in enumerate(controller.networks):
-            for k in network.part.follows:
+            for k in network.role.leaders:
                 tables = by_action(controller, tick, k, j, num_actions)
                 for game, table in enumerate(tables):
                     pi = softmax(policies[k][game])

@@ -7,9 +7,7 @@ import torch
 from ssd_learner.segments.batch import collate
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset, preset_names
-from ssd_wire.runfile import override
+from ssd_run.presets import load_plan, preset_names
 
 TICKS = 22  # four segments of 5 steps and two ticks: two episodes of 10 steps in every game
 SMALL = (
@@ -27,7 +25,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module", params=preset_names())
 def plan(request):
-    return validate(override(load_preset(request.param), SMALL))
+    return load_plan(request.param, SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +98,7 @@ def test_influence_is_rewarded_where_the_part_says_so_and_nowhere_else(plan, pla
         influence = player.of_segments("influence")
         part = player.agent.role
         assert np.isfinite(influence).all()
-        assert influence.any() == (part.rewarded or part.is_told_policies)
+        assert influence.any() == (part.is_rewarded or part.receives_log_probs)
         if plan.experiment.divergence != "pmi":
             assert influence.min() > -1e-6
         if plan.experiment.influence.startswith(("moa", "communication")):
@@ -120,7 +118,7 @@ def test_nobody_is_told_what_the_experiment_does_not_tell_it(plan, played):
             assert (seen.all_rewards is not None) == (plan.experiment.reward != "own")
             assert (seen.symbols is not None) == (plan.experiment.symbols > 0)
             assert disclosed or (seen.responses is None and seen.leader_log_probs is None)
-            assert (seen.leader_actions is not None) == bool(player.agent.role.follows)
+            assert (seen.leader_actions is not None) == bool(player.agent.role.leaders)
 
 
 def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(plan, played):

@@ -9,10 +9,9 @@ import torch
 from ssd_learner.segments.batch import collate
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
+from ssd_run.presets import load_plan
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import blaming, override
+from ssd_wire.runfile import blaming
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 RUN_FILES = sorted(EXAMPLES.glob("*/run.toml"))
@@ -28,7 +27,7 @@ CPU = torch.device("cpu")
 
 
 def plan_of(path):
-    return validate(override(load_preset(str(path)), SMALL))
+    return load_plan(str(path), SMALL)
 
 
 @pytest.fixture(scope="module", params=RUN_FILES, ids=[path.parent.name for path in RUN_FILES])
@@ -108,6 +107,6 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
 )
 def test_what_cannot_be_loaded_is_named(arena, assignment, fault):
     path = EXAMPLES / "own_reward" / "run.toml"
-    plan = validate(override(load_preset(str(path)), [*SMALL, assignment]))
+    plan = load_plan(str(path), [*SMALL, assignment])
     with pytest.raises(RunFileError, match=fault), blaming("experiment"):
         arena(plan)

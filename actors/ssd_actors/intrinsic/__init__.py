@@ -10,8 +10,8 @@ from ssd_actors.intrinsic.moa import MoaCommunicationInfluence, MoaInfluence
 from ssd_actors.intrinsic.reward import Intrinsic
 from ssd_actors.intrinsic.transition import Counterfactuals, Transition
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.plugins import own_class
-from ssd_influence.roles import part_of
+from ssd_influence.plugins import load_class
+from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings
 
 __all__ = ["Counterfactuals", "Intrinsic", "Transition", "make_intrinsic"]
@@ -30,11 +30,11 @@ def make_intrinsic(shape: AgentShape, experiment: ExperimentSettings) -> Intrins
     Raises:
         ValueError: a class that the run file names cannot be loaded, or is no `Intrinsic`.
     """
-    role = part_of(experiment, shape.agent, shape.num_agents)
-    if role.is_told_policies:
+    role = role_of(experiment, shape.agent, shape.num_agents)
+    if role.receives_log_probs:
         return UnderInfluence(shape, role, experiment)
-    if not role.rewarded:
+    if not role.is_rewarded:
         return None
     built_in = _BUILT_IN.get(experiment.influence)
-    intrinsic = built_in or own_class(experiment.influence, Intrinsic)
+    intrinsic = built_in or load_class(experiment.influence, Intrinsic)
     return intrinsic(shape, role, experiment)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ssd_actors.intrinsic.reward import Intrinsic
 from ssd_actors.intrinsic.transition import Transition
-from ssd_influence.inference.decision import Choice
-from ssd_influence.rewards.influence import influence
+from ssd_influence.inference.decision import Sample
+from ssd_influence.rewards.influence import influence_reward
 from ssd_wire.messages import Timestep
 
 F32 = NDArray[np.float32]
@@ -24,7 +24,7 @@ class BasicInfluence(Intrinsic):
     def reward(self, transition: Transition, timestep_tp2: Timestep | None) -> F32:  # noqa: ARG002 - not needed
         """Also for the last step of an episode: all of it happens within that step."""
         all_games = np.arange(len(transition.next_timestep.is_first))
-        choice = transition.decision.act
+        choice = transition.decision.action
         return _disclosed_influence(self, choice, transition.next_timestep, all_games)
 
 
@@ -55,14 +55,14 @@ class UnderInfluence(Intrinsic):
         if actions is None or log_probs is None or decision.responses is None:
             raise ValueError("wanted an agent that follows leaders, found one that has none")
         games = np.arange(len(timestep.is_first))
-        own_action = decision.act.chosen[:, None]
+        own_action = decision.action.choice[:, None]
         total = np.zeros(len(games), np.float32)
         for leader in range(actions.shape[1]):
-            choice = Choice(log_probs[:, leader].copy(), actions[:, leader].copy(), _UNUSED)
+            choice = Sample(log_probs[:, leader].copy(), actions[:, leader].copy(), _UNUSED)
             responses = np.ascontiguousarray(decision.responses[:, leader])  # [B, C, A]
             counted = np.ones((len(games), 1), np.bool_)
             divergence = self.experiment.divergence
-            total += influence(responses, choice, counted, divergence, games, own_action)
+            total += influence_reward(responses, choice, counted, divergence, games, own_action)
         return total
 
 
@@ -70,7 +70,7 @@ _UNUSED = np.empty(0, np.float32)  # log-probability of a leader's action: influ
 
 
 def _disclosed_influence(
-    intrinsic: Intrinsic, choice: Choice, timestep: Timestep, games: NDArray[np.int64]
+    intrinsic: Intrinsic, choice: Sample, timestep: Timestep, games: NDArray[np.int64]
 ) -> F32:
     """[B] influence of agent k's choice.
 
@@ -82,12 +82,12 @@ def _disclosed_influence(
     """
     if timestep.responses is None:
         raise ValueError("wanted the others' responses, found None")
-    others = intrinsic.role.asks
+    others = intrinsic.role.disclosed_by
     _, num_others, alternatives, num_actions = timestep.responses.shape
     responses = np.ascontiguousarray(
         timestep.responses[games].transpose(0, 2, 1, 3)
     )  # [R, C, J, A]
-    return influence(
+    return influence_reward(
         responses.reshape(len(games), alternatives, num_others * num_actions),
         choice,
         np.ones((len(timestep.is_first), len(others)), np.bool_),

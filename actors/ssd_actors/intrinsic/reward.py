@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ssd_actors.intrinsic.transition import Transition
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.roles import Part
+from ssd_influence.roles import Role
 from ssd_influence.settings import ExperimentSettings
 from ssd_wire.messages import Timestep
 
@@ -33,7 +33,7 @@ class Intrinsic:
 
     needs_timestep_tp2 = False
 
-    def __init__(self, shape: AgentShape, role: Part, experiment: ExperimentSettings) -> None:
+    def __init__(self, shape: AgentShape, role: Role, experiment: ExperimentSettings) -> None:
         self.shape = shape
         self.role = role
         self.experiment = experiment

@@ -31,7 +31,7 @@ class Surprise(Intrinsic):
         if predicted is None or timestep_tp2 is None:
             return c_t
         games, others = predicted.games, self.role.others
-        own_action = transition.decision.act.chosen[games]
+        own_action = transition.decision.action.choice[games]
         logits = predicted.logits[np.arange(len(games)), own_action]  # for what it really did
         logits = logits.reshape(len(games), len(others), self.shape.num_actions)
         log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))

@@ -14,7 +14,7 @@ from ssd_actors.lane import Lane
 from ssd_bench.parts import inputs
 from ssd_bench.parts.timing import Part, Work
 from ssd_envs.spec import game_spec
-from ssd_influence.inference.kernel_inference import Inference
+from ssd_influence.inference.kernel_inference import KernelInference
 from ssd_wire.codec import encode
 
 
@@ -69,9 +69,11 @@ def _step(kind: str, game: str, games: int) -> Iterator[Work]:
 def _counterfactuals(game: str, games: int) -> Iterator[Work]:
     """As actors compute them, for all games, whether or not any agent is in view."""
     plan = inputs.plan_for(game, "moa", games)
-    inference = Inference(inputs.agent_of(plan).network, games)
-    timestep, state = inputs.timesteps(game, games)[0], inference.fresh_state()
+    inference = KernelInference(inputs.agent_of(plan).network, games)
+    timestep, state = inputs.timesteps(game, games)[0], inference.initial_state()
     noise = np.ones((games, game_spec(plan.game).num_actions), np.float32)
     inference.decide(timestep.pixels, timestep.actions, timestep.is_first, noise, state)
     is_first, all_games = np.zeros(games, np.bool_), np.arange(games)
-    yield Work(lambda: inference.recall(timestep.actions, is_first, state, all_games), games)
+    yield Work(
+        lambda: inference.predict_others(timestep.actions, is_first, state, all_games), games
+    )

@@ -50,7 +50,7 @@ class TrainedAgent:
             is_first: the same.
             **told: `leader_actions` and `symbols`, the same.
         """
-        return self.decide(pixels, actions, is_first, **told).act.chosen
+        return self.decide(pixels, actions, is_first, **told).action.choice
 
     def decide(
         self,
@@ -66,7 +66,7 @@ class TrainedAgent:
             pixels: uint8 [B, V, V] the agent's views, as palette indices.
             actions: uint8 [B, N] what everyone did in the step before; not read where `is_first`.
             is_first: bool [B] whether the view is the first of an episode: there memory is wiped.
-            leader_actions: uint8 [B, L] what those in `mind.role.follows` do now.
+            leader_actions: uint8 [B, L] what those in `mind.role.leaders` do now.
             symbols: uint8 [B, N] what everyone said in the step before; not read where `is_first`.
 
         Raises:

@@ -15,6 +15,10 @@ from typing import Any
 
 from ssd_run.account import Epoch
 from ssd_run.json_lines import read_lines
+from ssd_wire.codec import PROTOCOL_VERSION
+from ssd_wire.errors import RunFileError
+
+BEFORE_PROTOCOL_WAS_NOTED = "4 or earlier"
 
 
 @dataclass
@@ -32,6 +36,7 @@ class History:
     restarts: Counter[str] = field(default_factory=Counter)  # role → of these, after a death
     arenas: int = 1  # at the last launch
     clean: set[Epoch] = field(default_factory=set)  # whose actor ended by itself
+    protocol: int | str | None = None  # version at the last launch; None before the first
 
     def __post_init__(self) -> None:
         for event in read_lines(self.path):
@@ -40,7 +45,7 @@ class History:
 
     def launched(self, arenas: int) -> None:
         """Note that a launcher begins or goes on with this run."""
-        self._write({"event": "launch", "arenas": arenas})
+        self._write({"event": "launch", "arenas": arenas, "protocol": PROTOCOL_VERSION})
 
     def started(self, role: str, restart: bool) -> int:
         """Note that a process is about to start.
@@ -68,6 +73,19 @@ class History:
         self._known.update(epochs)
         self._write({"event": "end", "role": role, "pid": pid, "code": code, "epochs": epochs})
 
+    def check_protocol(self) -> None:
+        """Refuse to resume a run that was made with another version of the protocol.
+
+        Raises:
+            RunFileError: naming both versions.
+        """
+        if self.protocol not in (None, PROTOCOL_VERSION):
+            raise RunFileError(
+                f"{self.path.parent} cannot be resumed: it was made with protocol version "
+                f"{self.protocol}, and this ssd-train has version {PROTOCOL_VERSION}. Resume it "
+                "with the version of this package that made it, or begin a new run"
+            )
+
     def _epochs(self, role: str) -> set[Epoch]:
         found = set()
         for path in self.ledgers.glob(f"{role}-*.json"):
@@ -84,6 +102,7 @@ class History:
         match event:
             case {"event": "launch", "arenas": arenas}:
                 self.arenas = arenas
+                self.protocol = event.get("protocol", BEFORE_PROTOCOL_WAS_NOTED)
             case {"event": "start", "role": role, "restart": restart}:
                 self.starts[role] += 1
                 self.restarts[role] += restart

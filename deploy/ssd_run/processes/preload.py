@@ -21,8 +21,8 @@ from ssd_envs.rules.interface import make_rules
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.networks.view_encoder import compile_kernels
-from ssd_influence.roles import part_of
+from ssd_influence.networks.compile_kernels import compile_kernels
+from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.cli import torch_device
 from ssd_wire.process import reports_errors
@@ -75,10 +75,10 @@ def _one_of_each_part(sections: Sections, game: GameSettings) -> Iterator[Agent]
 
 def _agents_of_each_part(experiment: ExperimentSettings, num_agents: int) -> Iterable[int]:
     """Agents enough that whatever anybody does in this experiment, one of them does too."""
-    parts = [part_of(experiment, agent, num_agents) for agent in range(num_agents)]
+    roles = [role_of(experiment, agent, num_agents) for agent in range(num_agents)]
     return {
-        (part.leads, bool(part.follows), part.rewarded, bool(part.answers)): part.agent
-        for part in parts
+        (role.is_leader, bool(role.leaders), role.is_rewarded, bool(role.discloses_to)): role.agent
+        for role in roles
     }.values()
 
 

@@ -42,17 +42,17 @@ def policy(choice):
 
 
 def test_actions_are_drawn_as_often_as_the_policy_says(agent, timestep):
-    choice = agent.decide(timestep, agent.initial_state()).act
+    choice = agent.decide(timestep, agent.initial_state()).action
     wanted = DRAWS * policy(choice)
-    drawn = Counter(choice.chosen.tolist())
+    drawn = Counter(choice.choice.tolist())
     chi_square = sum((drawn[a] - wanted[a]) ** 2 / wanted[a] for a in range(7))
     assert chi_square < 22.5  # 6 degrees of freedom: one seed in a thousand is above
     assert wanted.max() > 1.5 * wanted.min()
 
 
 def test_the_log_probability_is_that_of_the_action_drawn(agent, timestep):
-    choice = agent.decide(timestep, agent.initial_state()).act
-    assert np.exp(choice.log_prob) == pytest.approx(policy(choice)[choice.chosen], rel=1e-5)
+    choice = agent.decide(timestep, agent.initial_state()).action
+    assert np.exp(choice.log_prob) == pytest.approx(policy(choice)[choice.choice], rel=1e-5)
 
 
 def test_draws_follow_from_the_seed(timestep):
@@ -60,7 +60,7 @@ def test_draws_follow_from_the_seed(timestep):
     agents = [setup.agent(seed, DRAWS) for seed in (9, 9, 10)]
     for agent in agents:
         agent.load_weights(setup.weights(version=3))
-    draws = [agent.decide(timestep, agent.initial_state()).act.chosen for agent in agents]
+    draws = [agent.decide(timestep, agent.initial_state()).action.choice for agent in agents]
     assert (draws[0] == draws[1]).all()
     assert (draws[0] != draws[2]).any()
 

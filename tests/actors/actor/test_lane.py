@@ -7,7 +7,7 @@ import pytest
 
 from ssd_actors.intrinsic import Intrinsic, Transition
 from ssd_actors.lane import Lane
-from ssd_influence.inference.decision import Choice, Decision, State
+from ssd_influence.inference.decision import Decision, RecurrentState, Sample
 from ssd_influence.settings import ExperimentSettings
 from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Timestep
@@ -44,7 +44,7 @@ class CountingAgent:
         self.loaded.append((weights.learner_incarnation, weights.version))
 
     def initial_state(self):
-        return State(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
+        return RecurrentState(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
 
     def make_social_reward(self):
         return self.social_reward
@@ -53,12 +53,12 @@ class CountingAgent:
         state.policy[:] = timestep.tick
         action = np.full(1, timestep.tick, np.uint8)
         log_prob = np.full(1, -timestep.tick, np.float32)
-        symbol = Choice(None, action + 1, log_prob / 2)
-        return Decision(Choice(None, action, log_prob), symbol, None)
+        symbol = Sample(None, action + 1, log_prob / 2)
+        return Decision(Sample(None, action, log_prob), symbol, None)
 
     def act_message(self, timestep, decision):
         ids = timestep.env_incarnation, timestep.lane, timestep.tick
-        return Act(*ids, decision.act.chosen)
+        return Act(*ids, decision.action.choice)
 
     def complete_transition(self, timestep, decision, next_timestep, state):
         assert next_timestep.tick == timestep.tick + 1

@@ -13,7 +13,7 @@ from ssd_bench.parts import ceilings, games, inputs, learner
 from ssd_bench.parts.selection import choose, every_part, with_ceilings
 from ssd_bench.parts.timing import Part, Work, measure
 from ssd_bench.results.rows import Result, Row
-from ssd_influence.inference.kernel_inference import Inference
+from ssd_influence.inference.kernel_inference import KernelInference
 from ssd_influence.networks.lstm import LstmState
 
 
@@ -82,13 +82,15 @@ def test_an_actors_counterfactuals_are_those_of_brute_force():
     with torch.no_grad():
         network.moa.logits.weight.mul_(500)
     timestep = inputs.timesteps("cleanup", 6)[0]
-    inference = Inference(network, 6)
-    state = inference.fresh_state()
+    inference = KernelInference(network, 6)
+    state = inference.initial_state()
     state.moa[:] = np.random.default_rng(1).normal(size=state.moa.shape)
     before = LstmState(*torch.from_numpy(state.moa.copy()).chunk(2, -1))
     is_first, noise = np.array([False, True] * 3), np.ones((6, 9), np.float32)
     inference.decide(timestep.pixels, timestep.actions, is_first, noise, state)
-    found = torch.from_numpy(inference.recall(timestep.actions, is_first, state, np.arange(6)))
+    found = torch.from_numpy(
+        inference.predict_others(timestep.actions, is_first, state, np.arange(6))
+    )
     happened = (torch.from_numpy(timestep.actions), torch.from_numpy(is_first), before)
     with torch.inference_mode():
         features = network.features(torch.from_numpy(timestep.pixels)).moa

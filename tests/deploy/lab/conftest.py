@@ -10,9 +10,7 @@ from ssd_influence.networks.agent_shape import AgentShape
 from ssd_learner.checkpoints.checkpointer import Archive
 from ssd_learner.segments.receiver import Intake
 from ssd_learner.trainer import Trainer
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
-from ssd_wire.runfile import override
+from ssd_run.presets import load_plan
 
 SMALL = ("network.lstm=8", "network.moa_lstm=8")
 
@@ -22,7 +20,7 @@ def saved_run(tmp_path):
     """Makes the directory of a run that was stopped before it learned anything."""
 
     def make(preset, *assignments, name="run"):
-        plan = validate(override(load_preset(preset), (*SMALL, *assignments)))
+        plan = load_plan(preset, (*SMALL, *assignments))
         run_dir = tmp_path / name
         spec = game_spec(plan.game)
         for agent in range(spec.num_agents):

@@ -1,14 +1,14 @@
 import pytest
 
 from ssd_run.plan import check_agrees, validate
-from ssd_run.presets import load_preset, preset_names
+from ssd_run.presets import load_plan, load_preset, preset_names
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import load_run_file, override
+from ssd_wire.runfile import load_run_file
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_run_file_reads_back_as_the_plan_it_was_written_from(name, tmp_path):
-    plan = validate(load_preset(name))
+    plan = load_plan(name)
     (tmp_path / "run.toml").write_text(plan.toml())
     assert validate(load_run_file(tmp_path / "run.toml")) == plan
 
@@ -39,7 +39,7 @@ def test_unknown_section_is_refused_by_name():
 
 def test_unknown_key_is_refused_by_name():
     with pytest.raises(RunFileError, match=r"\[learning\] gama"):
-        validate(override(load_preset("cleanup-moa"), ["learning.gama=0.9"]))
+        load_plan("cleanup-moa", ["learning.gama=0.9"])
 
 
 @pytest.mark.parametrize(
@@ -53,24 +53,27 @@ def test_unknown_key_is_refused_by_name():
         ("game.name=clean", "[game] name: no game is called 'clean': wanted cleanup, "),
         ("game.agents=99", "[game] the map has 10 spawn cells ('+'), but needs 99"),
         ("experiment.influence=mao", "[experiment] influence: wanted off, basic, communication, "),
-        ("network.kind=papr", "[network] kind: wanted paper, or package.module:Name for one's own"),
+        (
+            "network.kind=papr",
+            "[network] kind: wanted paper, or package.module:Name of a",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_our_own_words(assignment, told):
     with pytest.raises(RunFileError) as refusal:
-        validate(override(load_preset("cleanup-moa"), [assignment]))
+        load_plan("cleanup-moa", [assignment])
     assert str(refusal.value).startswith(told)
     for phrase in ("Extra inputs", "Value error", "Input should", "validation", "pattern"):
         assert phrase not in str(refusal.value)
 
 
 def test_assignment_wins_over_the_preset():
-    plan = validate(override(load_preset("cleanup-moa"), ["run.seed=7", "experiment.beta=0.1"]))
+    plan = load_plan("cleanup-moa", ["run.seed=7", "experiment.beta=0.1"])
     assert (plan.run.seed, plan.experiment.beta) == (7, 0.1)
 
 
 def test_segment_is_all_games_of_a_lane_for_all_its_steps():
-    plan = validate(override(load_preset("cleanup-moa"), ["run.segment=20", "run.games=3"]))
+    plan = load_plan("cleanup-moa", ["run.segment=20", "run.games=3"])
     assert plan.segment_steps == 60
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.learner.literal import EXPERIMENTS
 
-from ssd_influence.networks.value_gradient import bounded_pull
+from ssd_influence.networks.value_gradient import limit_value_gradient
 from ssd_learner.ppo import update as ppo
 from ssd_learner.ppo.build_chunks import prepare
 from ssd_learner.segments.batch import collate
@@ -23,7 +23,7 @@ def pulls():
 
 def pulled(features, policy, critic, bound):
     """The gradient of the features, where the losses' own are `policy` and `critic`."""
-    for_policy, for_critic = bounded_pull(features, bound)
+    for_policy, for_critic = limit_value_gradient(features, bound)
     ((for_policy * policy).sum() + (for_critic * critic).sum()).backward()
     return features.grad
 
@@ -64,7 +64,7 @@ def test_a_critic_that_pulls_not_at_all_changes_nothing(pulls):
 @pytest.mark.parametrize("bound", [0.0, 1.0, math.inf])
 def test_both_read_the_very_same_features(pulls, bound):
     features, *_ = pulls
-    for of in bounded_pull(features, bound):
+    for of in limit_value_gradient(features, bound):
         assert torch.equal(of, features)
 
 
@@ -142,5 +142,8 @@ def test_without_a_bound_it_may_be_far_harder(pull_on_lstm):
 
 
 def test_vtrace_bounds_no_critic(make_trainer):
-    assert make_trainer(algorithm="vtrace", value_pull=0.5).network.policy.value_pull == math.inf
-    assert make_trainer(algorithm="ppo", value_pull=0.5).network.policy.value_pull == 0.5
+    assert (
+        make_trainer(algorithm="vtrace", value_pull=0.5).network.policy.value_gradient_limit
+        == math.inf
+    )
+    assert make_trainer(algorithm="ppo", value_pull=0.5).network.policy.value_gradient_limit == 0.5

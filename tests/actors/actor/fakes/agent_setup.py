@@ -7,7 +7,7 @@ from ssd_actors.agent import Agent
 from ssd_actors.lane import Lane
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.roles import optional_axes, part_of
+from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.dims import Dims
 from ssd_wire.messages import Timestep
@@ -29,7 +29,7 @@ class AgentSetup:
         palette = np.random.default_rng(3).integers(0, 256, (COLOURS, 3)).astype(np.uint8)
         self.shape = AgentShape(AGENT, AGENTS, ACTIONS, VIEW, palette)
         self.experiment = ExperimentSettings.model_validate({"influence": "moa"} | experiment)
-        self.role = part_of(self.experiment, AGENT, AGENTS)
+        self.role = role_of(self.experiment, AGENT, AGENTS)
         state = self.network(0).state_size
         optional = optional_axes(self.role, self.experiment, ACTIONS)
         self.dims = Dims.of(self.shape, GAMES, T=STEPS, S=state, **optional)
@@ -74,7 +74,7 @@ class TimestepSource:
 
     def __init__(self, seed=0, starts=None, env=7, lane=0, setup=None):
         self._dims = setup.dims if setup else PLAIN
-        self._leaders = setup.role.follows if setup else ()
+        self._leaders = setup.role.leaders if setup else ()
         self._rng = np.random.default_rng(seed)
         self._starts = {0: range(GAMES)} | (starts or {})
         self.env = env

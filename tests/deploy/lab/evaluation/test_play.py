@@ -13,9 +13,7 @@ from ssd_learner.checkpoints.checkpoint_file import CheckpointError
 from ssd_learner.checkpoints.checkpointer import Archive
 from ssd_learner.segments.receiver import Intake
 from ssd_learner.trainer import Trainer
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
-from ssd_wire.runfile import override
+from ssd_run.presets import load_plan
 
 SEEDS = np.arange(3, dtype=np.uint64)
 GAME = GameSettings(name="harvest", agents=2, horizon=20)
@@ -24,7 +22,7 @@ GAME = GameSettings(name="harvest", agents=2, horizon=20)
 def make_run(tmp_path, preset, *sets):
     """A run of two agents that was stopped before it learned anything."""
     small = ("game.agents=2", "game.horizon=20", "network.lstm=8", "network.moa_lstm=8")
-    plan = validate(override(load_preset(preset), [*small, *sets]))
+    plan = load_plan(preset, [*small, *sets])
     (tmp_path / "run.toml").write_text(plan.toml())
     spec = game_spec(plan.game)
     for agent in range(2):
@@ -127,7 +125,7 @@ def test_who_follows_wants_to_be_told_what_those_do_whom_it_follows(tmp_path):
 def test_who_speaks_wants_to_be_told_what_was_said(tmp_path):
     agent = load_agents(make_run(tmp_path, "harvest-communication"), games=4)[0]
     said = np.zeros((4, 2), np.uint8)
-    assert (agent.decide(*seen(), symbols=said).symbol.chosen < 7).all()
+    assert (agent.decide(*seen(), symbols=said).symbol.choice < 7).all()
     with pytest.raises(ValueError, match=r"symbols: wanted \[4, 2\], found \[4, 3\]"):
         agent.act(*seen(), symbols=np.zeros((4, 3), np.uint8))
     with pytest.raises(ValueError, match="symbols: wanted numbers below 7, found 7"):

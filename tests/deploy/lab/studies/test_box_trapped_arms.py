@@ -3,13 +3,12 @@
 import pytest
 
 from ssd_lab.studies.box_trapped.arms import ARMS
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
+from ssd_run.presets import load_plan
 
 
 def settings(arm):
     """All settings of an arm, by section and key."""
-    plan = validate(load_preset(ARMS[arm].preset))
+    plan = load_plan(ARMS[arm].preset)
     return {
         (section, key): value
         for section, keys in plan.sections().items()

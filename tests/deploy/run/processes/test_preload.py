@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ssd_envs.kernels.beams import fire_beams
+from ssd_envs.kernels.moves import eat_apples, move_agents
+from ssd_envs.kernels.spawn import spawn_agents
+from ssd_envs.kernels.views import draw_views
+from ssd_envs.rules.cleanup import grow_apples_and_waste
+from ssd_influence.kernels import convolution, dense, divergences, lstm_step
 from ssd_run.plan import validate
 from ssd_run.presets import load_preset
 from ssd_run.processes.preload import check
@@ -19,17 +25,18 @@ from ssd_wire.runfile import override
 PROCESSES = {"ssd_actors.cli", "ssd_learner.cli", "ssd_env_server.cli"}
 LIBRARIES = {"torch", "numba", "zmq", "msgpack", "pydantic", "safetensors"}
 BY_A_FIRST_OPTIMIZER = {"torch._dynamo"}
-KERNELS = {"spawn", "move", "fire", "eat", "grow_and_spoil", "draw"}  # that Cleanup calls
-KERNELS |= {
-    "tabulate",
-    "convolve",
-    "relu_dense_relu",
-    "carry_over",
-    "add_columns",
-    "step",
-}  # acting
-KERNELS |= {"choose", "imagine", "influence"}  # with a model of others
-KERNELS |= {"convolve_back", "untabulate"}  # learners
+CLEANUP = (spawn_agents, move_agents, fire_beams, eat_apples, grow_apples_and_waste, draw_views)
+ACTING = (
+    convolution.tabulate,
+    convolution.convolve,
+    dense.relu_dense_relu,
+    lstm_step.carry_over,
+    lstm_step.add_columns,
+    lstm_step.step,
+)
+WITH_A_MODEL_OF_OTHERS = (dense.choose, lstm_step.imagine, divergences.influence)
+LEARNING = (convolution.convolve_back, convolution.untabulate)
+KERNELS = {each.__name__ for each in (*CLEANUP, *ACTING, *WITH_A_MODEL_OF_OTHERS, *LEARNING)}
 
 
 @pytest.mark.timeout(300)  # on a machine that has never run them, kernels are compiled
