@@ -196,8 +196,16 @@ def announce(run_dir: Path | None, role: str, addresses: Mapping[str, str]) -> N
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees all of it or the one before, never a part."""
+    """Write a file so that a reader sees all of it or the one before, never a part.
+
+    Raises:
+        OSError: when it cannot be written; then the one before stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text)
-    draft.replace(path)
+    try:
+        draft.write_text(text)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

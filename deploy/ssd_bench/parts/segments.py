@@ -23,8 +23,8 @@ def parts(game: str) -> Iterator[Part]:
 
 @contextmanager
 def _encode_or_decode(game: str, games: int, way: str) -> Iterator[Work]:
-    plan = inputs.plan_for(game, "moa", games)
-    dims = replace(inputs.agent_of(plan).dims, T=inputs.STEPS)
+    config = inputs.config_for(game, "moa", games)
+    dims = replace(inputs.agent_of(config).dims, T=inputs.STEPS)
     segment = inputs.segment_of(game, dims.T, dims.B, dims.S)
     frames = [bytes(frame) for frame in encode(segment)]
 

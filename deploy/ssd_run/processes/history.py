@@ -6,7 +6,6 @@ actors ended cleanly, so that the account knows whose segments may be missing.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from ssd_run.account import Epoch
 from ssd_run.json_lines import read_lines
 from ssd_wire.codec import PROTOCOL_VERSION
 from ssd_wire.errors import RunFileError
+from ssd_wire.json_lines import JsonLinesFile
 
 BEFORE_PROTOCOL_WAS_NOTED = "4 or earlier"
 
@@ -41,7 +41,17 @@ class History:
     def __post_init__(self) -> None:
         for event in read_lines(self.path):
             self._count(event)
+        self._file = JsonLinesFile(self.path)
         self._known = set(self._epochs("actor"))
+
+    @property
+    def fault(self) -> OSError | None:
+        """Why the last event is not in the file yet; None where it is."""
+        return self._file.fault
+
+    def close(self) -> None:
+        """Write what waits, if possible, and let go of the file."""
+        self._file.close()
 
     def launched(self, arenas: int) -> None:
         """Note that a launcher begins or goes on with this run."""
@@ -94,8 +104,7 @@ class History:
         return found
 
     def _write(self, event: dict[str, Any]) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
+        self._file.append([{"time": round(time.time(), 3), **event}])
         self._count(event)
 
     def _count(self, event: dict[str, Any]) -> None:
