@@ -8,7 +8,7 @@ again.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -18,6 +18,7 @@ from ssd_wire.codec import LARGEST_FRAME, Frame, encode
 from ssd_wire.endpoints import check_endpoint, hold_endpoint
 from ssd_wire.errors import EndpointError
 from ssd_wire.messages import Message
+from ssd_wire.security.curve import Options, SocketSecurity
 from ssd_wire.stop import Stop
 
 # As plain numbers: pyzmq's own names are enumerations, and joining two costs more than a send.
@@ -43,6 +44,9 @@ _OPTIONS: Mapping[int, int | bytes] = {
     zmq.RECONNECT_IVL: RECONNECT_MS[0],
     zmq.RECONNECT_IVL_MAX: RECONNECT_MS[1],
 }
+
+PLAIN = SocketSecurity(None)
+NO_OPTIONS: Options = {}
 
 
 class Link:
@@ -86,7 +90,8 @@ class Link:
     @contextmanager
     def _attaching(self, endpoint: str) -> Iterator[None]:
         try:
-            self.socket.setsockopt(zmq.IPV6, "[" in check_endpoint(endpoint))
+            encrypted = bool({zmq.CURVE_SERVER, zmq.CURVE_SERVERKEY} & self._options.keys())
+            self.socket.setsockopt(zmq.IPV6, "[" in check_endpoint(endpoint, encrypted=encrypted))
             yield
         except zmq.ZMQError as fault:
             self.close()
@@ -123,10 +128,24 @@ class Router(Link):
 
     A peer that chooses a number for itself, against the protocol, takes it over from whoever had
     it: without handover that would abort this process, inside libzmq.
+
+    Args:
+        endpoint: Where to bind.
+        security: Of this process's sockets.
+        allowed: Identities that may connect, where there are keys.
+
+    Attributes:
+        sender: Who sent the message received last, by its key; None where there are no keys.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.ROUTER, {zmq.ROUTER_MANDATORY: 1, zmq.ROUTER_HANDOVER: 1})
+    def __init__(
+        self, endpoint: str, security: SocketSecurity = PLAIN, allowed: Collection[str] = ()
+    ) -> None:
+        options: Options = {zmq.ROUTER_MANDATORY: 1, zmq.ROUTER_HANDOVER: 1}
+        encrypted = security.server_options(allowed)
+        super().__init__(zmq.ROUTER, {**options, **encrypted})
+        self.sender: str | None = None
+        self._identity_of = security.identity_of if encrypted else None
         self.endpoint = self.bind(endpoint)
 
     def send(self, peer: bytes, message: Message) -> bool:
@@ -135,7 +154,14 @@ class Router(Link):
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
         """All that has arrived: the number of the peer's connection, and its frames."""
-        for peer, *frames in self._receive():
+        if self._identity_of is None:
+            for peer, *frames in self._receive():
+                yield peer, frames
+            return
+        while self._is_readable():
+            parts = self.socket.recv_multipart(_NOW, copy=False)
+            self.sender = self._identity_of(str(parts[-1].get("User-Id")))
+            peer, *frames = (part.bytes for part in parts)
             yield peer, frames
 
 
@@ -167,10 +193,15 @@ class Client(Link):
 
 
 class Dealer(Client):
-    """The asking end of one server."""
+    """The asking end of one server.
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.DEALER, {zmq.IMMEDIATE: 1}, endpoint)
+    Args:
+        endpoint: Where the server is, or will be.
+        security: What `SocketSecurity.client_options` gives for that server.
+    """
+
+    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
+        super().__init__(zmq.DEALER, {zmq.IMMEDIATE: 1, **security}, endpoint)
 
     def send(self, frames: Sequence[Frame]) -> bool:
         """Send encoded frames without waiting; false when there is no server, or it is too busy."""
@@ -182,10 +213,16 @@ class Dealer(Client):
 
 
 class Publisher(Link):
-    """Sends one-frame news to whoever listens."""
+    """Sends one-frame news to whoever listens.
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.PUB, {zmq.SNDHWM: 2})  # a stopped subscriber must hoard no old weights
+    Args:
+        endpoint: Where to bind.
+        security: What `SocketSecurity.server_options` gives.
+    """
+
+    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
+        # A stopped subscriber must hoard no old weights.
+        super().__init__(zmq.PUB, {zmq.SNDHWM: 2, **security})
         self.endpoint = self.bind(endpoint)
 
     def publish(self, frame: bytes) -> None:
@@ -194,10 +231,15 @@ class Publisher(Link):
 
 
 class Subscriber(Client):
-    """Hears the newest one-frame news, and nothing older."""
+    """Hears the newest one-frame news, and nothing older.
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.SUB, {zmq.CONFLATE: 1, zmq.SUBSCRIBE: b""}, endpoint)
+    Args:
+        endpoint: Where the publisher is, or will be.
+        security: What `SocketSecurity.client_options` gives for its server.
+    """
+
+    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
+        super().__init__(zmq.SUB, {zmq.CONFLATE: 1, zmq.SUBSCRIBE: b"", **security}, endpoint)
 
     def newest(self) -> bytes | None:
         """The newest frame since the last call, if there is one."""

@@ -23,6 +23,7 @@ from ssd_wire.links import Router, Waiting
 from ssd_wire.messages import Seat
 from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
 from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
+from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.stop import Stop
 
 ANY_INCARNATION = 2**62  # random numbers are drawn below it
@@ -42,6 +43,7 @@ def main(
     run_file: Path,
     run_dir: Path | None,
     metrics: str,
+    keys: Path | None,
     lifeline: int | None,
     arena: int,
     endpoint: str,
@@ -55,7 +57,9 @@ def main(
     if incarnation is None:
         incarnation = secrets.randbelow(ANY_INCARNATION)
 
-    door = Router(endpoint)
+    security = SocketSecurity.load(keys, "env")
+    actors = [f"actor-{agent}" for agent in range(game.agents)]
+    door = Router(endpoint, security, actors)
     place = Arena(run.seed, arena, incarnation)
     record = run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None
     world = make_world(door, run, game, experiment, run_fingerprint, place, record)
@@ -67,6 +71,7 @@ def main(
     log.info("stops after %d ticks", sum(lane.tick for lane in world.games))
     world.episodes.close()
     door.close()
+    security.close()
 
 
 def load_settings(run_file: Path) -> tuple[RunSettings, GameSettings, ExperimentSettings, str]:

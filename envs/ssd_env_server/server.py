@@ -22,6 +22,7 @@ class Door(Protocol):
     """Where actors come and go: a ZeroMQ router, or lists in tests."""
 
     dropped: int
+    sender: str | None  # who sent the message received last, by its key; None without keys
 
     def send(self, peer: bytes, message: Message) -> bool:
         """Send a copy without waiting; false when it was dropped."""
@@ -84,6 +85,12 @@ class World:
     def _hear(self, peer: bytes, frames: list[bytes]) -> Sends:
         try:
             message = decode(frames, (Act, Join, Refused), self._sizes_of(peer))
+            if isinstance(message, Join) and self.door.sender not in (
+                None,
+                f"actor-{message.agent}",
+            ):
+                reason = f"its key is that of {self.door.sender}, not of actor-{message.agent}"
+                return self.referee.refuse(peer, reason)
             return self.referee.hear(peer, message, self.clock())
         except ProtocolError as fault:
             return self.referee.refuse_nonsense(peer, fault)
