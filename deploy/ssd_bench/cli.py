@@ -15,7 +15,7 @@ from ssd_bench.results import machine
 from ssd_bench.results.rows import Result, read
 from ssd_bench.results.table import show
 from ssd_bench.whole_runs import throughput, time_to_return
-from ssd_run.presets import load_plan
+from ssd_run.presets import load_config
 from ssd_wire.memory import keep_freed_memory
 from ssd_wire.process import reports_errors, version_option
 
@@ -84,7 +84,7 @@ def main(
     before = None if earlier is None else read(earlier)
     if kept is not None and not kept.parent.is_dir():
         raise click.UsageError(f"--json {kept}: there is no folder {kept.parent}")
-    whole, to_return = ([load_plan(name, assignments) for name in n] for n in (presets, learned))
+    whole, to_return = ([load_config(name, assignments) for name in n] for n in (presets, learned))
     everything = [] if whole or to_return else ["*"]
     parts = choose(played, patterns or everything, map(throughput.ceiling_of, whole))
     if not (parts or whole or to_return):
@@ -96,9 +96,9 @@ def main(
     torch.set_num_threads(1)
     keep_freed_memory()
     rows = measure(parts, repeats, part_seconds)
-    rows += [throughput.measure(plan, runs or 5, warmup, seconds) for plan in whole]
+    rows += [throughput.measure(config, runs or 5, warmup, seconds) for config in whole]
     seeds = range(seed, seed + (runs or 1))
-    rows += [time_to_return.measure(plan, goal, seeds) for plan in to_return]
+    rows += [time_to_return.measure(config, goal, seeds) for config in to_return]
     settings = {name: value for name, value in context.params.items() if name not in NOT_KEPT}
     shown = tuple(with_ceilings(rows))
     result = Result(machine=where, settings=settings, rows=shown)

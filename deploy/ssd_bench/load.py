@@ -17,9 +17,9 @@ from ssd_bench.results.machine import facts
 from ssd_bench.results.rows import Result, Row
 from ssd_bench.results.table import show
 from ssd_bench.synthetic_actors import connected
-from ssd_run.plan import Plan
-from ssd_run.presets import load_plan
+from ssd_run.presets import load_config
 from ssd_run.progress.scraper import fetch
+from ssd_run.run_config import RunConfig
 from ssd_wire.errors import RunFileError
 from ssd_wire.process import reports_errors, version_option
 
@@ -28,15 +28,15 @@ ANSWER_SECONDS = 10.0  # that a busy learner has for its metrics
 COUNTERS = ("own_steps", "updates", "busy_seconds")
 
 
-def measure(plan: Plan, agent: int, actors: int, seconds: float, repeats: int) -> Row:
+def measure(config: RunConfig, agent: int, actors: int, seconds: float, repeats: int) -> Row:
     """Load a learner with so many actors, in so many windows of time.
 
     Raises:
         click.ClickException: when segments were lost.
     """
-    warm = WARM_UPDATES * plan.learning.batch_segments
-    learning = running(plan, f"learner-{agent}")
-    with learning as learner, connected(plan, agent, actors, learner) as players:
+    warm = WARM_UPDATES * config.learning.batch_segments
+    learning = running(config, f"learner-{agent}")
+    with learning as learner, connected(config, agent, actors, learner) as players:
         players.play(trained=warm)
         readings = [_read(learner)]
         for _ in range(repeats):
@@ -47,8 +47,8 @@ def measure(plan: Plan, agent: int, actors: int, seconds: float, repeats: int) -
     made, trained = players.total("made"), players.total("trained")
     if not finished or made != trained:
         raise click.ClickException(f"segments were lost: {made} made, {trained} trained")
-    columns = rates(readings, plan.segment_steps)
-    name = f"load/{plan.preset.name}/{actors}-actors"
+    columns = rates(readings, config.segment_steps)
+    name = f"load/{config.preset.name}/{actors}-actors"
     return Row(name=name, samples=columns.pop("own-steps/s"), also=columns)
 
 
@@ -107,12 +107,12 @@ def main(
     """
     if not seconds > 0:
         raise click.UsageError(f"--seconds: wanted more than 0, found {seconds}")
-    plan = load_plan(preset, assignments)
-    if agent >= plan.game.agents:
-        raise RunFileError(f"wanted an agent of 0 to {plan.game.agents - 1}, found {agent}")
+    config = load_config(preset, assignments)
+    if agent >= config.game.agents:
+        raise RunFileError(f"wanted an agent of 0 to {config.game.agents - 1}, found {agent}")
     torch.set_num_threads(1)
     try:
-        rows = tuple(measure(plan, agent, number, seconds, repeats) for number in actors)
+        rows = tuple(measure(config, agent, number, seconds, repeats) for number in actors)
     except KeyboardInterrupt:
         sys.exit(130)
     settings = {name: value for name, value in context.params.items() if name != "kept"}

@@ -14,13 +14,13 @@ import click
 import psutil
 
 from ssd_run import run_directory
-from ssd_run.plan import Plan
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Extent, all_programs
 from ssd_run.processes.shutdown import shut_down
 from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.processes.spawner import RunFailedError, Spawner
 from ssd_run.processes.supervisor import Supervisor
+from ssd_run.run_config import RunConfig
 
 START_SECONDS = 300.0  # kernels may have to be compiled first
 STOP_SECONDS = 60.0
@@ -32,8 +32,8 @@ def log(line: str) -> None:
 
 
 @contextmanager
-def running(plan: Plan, role: str) -> Iterator[dict[str, Any]]:
-    """Run one process of a plan, such as ``env-0`` or ``learner-3``, until this context ends.
+def running(config: RunConfig, role: str) -> Iterator[dict[str, Any]]:
+    """Run one process of a config, such as ``env-0`` or ``learner-3``, until this context ends.
 
     Yields:
         Its entry in the run directory: pid and addresses.
@@ -43,9 +43,9 @@ def running(plan: Plan, role: str) -> Iterator[dict[str, Any]]:
     """
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ssd-bench-"))
-        run_dir = stack.enter_context(run_directory.begin(Path(folder, "run"), plan))
+        run_dir = stack.enter_context(run_directory.begin(Path(folder, "run"), config))
         sockets = stack.enter_context(socket_directory(log))
-        extent = Extent(plan.game.agents, arenas=1, steps=None)
+        extent = Extent(config.game.agents, arenas=1, steps=None)
         programs = [one for one in all_programs(extent, run_dir, sockets) if one.role == role]
         spawner = stack.enter_context(closing(Spawner(run_dir)))
         history = History(run_dir.history, run_dir.ledgers)

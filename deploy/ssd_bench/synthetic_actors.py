@@ -18,7 +18,7 @@ from ssd_bench.parts.inputs import random_play, segment, shape_of
 from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import AgentNetwork, make_network
 from ssd_learner.cli import axes
-from ssd_run.plan import Plan
+from ssd_run.run_config import RunConfig
 from ssd_wire.codec import encode
 from ssd_wire.links import Dealer, Subscriber
 from ssd_wire.messages import Hello, Segment
@@ -29,12 +29,12 @@ DISTINCT = 4  # segments; more would only cost this process its cache
 LONGEST_WAIT = 0.2  # seconds; after that, unanswered messages are sent again
 
 
-def segments_of(plan: Plan, network: AgentNetwork) -> list[Segment]:
+def segments_of(config: RunConfig, network: AgentNetwork) -> list[Segment]:
     """Consecutive segments of random play, in the form in which an agent's actor sends them."""
-    steps, size = plan.run.segment, network.state_size
-    played = random_play(plan, network.shape.agent, steps, DISTINCT * steps + 2)
+    steps, size = config.run.segment, network.state_size
+    played = random_play(config, network.shape.agent, steps, DISTINCT * steps + 2)
     starts = range(0, DISTINCT * steps, steps)
-    return [segment(plan, played[start : start + steps + 2], size) for start in starts]
+    return [segment(config, played[start : start + steps + 2], size) for start in starts]
 
 
 class SyntheticActor:
@@ -99,14 +99,14 @@ class SyntheticActors:
 
 @contextmanager
 def connected(
-    plan: Plan, agent: int, actors: int, learner: Mapping[str, Any]
+    config: RunConfig, agent: int, actors: int, learner: Mapping[str, Any]
 ) -> Iterator[SyntheticActors]:
     """Actors of one agent in so many arenas, each with its own connections to the learner."""
-    network = make_network(shape_of(plan, agent), plan.network, plan.experiment)
-    segments = segments_of(plan, network)
-    sizes = axes(plan.run, game_spec(plan.game), plan.experiment, network.state_size)
+    network = make_network(shape_of(config, agent), config.network, config.experiment)
+    segments = segments_of(config, network)
+    sizes = axes(config.run, game_spec(config.game), config.experiment, network.state_size)
     shapes = {name: tuple(weight.shape) for name, weight in network.named_parameters()}
-    mark = fingerprint(plan.run, plan.game, plan.experiment, plan.network)
+    mark = fingerprint(config.run, config.game, config.experiment, config.network)
     links: list[Dealer | Subscriber] = []
     players = []
     with ExitStack() as stack:
@@ -114,8 +114,8 @@ def connected(
             hello = Hello(agent, arena, secrets.randbits(62), mark)
             dealer = stack.enter_context(closing(Dealer(learner["segments"])))
             subscriber = stack.enter_context(closing(Subscriber(learner["weights"])))
-            outbox = Outbox(plan.run.lanes, plan.run.retained)
+            outbox = Outbox(config.run.lanes, config.run.retained)
             client = LearnerClient(dealer, subscriber, hello, outbox, sizes, shapes, time.monotonic)
-            players.append(SyntheticActor(hello.epoch, client, plan.run.lanes, segments))
+            players.append(SyntheticActor(hello.epoch, client, config.run.lanes, segments))
             links += (dealer, subscriber)
         yield SyntheticActors(ZmqPoller(Stop(), *links).wait, players)

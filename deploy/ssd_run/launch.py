@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ssd_run.account import LearnerLedger, read_ledgers, settle
-from ssd_run.plan import Plan
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Extent, all_programs
 from ssd_run.processes.shutdown import shut_down
@@ -24,6 +23,7 @@ from ssd_run.reporting.records import PERIOD as RECORD_PERIOD
 from ssd_run.reporting.records import Records, elapsed_before
 from ssd_run.reporting.screen import Screen
 from ssd_run.reporting.summary import Summary
+from ssd_run.run_config import RunConfig
 from ssd_run.run_directory import RunDir
 from ssd_wire.stop import Stop
 
@@ -38,7 +38,7 @@ class Launch:
     """Everything one launch holds on to.
 
     Attributes:
-        plan: What the run is.
+        config: What the run is.
         run_dir: Where it is.
         extent: How large it is here.
         screen: What the user sees.
@@ -52,7 +52,7 @@ class Launch:
         last_words: Of the process that ended the run, when one did.
     """
 
-    plan: Plan
+    config: RunConfig
     run_dir: RunDir
     extent: Extent
     screen: Screen
@@ -127,12 +127,12 @@ class Launch:
     def summary(self, ended: str, killed: tuple[str, ...]) -> Summary:
         """What the run has come to, once all processes are gone."""
         actors, learners, unreadable = read_ledgers(self.run_dir.ledgers)
-        account = settle(actors, learners, self.history.clean, self.plan.segment_steps)
+        account = settle(actors, learners, self.history.clean, self.config.segment_steps)
         progress = self.collector.collect()
         agents = standing(learners, self.extent.agents)
         own_steps = tuple(agent.own_steps for agent in agents)
         return Summary(
-            preset=self.plan.preset.name,
+            preset=self.config.preset.name,
             run_dir=str(self.run_dir.root),
             ended=ended,
             wall_seconds=round(self.collector.elapsed, 3),
@@ -158,12 +158,17 @@ def standing(learners: Iterable[LearnerLedger], agents: int) -> tuple[AgentProgr
 
 
 def prepare(
-    plan: Plan, run_dir: RunDir, extent: Extent, history: History, screen: Screen, sockets: Path
+    config: RunConfig,
+    run_dir: RunDir,
+    extent: Extent,
+    history: History,
+    screen: Screen,
+    sockets: Path,
 ) -> Launch:
     """Make ready to launch: the fork server begins to load, nothing else is started yet.
 
     Args:
-        plan: What the run is.
+        config: What the run is.
         run_dir: Where it is.
         extent: How large it is here.
         history: Of the run so far.
@@ -177,12 +182,12 @@ def prepare(
     supervisor = Supervisor(
         programs, spawner, history, time.monotonic, screen.say, furthest.made_progress
     )
-    counts = counts_of(plan.game.events)
-    episodes = Episodes(run_dir.episodes, plan.game.horizon, counts)
+    counts = counts_of(config.game.events)
+    episodes = Episodes(run_dir.episodes, config.game.horizon, counts)
     before = standing(read_ledgers(run_dir.ledgers)[1], extent.agents)
     elapsed = elapsed_before(run_dir)
     return Launch(
-        plan=plan,
+        config=config,
         run_dir=run_dir,
         extent=extent,
         screen=screen,

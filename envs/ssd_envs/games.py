@@ -1,6 +1,6 @@
 """The list of games, and everything about each game except its rules, which are named only.
 
-So this file, `ssd_envs.spec` and whoever imports them do not need numba.
+So this file and `ssd_envs.spec` do not need numba.
 """
 
 from __future__ import annotations

@@ -239,15 +239,17 @@ def test_sowing_succeeds_with_its_probability(play):
 
 
 @pytest.mark.parametrize(
-    ("row", "chance"),
+    ("row", "probability"),
     [("o,,,", 0.1), ("oo,,", 0.2), ("ooo,", 0.3), (",,,,", 0.0)],
     ids=["a quarter stands", "half", "three quarters", "bare"],
 )
-def test_bare_cells_regrow_by_how_much_of_the_orchard_is_left(play, row, chance):
+def test_bare_cells_regrow_by_how_much_of_the_orchard_is_left(play, row, probability):
     batch = orchard(f"######\n#{row}#\n#^..<#\n######", num_games=4000, growth=0.4, sowing=1.0)
     play(batch, "stay stay")
     grown = (batch.state().contents[:, 1] == APPLE).sum() - 4000 * row.count("o")
-    assert grown / (4000 * row.count(",")) == pytest.approx(chance, abs=0.03 * (chance > 0))
+    assert grown / (4000 * row.count(",")) == pytest.approx(
+        probability, abs=0.03 * (probability > 0)
+    )
 
 
 def test_nothing_grows_under_an_agent(play):

@@ -9,7 +9,7 @@ import torch
 from ssd_learner.segments.batch import collate
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
-from ssd_run.presets import load_plan
+from ssd_run.presets import load_config
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import blaming
 
@@ -26,23 +26,23 @@ SMALL = (
 CPU = torch.device("cpu")
 
 
-def plan_of(path):
-    return load_plan(str(path), SMALL)
+def small_config(path):
+    return load_config(str(path), SMALL)
 
 
 @pytest.fixture(scope="module", params=RUN_FILES, ids=[path.parent.name for path in RUN_FILES])
-def plan(request):
-    return plan_of(request.param)
+def config(request):
+    return small_config(request.param)
 
 
 @pytest.fixture(scope="module")
-def played(plan, arena):
-    return arena(plan).play(22)
+def played(config, arena):
+    return arena(config).play(22)
 
 
 def test_each_extension_point_has_an_example():
     named = [
-        plan_of(path).sections()[section][key]
+        small_config(path).sections()[section][key]
         for path, (section, key) in zip(
             RUN_FILES,
             [("game", "name"), ("network", "kind"), ("experiment", "influence")],
@@ -52,10 +52,10 @@ def test_each_extension_point_has_an_example():
     assert all(":" in name for name in named)
 
 
-def test_an_example_learns(plan, played):
+def test_an_example_learns(config, played):
     for player in played.players:
         trainer = Trainer(
-            player.agent.shape, plan.network, plan.experiment, plan.learning, CPU, seed=1
+            player.agent.shape, config.network, config.experiment, config.learning, CPU, seed=1
         )
         report = train(trainer, player.segments, lambda: True)
         assert np.isfinite(report.numbers).all()
@@ -77,7 +77,7 @@ def test_its_learner_finds_its_actions_as_likely_as_its_actor_did(played):
 
 
 def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(arena):
-    played = arena(plan_of(EXAMPLES / "own_reward" / "run.toml")).play(22)
+    played = arena(small_config(EXAMPLES / "own_reward" / "run.toml")).play(22)
     player = played.players[0]
     for segment in player.segments:
         batch = collate([segment], CPU)
@@ -107,6 +107,6 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
 )
 def test_what_cannot_be_loaded_is_named(arena, assignment, fault):
     path = EXAMPLES / "own_reward" / "run.toml"
-    plan = load_plan(str(path), [*SMALL, assignment])
+    config = load_config(str(path), [*SMALL, assignment])
     with pytest.raises(RunFileError, match=fault), blaming("experiment"):
-        arena(plan)
+        arena(config)

@@ -35,7 +35,7 @@ def parts(game: str) -> Iterator[Part]:
 @contextmanager
 def _act(game: str, games: int) -> Iterator[Work]:
     """The policy alone, from views to sampled actions."""
-    agent = inputs.agent_of(inputs.plan_for(game, "baseline", games))
+    agent = inputs.agent_of(inputs.config_for(game, "baseline", games))
     played = cycle(inputs.timesteps(game, games))
     state = agent.initial_state()
     yield Work(lambda: agent.decide(next(played), state), games)
@@ -48,11 +48,11 @@ def _step(kind: str, game: str, games: int) -> Iterator[Work]:
     It completes the last step with its influence, acts, and stores the step; every T steps it
     encodes a segment and loads new weights.
     """
-    plan = inputs.plan_for(game, kind, games)
-    agent = inputs.agent_of(plan)
-    spec, state_size = game_spec(plan.game), agent.network.state_size
-    lane = Lane(0, agent, SegmentShape.of(plan.run, spec, plan.experiment, state_size))
-    learned = inputs.weights_of(inputs.agent_of(plan).network, 0)
+    config = inputs.config_for(game, kind, games)
+    agent = inputs.agent_of(config)
+    spec, state_size = game_spec(config.game), agent.network.state_size
+    lane = Lane(0, agent, SegmentShape.of(config.run, spec, config.experiment, state_size))
+    learned = inputs.weights_of(inputs.agent_of(config).network, 0)
     played, versions = cycle(inputs.timesteps(game, games)[: inputs.STEPS]), count(1)
 
     def call() -> None:
@@ -70,12 +70,10 @@ def _step(kind: str, game: str, games: int) -> Iterator[Work]:
 @contextmanager
 def _counterfactuals(game: str, games: int) -> Iterator[Work]:
     """As actors compute them, for all games, whether or not any agent is in view."""
-    plan = inputs.plan_for(game, "moa", games)
-    inference = KernelInference(inputs.agent_of(plan).network, games)
+    config = inputs.config_for(game, "moa", games)
+    inference = KernelInference(inputs.agent_of(config).network, games)
     timestep, state = inputs.timesteps(game, games)[0], inference.initial_state()
-    noise = np.ones((games, game_spec(plan.game).num_actions), np.float32)
+    noise = np.ones((games, game_spec(config.game).num_actions), np.float32)
     inference.decide(timestep.pixels, timestep.actions, timestep.is_first, noise, state)
-    is_first, all_games = np.zeros(games, np.bool_), np.arange(games)
-    yield Work(
-        lambda: inference.predict_others(timestep.actions, is_first, state, all_games), games
-    )
+    happened = (timestep.actions, np.zeros(games, np.bool_), state, np.arange(games))
+    yield Work(lambda: inference.predict_others(*happened), games)

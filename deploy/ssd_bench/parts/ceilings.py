@@ -86,11 +86,11 @@ class _Plain(nn.Module):
 
     def __init__(self, game: str, kind: str) -> None:
         super().__init__()
-        plan = inputs.plan_for(game, kind)
-        spec, sizes = game_spec(plan.game), plan.network
+        config = inputs.config_for(game, kind)
+        spec, sizes = game_spec(config.game), config.network
         self.agents, self.actions, self.side = spec.num_agents, spec.num_actions, spec.view
         others, everyone = (self.agents - 1) * self.actions, self.agents * self.actions
-        self.shown = others if plan.experiment.visible_actions else 0
+        self.shown = others if config.experiment.visible_actions else 0
         seen = sizes.conv_channels * (spec.view - 2) ** 2
         self.conv = nn.Conv2d(3, sizes.conv_channels, 3)
         self.policy = _Stream(seen, sizes.hidden, self.shown, sizes.lstm, self.actions + 1)

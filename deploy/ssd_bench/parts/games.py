@@ -23,7 +23,7 @@ def parts(game: str) -> Iterator[Part]:
 @contextmanager
 def _step(game: str) -> Iterator[Work]:
     """Uniformly random actions, episode after episode."""
-    settings = inputs.plan_for(game, "baseline").game
+    settings = inputs.config_for(game, "baseline").game
     batch = GameBatch(settings, GAMES)
     shape, rng = (settings.horizon, GAMES, settings.agents), np.random.default_rng(0)
     actions = rng.integers(batch.spec.num_actions, size=shape, dtype=np.uint8)

@@ -19,8 +19,8 @@ from ssd_envs.batch import GameBatch
 from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import AgentNetwork
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_run.plan import Plan
-from ssd_run.presets import load_plan
+from ssd_run.presets import load_config
+from ssd_run.run_config import RunConfig
 from ssd_wire.codec import Sizes
 from ssd_wire.messages import Segment, Timestep
 from ssd_wire.weights import Weights
@@ -33,28 +33,28 @@ AGENT = 0
 
 
 @cache
-def plan_for(game: str, kind: str, games: int = 16) -> Plan:
+def config_for(game: str, kind: str, games: int = 16) -> RunConfig:
     """The preset of this game and kind of agent, with so many games per lane."""
-    return load_plan(f"{game}-{kind}", [f"run.games={games}", f"run.segment={STEPS}"])
+    return load_config(f"{game}-{kind}", [f"run.games={games}", f"run.segment={STEPS}"])
 
 
-def sizes_of(plan: Plan) -> Sizes:
+def sizes_of(config: RunConfig) -> Sizes:
     """Lengths of the run's axes, by which the processes check messages."""
-    spec, run = game_spec(plan.game), plan.run
+    spec, run = game_spec(config.game), config.run
     known = {"N": spec.num_agents, "W": spec.view, "P": len(spec.palette), "A": spec.num_actions}
     return {"T": run.segment, "B": run.games, **known}
 
 
-def shape_of(plan: Plan, agent: int = AGENT) -> AgentShape:
-    """An agent of the plan's game."""
-    spec = game_spec(plan.game)
+def shape_of(config: RunConfig, agent: int = AGENT) -> AgentShape:
+    """An agent of the run's game."""
+    spec = game_spec(config.game)
     return AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
 
 
-def agent_of(plan: Plan) -> Agent:
-    """Agent 0 in one lane of the plan, with initial weights."""
+def agent_of(config: RunConfig) -> Agent:
+    """Agent 0 in one lane of the config, with initial weights."""
     rng = torch.Generator().manual_seed(0)
-    return Agent(shape_of(plan), plan.network, plan.experiment, plan.run.games, rng)
+    return Agent(shape_of(config), config.network, config.experiment, config.run.games, rng)
 
 
 def weights_of(network: AgentNetwork, version: int) -> Weights:
@@ -66,14 +66,14 @@ def weights_of(network: AgentNetwork, version: int) -> Weights:
 @cache
 def timesteps(game: str, games: int, steps: int = STEPS) -> Sequence[Timestep]:
     """What agent 0 observes in B games over T + 2 steps, from step T on."""
-    return random_play(plan_for(game, "baseline", games), AGENT, steps, steps + 2)
+    return random_play(config_for(game, "baseline", games), AGENT, steps, steps + 2)
 
 
-def random_play(plan: Plan, agent: int, steps: int, length: int) -> Sequence[Timestep]:
+def random_play(config: RunConfig, agent: int, steps: int, length: int) -> Sequence[Timestep]:
     """So many timesteps of an agent from step T on, in B games, with random actions of all."""
-    lane = LaneGames(GameBatch(plan.game, plan.run.games), 0, Arena(1, 0, 0), 1, steps)
-    rng, shape = np.random.default_rng(0), (plan.run.games, plan.game.agents)
-    num_actions = game_spec(plan.game).num_actions
+    lane = LaneGames(GameBatch(config.game, config.run.games), 0, Arena(1, 0, 0), 1, steps)
+    rng, shape = np.random.default_rng(0), (config.run.games, config.game.agents)
+    num_actions = game_spec(config.game).num_actions
     played = []
     for tick in range(1, steps + length):
         lane.step(rng.integers(0, num_actions, shape).astype(np.uint8))
@@ -84,16 +84,16 @@ def random_play(plan: Plan, agent: int, steps: int, length: int) -> Sequence[Tim
 
 def segment_of(game: str, steps: int, games: int, state_size: int) -> Segment:
     """A segment of `timesteps`, with S floats of recurrent state per game."""
-    return segment(plan_for(game, "baseline"), timesteps(game, games, steps), state_size)
+    return segment(config_for(game, "baseline"), timesteps(game, games, steps), state_size)
 
 
-def segment(plan: Plan, played: Sequence[Timestep], state_size: int) -> Segment:
+def segment(config: RunConfig, played: Sequence[Timestep], state_size: int) -> Segment:
     """A segment of T + 2 timesteps; what a policy would add is made up."""
     reward = np.stack([timestep.reward for timestep in played[1:-1]])
     is_first = np.stack([timestep.is_first for timestep in played[:-1]])
     actions = np.stack([timestep.actions for timestep in played])
-    symbols = plan.experiment.symbols
-    num_actions = game_spec(plan.game).num_actions
+    symbols = config.experiment.symbols
+    num_actions = game_spec(config.game).num_actions
     return Segment(
         epoch=1,
         seq=1,
@@ -110,5 +110,5 @@ def segment(plan: Plan, played: Sequence[Timestep], state_size: int) -> Segment:
         state=np.zeros((reward.shape[1], state_size), np.float32),
         symbols=actions[:-1] % symbols if symbols else None,
         symbol_log_prob=np.full(reward.shape, -np.log(symbols), np.float32) if symbols else None,
-        shaped_reward=None if plan.experiment.reward == "own" else reward,
+        shaped_reward=None if config.experiment.reward == "own" else reward,
     )

@@ -64,10 +64,10 @@ def _learner(
     game: str, kind: str, steps: int, games: int, products: str
 ) -> tuple[Trainer, list[Segment]]:
     """A trainer, and segments that make a batch of so many games."""
-    plan = inputs.plan_for(game, kind)
+    config = inputs.config_for(game, kind)
     rates = {"lr_init": SMALLEST_RATE, "lr_end": 0.0, "moa_lr": SMALLEST_RATE}
-    learning = plan.learning.model_copy(update=rates | {"products": products})
-    shape = inputs.shape_of(plan)
-    trainer = Trainer(shape, plan.network, plan.experiment, learning, CPU, plan.run.seed)
+    learning = config.learning.model_copy(update=rates | {"products": products})
+    shape = inputs.shape_of(config)
+    trainer = Trainer(shape, config.network, config.experiment, learning, CPU, config.run.seed)
     segment = inputs.segment_of(game, steps, LANE, trainer.network.state_size)
     return trainer, [segment] * (games // LANE)

@@ -22,10 +22,10 @@ def parts(game: str) -> Iterator[Part]:
 
 @contextmanager
 def _encode_or_decode(game: str, games: int, way: str) -> Iterator[Work]:
-    plan = inputs.plan_for(game, "moa", games)
-    state_size = inputs.agent_of(plan).network.state_size
+    config = inputs.config_for(game, "moa", games)
+    state_size = inputs.agent_of(config).network.state_size
     segment = inputs.segment_of(game, inputs.STEPS, games, state_size)
-    frames, sizes = [bytes(frame) for frame in encode(segment)], inputs.sizes_of(plan)
+    frames, sizes = [bytes(frame) for frame in encode(segment)], inputs.sizes_of(config)
 
     def call() -> None:
         encode(Segment(**vars(segment))) if way == "encode" else decode(frames, (Segment,), sizes)

@@ -17,24 +17,24 @@ from ssd_bench.processes import cpu_seconds, log, memory
 from ssd_bench.results.rows import Row
 from ssd_bench.whole_runs.training_run import TrainingRun, training_run
 from ssd_influence.settings import NetworkSettings
-from ssd_run.plan import Plan
+from ssd_run.run_config import RunConfig
 
 PERIOD = 2.0  # seconds between readings; a learner's counter grows by thousands at a time
 MEMORY_EVERY = 5  # readings; to measure memory takes long
 KINDS = ("env", "actor", "learner")
 
 
-def ceiling_of(plan: Plan) -> str | None:
+def ceiling_of(config: RunConfig) -> str | None:
     """The row that a run is compared with; none where its networks have other sizes."""
-    experiment, game = plan.experiment, plan.game
+    experiment, game = config.experiment, config.game
     unlike = experiment.symbols or (experiment.has_moa and experiment.influence != "moa")
     usual = type(game)(name=game.name).agents
-    if unlike or plan.network != NetworkSettings() or game.agents != usual:
+    if unlike or config.network != NetworkSettings() or game.agents != usual:
         return None
     return f"torch/{game.name}/{'moa' if experiment.has_moa else 'baseline'}/run"
 
 
-def measure(plan: Plan, runs: int, warmup: float, seconds: float) -> Row:
+def measure(config: RunConfig, runs: int, warmup: float, seconds: float) -> Row:
     """Make so many runs, one after the other.
 
     Each is measured for so many seconds, `warmup` after the last learner's first update.
@@ -42,9 +42,9 @@ def measure(plan: Plan, runs: int, warmup: float, seconds: float) -> Row:
     Raises:
         click.ClickException: when one of them makes no updates, or ends by itself.
     """
-    name, figures = f"whole/{plan.preset.name}", []
+    name, figures = f"whole/{config.preset.name}", []
     for number in range(1, runs + 1):
-        with training_run(plan) as run:
+        with training_run(config) as run:
             first_updates = run.wait_for_first_updates()
             time.sleep(warmup)
             figures.append(_measure(run, seconds) | {"s to first updates": first_updates})
@@ -52,7 +52,7 @@ def measure(plan: Plan, runs: int, warmup: float, seconds: float) -> Row:
         log(f"{name}, run {number} of {runs}: {found}")
     columns = {what: tuple(one[what] for one in figures) for what in figures[0]}
     speeds = columns.pop("agent-steps/s")
-    return Row(name=name, samples=speeds, also=columns, ceiling=ceiling_of(plan))
+    return Row(name=name, samples=speeds, also=columns, ceiling=ceiling_of(config))
 
 
 def _measure(run: TrainingRun, seconds: float) -> dict[str, float]:

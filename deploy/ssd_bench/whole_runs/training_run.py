@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_bench.processes import START_SECONDS, STOP_SECONDS, log
-from ssd_run.plan import Plan
 from ssd_run.progress.scraper import fetch
+from ssd_run.run_config import RunConfig
 
 TAIL = 3000  # characters of what a failed run has printed
 
@@ -79,11 +79,11 @@ class TrainingRun:
 
 
 @contextmanager
-def training_run(plan: Plan) -> Iterator[TrainingRun]:
+def training_run(config: RunConfig) -> Iterator[TrainingRun]:
     """A run in a temporary directory, until this context ends."""
     with tempfile.TemporaryDirectory(prefix="ssd-bench-", ignore_cleanup_errors=True) as folder:
         run_dir, run_file = Path(folder, "run"), Path(folder, "run.toml")
-        run_file.write_text(plan.toml(), encoding="utf-8")
+        run_file.write_text(config.toml(), encoding="utf-8")
         with run_dir.with_suffix(".log").open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", "ssd_run.cli", run_file, f"--run-dir={run_dir}"],
@@ -92,7 +92,7 @@ def training_run(plan: Plan) -> Iterator[TrainingRun]:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        run = TrainingRun(process, run_dir, plan.game.agents, time.monotonic())
+        run = TrainingRun(process, run_dir, config.game.agents, time.monotonic())
         try:
             yield run
         finally:

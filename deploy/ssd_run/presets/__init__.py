@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ssd_run.plan import Plan, validate
+from ssd_run.run_config import RunConfig, validate
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import Sections, did_you_mean, load_run_file, override
 
@@ -26,7 +26,7 @@ def preset_files() -> dict[str, Path]:
     return {path.stem: path for path in folder.glob(f"*/*{SUFFIX}")}
 
 
-def load_plan(preset: str, assignments: Iterable[str] = ()) -> Plan:
+def load_config(preset: str, assignments: Iterable[str] = ()) -> RunConfig:
     """The run that a preset describes, with ``section.key=value`` assignments applied.
 
     Raises:

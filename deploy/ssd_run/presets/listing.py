@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ssd_run.plan import PresetSettings
 from ssd_run.presets import SUFFIX, load_preset, preset_names
+from ssd_run.run_config import PresetSettings
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import section
 

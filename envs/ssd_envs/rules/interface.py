@@ -75,7 +75,7 @@ def make_rules(settings: GameSettings, layout: Layout) -> Rules:
     """The rules of the game that the settings name.
 
     Raises:
-        ValueError: if they cannot be imported or are no `Rules`.
+        ValueError: if they cannot be imported or are not a subclass of `Rules`.
     """
     path = get_game(settings.name).rules
     rules_class = load_object(path)

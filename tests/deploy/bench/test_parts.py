@@ -77,8 +77,8 @@ def brute_force(model, features, actions, is_first, state):
 
 
 def test_an_actors_counterfactuals_are_those_of_brute_force():
-    plan = inputs.plan_for("cleanup", "moa", games=6)
-    network = inputs.agent_of(plan).network
+    config = inputs.config_for("cleanup", "moa", games=6)
+    network = inputs.agent_of(config).network
     with torch.no_grad():
         network.moa.logits.weight.mul_(500)
     timestep = inputs.timesteps("cleanup", 6)[0]

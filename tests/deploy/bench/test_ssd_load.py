@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from ssd_bench.load import main
 from ssd_bench.processes import running
 from ssd_bench.results.rows import read
-from ssd_run.presets import load_plan
+from ssd_run.presets import load_config
 from ssd_run.processes.socket_directory import SHORT
 
 SMALL = (
@@ -74,11 +74,11 @@ def test_what_cannot_be_is_refused_in_words(words, said):
 
 @pytest.mark.timeout(300)
 def test_a_learner_that_does_not_start_is_quoted():
-    plan = load_plan("cleanup-moa", [*SMALL, "network.kind=no_such:Net"])
+    config = load_config("cleanup-moa", [*SMALL, "network.kind=no_such:Net"])
     refused = pytest.raises(
         ClickException, match=r"(?s)cannot use .*\[network\] no_such:Net: wanted"
     )
-    with refused, running(plan, "learner-0"):
+    with refused, running(config, "learner-0"):
         pass
 
 
@@ -87,5 +87,5 @@ def test_a_tmpdir_too_long_for_sockets_is_left_for_a_short_directory(tmp_path, m
     long = tmp_path / ("t" * 100)
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
-    with running(load_plan("cleanup-moa", SMALL), "learner-0") as learner:
+    with running(load_config("cleanup-moa", SMALL), "learner-0") as learner:
         assert learner["segments"].startswith(f"ipc://{SHORT}/ssd-")

@@ -11,7 +11,7 @@ from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
 from ssd_bench.parts.inputs import random_play, segment
 from ssd_bench.synthetic_actors import SyntheticActor, SyntheticActors
-from ssd_run.presets import load_plan
+from ssd_run.presets import load_config
 from ssd_wire.codec import decode, encode
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Segment, Welcome
@@ -54,9 +54,9 @@ class Stage:
 
     def __init__(self):
         sets = ("run.games=2", "run.segment=4", f"run.lanes={LANES}", "game.agents=2")
-        plan = load_plan("harvest-a3c", sets)
-        played = random_play(plan, 0, 4, 10)
-        segments = [segment(plan, played[start : start + 6], 3) for start in (0, 4)]
+        config = load_config("harvest-a3c", sets)
+        played = random_play(config, 0, 4, 10)
+        segments = [segment(config, played[start : start + 6], 3) for start in (0, 4)]
         self.now = 100.0
         self.link = ListLink()
         outbox, hello = Outbox(LANES, RETAINED), Hello(0, 0, 7, "mark")

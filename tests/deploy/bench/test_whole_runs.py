@@ -21,7 +21,7 @@ from ssd_bench.results import machine
 from ssd_bench.results.rows import GOAL, read
 from ssd_bench.whole_runs import time_to_return
 from ssd_bench.whole_runs.throughput import ceiling_of
-from ssd_run.presets import load_plan
+from ssd_run.presets import load_config
 
 SMALL = (
     "game.agents=2",
@@ -93,9 +93,9 @@ def test_the_time_to_a_return_is_told_in_seconds_and_in_agent_steps_for_each_see
 
 
 def test_a_return_that_takes_too_long_ends_with_what_was_reached():
-    plan = load_plan("cleanup-moa", SMALL)
-    with pytest.raises(ClickException, match="no return of 1e\\+09 within 3 s: the last is"):
-        time_to_return.measure(plan, 1e9, range(1), longest=3.0)
+    config = load_config("cleanup-moa", SMALL)
+    with pytest.raises(ClickException, match="no return of 1e\\+09 in 3 s: the last is"):
+        time_to_return.measure(config, 1e9, range(1), longest=3.0)
 
 
 @pytest.mark.timeout(300)
@@ -153,7 +153,7 @@ def test_cpu_seconds_grow_with_work_and_not_with_sleep():
     ],
 )
 def test_a_run_is_compared_with_networks_of_its_own_sizes_only(preset, assignments, ceiling):
-    assert ceiling_of(load_plan(preset, assignments)) == ceiling
+    assert ceiling_of(load_config(preset, assignments)) == ceiling
 
 
 def test_machine_facts_are_json_and_tell_cores_and_libraries():

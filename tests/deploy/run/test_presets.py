@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from ssd_learner.settings import LearningSettings
 from ssd_run.cli import main
-from ssd_run.plan import PresetSettings, validate
-from ssd_run.presets import listing, load_plan, load_preset, preset_names
+from ssd_run.presets import listing, load_config, load_preset, preset_names
+from ssd_run.run_config import PresetSettings, validate
 from ssd_wire.errors import RunFileError
 
 
@@ -235,7 +235,7 @@ def test_a_preset_by_the_paper_s_learner_says_what_its_column_says(name, paper):
 @pytest.mark.parametrize(("name", "paper"), BY_THE_PAPER.items())
 def test_what_a_preset_says_is_what_the_run_gets(name, paper):
     for preset, column in ((name, ours(name)), (paper, COLUMNS[name])):
-        sections = load_plan(preset).sections()
+        sections = load_config(preset).sections()
         for section, keys in column.items():
             assert {key: sections[section][key] for key in keys} == keys
 
@@ -243,14 +243,14 @@ def test_what_a_preset_says_is_what_the_run_gets(name, paper):
 @pytest.mark.parametrize("name", [*COLUMNS, *BY_THE_PAPER.values()])
 def test_a_preset_tells_its_place_in_the_paper(name):
     kind = name.partition("-")[2].removesuffix("-paper").replace("a3c", "baseline")
-    plan = load_plan(name)
-    assert plan.preset.name == name
-    assert PLACES[kind] in plan.preset.paper
+    config = load_config(name)
+    assert config.preset.name == name
+    assert PLACES[kind] in config.preset.paper
 
 
 @pytest.mark.parametrize("name", BY_THE_PAPER.values())
 def test_a_preset_by_the_paper_s_learner_learns_as_the_method_says(name):
-    learning = load_plan(name).learning
+    learning = load_config(name).learning
     assert (learning.gamma, learning.value_coefficient) == (0.99, 0.5)
     assert (learning.gradient_clip, learning.lr_anneal) == (40.0, 3e8)
     assert (learning.rho_clip, learning.c_clip) == (1.0, 1.0)
@@ -258,7 +258,7 @@ def test_a_preset_by_the_paper_s_learner_learns_as_the_method_says(name):
 
 @pytest.mark.parametrize("name", COLUMNS)
 def test_every_arm_learns_by_the_same_settings(name):
-    assert load_plan(name).learning == LearningSettings()
+    assert load_config(name).learning == LearningSettings()
 
 
 def listed():
@@ -282,7 +282,7 @@ def test_the_list_shows_each_preset_once_with_a_line_and_its_place_in_the_paper(
     lines = listed()
     (at,) = (number for number, line in enumerate(lines) if line.split()[:1] == [name])
     shown = " ".join([lines[at].replace(name, ""), *lines[at + 1 : at + 4]])
-    preset = load_plan(name).preset
+    preset = load_config(name).preset
     assert preset.about
     assert preset.paper
     assert f"{preset.about} {preset.paper}" in " ".join(shown.split())
@@ -379,24 +379,24 @@ def test_a_file_in_a_listed_folder_that_is_no_preset_is_named(write):
 
 
 def test_a_preset_has_the_values_of_its_base_but_for_those_it_sets_itself(write):
-    plan = load_plan(str(write(mine=MINE) / "mine.toml"))
-    base = load_plan("cleanup-moa")
-    assert plan.game == base.game.model_copy(update={"horizon": 100})
-    assert (plan.experiment, plan.learning) == (base.experiment, base.learning)
-    assert (plan.preset.name, plan.preset.paper) == ("mine", "")
+    config = load_config(str(write(mine=MINE) / "mine.toml"))
+    base = load_config("cleanup-moa")
+    assert config.game == base.game.model_copy(update={"horizon": 100})
+    assert (config.experiment, config.learning) == (base.experiment, base.learning)
+    assert (config.preset.name, config.preset.paper) == ("mine", "")
 
 
 def test_a_base_may_have_a_base_and_is_found_beside_the_file_that_names_it(write, monkeypatch):
     folder = write(first=MINE, second='[preset]\nbase = "first.toml"\n[run]\nseed = 9\n')
     monkeypatch.chdir("/")
-    plan = load_plan(str(folder / "second.toml"))
-    assert (plan.run.seed, plan.game.horizon, plan.experiment.beta) == (9, 100, 0.62)
+    config = load_config(str(folder / "second.toml"))
+    assert (config.run.seed, config.game.horizon, config.experiment.beta) == (9, 100, 0.62)
 
 
 def test_the_run_file_of_a_preset_with_a_base_says_it_all_and_names_no_base(write):
-    plan = load_plan(str(write(mine=MINE) / "mine.toml"))
-    assert "base =" not in plan.toml()
-    assert validate(tomllib.loads(plan.toml())) == plan
+    config = load_config(str(write(mine=MINE) / "mine.toml"))
+    assert "base =" not in config.toml()
+    assert validate(tomllib.loads(config.toml())) == config
 
 
 @pytest.mark.parametrize(
@@ -422,9 +422,9 @@ def test_unknown_preset_is_refused_with_the_nearest_name():
 
 def test_own_file_is_a_preset_named_after_it(tmp_path):
     (tmp_path / "mine.toml").write_text('[game]\nname = "harvest"\nagents = 3\n')
-    plan = load_plan(str(tmp_path / "mine.toml"))
-    assert (plan.preset.name, plan.game.agents) == ("mine", 3)
-    assert plan.learning.gamma == 0.99  # what it does not set takes the default
+    config = load_config(str(tmp_path / "mine.toml"))
+    assert (config.preset.name, config.game.agents) == ("mine", 3)
+    assert config.learning.gamma == 0.99  # what it does not set takes the default
 
 
 def test_missing_own_file_is_named():

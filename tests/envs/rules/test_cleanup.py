@@ -86,15 +86,15 @@ def test_each_clean_cell_turns_to_waste_equally_often(play):
 
 
 @pytest.mark.parametrize(
-    ("river", "chance"), [("~", 0.5), ("~~", 0.75), ("~~~", 0.875), ("~~~w", 0.875)]
+    ("river", "probability"), [("~", 0.5), ("~~", 0.75), ("~~~", 0.875), ("~~~w", 0.875)]
 )
-def test_clean_cells_are_tried_until_one_turns_to_waste(play, river, chance):
+def test_clean_cells_are_tried_until_one_turns_to_waste(play, river, probability):
     games = 10_000
     batch = drawn_batch("cleanup", f"#######\n#{river:.<5}#\n#.>.>.#\n#######", num_games=games)
     before = (batch.state().contents == WASTE).sum()
     play(batch, "stay stay")
     appeared = ((batch.state().contents == WASTE).sum() - before) / games
-    assert appeared == pytest.approx(chance, abs=4 * 0.5 / np.sqrt(games))
+    assert appeared == pytest.approx(probability, abs=4 * 0.5 / np.sqrt(games))
 
 
 def test_waste_appears_under_agents_too(play, looks_like):

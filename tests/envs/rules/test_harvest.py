@@ -35,7 +35,7 @@ def orchard(picture, **settings):
 )
 def test_regrowth_depends_on_the_number_of_apples_among_the_eight_neighbours(play, picture, near):
     only = tuple(float(apples == near) for apples in range(9))
-    never = tuple(1 - chance for chance in only)
+    never = tuple(1 - probability for probability in only)
     for regrowth, grown in ((only, 1), (never, 0)):
         batch = orchard(picture, regrowth=regrowth)
         before = (batch.state().contents == APPLE).sum()
@@ -44,7 +44,7 @@ def test_regrowth_depends_on_the_number_of_apples_among_the_eight_neighbours(pla
 
 
 @pytest.mark.parametrize(
-    ("picture", "chance"),
+    ("picture", "probability"),
     [
         ("... .,. ...", 0.0),
         ("o.. .,. ...", 0.005),
@@ -54,12 +54,12 @@ def test_regrowth_depends_on_the_number_of_apples_among_the_eight_neighbours(pla
     ],
     ids=["no neighbours", "one", "two", "three", "all eight: no faster than three"],
 )
-def test_by_default_apples_regrow_with_the_papers_probabilities(play, picture, chance):
+def test_by_default_apples_regrow_with_the_papers_probabilities(play, picture, probability):
     games = 20_000
     batch = orchard(picture, num_games=games)
     play(batch, "stay stay")
     grown = (batch.state().contents[:, 2, 2] == APPLE).mean()
-    assert grown == pytest.approx(chance, abs=4 * np.sqrt(chance / games))
+    assert grown == pytest.approx(probability, abs=4 * np.sqrt(probability / games))
 
 
 def test_all_cells_decide_from_the_same_board(play, looks_like):

@@ -13,7 +13,7 @@ from ssd_learner.checkpoints.checkpoint_file import CheckpointError
 from ssd_learner.checkpoints.checkpointer import Archive
 from ssd_learner.segments.receiver import Intake
 from ssd_learner.trainer import Trainer
-from ssd_run.presets import load_plan
+from ssd_run.presets import load_config
 
 SEEDS = np.arange(3, dtype=np.uint64)
 GAME = GameSettings(name="harvest", agents=2, horizon=20)
@@ -22,15 +22,15 @@ GAME = GameSettings(name="harvest", agents=2, horizon=20)
 def make_run(tmp_path, preset, *sets):
     """A run of two agents that was stopped before it learned anything."""
     small = ("game.agents=2", "game.horizon=20", "network.lstm=8", "network.moa_lstm=8")
-    plan = load_plan(preset, [*small, *sets])
-    (tmp_path / "run.toml").write_text(plan.toml())
-    spec = game_spec(plan.game)
+    config = load_config(preset, [*small, *sets])
+    (tmp_path / "run.toml").write_text(config.toml())
+    spec = game_spec(config.game)
     for agent in range(2):
         folder = tmp_path / "checkpoints" / f"agent-{agent}"
         folder.mkdir(parents=True)
         shape = AgentShape(agent, 2, spec.num_actions, spec.view, spec.palette)
         trainer = Trainer(
-            shape, plan.network, plan.experiment, plan.learning, torch.device("cpu"), seed=1
+            shape, config.network, config.experiment, config.learning, torch.device("cpu"), seed=1
         )
         Archive(folder, None, math.inf, keep=1).save(trainer, Intake(agent, 1, "same", 1))
     return tmp_path

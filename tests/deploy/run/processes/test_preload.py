@@ -14,11 +14,11 @@ from ssd_envs.kernels.spawn import spawn_agents
 from ssd_envs.kernels.views import draw_views
 from ssd_envs.rules.cleanup import grow_apples_and_waste
 from ssd_influence.kernels import convolution, dense, divergences, lstm_step
-from ssd_run.plan import validate
 from ssd_run.presets import load_preset
 from ssd_run.processes.preload import check
 from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Spawner
+from ssd_run.run_config import validate
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import override
 
@@ -27,15 +27,15 @@ LIBRARIES = {"torch", "numba", "zmq", "msgpack", "pydantic", "safetensors"}
 BY_A_FIRST_OPTIMIZER = {"torch._dynamo"}
 CLEANUP = (spawn_agents, move_agents, fire_beams, eat_apples, grow_apples_and_waste, draw_views)
 ACTING = (
-    convolution.tabulate,
-    convolution.convolve,
+    convolution.build_row_table,
+    convolution.convolve_relu,
     dense.relu_dense_relu,
-    lstm_step.carry_over,
-    lstm_step.add_columns,
+    lstm_step.copy_hidden,
+    lstm_step.add_one_hot,
     lstm_step.step,
 )
-WITH_A_MODEL_OF_OTHERS = (dense.choose, lstm_step.imagine, divergences.influence)
-LEARNING = (convolution.convolve_back, convolution.untabulate)
+WITH_A_MODEL_OF_OTHERS = (dense.sample, lstm_step.counterfactual_step, divergences.influence_reward)
+LEARNING = (convolution.convolve_relu_gradient, convolution.row_table_gradient)
 KERNELS = {each.__name__ for each in (*CLEANUP, *ACTING, *WITH_A_MODEL_OF_OTHERS, *LEARNING)}
 
 

@@ -27,8 +27,8 @@ from pathlib import Path
 from ssd_run import run_directory
 from ssd_run.processes.spawner import Spawner
 from ssd_run.processes.programs import Program
-from ssd_run.presets import load_plan
-run_dir = run_directory.begin(Path(sys.argv[1]), load_plan("cleanup-moa"))
+from ssd_run.presets import load_config
+run_dir = run_directory.begin(Path(sys.argv[1]), load_config("cleanup-moa"))
 spawner = Spawner(run_dir, "{PRETENDED}")
 while not spawner.is_ready():
     time.sleep(0.01)
