@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,7 +20,6 @@ from ssd_actors.ledger import Ledger
 from ssd_actors.metrics import ActorMetrics
 from ssd_actors.outbox import Outbox
 from ssd_actors.poller import ZmqPoller
-from ssd_actors.segment_builder import SegmentShape
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
@@ -83,16 +83,7 @@ def main(
         network_class(network)
     with blaming("experiment"):
         agents = [Agent(shape, network, experiment, run.games, rng) for _ in range(run.lanes)]
-    segment_shape = SegmentShape.of(run, spec, experiment, agents[0].network.state_size)
-    sizes = {
-        "T": run.segment,
-        "B": run.games,
-        "N": spec.num_agents,
-        "W": spec.view,
-        "P": len(spec.palette),
-        "A": spec.num_actions,
-        **agents[0].axes,
-    }
+    dims = replace(agents[0].dims, T=run.segment)
     tensor_shapes = {name: tuple(w.shape) for name, w in agents[0].network.named_parameters()}
 
     run_fingerprint = fingerprint(run, game, experiment, network)
@@ -107,11 +98,9 @@ def main(
     ledger = run_dir / "ledgers" / f"{role}-{epoch:016x}.json" if run_dir else None
     actor = Actor(
         ZmqPoller(stop, to_env, to_learner, subscription),
-        EnvClient(to_env, join, run.lanes, sizes, time.monotonic),
-        LearnerClient(
-            to_learner, subscription, hello, outbox, sizes, tensor_shapes, time.monotonic
-        ),
-        [Lane(index, each, segment_shape) for index, each in enumerate(agents)],
+        EnvClient(to_env, join, run.lanes, dims, time.monotonic),
+        LearnerClient(to_learner, subscription, hello, outbox, dims, tensor_shapes, time.monotonic),
+        [Lane(index, each, dims) for index, each in enumerate(agents)],
         Ledger(ledger, arena, agent, epoch),
     )
     address = serve_metrics(ActorMetrics(actor, [to_env, to_learner]), metrics, role)

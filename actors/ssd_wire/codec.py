@@ -28,7 +28,7 @@ LARGEST_FRAME = 256 * 1024 * 1024
 LONGEST_LIST = 64  # in a message's header; no message has so many fields
 
 Frame = bytes | memoryview
-Sizes = Mapping[str, int]
+Lengths = Mapping[str, int]
 
 _KINDS = {message: kind for kind, message in MESSAGES.items()}
 
@@ -53,13 +53,13 @@ def encode(message: Message) -> list[Frame]:
     return [msgpack.packb(header), *(array.data for array in arrays)]
 
 
-def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], sizes: Sizes) -> Message:
+def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], lengths: Lengths) -> Message:
     """The message in these frames.
 
     Args:
         frames: As they came off the socket.
         wanted: The kinds that may come this way.
-        sizes: Lengths of this run's axes; an axis not named here may have any length.
+        lengths: The run's axes by letter; an axis that is not in it may have any length.
 
     Raises:
         ProtocolError: whatever else the bytes are, in bounded time and memory.
@@ -71,7 +71,7 @@ def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], sizes: Si
             names = ", ".join(_KINDS[one] for one in wanted)
             raise ValueError(f"kind: wanted {names}, found {shown(kind)}")
         fields = layout(message)
-        values = _scalars(fields, scalars) | _arrays(message, shapes, frames[1:], sizes)
+        values = _scalars(fields, scalars) | _arrays(message, shapes, frames[1:], lengths)
         return message.checked(values)
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as fault:
         raise ProtocolError(str(fault) or type(fault).__name__) from fault
@@ -118,14 +118,14 @@ def _scalars(fields: Layout, scalars: list[object]) -> dict[str, Any]:
 
 
 def _arrays(
-    message: type[Message], shapes: list[Any], frames: Sequence[bytes], run: Sizes
+    message: type[Message], shapes: list[Any], frames: Sequence[bytes], lengths: Lengths
 ) -> dict[str, Any]:
     wanted = len(layout(message).arrays)
     there = sum(shape is not None for shape in shapes)
     if len(shapes) != wanted or len(frames) != there:
         found = f"{len(frames)} frames and {len(shapes)} shapes, {there} of them of arrays"
         raise ValueError(f"arrays: wanted {wanted} shapes and a frame for each, found {found}")
-    fitted = fit(message, shapes, tuple(run.items()))
+    fitted = fit(message, shapes, tuple(lengths.items()))
     rest = iter(frames)
     return {
         field.name: None if one is None else one.read(next(rest))

@@ -70,7 +70,7 @@ class RunDir:
         self.close()
 
 
-def begin(root: Path, config: RunConfig) -> RunDir:
+def create(root: Path, config: RunConfig) -> RunDir:
     """Make a new run's directory, with its run file.
 
     Raises:
@@ -123,7 +123,7 @@ def check_unedited(root: Path, config: RunConfig) -> None:
         raise RunFileError(f"{root / 'run.toml'} has been edited; {fault}") from fault
 
 
-def go_on(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
+def resume(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
     """Take up an earlier run's directory, and sweep what a killed launcher left.
 
     A killed launcher's processes take a moment to end. Until then they hold their checkpoints.

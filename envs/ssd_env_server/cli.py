@@ -17,8 +17,9 @@ from ssd_env_server.referee import Referee
 from ssd_env_server.server import Door, World
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.roles import Role, axes, role_of
+from ssd_influence.roles import Role, optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_wire.dims import Dims
 from ssd_wire.links import Router, Waiting
 from ssd_wire.messages import Seat
 from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
@@ -129,11 +130,14 @@ def make_world(
     ]
     roles = cast_of(experiment, game)
     seat = seat_of(run, game, experiment, incarnation)
-    run_sizes = {"A": seat.actions, "B": seat.games, "N": seat.agents}
-    sizes = [run_sizes | axes(role, experiment, seat.actions) for role in roles]
-    lanes = [Lane(one.timesteps(), run.games, Disclosed(roles, sizes)) for one in games]
+    spec = game_spec(game)
+    dims = [
+        Dims.of(spec, run.games, **optional_axes(role, experiment, spec.num_actions))
+        for role in roles
+    ]
+    lanes = [Lane(one.timesteps(), run.games, Disclosed(roles, dims)) for one in games]
     referee = Referee(seat, run_fingerprint, lanes)
-    return World(door, referee, games, EpisodeLog(record, arena, incarnation), sizes)
+    return World(door, referee, games, EpisodeLog(record, arena, incarnation), dims)
 
 
 def seat_of(

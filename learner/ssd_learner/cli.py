@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 import torch
 
-from ssd_envs.spec import GameSettings, GameSpec, game_spec
+from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
+from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.checkpoints.checkpoint_file import CheckpointError
 from ssd_learner.checkpoints.checkpointer import Archive
@@ -22,6 +23,7 @@ from ssd_learner.metrics import LearnerMetrics
 from ssd_learner.segments.receiver import Counts, Intake
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
+from ssd_wire.dims import Dims
 from ssd_wire.endpoints import hold
 from ssd_wire.errors import RunFileError
 from ssd_wire.links import Publisher, Router, Waiting
@@ -136,7 +138,7 @@ def main(
         counts=clocks.counts if clocks else Counts(),
     )
     archive = Archive(checkpoints, ledger, learning.checkpoint_seconds, learning.checkpoints_kept)
-    sizes = axes(run, spec, experiment, trainer.network.state_size)
+    dims = dims_of(run, shape, experiment, trainer.network.state_size)
     security = SocketSecurity.load(keys, f"learner-{agent}")
     mail = ZmqMail(stop, bind, weights, security, agent)
     learner = Learner(
@@ -144,7 +146,7 @@ def main(
         trainer,
         intake,
         archive,
-        sizes,
+        dims,
         window=run.window * learning.segments_per_batch(run.segment),
         fill=learning.fill(run.segment, run.lanes),
         budget=own_steps or math.inf,
@@ -162,21 +164,13 @@ def main(
     held.close()
 
 
-def axes(
-    run: RunSettings, spec: GameSpec, experiment: ExperimentSettings, state: int
-) -> dict[str, int]:
-    """Lengths of the axes of all that an actor sends, with S floats of recurrent state."""
-    return {
-        "T": run.segment,
-        "B": run.games,
-        "N": spec.num_agents,
-        "W": spec.view,
-        "P": len(spec.palette),
-        "A": spec.num_actions,
-        "S": state,
-        "V": experiment.symbols,
-        "R": 0 if experiment.reward == "own" else spec.num_agents,
-    }
+def dims_of(
+    run: RunSettings, shape: AgentShape, experiment: ExperimentSettings, state: int
+) -> Dims:
+    """The dims of an agent's messages, with S floats of recurrent state."""
+    role = role_of(experiment, shape.agent, shape.num_agents)
+    optional = optional_axes(role, experiment, shape.num_actions)
+    return Dims.of(shape, run.games, T=run.segment, S=state, **optional)
 
 
 def torch_device(name: str) -> torch.device:

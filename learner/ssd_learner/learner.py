@@ -16,7 +16,8 @@ from ssd_learner.reporting.report import Report
 from ssd_learner.segments.receiver import Epoch, Intake
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
-from ssd_wire.codec import Sizes, decode
+from ssd_wire.codec import decode
+from ssd_wire.dims import Dims
 from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Ack, Bye, Hello, Message, Refused, Segment, Welcome
 from ssd_wire.weights import Weights, encode_weights
@@ -52,7 +53,7 @@ class Learner:
         trainer: The agent's network, optimizer and clocks.
         intake: What became of all segments.
         archive: Checkpoints.
-        sizes: Lengths of the run's axes, to check segments by.
+        dims: Of the agent's messages.
         window: Segments per lane that an actor may be ahead of what was trained.
         fill: Segments of one actor that make a batch.
         budget: Own-steps at which the run is complete.
@@ -65,7 +66,7 @@ class Learner:
         trainer: Trainer,
         intake: Intake,
         archive: Archive,
-        sizes: Sizes,
+        dims: Dims,
         window: int,
         fill: int = 1,
         budget: float = math.inf,
@@ -75,7 +76,7 @@ class Learner:
         self.trainer = trainer
         self.intake = intake
         self.archive = archive
-        self.sizes = sizes
+        self._lengths = dims.lengths
         self.window = window
         self.fill = fill
         self.budget = budget
@@ -137,7 +138,7 @@ class Learner:
     def answer(self, peer: bytes, frames: list[bytes]) -> Message:
         """What one letter is answered with."""
         try:
-            message = decode(frames, (Hello, Segment, Bye), self.sizes)
+            message = decode(frames, (Hello, Segment, Bye), self._lengths)
         except ProtocolError as fault:
             self.protocol_errors += 1
             self._log.warning("refused %r: %s", peer, fault)

@@ -88,7 +88,7 @@ class Trainer:
         """
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if not moa:  # `see` has its first layer in one with the policy's: a gradient of 0 is there
+        if not moa:  # its first layer is computed with the policy's, so it has a gradient of 0
             for parameter in self.parts.get("moa", []):
                 parameter.grad = None
         norms, learning = {}, self.learning

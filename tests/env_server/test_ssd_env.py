@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ssd_env_server.cli import load_settings
-from ssd_influence.roles import axes, role_of
+from ssd_influence.roles import optional_axes, role_of
 from ssd_wire.codec import decode, encode
 from ssd_wire.links import Dealer
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
@@ -46,7 +46,7 @@ class HandWrittenActor:
         _, _, experiment, fingerprint = load_settings(arena.run_file)
         self.join = Join(agent, incarnation, fingerprint)
         role = role_of(experiment, agent, num_agents=2)
-        self.sizes = {"A": 8, "B": 2, "N": 2} | axes(role, experiment, num_actions=8)
+        self.lengths = {"A": 8, "B": 2, "N": 2} | optional_axes(role, experiment, num_actions=8)
         self.seat = None
         self.told = {}
         self.refusals = []
@@ -55,7 +55,7 @@ class HandWrittenActor:
 
     def turn(self):
         for frames in self.dealer.receive():
-            self.hear(decode(frames, (Seat, Timestep, Refused), self.sizes))
+            self.hear(decode(frames, (Seat, Timestep, Refused), self.lengths))
         if time.monotonic() - self.spoke > 0.3:
             for message in self.last:
                 self.say(message)
@@ -73,7 +73,7 @@ class HandWrittenActor:
         elif message.tick > self.tick(message.lane):
             self.told[message.lane] = message
             place = (message.env_incarnation, message.lane, message.tick)
-            self.say(self.script(*place, self.agent, self.sizes))
+            self.say(self.script(*place, self.agent, self.lengths))
 
     def tick(self, lane):
         return self.told[lane].tick if lane in self.told else -1

@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
+from ssd_actors.segment_builder import SegmentBuilder
 from ssd_learner.segments.receiver import Counts
+from ssd_wire.dims import Dims
 
 FINGERPRINT = "this run"
 AGENT = 1
-SIZES = {"T": 1, "B": 1, "N": 2, "W": 3, "A": 2, "P": 2, "S": 1}
-SHAPE = SegmentShape(steps=1, games=1, agents=2, view=3, state=1)
+DIMS = Dims(T=1, B=1, N=2, A=2, W=3, P=2, S=1)
 
 
 class Disk:
@@ -46,7 +46,7 @@ class Diary:
 def segment_of(name):
     """A complete segment by which the diary knows a number."""
     segment = SegmentBuilder(
-        SHAPE, learner_incarnation=1, weights_version=0, state=np.zeros((1, 1), np.float32)
+        DIMS, learner_incarnation=1, weights_version=0, state=np.zeros((1, 1), np.float32)
     )
     segment.reward[:] = name
     return segment

@@ -4,11 +4,13 @@ import math
 
 from ssd_learner.checkpoints.checkpointer import Archive
 from ssd_learner.checkpoints.restore import restore
+from ssd_learner.cli import dims_of
 from ssd_learner.learner import Learner
 from ssd_learner.segments.receiver import Intake
 from ssd_learner.training import train
 from ssd_wire.codec import encode
 from ssd_wire.messages import Ack
+from ssd_wire.runfile import RunSettings
 
 FINGERPRINT = "this run"
 ACTOR = b"actor 7"
@@ -78,10 +80,14 @@ class Office:
         marks = clocks.watermarks if clocks else ()
         self.intake = Intake(1, 99, FINGERPRINT, 100, marks)
         self.archive = Archive(folder, folder / "ledger.json", 10.0, 2, lambda: self.now)
-        sizes = {"T": 8, "B": 5, "N": 4, "W": 6, "A": 7, "P": 11, "S": trainer.network.state_size}
-        sizes["V"] = trainer.experiment.symbols
+        dims = dims_of(
+            RunSettings(segment=8, games=5),
+            trainer.shape,
+            trainer.experiment,
+            trainer.network.state_size,
+        )
         self.learner = Learner(
-            self.mail, trainer, self.intake, self.archive, sizes, 2, fill, budget, self.train
+            self.mail, trainer, self.intake, self.archive, dims, 2, fill, budget, self.train
         )
 
     def train(self, trainer, segments, tend):

@@ -5,7 +5,7 @@ from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
-from tests.learner.diary import AGENT, FINGERPRINT, SIZES, Diary, Disk, segment_of
+from tests.learner.diary import AGENT, DIMS, FINGERPRINT, Diary, Disk, segment_of
 from tests.system.relay import Relay
 from tests.until import until
 
@@ -30,13 +30,13 @@ class Pair:
         archive = Archive(None, None, seconds=0.0, keep=1)
         intake = Intake(AGENT, 5, FINGERPRINT, 100)
         self.learner = Learner(
-            self, self.trainer, intake, archive, SIZES, window=100, train=self.train
+            self, self.trainer, intake, archive, DIMS, window=100, train=self.train
         )
         self.learner.publish_weights()
         news = SimpleNamespace(newest=lambda: None, reopen=lambda: None)
         hello = Hello(AGENT, 0, 7, FINGERPRINT)
         self.outbox = Outbox(lanes=1, max_kept=100)
-        self.client = LearnerClient(dealer, news, hello, self.outbox, SIZES, {}, time.monotonic)
+        self.client = LearnerClient(dealer, news, hello, self.outbox, DIMS, {}, time.monotonic)
 
     @staticmethod
     def train(trainer, segments, _tend):

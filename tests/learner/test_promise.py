@@ -17,7 +17,7 @@ from itertools import count
 from random import Random
 
 import pytest
-from tests.learner.diary import AGENT, FINGERPRINT, SIZES, Diary, Disk, segment_of
+from tests.learner.diary import AGENT, DIMS, FINGERPRINT, Diary, Disk, segment_of
 
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
@@ -54,7 +54,7 @@ class Author:
         self.names = []  # of its segments, in the order it made them
         self.outbox = Outbox(LANES, RETAINED)
         hello = Hello(AGENT, arena, epoch, FINGERPRINT)
-        self.client = LearnerClient(self, self, hello, self.outbox, SIZES, {}, now)
+        self.client = LearnerClient(self, self, hello, self.outbox, DIMS, {}, now)
 
     def send(self, frames):
         if self.blocked:
@@ -166,7 +166,7 @@ class Story:
         )
         archive = Archive(None, None, seconds=5.0, keep=1, now=lambda: self.now)
         trainer = Diary(self.disk, self.algorithm)
-        known = trainer, intake, archive, SIZES, WINDOW
+        known = trainer, intake, archive, DIMS, WINDOW
         self.learner = Learner(self, *known, self.fill, self.budget, self.train)
         self.stops = False
         self.learner.publish_weights()

@@ -73,18 +73,18 @@ class TrainedAgent:
             ValueError: these are not B games of N agents, a pixel is no palette index, an action
                 or a symbol none of the run's, or something is missing that the agent is told.
         """
-        size, shape = self.mind.axes, self.mind.shape
+        dims, shape = self.mind.dims, self.mind.shape
         games, agents = self.mind.games, shape.num_agents
         if actions.shape != (games, agents) or not len(pixels) == len(is_first) == games:
             found = f"{len(pixels)} views, {len(is_first)} is_first, actions {list(actions.shape)}"
             raise ValueError(f"wanted games by agents [{games}, {agents}], found {found}")
         _check_below(shape.num_actions, actions=actions[~is_first])
-        if size["L"]:
-            _check_shape((games, size["L"]), leader_actions=leader_actions)
+        if dims.L:
+            _check_shape((games, dims.L), leader_actions=leader_actions)
             _check_below(shape.num_actions, leader_actions=leader_actions)
-        if size["V"]:
+        if dims.V:
             _check_shape((games, agents), symbols=symbols)
-            _check_below(size["V"], symbols=symbols)
+            _check_below(dims.V, symbols=symbols)
         seen = Timestep(
             env_incarnation=0,
             lane=0,
@@ -94,8 +94,8 @@ class TrainedAgent:
             reward=np.zeros(games, np.float32),
             actions=actions,
             visible=np.zeros((games, agents), np.bool_),
-            leader_actions=leader_actions if size["L"] else None,
-            symbols=symbols if size["V"] else None,
+            leader_actions=leader_actions if dims.L else None,
+            symbols=symbols if dims.V else None,
         )
         return self.mind.decide(seen, self._memory)
 

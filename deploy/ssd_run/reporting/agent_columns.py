@@ -85,7 +85,7 @@ def _count(name: str, places: int) -> Callable[[AgentProgress], str]:
 
 
 def _measure(metric: UpdateMetric) -> Callable[[AgentProgress], str]:
-    return lambda agent: number(agent.measures[metric.name], metric.places)
+    return lambda agent: number(agent.metrics[metric.name], metric.places)
 
 
 def number(value: float | None, places: int | None = 2) -> str:

@@ -47,8 +47,8 @@ def test_a_forked_process_finds_loaded_what_takes_long_to_load(run_dir, monkeypa
     try:
         while not spawner.is_ready():
             time.sleep(0.05)
-        command = ("ssd-pretended", "env-0", str(run_dir.root), "tells")
-        child = spawner.start(Program("env-0", "pretended_process", command), 0)
+        command = ("ssd-fake", "env-0", str(run_dir.root), "tells")
+        child = spawner.start(Program("env-0", "fake_process", command), 0)
         while child.poll() is None:
             time.sleep(0.01)
     finally:

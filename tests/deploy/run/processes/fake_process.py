@@ -18,7 +18,7 @@ from ssd_wire.stop import Stop
 
 
 def preload(_run_file: Path) -> None:
-    match os.environ.get("PRETENDED_PRELOAD"):
+    match os.environ.get("FAKE_PRELOAD"):
         case "fails":
             raise ModuleNotFoundError("No module named 'torch'")
         case "refuses":
