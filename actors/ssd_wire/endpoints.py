@@ -14,7 +14,7 @@ from typing import IO
 
 from ssd_wire.errors import EndpointError
 
-LONGEST_IPC_PATH = 107  # sockaddr_un holds 108 bytes, one of them the final zero
+MAX_IPC_PATH_BYTES = 107  # sockaddr_un holds 108 bytes, one of them the final zero
 
 
 def check_endpoint(endpoint: str, *, encrypted: bool = False) -> str:
@@ -30,9 +30,9 @@ def check_endpoint(endpoint: str, *, encrypted: bool = False) -> str:
     """
     scheme, separator, rest = endpoint.partition("://")
     if separator and scheme == "ipc" and rest.startswith("/"):
-        if len(os.fsencode(rest)) > LONGEST_IPC_PATH:
+        if len(os.fsencode(rest)) > MAX_IPC_PATH_BYTES:
             raise EndpointError(
-                f"{endpoint}: wanted a path of at most {LONGEST_IPC_PATH} bytes, "
+                f"{endpoint}: wanted a path of at most {MAX_IPC_PATH_BYTES} bytes, "
                 f"found {len(os.fsencode(rest))}"
             )
         return endpoint
@@ -62,7 +62,7 @@ def _is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
 
 
-def hold(path: Path, what: str) -> IO[bytes]:
+def lock_file(path: Path, what: str) -> IO[bytes]:
     """Hold a lock that ends with this process: a second holder is refused, not let in silently.
 
     Args:
@@ -85,9 +85,9 @@ def hold(path: Path, what: str) -> IO[bytes]:
     return lock
 
 
-def hold_endpoint(endpoint: str) -> IO[bytes] | None:
+def lock_endpoint(endpoint: str) -> IO[bytes] | None:
     """Hold an ipc path before binding to it, since ZeroMQ lets a second binder steal it."""
     if not endpoint.startswith("ipc://"):
         return None
     path = Path(endpoint.removeprefix("ipc://"))
-    return hold(path.with_name(path.name + ".lock"), endpoint)
+    return lock_file(path.with_name(path.name + ".lock"), endpoint)

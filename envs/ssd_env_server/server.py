@@ -41,8 +41,8 @@ class Stopping(Protocol):
 class Wait(Protocol):
     """Sleeps until there is something to do."""
 
-    def wait(self, seconds: float) -> None:
-        """Return when something arrived, when asked to stop, or after this long."""
+    def wait(self, seconds: float) -> object:
+        """Return when a message arrived, when asked to stop, or when the time is over."""
 
 
 @dataclass

@@ -7,10 +7,10 @@ import pytest
 from tests.until import until
 
 from ssd_wire.codec import encode
-from ssd_wire.links import Dealer, Publisher, Router, Subscriber
 from ssd_wire.messages import Bye, Refused
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.security.keys import create_keys, load_keys
+from ssd_wire.sockets import Dealer, Publisher, Router, Subscriber
 
 LET_IN = 0.5  # seconds in which an honest client has long been heard
 

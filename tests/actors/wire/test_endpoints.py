@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from ssd_wire.endpoints import check_endpoint, hold, hold_endpoint
+from ssd_wire.endpoints import check_endpoint, lock_endpoint, lock_file
 from ssd_wire.errors import EndpointError
 
 HOLD_FOR_EVER = """
 import pathlib, sys, time
-from ssd_wire.endpoints import hold
-lock = hold(pathlib.Path(sys.argv[1]), "it")
+from ssd_wire.endpoints import lock_file
+lock = lock_file(pathlib.Path(sys.argv[1]), "it")
 print("held", flush=True)
 time.sleep(60)
 """
@@ -129,7 +129,7 @@ def test_what_one_process_holds_no_other_can(holder):
     process, path = holder
     assert process.stdout.readline() == b"held\n"
     with pytest.raises(EndpointError, match=f"it is held by another process .*{path}"):
-        hold(path, "it")
+        lock_file(path, "it")
 
 
 def test_a_lock_ends_with_its_process_however_that_ends(holder):
@@ -137,16 +137,16 @@ def test_a_lock_ends_with_its_process_however_that_ends(holder):
     assert process.stdout.readline() == b"held\n"
     process.kill()
     process.wait()
-    hold(path, "it").close()
+    lock_file(path, "it").close()
 
 
 def test_a_lock_that_cannot_be_made_is_refused_with_the_reason(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(EndpointError, match=r"it cannot be held: .*file"):
-        hold(tmp_path / "file" / "lock", "it")
+        lock_file(tmp_path / "file" / "lock", "it")
 
 
 def test_an_ipc_endpoint_is_held_beside_its_path_and_a_tcp_endpoint_by_its_port(tmp_path):
-    with hold_endpoint(f"ipc://{tmp_path}/world"):
+    with lock_endpoint(f"ipc://{tmp_path}/world"):
         assert (tmp_path / "world.lock").exists()
-    assert hold_endpoint("tcp://127.0.0.1:5555") is None
+    assert lock_endpoint("tcp://127.0.0.1:5555") is None

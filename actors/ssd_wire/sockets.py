@@ -1,8 +1,8 @@
-"""Sockets with the options this system needs. No send blocks.
+"""ZeroMQ sockets with the options that the protocol needs. No send blocks.
 
-A send that is refused is dropped and counted. A blocking send would let one stopped peer freeze a
-server for everyone. What is dropped here is healed by the protocol, in which whoever waits asks
-again.
+A message that ZeroMQ does not accept at once is dropped and counted. With blocking sends, one
+stopped peer could freeze a server for everyone. The protocol recovers by sending messages again
+that got no answer.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import IO
 
 import zmq
 
-from ssd_wire.codec import LARGEST_FRAME, Frame, encode
-from ssd_wire.endpoints import check_endpoint, hold_endpoint
+from ssd_wire.codec import MAX_FRAME_BYTES, Frame, encode
+from ssd_wire.endpoints import check_endpoint, lock_endpoint
 from ssd_wire.errors import EndpointError
 from ssd_wire.messages import Message
 from ssd_wire.security.curve import Options, SocketSecurity
 from ssd_wire.stop import Stop
 
-# As plain numbers: pyzmq's own names are enumerations, and joining two costs more than a send.
-_NOW = int(zmq.NOBLOCK)
-_MORE_NOW = int(zmq.NOBLOCK) | int(zmq.SNDMORE)
+# As plain ints: pyzmq's constants are enums, and combining two of them costs more than a send.
+_NO_WAIT = int(zmq.NOBLOCK)
+_NO_WAIT_MORE = int(zmq.NOBLOCK) | int(zmq.SNDMORE)
 _EVENTS, _READABLE = int(zmq.EVENTS), int(zmq.POLLIN)
 
-QUEUED_MESSAGES = 64  # per peer and direction; a healthy peer never has so many on their way
+QUEUED_MESSAGES = 64  # per peer and direction; more than a working peer ever has in flight
 HEARTBEAT_MS = 5_000
-HEARTBEAT_TIMEOUT_MS = 60_000  # longer than the largest message takes, or a process is stopped
+HEARTBEAT_TIMEOUT_MS = 60_000  # longer than the largest message takes to arrive
 CONNECT_TIMEOUT_MS = 2_000
 RECONNECT_MS = (100, 2_000)
 
@@ -37,7 +37,7 @@ _OPTIONS: Mapping[int, int | bytes] = {
     zmq.LINGER: 0,
     zmq.SNDHWM: QUEUED_MESSAGES,
     zmq.RCVHWM: QUEUED_MESSAGES,
-    zmq.MAXMSGSIZE: LARGEST_FRAME,
+    zmq.MAXMSGSIZE: MAX_FRAME_BYTES,
     zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
     zmq.HEARTBEAT_TIMEOUT: HEARTBEAT_TIMEOUT_MS,
     zmq.CONNECT_TIMEOUT: CONNECT_TIMEOUT_MS,
@@ -49,12 +49,16 @@ PLAIN = SocketSecurity(None)
 NO_OPTIONS: Options = {}
 
 
-class Link:
-    """A socket that is polled, read and written by one thread.
+class Socket:
+    """A ZeroMQ socket. Only one thread may use it.
 
     Args:
-        kind: The socket's, as ZeroMQ numbers it.
-        options: Of this kind, beside those that all have.
+        kind: The ZeroMQ socket type.
+        options: Socket options in addition to those that all sockets have.
+
+    Attributes:
+        dropped: Messages that ZeroMQ did not accept.
+        zmq_socket: The socket itself, for polling.
     """
 
     def __init__(self, kind: int, options: Mapping[int, int | bytes]) -> None:
@@ -62,36 +66,37 @@ class Link:
         self._lock: IO[bytes] | None = None
         self._kind = kind
         self._options = {**_OPTIONS, **options}
-        self.socket = self._make_socket()
+        self.zmq_socket = self._make_zmq_socket()
 
-    def _make_socket(self) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] = zmq.Context.instance().socket(self._kind)
+    def _make_zmq_socket(self) -> zmq.Socket[bytes]:
+        zmq_socket: zmq.Socket[bytes] = zmq.Context.instance().socket(self._kind)
         for option, value in self._options.items():
-            socket.setsockopt(option, value)
-        return socket
+            zmq_socket.setsockopt(option, value)
+        return zmq_socket
 
     def bind(self, endpoint: str) -> str:
-        """Bind, and tell the endpoint really bound (port 0 or * becomes a number).
+        """Bind; return the actual endpoint, in which port 0 or * is replaced by the real port.
 
         Raises:
             EndpointError: when the endpoint is unusable or another process has it.
         """
-        with self._attaching(endpoint):
-            self._lock = hold_endpoint(endpoint)
-            self.socket.bind(endpoint)
-        return self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        with self._closing_on_error(endpoint):
+            self._lock = lock_endpoint(endpoint)
+            self.zmq_socket.bind(endpoint)
+        return self.zmq_socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def close(self) -> None:
-        """Close at once; drain first what must arrive."""
-        self.socket.close(linger=0)
+        """Close at once. Messages still queued are lost."""
+        self.zmq_socket.close(linger=0)
         if self._lock is not None:
             self._lock.close()
 
     @contextmanager
-    def _attaching(self, endpoint: str) -> Iterator[None]:
+    def _closing_on_error(self, endpoint: str) -> Iterator[None]:
         try:
             encrypted = bool({zmq.CURVE_SERVER, zmq.CURVE_SERVERKEY} & self._options.keys())
-            self.socket.setsockopt(zmq.IPV6, "[" in check_endpoint(endpoint, encrypted=encrypted))
+            checked = check_endpoint(endpoint, encrypted=encrypted)
+            self.zmq_socket.setsockopt(zmq.IPV6, "[" in checked)
             yield
         except zmq.ZMQError as fault:
             self.close()
@@ -104,8 +109,8 @@ class Link:
         *most, last = frames
         try:
             for frame in most:
-                self.socket.send(frame, _MORE_NOW)
-            self.socket.send(last, _NOW)
+                self.zmq_socket.send(frame, _NO_WAIT_MORE)
+            self.zmq_socket.send(last, _NO_WAIT)
         except zmq.ZMQError as fault:
             if fault.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 raise
@@ -115,19 +120,19 @@ class Link:
 
     def _receive(self) -> Iterator[list[bytes]]:
         while self._is_readable():
-            yield self.socket.recv_multipart(_NOW)
+            yield self.zmq_socket.recv_multipart(_NO_WAIT)
 
     def _is_readable(self) -> bool:
-        """Whether a message is there; an exception that says no costs twice as much."""
-        events: int = self.socket.get(_EVENTS)  # type: ignore[assignment]  # bytes are for other options
+        """Whether a message has arrived. Catching EAGAIN from a receive costs twice as much."""
+        events: int = self.zmq_socket.get(_EVENTS)  # type: ignore[assignment]  # bytes are for other options
         return bool(events & _READABLE)
 
 
-class Router(Link):
-    """The serving end. It numbers its connections; whose they are, only messages tell.
+class Router(Socket):
+    """A server's socket. It assigns an id to each connection; who the peer is, messages say.
 
-    A peer that chooses a number for itself, against the protocol, takes it over from whoever had
-    it: without handover that would abort this process, inside libzmq.
+    A peer that sets a routing id of its own, against the protocol, takes the id over from the
+    connection that had it. Without ROUTER_HANDOVER that would abort this process, inside libzmq.
 
     Args:
         endpoint: Where to bind.
@@ -135,7 +140,7 @@ class Router(Link):
         allowed: Identities that may connect, where there are keys.
 
     Attributes:
-        sender: Who sent the message received last, by its key; None where there are no keys.
+        sender: Identity that sent the message received last, by its key; None without keys.
     """
 
     def __init__(
@@ -153,24 +158,24 @@ class Router(Link):
         return self._send([peer, *encode(message)])
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
-        """All that has arrived: the number of the peer's connection, and its frames."""
+        """All messages that have arrived: the id of the peer's connection, and the frames."""
         if self._identity_of is None:
             for peer, *frames in self._receive():
                 yield peer, frames
             return
         while self._is_readable():
-            parts = self.socket.recv_multipart(_NOW, copy=False)
+            parts = self.zmq_socket.recv_multipart(_NO_WAIT, copy=False)
             self.sender = self._identity_of(str(parts[-1].get("User-Id")))
             peer, *frames = (part.bytes for part in parts)
             yield peer, frames
 
 
-class Client(Link):
-    """The end that connects, now or as soon as somebody binds there.
+class Client(Socket):
+    """A socket that connects, now or as soon as a server binds at the endpoint.
 
     Args:
-        kind, options: As for `Link`.
-        endpoint: Where the server is, or will be.
+        kind, options: As for `Socket`.
+        endpoint: Of the server.
 
     Raises:
         EndpointError: when the endpoint is unusable.
@@ -182,21 +187,21 @@ class Client(Link):
         self._connect()
 
     def reopen(self) -> None:
-        """Give up the connection, with all that is queued on it, and make another."""
-        self.socket.close(linger=0)
-        self.socket = self._make_socket()
+        """Close the connection, drop everything queued on it, and connect again."""
+        self.zmq_socket.close(linger=0)
+        self.zmq_socket = self._make_zmq_socket()
         self._connect()
 
     def _connect(self) -> None:
-        with self._attaching(self._endpoint):
-            self.socket.connect(self._endpoint)
+        with self._closing_on_error(self._endpoint):
+            self.zmq_socket.connect(self._endpoint)
 
 
 class Dealer(Client):
-    """The asking end of one server.
+    """A client's socket to one server.
 
     Args:
-        endpoint: Where the server is, or will be.
+        endpoint: Of the server.
         security: What `SocketSecurity.client_options` gives for that server.
     """
 
@@ -204,16 +209,16 @@ class Dealer(Client):
         super().__init__(zmq.DEALER, {zmq.IMMEDIATE: 1, **security}, endpoint)
 
     def send(self, frames: Sequence[Frame]) -> bool:
-        """Send encoded frames without waiting; false when there is no server, or it is too busy."""
+        """Send encoded frames without waiting; false when not connected or the queue is full."""
         return self._send(frames)
 
     def receive(self) -> Iterator[list[bytes]]:
-        """All that has arrived."""
+        """The frames of each message that has arrived."""
         return self._receive()
 
 
-class Publisher(Link):
-    """Sends one-frame news to whoever listens.
+class Publisher(Socket):
+    """Sends one-frame messages to all subscribers.
 
     Args:
         endpoint: Where to bind.
@@ -221,20 +226,20 @@ class Publisher(Link):
     """
 
     def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
-        # A stopped subscriber must hoard no old weights.
+        # Do not queue old weights for a stopped peer.
         super().__init__(zmq.PUB, {zmq.SNDHWM: 2, **security})
         self.endpoint = self.bind(endpoint)
 
     def publish(self, frame: bytes) -> None:
         """Send to all subscribers; each keeps only the newest."""
-        self.socket.send(frame, flags=zmq.NOBLOCK)
+        self.zmq_socket.send(frame, flags=zmq.NOBLOCK)
 
 
 class Subscriber(Client):
-    """Hears the newest one-frame news, and nothing older.
+    """Receives the newest message of a publisher and drops older ones.
 
     Args:
-        endpoint: Where the publisher is, or will be.
+        endpoint: Of the publisher.
         security: What `SocketSecurity.client_options` gives for its server.
     """
 
@@ -242,33 +247,34 @@ class Subscriber(Client):
         super().__init__(zmq.SUB, {zmq.CONFLATE: 1, zmq.SUBSCRIBE: b"", **security}, endpoint)
 
     def newest(self) -> bytes | None:
-        """The newest frame since the last call, if there is one."""
-        return self.socket.recv(_NOW) if self._is_readable() else None
+        """The newest frame since the last call; None if there is none."""
+        return self.zmq_socket.recv(_NO_WAIT) if self._is_readable() else None
 
 
-class Waiting:
-    """Waits for several links at once, and for the word to stop."""
+class Poller:
+    """Waits for messages on several sockets, or for a request to stop."""
 
-    def __init__(self, stop: Stop, links: Sequence[Link]) -> None:
+    def __init__(self, stop: Stop, sockets: Sequence[Socket]) -> None:
         self._stop = stop
         self._poller = zmq.Poller()
-        self._watching = stop.descriptors
-        for descriptor in self._watching:
+        self._stop_descriptors = stop.descriptors
+        for descriptor in self._stop_descriptors:
             self._poller.register(descriptor, zmq.POLLIN)
-        self._links = [(link, self._register(link)) for link in links]
+        self._registered = [(socket, self._register(socket)) for socket in sockets]
 
-    def wait(self, seconds: float) -> None:
-        """Return when something arrived, when asked to stop, or after this long."""
-        for number, (link, socket) in enumerate(self._links):
-            if link.socket is not socket:  # reopened
-                self._poller.unregister(socket)
-                self._links[number] = (link, self._register(link))
+    def wait(self, seconds: float) -> bool:
+        """Return when a message arrived or the time is over; false when asked to stop."""
+        for index, (socket, zmq_socket) in enumerate(self._registered):
+            if socket.zmq_socket is not zmq_socket:  # reopened
+                self._poller.unregister(zmq_socket)
+                self._registered[index] = (socket, self._register(socket))
         self._poller.poll(max(0, math.ceil(seconds * 1000)))
-        if self._watching and self._stop.look():
-            for descriptor in self._watching:  # heard; from now on only links wake us
+        if self._stop_descriptors and self._stop.check():
+            for descriptor in self._stop_descriptors:  # from now on only messages end a wait
                 self._poller.unregister(descriptor)
-            self._watching = ()
+            self._stop_descriptors = ()
+        return not self._stop.requested
 
-    def _register(self, link: Link) -> zmq.Socket[bytes]:
-        self._poller.register(link.socket, zmq.POLLIN)
-        return link.socket
+    def _register(self, socket: Socket) -> zmq.Socket[bytes]:
+        self._poller.register(socket.zmq_socket, zmq.POLLIN)
+        return socket.zmq_socket
