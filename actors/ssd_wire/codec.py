@@ -23,9 +23,9 @@ if sys.byteorder != "little":  # pragma: no cover
     raise ImportError("the protocol's arrays are little-endian, and so must the machine be")
 
 PROTOCOL_VERSION = 5  # 5: fields renamed
-LARGEST_HEADER = 64 * 1024
-LARGEST_FRAME = 256 * 1024 * 1024
-LONGEST_LIST = 64  # in a message's header; no message has so many fields
+MAX_HEADER_BYTES = 64 * 1024
+MAX_FRAME_BYTES = 256 * 1024 * 1024
+MAX_LIST_LENGTH = 64  # in a message's header; no message has so many fields
 
 Frame = bytes | memoryview
 Lengths = Mapping[str, int]
@@ -42,8 +42,8 @@ def encode(message: Message) -> list[Frame]:
     fields = layout(type(message))
     given = [getattr(message, field.name) for field in fields.arrays]
     arrays = [np.ascontiguousarray(array) for array in given if array is not None]
-    if too_large := [array.shape for array in arrays if array.nbytes > LARGEST_FRAME]:
-        raise ValueError(f"arrays: wanted at most {LARGEST_FRAME} bytes each, found {too_large}")
+    if too_large := [array.shape for array in arrays if array.nbytes > MAX_FRAME_BYTES]:
+        raise ValueError(f"arrays: wanted at most {MAX_FRAME_BYTES} bytes each, found {too_large}")
     header = (
         _KINDS[type(message)],
         PROTOCOL_VERSION,
@@ -77,15 +77,15 @@ def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], lengths: 
         raise ProtocolError(str(fault) or type(fault).__name__) from fault
 
 
-def unpack(header: bytes, longest_list: int = LONGEST_LIST) -> Any:
+def unpack(header: bytes, longest_list: int = MAX_LIST_LENGTH) -> Any:
     """What a msgpack header says, in bounded memory: no maps, no binaries, no extensions.
 
     Raises:
         ValueError: when it is too long, or no such msgpack.
         msgpack.UnpackException: when it is nested too deep.
     """
-    if len(header) > LARGEST_HEADER:
-        raise ValueError(f"header: wanted at most {LARGEST_HEADER} bytes, found {len(header)}")
+    if len(header) > MAX_HEADER_BYTES:
+        raise ValueError(f"header: wanted at most {MAX_HEADER_BYTES} bytes, found {len(header)}")
     # A list is made as long as it claims to be, and lists nest: without a bound, 64 KiB of claims
     # ask for half a gigabyte.
     return msgpack.unpackb(

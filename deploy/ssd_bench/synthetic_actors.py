@@ -13,15 +13,14 @@ from typing import Any
 from ssd_actors.actor import DRAIN_SECONDS
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_actors.poller import ZmqPoller
 from ssd_bench.parts.inputs import random_play, segment, shape_of
 from ssd_influence.networks.agent_network import AgentNetwork, make_network
 from ssd_learner.cli import dims_of
 from ssd_run.run_config import RunConfig
 from ssd_wire.codec import encode
-from ssd_wire.links import Dealer, Subscriber
 from ssd_wire.messages import Hello, Segment
-from ssd_wire.runfile import fingerprint
+from ssd_wire.run_file import fingerprint
+from ssd_wire.sockets import Dealer, Poller, Subscriber
 from ssd_wire.stop import Stop
 
 DISTINCT = 4  # segments; more would only cost this process its cache
@@ -118,4 +117,4 @@ def connected(
             client = LearnerClient(dealer, subscriber, hello, outbox, dims, shapes, time.monotonic)
             players.append(SyntheticActor(hello.epoch, client, config.run.lanes, segments))
             links += (dealer, subscriber)
-        yield SyntheticActors(ZmqPoller(Stop(), *links).wait, players)
+        yield SyntheticActors(Poller(Stop(), links).wait, players)

@@ -23,7 +23,7 @@ from ssd_run.reporting.screen import RunInfo, screen
 from ssd_run.reporting.terminal import Terminal
 from ssd_run.run_config import RunConfig, check_agrees
 from ssd_run.run_directory import RunDir
-from ssd_wire.process import WholeNumber, reports_errors, version_option, write_whole
+from ssd_wire.process import WholeNumber, reports_errors, version_option, write_atomically
 
 
 @click.command()
@@ -104,7 +104,7 @@ def _launch(launch: Launch, stop_seconds: float) -> int:
         ended = run(launch)
         killed = launch.close(ended, stop_seconds)
     summary = launch.summary(ended, killed)
-    write_whole(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
+    write_atomically(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in summary.lines(width):
         click.echo(line)

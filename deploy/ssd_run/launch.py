@@ -93,7 +93,7 @@ class Launch:
         """Wait until the next check; whether the user has asked to stop."""
         awaited = (*self.stop.descriptors, *self.spawner.descriptors)
         select.select(awaited, [], [], CHECK_PERIOD)
-        return self.stop.look()
+        return self.stop.check()
 
     def close(self, ended: str, seconds: float) -> tuple[str, ...]:
         """Stop all processes.

@@ -14,7 +14,14 @@ from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import RunSettings, Sections, blaming, did_you_mean, override, section
+from ssd_wire.run_file import (
+    RunSettings,
+    Sections,
+    did_you_mean,
+    errors_in_section,
+    override,
+    section,
+)
 
 
 class PresetSettings(BaseModel):
@@ -86,7 +93,7 @@ def validate(sections: Sections) -> RunConfig:
     run = config.run
     if objection := config.learning.objection(run.segment, run.lanes, run.window, run.retained):
         raise RunFileError(f"[learning] {objection}")
-    with blaming("experiment"):
+    with errors_in_section("experiment"):
         role_of(config.experiment, 0, config.game.agents)
     return config
 

@@ -13,10 +13,10 @@ from typing import IO, Self
 import click
 
 from ssd_run.run_config import RunConfig, check_agrees, validate
-from ssd_wire.endpoints import hold
+from ssd_wire.endpoints import lock_file
 from ssd_wire.errors import EndpointError, RunFileError
-from ssd_wire.process import write_whole
-from ssd_wire.runfile import load_run_file
+from ssd_wire.process import write_atomically
+from ssd_wire.run_file import load_run_file
 
 LAUNCHER_LOCK = ".launcher.lock"
 PROCESSES_LOCK = ".processes.lock"
@@ -55,7 +55,7 @@ class RunDir:
 
     def note_sockets(self, folder: Path) -> None:
         """Write down where the sockets are, so that they can be deleted after a crash."""
-        write_whole(self.root / SOCKETS, str(folder))
+        write_atomically(self.root / SOCKETS, str(folder))
 
     def close(self) -> None:
         """Release the locks."""
@@ -83,8 +83,8 @@ def create(root: Path, config: RunConfig) -> RunDir:
     run_dir = _lock(root)
     for folder in (run_dir.processes, run_dir.logs, run_dir.episodes, run_dir.ledgers):
         folder.mkdir()
-    write_whole(root / ORIGINAL_RUN_FILE, config.toml())
-    write_whole(run_dir.run_file, config.toml())
+    write_atomically(root / ORIGINAL_RUN_FILE, config.toml())
+    write_atomically(run_dir.run_file, config.toml())
     return run_dir
 
 
@@ -151,7 +151,10 @@ def _remove_sockets(note: Path) -> None:
     folder = Path(note.read_text(encoding="utf-8"))
     ours = folder.name.startswith(SOCKETS_PREFIX) and not folder.is_symlink() and folder.is_dir()
     if ours and folder.stat().st_uid == os.getuid():
-        with suppress(EndpointError), hold(folder / SOCKETS_LOCK, f"socket directory {folder}"):
+        with (
+            suppress(EndpointError),
+            lock_file(folder / SOCKETS_LOCK, f"socket directory {folder}"),
+        ):
             shutil.rmtree(folder, ignore_errors=True)
     note.unlink()
 
@@ -175,9 +178,9 @@ class StillRunningError(EndpointError):
 
 
 def _lock(root: Path) -> RunDir:
-    launcher = hold(root / LAUNCHER_LOCK, f"run directory {root}")
+    launcher = lock_file(root / LAUNCHER_LOCK, f"run directory {root}")
     try:
-        processes = hold(root / PROCESSES_LOCK, f"run directory {root}")
+        processes = lock_file(root / PROCESSES_LOCK, f"run directory {root}")
     except EndpointError as fault:
         launcher.close()
         raise StillRunningError(

@@ -23,32 +23,36 @@ from ssd_learner.metrics import LearnerMetrics
 from ssd_learner.segments.receiver import Counts, Intake
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
+from ssd_wire.allocator import keep_freed_memory
 from ssd_wire.dims import Dims
-from ssd_wire.endpoints import hold
+from ssd_wire.endpoints import lock_file
 from ssd_wire.errors import RunFileError
-from ssd_wire.links import Publisher, Router, Waiting
-from ssd_wire.memory import keep_freed_memory
 from ssd_wire.messages import Message
 from ssd_wire.process import (
     WholeNumber,
-    announce,
-    log_as,
+    configure_logging,
     process_options,
     reports_errors,
     serve_metrics,
+    write_process_entry,
 )
-from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
+from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
+from ssd_wire.security.curve import SocketSecurity
+from ssd_wire.sockets import Poller, Publisher, Router
 from ssd_wire.stop import Stop
 
 
 class ZmqMail:
     """Letters over ZeroMQ: segments and answers through a ROUTER, weights through a PUB."""
 
-    def __init__(self, stop: Stop, segments: str, weights: str) -> None:
-        self.router = Router(segments)
-        self.publisher = Publisher(weights)
+    def __init__(
+        self, stop: Stop, segments: str, weights: str, security: SocketSecurity, agent: int
+    ) -> None:
+        allowed = (f"actor-{agent}",)
+        self.router = Router(segments, security, allowed)
+        self.publisher = Publisher(weights, security.server_options(allowed))
         self._stop = stop
-        self._waiting = Waiting(stop, [self.router])
+        self._waiting = Poller(stop, [self.router])
 
     def wait(self, seconds: float) -> bool:
         """Return when letters are there or time is up; false when asked to stop."""
@@ -86,7 +90,8 @@ def main(
     run_file: Path,
     run_dir: Path | None,
     metrics: str,
-    lifeline: int | None,
+    keys: Path | None,
+    parent_pipe: int | None,
     agent: int,
     bind: str,
     weights: str,
@@ -95,16 +100,16 @@ def main(
     own_steps: int | None,
 ) -> None:
     """Train one agent from the segments of every arena."""
-    stop = Stop(lifeline)
+    stop = Stop(parent_pipe)
     role = f"learner-{agent}"
-    log = log_as(role)
+    log = configure_logging(role)
     torch.set_num_threads(1)
     keep_freed_memory()
     sections = load_run_file(run_file)
     run = section(sections, "run", RunSettings)
     game = section(sections, "game", GameSettings)
     experiment = section(sections, "experiment", ExperimentSettings)
-    network = section(sections, "network", NetworkSettings)
+    network = section(sections, "network", NetworkSettings, network_class)
     learning = section(sections, "learning", LearningSettings)
     if objection := learning.objection(run.segment, run.lanes, run.window, run.retained):
         raise RunFileError(f"[learning] {objection}")
@@ -113,12 +118,10 @@ def main(
         raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
 
     shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
-    with blaming("network"):
-        network_class(network)
-    with blaming("experiment"):
+    with errors_in_section("experiment"):
         trainer = Trainer(shape, network, experiment, learning, torch_device(device), run.seed)
     mark = fingerprint(run, game, experiment, network)
-    held = hold(checkpoints / ".lock", f"checkpoint folder {checkpoints}")
+    held = lock_file(checkpoints / ".lock", f"checkpoint folder {checkpoints}")
     ledger = run_dir / "ledgers" / f"{role}.json" if run_dir else None
     try:
         clocks = restore(checkpoints, trainer, mark, ledger)
@@ -134,7 +137,8 @@ def main(
     )
     archive = Archive(checkpoints, ledger, learning.checkpoint_seconds, learning.checkpoints_kept)
     dims = dims_of(run, shape, experiment, trainer.network.state_size)
-    mail = ZmqMail(stop, bind, weights)
+    security = SocketSecurity.load(keys, f"learner-{agent}")
+    mail = ZmqMail(stop, bind, weights, security, agent)
     learner = Learner(
         mail,
         trainer,
@@ -150,10 +154,11 @@ def main(
         "segments": mail.router.endpoint,
         "weights": mail.publisher.endpoint,
     }
-    announce(run_dir, role, addresses)
+    write_process_entry(run_dir, role, addresses)
     log.info("at %d own-steps, version %d, %s", trainer.own_steps, trainer.version, addresses)
     learner.live()
     log.info("stopped at %d own-steps, version %d", trainer.own_steps, trainer.version)
+    security.close()
     held.close()
 
 

@@ -14,7 +14,7 @@ from ssd_influence.settings import ExperimentSettings
 from ssd_wire.codec import decode, encode
 from ssd_wire.fields import layout
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
-from ssd_wire.runfile import RunSettings
+from ssd_wire.run_file import RunSettings
 
 FINGERPRINT = "0123456789abcdef"
 SEGMENT = 4
@@ -33,6 +33,7 @@ class ListDoor:
 
     def __init__(self):
         self.dropped = 0
+        self.sender = None
         self.arrived = deque()
         self.sent = deque()
 

@@ -10,8 +10,8 @@ from tests.system.relay import Relay
 from tests.until import until
 
 from ssd_actors.env_client import EnvClient
-from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Act, Join
+from ssd_wire.sockets import Dealer, Router
 
 AGENTS = 2
 

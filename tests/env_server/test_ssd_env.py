@@ -16,8 +16,8 @@ import pytest
 from ssd_env_server.cli import load_settings
 from ssd_influence.roles import optional_axes, role_of
 from ssd_wire.codec import decode, encode
-from ssd_wire.links import Dealer
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
+from ssd_wire.sockets import Dealer
 
 RUN_FILE = '''
 [run]
@@ -111,7 +111,7 @@ class ArenaProcess:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "nothing happens"
-            select.select([actor.dealer.socket.FD for actor in self.actors], [], [], 0.001)
+            select.select([actor.dealer.zmq_socket.FD for actor in self.actors], [], [], 0.001)
             for actor in self.actors:
                 actor.turn()
 
@@ -227,7 +227,7 @@ def test_it_tells_the_run_directory_where_it_is(arena):
 
 def test_it_ends_when_its_launcher_does(arena):
     read, write = os.pipe()
-    arena.start("--lifeline", str(read), pass_fds=(read,))
+    arena.start("--parent-pipe", str(read), pass_fds=(read,))
     actor = arena.enter(0, 1)
     arena.play_until(lambda: actor.seat)
     os.close(write)

@@ -10,7 +10,7 @@ from ssd_learner.segments.receiver import Intake
 from ssd_learner.training import train
 from ssd_wire.codec import encode
 from ssd_wire.messages import Ack
-from ssd_wire.runfile import RunSettings
+from ssd_wire.run_file import RunSettings
 
 FINGERPRINT = "this run"
 ACTOR = b"actor 7"

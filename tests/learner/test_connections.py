@@ -15,8 +15,8 @@ from ssd_learner.checkpoints.checkpointer import Archive
 from ssd_learner.learner import Learner
 from ssd_learner.reporting.report import Report
 from ssd_learner.segments.receiver import Intake
-from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Hello
+from ssd_wire.sockets import Dealer, Router
 
 
 class Pair:

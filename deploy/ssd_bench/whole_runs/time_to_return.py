@@ -12,7 +12,7 @@ from ssd_bench.results.rows import GOAL, Row
 from ssd_bench.whole_runs.training_run import training_run
 from ssd_run.progress.episodes import LAST_EPISODES, Episodes
 from ssd_run.run_config import RunConfig, validate
-from ssd_wire.runfile import override
+from ssd_wire.run_file import override
 
 PERIOD = 1.0  # seconds between readings
 LONGEST = 7200.0  # seconds after which a run is given up

@@ -22,7 +22,7 @@ from ssd_learner.checkpoints.checkpoint_file import (
     read_checkpoint,
 )
 from ssd_wire.messages import Timestep
-from ssd_wire.runfile import blaming, load_run_file, section
+from ssd_wire.run_file import load_run_file, section
 from ssd_wire.weights import Weights
 
 Bytes = NDArray[np.uint8]
@@ -128,9 +128,7 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     sections = load_run_file(run_dir / "run.toml")
     spec = game_spec(load_game(run_dir))
     experiment = section(sections, "experiment", ExperimentSettings)
-    network = section(sections, "network", NetworkSettings)
-    with blaming("network"):
-        network_class(network)
+    network = section(sections, "network", NetworkSettings, network_class)
     agents = []
     for agent in range(spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)

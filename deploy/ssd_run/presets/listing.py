@@ -10,7 +10,7 @@ from typing import Any
 from ssd_run.presets import SUFFIX, load_preset, preset_names
 from ssd_run.run_config import PresetSettings
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import section
+from ssd_wire.run_file import section
 
 PAPER_LEARNER = "The same, by the paper's own learner"
 HEADINGS = (

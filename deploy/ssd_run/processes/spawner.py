@@ -111,7 +111,7 @@ class Spawner:
     def __init__(self, run_dir: RunDir, preload: str = PRELOAD) -> None:
         self._run_dir = run_dir
         self._preload = preload
-        self._lifeline, self._held_open = os.pipe()
+        self._parent_pipe, self._held_open = os.pipe()
         self._failures = 0  # of the fork server, in a row
         self._has_forked = False
         self._due: float | None = None  # when to restart the fork server, if it has ended
@@ -155,7 +155,7 @@ class Spawner:
         numbered = [f"--incarnation={number}"] if program.numbered else []
         request = {
             "module": program.module,
-            "command": [*program.command, *numbered, f"--lifeline={self._lifeline}"],
+            "command": [*program.command, *numbered, f"--parent-pipe={self._parent_pipe}"],
             "log": str(self.log(program.role)),
         }
         with suppress(OSError):  # it may have ended, which the next line finds
@@ -202,7 +202,7 @@ class Spawner:
         self._process.wait()
         self._channel.close()
         os.close(self._held_open)
-        os.close(self._lifeline)
+        os.close(self._parent_pipe)
 
     def _start_fork_server(self) -> None:
         self._is_loaded = False
@@ -210,7 +210,7 @@ class Spawner:
         self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._channel.settimeout(ANSWER_SECONDS)
         with theirs, self.log(ROLE).open("ab") as log:
-            passed = (theirs.fileno(), self._lifeline, self._run_dir.processes_lock.fileno())
+            passed = (theirs.fileno(), self._parent_pipe, self._run_dir.processes_lock.fileno())
             arguments = (str(passed[0]), self._preload, str(self._run_dir.run_file))
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-m", "ssd_run.processes.fork_server", *arguments],

@@ -10,7 +10,7 @@ from pathlib import Path
 from ssd_learner.checkpoints.checkpoint_file import Clocks, write_checkpoint
 from ssd_learner.segments.receiver import Intake
 from ssd_learner.trainer import Trainer
-from ssd_wire.process import write_whole
+from ssd_wire.process import write_atomically
 
 
 class Archive:
@@ -77,4 +77,4 @@ class Archive:
                 "updates": trainer.version,
                 **intake.ledger(),
             }
-            write_whole(self._ledger, json.dumps(account, indent=1) + "\n")
+            write_atomically(self._ledger, json.dumps(account, indent=1) + "\n")

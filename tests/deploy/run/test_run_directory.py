@@ -7,7 +7,7 @@ import pytest
 from ssd_run import run_directory
 from ssd_run.processes.socket_directory import socket_directory
 from ssd_wire.errors import EndpointError, RunFileError
-from ssd_wire.runfile import load_run_file
+from ssd_wire.run_file import load_run_file
 
 
 def test_new_run_directory_holds_the_resolved_run_file(run_dir, config):

@@ -20,7 +20,7 @@ from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Spawner
 from ssd_run.run_config import validate
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import override
+from ssd_wire.run_file import override
 
 PROCESSES = {"ssd_actors.cli", "ssd_learner.cli", "ssd_env_server.cli"}
 LIBRARIES = {"torch", "numba", "zmq", "msgpack", "pydantic", "safetensors"}

@@ -64,7 +64,7 @@ def test_only_environments_are_told_how_often_they_were_started(run_dir):
 )
 def test_processes_know_every_option_that_they_are_given(run_dir, role, process):
     command = commands(RunSize(agents=2, arenas=1, steps=100), run_dir)[role]
-    given = {option.partition("=")[0] for option in command[1:]} | {"--lifeline", "--metrics"}
+    given = {option.partition("=")[0] for option in command[1:]} | {"--parent-pipe", "--metrics"}
     if role == "env-0":
         given.add("--incarnation")
     assert given <= {name for parameter in process.main.params for name in parameter.opts}

@@ -131,21 +131,21 @@ def test_a_ctrl_c_at_the_terminal_reaches_the_launcher_alone(spawner, run_dir):
 def test_a_process_is_found_by_its_command(spawner, run_dir):
     child = start_and_see_up(spawner, program(run_dir.root))
     shown = Path(f"/proc/{child.pid}/cmdline").read_text()
-    assert shown.startswith(f"ssd-fake env-0 {run_dir.root} obeys --lifeline=")
+    assert shown.startswith(f"ssd-fake env-0 {run_dir.root} obeys --parent-pipe=")
     assert Path(f"/proc/{child.pid}/comm").read_text() == "ssd-fake\n"
     child.kill()
     code_of(child)
 
 
 def test_processes_hold_no_end_of_a_line_that_is_not_theirs(spawner, run_dir):
-    """Nor the lifeline's other end: with that, the launcher's death would go unnoticed."""
+    """Nor the parent_pipe's other end: with that, the launcher's death would go unnoticed."""
     child = start_and_see_up(spawner, program(run_dir.root))
     held = {path.readlink().name for path in Path(f"/proc/{child.pid}/fd").iterdir()}
-    lifeline = Path(f"/proc/self/fd/{spawner._lifeline}").readlink().name
-    assert lifeline in held
+    parent_pipe = Path(f"/proc/self/fd/{spawner._parent_pipe}").readlink().name
+    assert parent_pipe in held
     assert not [name for name in held if name.startswith("socket")]
     for path in Path(f"/proc/{child.pid}/fd").iterdir():
-        if path.readlink().name == lifeline:
+        if path.readlink().name == parent_pipe:
             flags = Path(f"/proc/{child.pid}/fdinfo/{path.name}").read_text().split()[3]
             assert int(flags, 8) & os.O_ACCMODE == os.O_RDONLY
     child.kill()
@@ -240,7 +240,7 @@ def test_nothing_is_left_of_a_fork_server_that_was_closed(run_dir):
     spawner = Spawner(run_dir, FAKE)
     child = start_and_see_up(spawner, program(run_dir.root))
     spawner.close()
-    assert code_of(child) == 0  # its lifeline has closed
+    assert code_of(child) == 0  # its parent_pipe has closed
     for pid in (child.pid, spawner._process.pid):
         with pytest.raises(ChildProcessError):  # nor a zombie
             os.waitpid(pid, os.WNOHANG)
