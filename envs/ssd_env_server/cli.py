@@ -29,6 +29,7 @@ from ssd_wire.process import (
     write_process_entry,
 )
 from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
+from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Poller, Router
 from ssd_wire.stop import Stop
 
@@ -50,6 +51,7 @@ def main(
     run_file: Path,
     run_dir: Path | None,
     metrics: str,
+    keys: Path | None,
     parent_pipe: int | None,
     arena: int,
     endpoint: str,
@@ -63,7 +65,8 @@ def main(
     if start_number is None:
         start_number = secrets.randbelow(RANDOM_BELOW)
 
-    router = Router(endpoint)
+    security = SocketSecurity.load(keys, "env")
+    router = Router(endpoint, security, [f"actor-{agent}" for agent in range(game.agents)])
     server = make_server(
         router,
         run,
@@ -81,6 +84,7 @@ def main(
     log.info("stopped after %d ticks", sum(games.tick for games in server.lane_games))
     server.episode_log.close()
     router.close()
+    security.close()
 
 
 def load_settings(run_file: Path) -> tuple[RunSettings, GameSettings, ExperimentSettings, str]:

@@ -23,6 +23,7 @@ class ServerSocket(Protocol):
     """The socket to the actors: a ZeroMQ router, or lists in tests."""
 
     dropped: int
+    sender: str | None  # identity behind the last message, by its key; None without keys
 
     def send(self, peer: bytes, message: Message) -> bool:
         """Send a copy without waiting; false when it was dropped."""
@@ -87,9 +88,16 @@ class EnvServer:
     def _handle(self, peer: bytes, frames: list[bytes]) -> Sends:
         try:
             message = decode(frames, (Act, Join, Refused), self._lengths_for(peer))
+            if isinstance(message, Join) and not self._may_join(message.agent):
+                reason = f"its key is that of {self.socket.sender}, not of actor-{message.agent}"
+                return self.coordinator.refuse(peer, reason)
             return self.coordinator.handle(peer, message, self.clock())
         except ProtocolError as fault:
             return self.coordinator.refuse_invalid(peer, fault)
+
+    def _may_join(self, agent: int) -> bool:
+        """Whether the sender of the last message may play this agent. With keys, only its own."""
+        return self.socket.sender in (None, f"actor-{agent}")
 
     def _lengths_for(self, peer: bytes) -> Lengths:
         """The axes that a peer's messages are checked against."""

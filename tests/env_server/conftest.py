@@ -32,6 +32,7 @@ class ListSocket:
 
     def __init__(self):
         self.dropped = 0
+        self.sender = None
         self.arrived = deque()
         self.sent = deque()
 

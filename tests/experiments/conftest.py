@@ -123,6 +123,7 @@ class Arena:
     """All of it: `play` lets so many ticks pass."""
 
     dropped = 0  # this object is the server's socket
+    sender = None
 
     def __init__(self, config, opinion=300.0):
         self.config = config
