@@ -137,8 +137,8 @@ def test_a_process_is_found_by_its_command(spawner, run_dir):
     code_of(child)
 
 
-def test_processes_inherit_only_their_end_of_the_lifeline(spawner, run_dir):
-    """Nor the parent_pipe's other end: with that, the launcher's death would go unnoticed."""
+def test_processes_inherit_only_their_end_of_the_parent_pipe(spawner, run_dir):
+    """With the other end, they would not notice the launcher's death."""
     child = start_and_wait(spawner, program(run_dir.root))
     held = {path.readlink().name for path in Path(f"/proc/{child.pid}/fd").iterdir()}
     parent_pipe = Path(f"/proc/self/fd/{spawner._parent_pipe}").readlink().name
@@ -240,7 +240,7 @@ def test_a_closed_fork_server_leaves_no_processes(run_dir):
     spawner = Spawner(run_dir, FAKE)
     child = start_and_wait(spawner, program(run_dir.root))
     spawner.close()
-    assert code_of(child) == 0  # its parent_pipe has closed
+    assert code_of(child) == 0  # its parent pipe has closed
     for pid in (child.pid, spawner._process.pid):
         with pytest.raises(ChildProcessError):  # nor a zombie
             os.waitpid(pid, os.WNOHANG)
