@@ -1,7 +1,8 @@
-"""Checkpoints: one safetensors file each, written whole or not at all. No pickle.
+"""A checkpoint: one safetensors file, written atomically. No pickle.
 
-The tensors are weights, optimizer and random state; the header's metadata holds, as JSON, the
-clocks and how far each epoch had come, so that parameters and watermarks are durable together.
+The tensors are weights, optimizer, value normalisers and random state. The header's metadata holds,
+as JSON, the agent's progress and the watermark of each epoch. So the weights and the watermarks
+become durable together.
 """
 
 from __future__ import annotations
@@ -16,25 +17,25 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ssd_learner.segments.receiver import Counts, Watermark
+from ssd_learner.segments.epochs import SegmentCounts, Watermark
 
-FORMAT = 1
+FORMAT = "2"
 SUFFIX = ".safetensors"
 
 
 class CheckpointError(Exception):
-    """A checkpoint that cannot be used. Names the file, what was wanted and what was found."""
+    """An unusable checkpoint. Names the file, what was wanted and what was found."""
 
 
 @dataclass(frozen=True)
-class Clocks:
-    """What a checkpoint says beside its tensors.
+class Progress:
+    """The metadata of a checkpoint.
 
     Attributes:
-        agent: whose weights these are.
-        fingerprint: of the run they belong to.
+        agent: whose checkpoint it is.
+        fingerprint: of its run.
         own_steps: agent-steps of this agent trained on.
-        version: updates made.
+        version: updates made, and so the version of the weights.
         counts: segments, by what became of them.
         watermarks: how far each epoch had come.
     """
@@ -43,33 +44,33 @@ class Clocks:
     fingerprint: str
     own_steps: int
     version: int
-    counts: Counts
+    counts: SegmentCounts
     watermarks: tuple[Watermark, ...]
 
 
-_CLOCKS = TypeAdapter(Clocks)
+_PROGRESS = TypeAdapter(Progress)
 
 
 def write_checkpoint(
-    folder: Path, clocks: Clocks, tensors: Mapping[str, Tensor], keep: int
+    folder: Path, progress: Progress, tensors: Mapping[str, Tensor], keep: int
 ) -> Path:
-    """Make a checkpoint durable: it is on disk, whole, when this returns. Older ones go.
+    """Write a checkpoint, which is durable on return, and delete old ones.
 
     Args:
-        folder: Where the agent's checkpoints are.
-        clocks: Goes into the header.
-        tensors: Copied to the host as need be.
-        keep: How many of the newest to leave.
+        folder: Of the agent's checkpoints.
+        progress: Goes into the header.
+        tensors: Copied to the host where needed.
+        keep: How many of the newest checkpoints stay.
     """
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"format": str(FORMAT), "clocks": _CLOCKS.dump_json(clocks).decode()}
-    path = folder / f"update-{clocks.version:012d}{SUFFIX}"
-    draft = folder / f".{path.name}.draft"
-    with draft.open("wb") as file:
+    metadata = {"format": FORMAT, "progress": _PROGRESS.dump_json(progress).decode()}
+    path = folder / f"update-{progress.version:012d}{SUFFIX}"
+    temporary = folder / f".{path.name}.tmp"
+    with temporary.open("wb") as file:
         file.write(save(content, metadata))
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
+    temporary.replace(path)
     _sync_folder(folder)
     for old in _checkpoints(folder)[:-keep]:
         old.unlink()
@@ -77,26 +78,29 @@ def write_checkpoint(
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint to go on from, if there is one."""
+    """The checkpoint to resume from, if there is one."""
     return next(reversed(_checkpoints(folder)), None)
 
 
-def read_checkpoint(path: Path) -> tuple[Clocks, dict[str, Tensor]]:
-    """What `write_checkpoint` wrote, tensors on the host.
+def read_checkpoint(path: Path) -> tuple[Progress, dict[str, Tensor]]:
+    """What `write_checkpoint` wrote, with the tensors on the host.
 
     Raises:
-        CheckpointError: when it is no checkpoint, or a damaged one.
+        CheckpointError: the file is no checkpoint, or is damaged, or of another format.
     """
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
-        if metadata.get("format") != str(FORMAT):
-            found = metadata.get("format", "none")
-            raise CheckpointError(f"{path}: wanted checkpoint format {FORMAT}, found {found}")
-        return _CLOCKS.validate_json(metadata["clocks"]), tensors
+        found = metadata.get("format", "none")
+        if found != FORMAT:
+            raise CheckpointError(
+                f"{path}: wanted checkpoint format {FORMAT}, found {found}: "
+                "another version of ssd-learner wrote it"
+            )
+        return _PROGRESS.validate_json(metadata["progress"]), tensors
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as fault:
-        raise CheckpointError(f"{path}: is no whole checkpoint: {fault}") from fault
+        raise CheckpointError(f"{path}: not a complete checkpoint: {fault}") from fault
 
 
 def _checkpoints(folder: Path) -> list[Path]:

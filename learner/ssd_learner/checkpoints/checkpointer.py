@@ -1,4 +1,4 @@
-"""When a learner makes its work durable, and the records it leaves."""
+"""Decides when to write checkpoints, writes them and the segment ledger, and resumes from them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from pathlib import Path
 
 from ssd_learner.checkpoints.checkpoint_file import (
     CheckpointError,
-    Clocks,
+    Progress,
     newest_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )
-from ssd_learner.segments.receiver import Intake
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
 from ssd_wire.process import write_whole
 
 
-class Archive:
-    """The checkpoints of one agent.
+class Checkpointer:
+    """Writes the checkpoints of one agent.
 
     Args:
-        folder: Where they are.
+        folder: Where they go.
         ledger: File for the account of segments, or None for none.
-        seconds: Longest time between checkpoints while there is news.
-        keep: How many of the newest stay.
+        interval: Longest time between checkpoints while there is anything to make durable, in
+            seconds.
+        keep: How many of the newest checkpoints stay.
         now: A clock in seconds.
     """
 
@@ -34,72 +35,77 @@ class Archive:
         self,
         folder: Path,
         ledger: Path | None,
-        seconds: float,
+        interval: float,
         keep: int,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._ledger = ledger
-        self._seconds = seconds
+        self._interval = interval
         self._keep = keep
         self._now = now
         self._saved_at = now()
         self.written = 0
         self.durable_own_steps = 0
 
-    def seconds_left(self) -> float:
-        """Until the next checkpoint is due, at least 0."""
-        return max(0.0, self._saved_at + self._seconds - self._now())
+    def seconds_until_due(self) -> float:
+        """Time until the next checkpoint is due, at least 0."""
+        return max(0.0, self._saved_at + self._interval - self._now())
 
-    def is_due(self, intake: Intake) -> bool:
-        """Whether it is time, or somebody is waiting for durability."""
-        return intake.wants_checkpoint or (intake.has_news and not self.seconds_left())
+    def is_due(self, receiver: SegmentReceiver) -> bool:
+        """Whether the interval has passed, or an actor waits for its segments to be durable."""
+        interval_passed = receiver.has_uncommitted and not self.seconds_until_due()
+        return receiver.needs_checkpoint or interval_passed
 
-    def save(self, trainer: Trainer, intake: Intake) -> None:
-        """Write a checkpoint and the ledger. What was handled until now is durable on return."""
-        clocks = Clocks(
+    def save(self, trainer: Trainer, receiver: SegmentReceiver) -> None:
+        """Write a checkpoint and the ledger. On return all consumed segments are durable."""
+        progress = Progress(
             agent=trainer.shape.agent,
-            fingerprint=intake.fingerprint,
+            fingerprint=receiver.fingerprint,
             own_steps=trainer.own_steps,
             version=trainer.version,
-            counts=intake.handled_counts(),
-            watermarks=tuple(epoch.watermark() for epoch in intake.epochs),
+            counts=receiver.consumed_counts(),
+            watermarks=tuple(epoch.watermark() for epoch in receiver.epochs),
         )
-        write_checkpoint(self._folder, clocks, trainer.state(), self._keep)
-        intake.made_durable(clocks.watermarks)
+        write_checkpoint(self._folder, progress, trainer.state(), self._keep)
+        receiver.mark_durable(progress.watermarks)
         self._saved_at = self._now()
         self.written += 1
         self.durable_own_steps = trainer.own_steps
         if self._ledger is not None:
-            account = {
-                "agent": trainer.shape.agent,
-                "learner": intake.learner,
-                "own_steps": trainer.own_steps,
-                "updates": trainer.version,
-                **intake.ledger(),
-            }
-            write_whole(self._ledger, json.dumps(account, indent=1) + "\n")
+            self._write_ledger(self._ledger, trainer, receiver)
+
+    @staticmethod
+    def _write_ledger(path: Path, trainer: Trainer, receiver: SegmentReceiver) -> None:
+        account = {
+            "agent": trainer.shape.agent,
+            "learner": receiver.learner,
+            "own_steps": trainer.own_steps,
+            "updates": trainer.version,
+            **receiver.ledger(),
+        }
+        write_whole(path, json.dumps(account, indent=1) + "\n")
 
 
-def restore(folder: Path, trainer: Trainer, fingerprint: str) -> Clocks | None:
-    """Bring a trainer to where the newest checkpoint left off, if there is one.
+def restore_newest(folder: Path, trainer: Trainer, fingerprint: str) -> Progress | None:
+    """Restore a trainer from the newest checkpoint; None if there is none.
 
     Raises:
-        CheckpointError: when the newest is damaged, another run's or another agent's. Going on
-            from an older one would lose what actors were told is durable.
+        CheckpointError: the newest is damaged, or belongs to another run or another agent.
+            Resuming from an older one would lose segments that actors were told are durable.
     """
     path = newest_checkpoint(folder)
     if path is None:
         return None
-    clocks, tensors = read_checkpoint(path)
+    progress, tensors = read_checkpoint(path)
     for what, wanted, found in (
-        ("fingerprint", fingerprint, clocks.fingerprint),
-        ("agent", trainer.shape.agent, clocks.agent),
+        ("fingerprint", fingerprint, progress.fingerprint),
+        ("agent", trainer.shape.agent, progress.agent),
     ):
         if wanted != found:
             raise CheckpointError(f"{path}: wanted {what} {wanted}, found {found}")
     try:
-        trainer.restore(tensors, clocks.own_steps, clocks.version)
+        trainer.restore(tensors, progress.own_steps, progress.version)
     except (ValueError, KeyError) as fault:
         raise CheckpointError(f"{path}: does not fit this network: {fault}") from fault
-    return clocks
+    return progress
