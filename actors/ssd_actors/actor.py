@@ -82,11 +82,14 @@ class Actor:
         The segment that this finishes counts before another one may begin.
         """
         held = self._held.get(lane.number)
-        if held is not None and (held.world, held.tick) == (seen.world, seen.tick):
+        if held is not None and (held.env_incarnation, held.tick) == (
+            seen.env_incarnation,
+            seen.tick,
+        ):
             return
         self._held[lane.number] = seen
-        if seen.world != lane.world:
-            lane.enter(seen.world)
+        if seen.env_incarnation != lane.env_incarnation:
+            lane.enter(seen.env_incarnation)
 
         # Others moved at the same instant as we did, so what we did to them can be reckoned
         # only now that their actions have come back with the next view.
@@ -104,7 +107,7 @@ class Actor:
         if lane.wants_segment and self.teacher.weights is not None:
             lane.begin_segment(seen, self.teacher.weights)
         self.world.act(lane.act(seen))
-        self.agent_steps += len(seen.first)
+        self.agent_steps += len(seen.is_first)
 
     @property
     def discarded(self) -> int:

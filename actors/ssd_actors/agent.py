@@ -33,7 +33,7 @@ class Agent:
         part: What the agent has to do with the others.
         axes: Lengths of the axes that messages have on its account.
         intrinsic: What it pays itself; None for nothing.
-        learner, version: Whose weights these are, and which.
+        learner_incarnation, version: Whose weights these are, and which.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Agent:
         self.axes = axes(self.part, experiment, shape.num_actions)
         self.network = make_network(shape, network, experiment).eval()
         self.intrinsic = make_intrinsic(shape, experiment)
-        self.learner = 0
+        self.learner_incarnation = 0
         self.version = 0
         self._inference = inference_for(self.network, games)
         self._draws = torch.empty(games, shape.num_actions)
@@ -63,7 +63,7 @@ class Agent:
         for name, parameter in self.network.named_parameters():
             parameter.data.copy_(torch.from_numpy(weights.tensors[name].copy()))
         self._inference.refresh()
-        self.learner, self.version = weights.learner, weights.version
+        self.learner_incarnation, self.version = weights.learner_incarnation, weights.version
 
     def fresh_state(self) -> State:
         """The state of one who remembers nothing."""
@@ -85,10 +85,10 @@ class Agent:
         decision = self._inference.decide(
             seen.pixels,
             seen.actions,
-            seen.first,
+            seen.is_first,
             self._draws.exponential_(generator=self._noise).numpy(),
             state,
-            leaders_t=seen.leaders,
+            leaders_t=seen.leader_actions,
             symbols_tm1=seen.symbols,
             symbol_noise=self._noise_of_symbols(),
         )
@@ -98,12 +98,12 @@ class Agent:
         """What the world is told of a decision."""
         seen, decision = moment.seen, moment.decision
         return Act(
-            world=seen.world,
+            env_incarnation=seen.env_incarnation,
             lane=seen.lane,
             tick=seen.tick,
             action=decision.act.chosen,
             symbol=None if decision.symbol is None else decision.symbol.chosen,
-            policy=log_softmax(decision.act.logits) if self.part.tells_policy else None,
+            log_probs=log_softmax(decision.act.logits) if self.part.tells_policy else None,
             responses=decision.responses,
         )
 
@@ -121,7 +121,7 @@ class Agent:
         if self.intrinsic is not None:
             games = self.intrinsic.asks_about(moment, following)
         logits = self._inference.recall(
-            following.actions, moment.seen.first, state, games, symbols_t=following.symbols
+            following.actions, moment.seen.is_first, state, games, symbols_t=following.symbols
         )
         return Past(moment, following, WhatIf(games, logits) if len(games) else None)
 

@@ -104,7 +104,7 @@ def main(
     to_world = Dealer(world_endpoint)
     to_learner = Dealer(learner)
     news = Subscriber(weights)
-    join = Join(agent, incarnation=epoch, fingerprint=mark)
+    join = Join(agent, actor_incarnation=epoch, fingerprint=mark)
     hello = Hello(agent, arena, epoch, mark)
     outbox = Outbox(run.lanes, run.retained)
     ledger = run_dir / "ledgers" / f"{role}-{epoch:016x}.json" if run_dir else None

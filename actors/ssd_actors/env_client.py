@@ -72,14 +72,16 @@ class EnvClient:
     def act(self, act: Act) -> None:
         """Answer a timestep."""
         frames = encode(act)
-        self._answers[act.world, act.lane] = (act.tick, frames)
+        self._answers[act.env_incarnation, act.lane] = (act.tick, frames)
         self._line.send(frames)
 
     def _sit_down(self, seat: Seat) -> None:
-        if seat.world != self._world:
-            self._log.info("seated in world %016x", seat.world)
-            self._world = seat.world
-            self._answers = {of: a for of, a in self._answers.items() if of[0] == seat.world}
+        if seat.env_incarnation != self._world:
+            self._log.info("seated in world %016x", seat.env_incarnation)
+            self._world = seat.env_incarnation
+            self._answers = {
+                of: a for of, a in self._answers.items() if of[0] == seat.env_incarnation
+            }
 
     def _refused(self, refused: Refused) -> None:
         if refused.fatal:
@@ -91,10 +93,10 @@ class EnvClient:
         if seen.lane >= self._lanes:
             self.protocol_errors += 1
             self._log.warning("wanted a lane below %d, found %d", self._lanes, seen.lane)
-        return seen.world == self._world and seen.lane < self._lanes
+        return seen.env_incarnation == self._world and seen.lane < self._lanes
 
     def _is_new(self, seen: Timestep) -> bool:
-        tick, act = self._answers.get((seen.world, seen.lane), (-1, []))
+        tick, act = self._answers.get((seen.env_incarnation, seen.lane), (-1, []))
         if seen.tick == tick:  # our act was lost: no second draw, the same act again
             self._line.send(act)
         return seen.tick > tick

@@ -41,7 +41,7 @@ class Lane:
 
     Attributes:
         tick: The last one answered, −1 for none.
-        world: The world incarnation it is in, 0 for none.
+        env_incarnation: The world incarnation it is in, 0 for none.
         discarded: Segments given up because the world started anew.
     """
 
@@ -52,12 +52,12 @@ class Lane:
         self.discarded = 0
         self._open: SegmentBuilder | None = None
         self._closed: SegmentBuilder | None = None
-        self.enter(world=0)
+        self.enter(env_incarnation=0)
 
-    def enter(self, world: int) -> None:
+    def enter(self, env_incarnation: int) -> None:
         """Begin in a world, remembering nothing; an open segment of another world is given up."""
         self.discarded += sum(draft is not None for draft in (self._open, self._closed))
-        self.world = world
+        self.env_incarnation = env_incarnation
         self.tick = -1
         self._memory = self.mind.fresh_state()
         self._social = self.mind.fresh_social_reward()
@@ -98,10 +98,15 @@ class Lane:
         if self._open is not None:
             self._open.see(seen)
             self._closed = self._open
-        if (self.mind.learner, self.mind.version) != (weights.learner, weights.version):
+        if (self.mind.learner_incarnation, self.mind.version) != (
+            weights.learner_incarnation,
+            weights.version,
+        ):
             self.mind.take(weights)
         state = self._memory.joined()
-        self._open = SegmentBuilder(self.shape, self.mind.learner, self.mind.version, state)
+        self._open = SegmentBuilder(
+            self.shape, self.mind.learner_incarnation, self.mind.version, state
+        )
 
     def act(self, seen: Timestep) -> Act:
         """Decide what to do in every game at this timestep, and remember it."""
@@ -115,8 +120,14 @@ class Lane:
 
     def _reward(self, draft: SegmentBuilder, seen: Timestep) -> None:
         draft.reward[draft.steps - 1] = seen.reward
-        if self._social is not None and draft.shaped is not None and seen.rewards is not None:
-            draft.shaped[draft.steps - 1] = self._social.shape(seen.rewards, seen.first)
+        if (
+            self._social is not None
+            and draft.shaped_reward is not None
+            and seen.all_rewards is not None
+        ):
+            draft.shaped_reward[draft.steps - 1] = self._social.shape(
+                seen.all_rewards, seen.is_first
+            )
 
     def _reckon_influence(self, draft: SegmentBuilder, moment: Moment, seen: Timestep) -> None:
         past = self.mind.recall(moment, seen, self._memory)

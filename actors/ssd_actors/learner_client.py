@@ -138,14 +138,16 @@ class LearnerClient:
         if welcome.epoch != self._hello.epoch:
             return
         told = self._weights_in(welcome)
-        if told is None and (self.weights is None or self.weights.learner != welcome.learner):
+        if told is None and (
+            self.weights is None or self.weights.learner_incarnation != welcome.learner_incarnation
+        ):
             self._say_hello()  # late, or somebody else's by now
             return
         self.outbox.welcomed(welcome, from_where_it_stands=self._confused)
         self._confused = False
         if told is None:
             return
-        if self.weights is None or told.learner != self.weights.learner:
+        if self.weights is None or told.learner_incarnation != self.weights.learner_incarnation:
             self.weights, self._newest = told, told.version
         elif told.version > self.weights.version:  # one sent long ago may come after newer news
             self.weights = told
@@ -163,17 +165,19 @@ class LearnerClient:
         hello = self._hello
         if self.weights is not None:
             have = self.weights
-            hello = replace(hello, learner=have.learner, version=have.version)
+            hello = replace(
+                hello, learner_incarnation=have.learner_incarnation, weights_version=have.version
+            )
         return self._line.send(encode(hello))
 
     def _acknowledged(self, ack: Ack) -> None:
-        if self.weights is None or ack.learner != self.weights.learner:
+        if self.weights is None or ack.learner_incarnation != self.weights.learner_incarnation:
             self._say_hello()  # somebody else by now, whose Welcome was lost
             return
         self.outbox.acknowledged(ack)
         if not self._is_stale():
             self._overdue.broken()  # from this word on they may be
-        self._newest = max(self._newest, ack.newest)
+        self._newest = max(self._newest, ack.newest_version)
 
     def _refused(self, refused: Refused) -> None:
         if refused.fatal:
@@ -192,7 +196,9 @@ class LearnerClient:
             self.protocol_errors += 1
             self._log.warning("weights that do not fit: %s", fault)
             return
-        if heard.learner != self.weights.learner:  # somebody else by now, or still
+        if (
+            heard.learner_incarnation != self.weights.learner_incarnation
+        ):  # somebody else by now, or still
             self._say_hello()
         elif heard.version > self.weights.version:
             self.weights = heard

@@ -110,8 +110,8 @@ class Outbox:
                 f"the learner has {welcome.received} segments of this epoch, "
                 f"of {self.durable} durable and {self.made} made"
             )
-        new = welcome.learner != self._learner
-        self._learner = welcome.learner
+        new = welcome.learner_incarnation != self._learner
+        self._learner = welcome.learner_incarnation
         self._window = welcome.window
         if new:
             self.received, self.trained = welcome.received, welcome.trained
@@ -122,7 +122,7 @@ class Outbox:
 
     def acknowledged(self, ack: Ack) -> None:
         """Take in what has become of segments; a learner not welcomed yet is not heard."""
-        if ack.learner == self._learner and ack.received <= self.made:
+        if ack.learner_incarnation == self._learner and ack.received <= self.made:
             self._note(ack.received, ack.trained, ack.durable, ack.complete)
 
     def _note(self, received: int, trained: int, durable: int, complete: bool) -> None:

@@ -51,20 +51,22 @@ class SegmentBuilder:
 
     Args:
         shape: Their lengths.
-        learner, version: The weights that act in it.
+        learner_incarnation, weights_version: The weights that act in it.
         state: [B, S] float32, recurrent state before its first step.
 
     Attributes:
         steps: Steps acted so far.
     """
 
-    def __init__(self, shape: SegmentShape, learner: int, version: int, state: np.ndarray) -> None:
+    def __init__(
+        self, shape: SegmentShape, learner_incarnation: int, weights_version: int, state: np.ndarray
+    ) -> None:
         t, b, n, w = shape.steps, shape.games, shape.agents, shape.view
-        self.learner = learner
-        self.version = version
+        self.learner_incarnation = learner_incarnation
+        self.weights_version = weights_version
         self.steps = 0
         self.pixels = np.zeros((t + 1, b, w, w), np.uint8)
-        self.first = np.zeros((t + 1, b), np.bool_)
+        self.is_first = np.zeros((t + 1, b), np.bool_)
         self.visible = np.zeros((t + 1, b, n), np.bool_)
         self.actions = np.zeros((t + 2, b, n), np.uint8)
         self.log_prob = np.zeros((t, b), np.float32)
@@ -73,7 +75,7 @@ class SegmentBuilder:
         self.state = state
         self.symbols = np.zeros((t + 1, b, n), np.uint8) if shape.speaks else None
         self.symbol_log_prob = np.zeros((t, b), np.float32) if shape.speaks else None
-        self.shaped = np.zeros((t, b), np.float32) if shape.shaped else None
+        self.shaped_reward = np.zeros((t, b), np.float32) if shape.shaped else None
 
     @property
     def is_full(self) -> bool:
@@ -83,7 +85,7 @@ class SegmentBuilder:
     def see(self, seen: Timestep) -> None:
         """Write down the view of the step about to be acted, or the one after the last."""
         self.pixels[self.steps] = seen.pixels
-        self.first[self.steps] = seen.first
+        self.is_first[self.steps] = seen.is_first
         self.visible[self.steps] = seen.visible
         self.actions[self.steps] = seen.actions
         if self.symbols is not None and seen.symbols is not None:
@@ -103,10 +105,10 @@ class SegmentBuilder:
             epoch=epoch,
             seq=seq,
             lane=lane,
-            learner=self.learner,
-            version=self.version,
+            learner_incarnation=self.learner_incarnation,
+            weights_version=self.weights_version,
             pixels=self.pixels,
-            first=self.first,
+            is_first=self.is_first,
             visible=self.visible,
             actions=self.actions,
             log_prob=self.log_prob,
@@ -115,5 +117,5 @@ class SegmentBuilder:
             state=self.state,
             symbols=self.symbols,
             symbol_log_prob=self.symbol_log_prob,
-            shaped=self.shaped,
+            shaped_reward=self.shaped_reward,
         )

@@ -29,19 +29,19 @@ def _something_to_see(mind: Agent) -> Timestep:
         return log_softmax(np.zeros(axes, np.float32))
 
     seen = Timestep(
-        world=0,
+        env_incarnation=0,
         lane=0,
         tick=0,
         pixels=np.zeros((games, view, view), np.uint8),
-        first=np.zeros(games, np.bool_),
+        is_first=np.zeros(games, np.bool_),
         reward=np.zeros(games, np.float32),
         actions=np.zeros((games, agents), np.uint8),
         visible=np.ones((games, agents), np.bool_),
         symbols=np.zeros((games, agents), np.uint8) if size["V"] else None,
-        leaders=np.zeros((games, size["L"]), np.uint8) if size["L"] else None,
-        policies=uniform(games, size["Q"], actions) if size["Q"] else None,
+        leader_actions=np.zeros((games, size["L"]), np.uint8) if size["L"] else None,
+        leader_log_probs=uniform(games, size["Q"], actions) if size["Q"] else None,
         responses=uniform(games, size["J"], size["C"], actions) if size["J"] else None,
-        rewards=np.zeros((games, size["R"]), np.float32) if size["R"] else None,
+        all_rewards=np.zeros((games, size["R"]), np.float32) if size["R"] else None,
     )
     for array in vars(seen).values():
         if isinstance(array, np.ndarray):

@@ -22,7 +22,7 @@ from ssd_wire.messages import MESSAGES, Message
 if sys.byteorder != "little":  # pragma: no cover
     raise ImportError("the protocol's arrays are little-endian, and so must the machine be")
 
-PROTOCOL_VERSION = 4  # 4: no routing ids; Hello names the weights it has, Welcome may bring none
+PROTOCOL_VERSION = 5  # 5: fields renamed
 LARGEST_HEADER = 64 * 1024
 LARGEST_FRAME = 256 * 1024 * 1024
 LONGEST_LIST = 64  # in a message's header; no message has so many fields

@@ -15,3 +15,7 @@ class EndpointError(Exception):
 
 class RefusedError(Exception):
     """A peer refused us for good: another run, a retired seat, an invalid segment."""
+
+
+class KeyFileError(Exception):
+    """A file of keys is missing, unsafe, or holds none. Names the file, and what was wanted."""

@@ -43,7 +43,7 @@ class Join(Message):
     """Actor to world: agent `agent` asks for its seat."""
 
     agent: int
-    incarnation: int  # random per actor process
+    actor_incarnation: int  # random per actor process
     fingerprint: str
 
 
@@ -51,7 +51,7 @@ class Join(Message):
 class Seat(Message):
     """World to actor: the seat is yours; this is the world you are in."""
 
-    world: int  # the world's incarnation
+    env_incarnation: int
     agents: int
     actions: int
     symbols: int  # V; 0 for silence
@@ -66,39 +66,39 @@ class Seat(Message):
 class Timestep(Message):
     """World to actor: what agent k sees in each of B games, and what everyone just did.
 
-    Where `first` is true, pixels, visible and what leaders do belong to the new episode; reward,
+    Where `is_first` is true, pixels, visible and what leaders do belong to the new episode; reward,
     actions, symbols and responses to the last step of the old one.
     """
 
-    world: int
+    env_incarnation: int
     lane: int
     tick: int
     pixels: Annotated[Array, Axes("uint8", "B W W", below="P")]  # palette indices
-    first: Annotated[Array, Axes("bool", "B")]
+    is_first: Annotated[Array, Axes("bool", "B")]
     reward: Annotated[Array, Axes("float32", "B")]  # agent k's own, for its last action
     actions: Annotated[Array, Axes("uint8", "B N", below="A")]  # everyone's last
     visible: Annotated[Array, Axes("bool", "B N")]  # whether k sees j in these pixels
     symbols: Annotated[Array | None, Axes("uint8", "B N", below="V", where="V")] = None  # last said
     # What those whom k follows do in this very step, and from which policy, as log-probabilities.
-    leaders: Annotated[Array | None, Axes("uint8", "B L", below="A", where="L")] = None
-    policies: Annotated[Array | None, Axes("float32", "B Q A", where="Q")] = None
+    leader_actions: Annotated[Array | None, Axes("uint8", "B L", below="A", where="L")] = None
+    leader_log_probs: Annotated[Array | None, Axes("float32", "B Q A", where="Q")] = None
     # Log-probability of each action of j in the last step, had k done or said each c then (§4), or
     # in the step before (§5).
     responses: Annotated[Array | None, Axes("float32", "B J C A", where="J")] = None
-    rewards: Annotated[Array | None, Axes("float32", "B R", where="R")] = None  # everyone's
+    all_rewards: Annotated[Array | None, Axes("float32", "B R", where="R")] = None  # everyone's
 
 
 @dataclass(frozen=True, eq=False)
 class Act(Message):
     """Actor to world: agent k's answer to the timestep of this lane and tick."""
 
-    world: int
+    env_incarnation: int
     lane: int
     tick: int
     action: Annotated[Array, Axes("uint8", "B", below="A")]
     symbol: Annotated[Array | None, Axes("uint8", "B", below="V", where="V")] = None
     # Log-probabilities: of k's policy, and of what it would do, had each of K done or said each c.
-    policy: Annotated[Array | None, Axes("float32", "B A", where="D")] = None
+    log_probs: Annotated[Array | None, Axes("float32", "B A", where="D")] = None
     responses: Annotated[Array | None, Axes("float32", "B K C A", where="K")] = None
 
 
@@ -110,8 +110,8 @@ class Hello(Message):
     arena: int
     epoch: int  # random per actor process
     fingerprint: str
-    learner: int = 0  # of the weights that it has: whose they are, and which; 0 for none
-    version: int = 0
+    learner_incarnation: int = 0  # of the weights that it has: whose they are; 0 for none
+    weights_version: int = 0  # and which
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ class Welcome(Message):
     """Learner to actor: how far it is with this epoch, and the weights if Hello named others."""
 
     epoch: int
-    learner: int  # the learner's incarnation
+    learner_incarnation: int
     received: int  # segments 1 … received of this epoch have arrived
     trained: int
     durable: int
@@ -140,10 +140,10 @@ class Segment(Message):
     epoch: int
     seq: int  # 1, 2, … over all lanes of an epoch
     lane: int
-    learner: int  # incarnation of the learner whose weights acted
-    version: int  # version of the weights that acted
+    learner_incarnation: int  # of the learner whose weights acted
+    weights_version: int  # of the weights that acted
     pixels: Annotated[Array, Axes("uint8", "T+1 B W W", below="P")]
-    first: Annotated[Array, Axes("bool", "T+1 B")]
+    is_first: Annotated[Array, Axes("bool", "T+1 B")]
     visible: Annotated[Array, Axes("bool", "T+1 B N")]
     actions: Annotated[Array, Axes("uint8", "T+2 B N", below="A")]
     log_prob: Annotated[Array, Axes("float32", "T B")]  # of k's action, when it acted
@@ -152,7 +152,9 @@ class Segment(Message):
     state: Annotated[Array, Axes("float32", "B S")]  # recurrent state before step 0
     symbols: Annotated[Array | None, Axes("uint8", "T+1 B N", below="V", where="V")] = None
     symbol_log_prob: Annotated[Array | None, Axes("float32", "T B", where="V")] = None  # of k's
-    shaped: Annotated[Array | None, Axes("float32", "T B", where="R")] = None  # in the place of e
+    shaped_reward: Annotated[Array | None, Axes("float32", "T B", where="R")] = (
+        None  # in the place of e
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,11 +162,11 @@ class Ack(Message):
     """Learner to actor: what has become of this epoch's segments."""
 
     epoch: int
-    learner: int
+    learner_incarnation: int
     received: int
     trained: int
     durable: int
-    newest: int  # newest version of the weights
+    newest_version: int  # of the weights
     complete: bool  # the learner's budget is met: it acknowledges, and trains no more
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ssd_wire.errors import EndpointError, RefusedError, RunFileError
+from ssd_wire.errors import EndpointError, KeyFileError, RefusedError, RunFileError
+from ssd_wire.metrics_server import MetricsServer
 
 # Exit codes beside 0 and 1. A launcher restarts what died, but not what can only fail again.
 CONFIGURATION_ERROR = 78  # unusable flags, run file, checkpoint, or another run's peer
@@ -91,7 +92,7 @@ def reports_errors(command: Command) -> Command:
     def run(*args: Any, **options: Any) -> None:
         try:
             command(*args, **options)
-        except (RunFileError, EndpointError, RefusedError) as fault:
+        except (RunFileError, EndpointError, RefusedError, KeyFileError) as fault:
             click.echo(f"error: {fault}", err=True)
             sys.exit(CONFIGURATION_ERROR)
 
@@ -131,9 +132,10 @@ def serve_metrics(collector: Collector, address: str, role: str) -> str:
     registry.register(Identity(role))
     ProcessCollector(registry=registry)
     try:
-        server, _ = start_http_server(port, host.strip("[]"), registry)
+        server = MetricsServer(host.strip("[]"), port, registry)
     except OSError as fault:
         raise EndpointError(f"metrics address {address!r}: {fault}") from fault
+    server.start()
     return f"{host}:{server.server_port}"
 
 

@@ -1,7 +1,8 @@
 """A network's weights in one frame, as PUB/SUB with CONFLATE needs it (multipart would tear).
 
 4 bytes  length of the header, unsigned, big-endian
-header   msgpack ["weights", protocol version, [learner, version, own_steps], [[name, shape], …]]
+header   msgpack ["weights", protocol version, [learner_incarnation, version, own_steps], tensors]
+         where tensors is a list of [name, shape]
 data     every tensor in that order, float32, C order, little-endian, nothing between them
 """
 
@@ -39,20 +40,20 @@ class Weights:
     """One version of an agent's weights.
 
     Args:
-        learner: Incarnation of the learner that published them.
+        learner_incarnation: Incarnation of the learner that published them.
         version: Updates behind them. A recovered learner publishes lower numbers than the one
             before it did, so versions of different learners do not compare.
         own_steps: Agent-steps of this agent trained on so far.
         tensors: float32 arrays by parameter name.
     """
 
-    learner: int
+    learner_incarnation: int
     version: int
     own_steps: int
     tensors: Mapping[str, NDArray[np.float32]]
 
     def __post_init__(self) -> None:
-        for name in ("learner", "version", "own_steps"):
+        for name in ("learner_incarnation", "version", "own_steps"):
             check_scalar(name, int, getattr(self, name))
         for name, tensor in self.tensors.items():
             check_array(name, _FLOAT32, tensor)
@@ -69,7 +70,7 @@ def encode_weights(weights: Weights) -> bytes:
         (
             "weights",
             PROTOCOL_VERSION,
-            (weights.learner, weights.version, weights.own_steps),
+            (weights.learner_incarnation, weights.version, weights.own_steps),
             [(name, tensor.shape) for name, tensor in weights.tensors.items()],
         )
     )

@@ -81,8 +81,8 @@ class SyntheticActor:
                 epoch=self._epoch,
                 seq=self.teacher.outbox.made + 1,
                 lane=next(self._lanes),
-                learner=weights.learner,
-                version=weights.version,
+                learner_incarnation=weights.learner_incarnation,
+                weights_version=weights.version,
             )
             self.teacher.outbox.add(encode(numbered))
         self.teacher.send()

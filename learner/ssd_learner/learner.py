@@ -164,15 +164,15 @@ class Learner:
         return self.ack(outcome)
 
     def _has_newest_weights(self, hello: Hello) -> bool:
-        ours = hello.learner == self.receiver.learner
-        return ours and hello.version >= self._published_version
+        ours = hello.learner_incarnation == self.receiver.learner_incarnation
+        return ours and hello.weights_version >= self._published_version
 
     def welcome(self, epoch: Epoch, *, has_newest: bool) -> Welcome:
         """The reply to a Hello, with the newest weights for an actor that does not have them."""
         self._log.info("welcome arena %d, epoch %016x", epoch.arena, epoch.number)
         return Welcome(
             epoch=epoch.number,
-            learner=self.receiver.learner,
+            learner_incarnation=self.receiver.learner_incarnation,
             received=epoch.received,
             trained=epoch.consumed,
             durable=epoch.durable,
@@ -242,7 +242,7 @@ class Learner:
     def publish_weights(self) -> None:
         """Send the current weights to all subscribers."""
         weights = Weights(
-            learner=self.receiver.learner,
+            learner_incarnation=self.receiver.learner_incarnation,
             version=self.trainer.version,
             own_steps=self.trainer.own_steps,
             tensors=self.trainer.tensors(),
@@ -258,4 +258,4 @@ class Learner:
         a killed learner may have a higher version than ours; their lag counts as 0.
         """
         mean_version = first_version + (self.trainer.version - 1 - first_version) / 2
-        return float(np.mean([max(0.0, mean_version - one.version) for one in segments]))
+        return float(np.mean([max(0.0, mean_version - one.weights_version) for one in segments]))

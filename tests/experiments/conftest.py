@@ -11,6 +11,8 @@ from ssd_actors.agent import Agent
 from ssd_actors.env_client import EnvClient
 from ssd_actors.lane import Lane
 from ssd_actors.segment_builder import SegmentShape
+from ssd_env_server.cli import compile_kernels, make_world
+from ssd_env_server.episodes import Arena as Place
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
@@ -18,8 +20,6 @@ from ssd_run.plan import validate
 from ssd_wire.codec import encode
 from ssd_wire.messages import Join
 from ssd_wire.weights import Weights
-from ssd_world.cli import compile_kernels, make_world
-from ssd_world.episodes import Arena as Place
 
 FINGERPRINT = "this run"
 ORCHARD = """
@@ -79,8 +79,8 @@ class Player:
     def live(self):
         """Answer all timesteps that are here."""
         for seen in self.world.timesteps():
-            if seen.world != self.lane.world:
-                self.lane.enter(seen.world)
+            if seen.env_incarnation != self.lane.env_incarnation:
+                self.lane.enter(seen.env_incarnation)
             if (finished := self.lane.reckon(seen)) is not None:
                 seq = len(self.segments) + 1
                 made = finished.draft.finish(1, seq, 0, finished.last_actions)

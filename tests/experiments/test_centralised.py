@@ -23,7 +23,7 @@ class Controller:
         self.games = arena.plan.run.games
         self.features = {}
         self.actions = np.stack([[act.action for act in p.acts] for p in self.players], -1)
-        self.first = np.stack([seen.first for seen in self.players[0].shown])  # [ticks, B]
+        self.is_first = np.stack([seen.is_first for seen in self.players[0].shown])  # [ticks, B]
         self.symbols = np.zeros_like(self.actions)
         if arena.plan.experiment.symbols:
             self.symbols = np.stack([[act.symbol for act in p.acts] for p in self.players], -1)
@@ -44,7 +44,7 @@ class Controller:
         return network.policy_step(
             features.policy,
             torch.from_numpy(before),
-            torch.from_numpy(self.first[tick]),
+            torch.from_numpy(self.is_first[tick]),
             self.memories[agent],
             leaders_t=torch.from_numpy(now) if follows else None,
             symbols_tm1=torch.from_numpy(said if symbols is None else symbols),
@@ -107,7 +107,7 @@ def communication_literally(arena, kind):
                     said = controller.symbols[tick - 1].copy()
                     said[:, k] = m
                     tables.append(controller.ask(j, tick, symbols=said).logits.numpy())
-                for game in np.flatnonzero(~controller.first[tick]):
+                for game in np.flatnonzero(~controller.is_first[tick]):
                     table = [softmax(logits[game]) for logits in tables]
                     pi = softmax(spoken[k].symbol_logits[game].numpy())
                     marginal = sum(pi[m] * table[m] for m in range(symbols))
@@ -182,6 +182,6 @@ def test_influence_of_symbols_is_what_a_controller_of_all_agents_would_reward(
 )
 def test_the_episodes_of_these_tests_do_end(arena, small_plan, switches):
     played = arena(small_plan(experiment=switches)).play(TICKS)
-    first = np.stack([seen.first for seen in played.players[0].shown])
-    assert (first.sum(0) >= 4).all()
-    assert len({tuple(starts) for starts in first.T.tolist()}) > 1  # not all at once
+    is_first = np.stack([seen.is_first for seen in played.players[0].shown])
+    assert (is_first.sum(0) >= 4).all()
+    assert len({tuple(starts) for starts in is_first.T.tolist()}) > 1  # not all at once

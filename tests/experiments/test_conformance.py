@@ -46,7 +46,7 @@ def trainer_of(plan, player):
 
 def test_every_agent_hands_in_all_that_it_lived(played):
     assert [len(player.segments) for player in played.players] == [4] * len(played.players)
-    assert all(segment.first[1:].any() for p in played.players for segment in p.segments[::2])
+    assert all(segment.is_first[1:].any() for p in played.players for segment in p.segments[::2])
 
 
 def test_the_learner_finds_what_was_chosen_as_likely_as_the_actor_did(plan, played):
@@ -56,7 +56,7 @@ def test_the_learner_finds_what_was_chosen_as_likely_as_the_actor_did(plan, play
             batch = collate([segment], CPU)
             with torch.no_grad():
                 unroll = trainer.network.unroll(
-                    batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+                    batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
                 )
             k = player.agent
             chosen = [(unroll.policy_logits, batch.actions[1:-1, :, k], segment.log_prob)]
@@ -104,12 +104,12 @@ def test_influence_is_rewarded_where_the_part_says_so_and_nowhere_else(plan, pla
         if plan.experiment.divergence != "pmi":
             assert influence.min() > -1e-6
         if plan.experiment.influence.startswith(("moa", "communication")):
-            assert not influence[player.of_segments("first")[_steps(player)]].any()
+            assert not influence[player.of_segments("is_first")[_steps(player)]].any()
 
 
 def _steps(player):
     """Where, among the T+1 firsts of each segment, those stand that follow a step: 1 … T."""
-    length = len(player.segments[0].first)
+    length = len(player.segments[0].is_first)
     return np.arange(len(player.segments) * length) % length > 0
 
 
@@ -117,22 +117,22 @@ def test_nobody_is_told_what_the_experiment_does_not_tell_it(plan, played):
     disclosed = plan.experiment.influence in ("basic", "communication")
     for player in played.players:
         for seen in player.shown:
-            assert (seen.rewards is not None) == (plan.experiment.reward != "own")
+            assert (seen.all_rewards is not None) == (plan.experiment.reward != "own")
             assert (seen.symbols is not None) == (plan.experiment.symbols > 0)
-            assert disclosed or (seen.responses is None and seen.policies is None)
-            assert (seen.leaders is not None) == bool(player.mind.part.follows)
+            assert disclosed or (seen.responses is None and seen.leader_log_probs is None)
+            assert (seen.leader_actions is not None) == bool(player.mind.part.follows)
 
 
 def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(plan, played):
     kind = plan.experiment.reward
     if kind == "own":
-        assert all(segment.shaped is None for p in played.players for segment in p.segments)
+        assert all(segment.shaped_reward is None for p in played.players for segment in p.segments)
         return
     earned = np.stack([p.of_segments("reward") for p in played.players], -1)  # [steps, B, N]
-    firsts = np.concatenate([segment.first[1:] for segment in played.players[0].segments])
+    firsts = np.concatenate([segment.is_first[1:] for segment in played.players[0].segments])
     agents = len(played.players)
     smooth = np.zeros_like(earned[0])
-    for step, first in enumerate(firsts):
+    for step, is_first in enumerate(firsts):
         smooth = plan.experiment.smoothing * smooth + earned[step]
         for player in played.players:
             k = player.agent
@@ -144,6 +144,8 @@ def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(
                 ahead = sum(np.maximum(smooth[:, k] - smooth[:, i], 0) for i in others)
                 fair = 5 * behind / (agents - 1) + 0.05 * ahead / (agents - 1)
                 wanted = earned[step, :, k] - fair
-            assert player.of_segments("shaped")[step] == pytest.approx(wanted, rel=1e-5, abs=1e-5)
-        smooth[first] = 0
+            assert player.of_segments("shaped_reward")[step] == pytest.approx(
+                wanted, rel=1e-5, abs=1e-5
+            )
+        smooth[is_first] = 0
     assert earned.any()

@@ -69,7 +69,7 @@ def test_its_learner_finds_its_actions_as_likely_as_its_actor_did(played):
             batch = collate([segment], CPU)
             with torch.no_grad():
                 unroll = player.mind.network.unroll(
-                    batch.pixels, batch.first_host, batch.actions, batch.state
+                    batch.pixels, batch.is_first_host, batch.actions, batch.state
                 )
             log_policy = unroll.policy_logits[:-1].log_softmax(-1)
             own = batch.actions[1:-1, :, player.agent, None]
@@ -84,7 +84,7 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
         batch = collate([segment], CPU)
         with torch.no_grad():
             unroll = player.mind.network.unroll(
-                batch.pixels, batch.first_host, batch.actions, batch.state
+                batch.pixels, batch.is_first_host, batch.actions, batch.state
             )
         log_p = unroll.moa_logits.log_softmax(-1).numpy()  # [T, B, J, A]
         for t, b in np.ndindex(segment.influence.shape):
@@ -94,7 +94,7 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
                 -log_p[t, b, p, segment.actions[t + 2, b, j]]
                 for p, j in zip(places, seen, strict=True)
             ]
-            wanted = np.mean(told) if told and not segment.first[t + 1, b] else 0.0
+            wanted = np.mean(told) if told and not segment.is_first[t + 1, b] else 0.0
             assert segment.influence[t, b] == pytest.approx(wanted, abs=1e-5)
 
 

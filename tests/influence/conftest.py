@@ -21,7 +21,7 @@ class Segment:
     """T steps of B games, as a learner gets them."""
 
     pixels: Tensor  # [T+1, B, V, V] uint8
-    first: Tensor  # [T+1, B] bool
+    is_first: Tensor  # [T+1, B] bool
     visible: Tensor  # [T+1, B, N] bool
     actions: Tensor  # [T+2, B, N] uint8, a_{−1} … a_T
     symbols: Tensor | None  # [T+1, B, N] uint8, m_{−1} … m_{T−1}
@@ -72,15 +72,15 @@ def make_segment() -> Callable[..., Segment]:
     """Drawn views, actions, symbols and starting state; episodes start at 0, inside, at the end."""
 
     def make(network: AgentNetwork, shape: AgentShape) -> Segment:
-        first = torch.zeros(STEPS + 1, GAMES, dtype=torch.bool)
-        first[0, 0] = first[4, 1] = first[4, 3] = first[7, 3] = True
-        first[STEPS - 1, 2] = first[STEPS, 4] = True
+        is_first = torch.zeros(STEPS + 1, GAMES, dtype=torch.bool)
+        is_first[0, 0] = is_first[4, 1] = is_first[4, 3] = is_first[7, 3] = True
+        is_first[STEPS - 1, 2] = is_first[STEPS, 4] = True
         steps = (STEPS + 1, GAMES)
         said = (*steps, shape.num_agents)
         symbols = network.experiment.symbols
         return Segment(
             pixels=torch.randint(0, COLOURS, (*steps, VIEW, VIEW), dtype=torch.uint8),
-            first=first,
+            is_first=is_first,
             visible=torch.rand(said) < 0.5,
             actions=torch.randint(
                 0, shape.num_actions, (STEPS + 2, GAMES, shape.num_agents), dtype=torch.uint8

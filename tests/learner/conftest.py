@@ -81,8 +81,10 @@ def make_segment() -> Callable[..., Segment]:
         trainer: Trainer, seed: int = 0, steps: int = STEPS, epoch: int = 1, seq: int = 1
     ) -> Segment:
         rng = np.random.default_rng(seed)
-        first = np.zeros((steps + 1, GAMES), np.bool_)
-        first[0, 0] = first[steps // 2, 1] = first[steps // 2, 3] = first[steps, 2] = True
+        is_first = np.zeros((steps + 1, GAMES), np.bool_)
+        is_first[0, 0] = is_first[steps // 2, 1] = is_first[steps // 2, 3] = is_first[steps, 2] = (
+            True
+        )
         views = (steps + 1, GAMES)
         actions = rng.integers(0, ACTIONS, (steps + 2, GAMES, AGENTS)).astype(np.uint8)
         symbols, experiment = trainer.experiment.symbols, trainer.experiment
@@ -93,10 +95,10 @@ def make_segment() -> Callable[..., Segment]:
             epoch=epoch,
             seq=seq,
             lane=0,
-            learner=1,
-            version=0,
+            learner_incarnation=1,
+            weights_version=0,
             pixels=rng.integers(0, COLOURS, (*views, VIEW, VIEW)).astype(np.uint8),
-            first=first,
+            is_first=is_first,
             visible=rng.random((*views, AGENTS)) < 0.5,
             actions=actions,
             log_prob=-rng.exponential(1.0, (steps, GAMES)).astype(np.float32),
@@ -105,7 +107,7 @@ def make_segment() -> Callable[..., Segment]:
             state=rng.normal(0, 1, (GAMES, trainer.network.state_size)).astype(np.float32),
             symbols=said if symbols else None,
             symbol_log_prob=how_likely if symbols else None,
-            shaped=None if experiment.reward == "own" else shaped,
+            shaped_reward=None if experiment.reward == "own" else shaped,
         )
 
     return make
@@ -125,10 +127,10 @@ def make_stream(make_segment: Callable[..., Segment]) -> Callable[..., Stream]:
         trainer: Trainer, count: int = 3, steps: int = 4, seed: int = 0, lane: int = 0
     ) -> Stream:
         whole = make_segment(trainer, seed, count * steps)
-        first = np.zeros_like(whole.first)
+        is_first = np.zeros_like(whole.is_first)
         for step, game in ((0, 0), (2, 0), (steps, 1), (steps + 1, 2), (2, 3), (count * steps, 3)):
-            first[min(step, count * steps), game] = True
-        whole = replace(whole, first=first, lane=lane)
+            is_first[min(step, count * steps), game] = True
+        whole = replace(whole, is_first=is_first, lane=lane)
         parts = [stretch(whole, begin, steps) for begin in range(0, count * steps, steps)]
         states = np.random.default_rng(seed + 99).normal(0, 1, (count, *whole.state.shape))
         others = states.astype(np.float32)[1:]
@@ -142,7 +144,7 @@ def make_stream(make_segment: Callable[..., Segment]) -> Callable[..., Stream]:
 
 def stretch(whole: Segment, begin: int, steps: int) -> Segment:
     """So many steps of a segment, as a segment of their own."""
-    beyond = {"pixels": 1, "first": 1, "visible": 1, "actions": 2, "symbols": 1}
+    beyond = {"pixels": 1, "is_first": 1, "visible": 1, "actions": 2, "symbols": 1}
     cut = {
         field.name: of[begin : begin + steps + beyond.get(field.name, 0)]
         for field in fields(Segment)

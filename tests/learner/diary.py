@@ -46,6 +46,8 @@ class Diary:
 
 def segment_of(name):
     """A finished segment by which the diary knows a number."""
-    draft = SegmentBuilder(SHAPE, learner=1, version=0, state=np.zeros((1, 1), np.float32))
+    draft = SegmentBuilder(
+        SHAPE, learner_incarnation=1, weights_version=0, state=np.zeros((1, 1), np.float32)
+    )
     draft.reward[:] = name
     return Finished(draft, np.zeros((1, 2), np.uint8))

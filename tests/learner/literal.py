@@ -70,7 +70,9 @@ def paid(segment, experiment, learning, beta):
     """[T, B] of acting, and of speaking."""
     rewards = np.zeros((2, *segment.reward.shape))
     for t, b in np.ndindex(segment.reward.shape):
-        e = float((segment.reward if segment.shaped is None else segment.shaped)[t, b])
+        e = float(
+            (segment.reward if segment.shaped_reward is None else segment.shaped_reward)[t, b]
+        )
         e = max(-learning.reward_clip, min(learning.reward_clip, e))
         both = experiment.alpha * e + beta * float(segment.influence[t, b])
         of_symbols = experiment.influence in ("communication", "moa_communication")
@@ -96,13 +98,13 @@ def head_losses(logits, values, choices, ratio_clip):
     return {name: total / chosen.size for name, total in sums.items()}
 
 
-def moa_loss(logits, actions, first, visible, others, only_when_visible):
+def moa_loss(logits, actions, is_first, visible, others, only_when_visible):
     """The mean cross-entropy of a_{t+1} over all (t, j) that count, and how many these are.
 
     Args:
         logits: [T, B, J, A].
         actions: [T + 2, B, N] a_{−1} … a_T.
-        first: [T + 1, B].
+        is_first: [T + 1, B].
         visible: [T + 1, B, N].
         others: The J other agents.
         only_when_visible: Whether only those count that were in view.
@@ -110,7 +112,7 @@ def moa_loss(logits, actions, first, visible, others, only_when_visible):
     policy = _softmax(logits.detach().double().numpy())
     loss = counted = 0
     for t, b in itertools.product(*map(range, policy.shape[:2])):
-        if first[t + 1, b]:
+        if is_first[t + 1, b]:
             continue
         for place, j in enumerate(others):
             if not only_when_visible or visible[t, b, j]:

@@ -120,7 +120,7 @@ class TestLettersThatComeWhileItTrains:
 
     def test_are_told_of_the_newest_weights_that_were_published(self, office, letter):
         mail = office.live([letter(0), letter(1)], meanwhile=[[], [letter(2)]])
-        newest = [ack.newest for ack in mail.whole_acks()]
+        newest = [ack.newest_version for ack in mail.whole_acks()]
         assert newest[:3] == [0, 0, UPDATES]
 
     def test_are_welcomed_with_the_newest_weights_that_were_published(self, office, letter):
@@ -216,7 +216,7 @@ def test_policy_lag_is_the_mean_over_all_updates_of_the_batch(tmp_path, trainer,
     office.live([letter(0), letter(1)])
     assert office.learner.lag == (0 + 1 + 2 + 3) / 4
     actor, third = letter(3)
-    fresh = actor, replace(third, version=UPDATES)
+    fresh = actor, replace(third, weights_version=UPDATES)
     again = Office(tmp_path, trainer)
     again.live([letter(0), letter(2), fresh])
     of_an_old_one, of_a_fresh_one = (4 + 5 + 6 + 7) / 4, (0 + 1 + 2 + 3) / 4

@@ -92,7 +92,7 @@ def test_a_batch_is_on_the_device_but_for_where_episodes_start(segments, put_tog
     batch = put_together(segments, GPU)
     there = {field.name: getattr(batch, field.name) for field in fields(batch)}
     devices = {name: tensor.device for name, tensor in there.items() if tensor is not None}
-    assert devices.pop("first_host").type == "cpu"
+    assert devices.pop("is_first_host").type == "cpu"
     assert set(devices.values()) == {GPU}
 
 
@@ -158,7 +158,7 @@ def test_chunks_are_made_on_the_device_without_waiting_for_it(make_there, segmen
         (part, *_) = chunks.shuffled(2)
     for some in (chunks, part):
         there = {field.name: getattr(some, field.name) for field in fields(some)}
-        assert there.pop("first_host").device.type == "cpu"
+        assert there.pop("is_first_host").device.type == "cpu"
         assert {tensor.device for tensor in tree_leaves(there) if tensor is not None} == {GPU}
     assert {number.device for number in numbers.values()} == {GPU}
 

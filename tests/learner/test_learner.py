@@ -40,7 +40,7 @@ def test_hello_is_answered_with_progress_and_the_current_weights(office, letter)
     tensors = office.learner.trainer.tensors()
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     weights = decode_weights(welcome.weights.tobytes(), shapes)
-    assert (weights.learner, weights.version) == (99, 0)
+    assert (weights.learner_incarnation, weights.version) == (99, 0)
     assert all((weights.tensors[name] == tensors[name]).all() for name in tensors)
 
 
@@ -268,7 +268,7 @@ def test_each_actor_hears_of_its_own_progress_only_and_only_of_news(office, lett
 
 def test_policy_lag_is_the_mean_number_of_updates_since_it_acted(office, letter):
     actor, third = letter(3)
-    fresh = (actor, replace(third, version=1))
+    fresh = (actor, replace(third, weights_version=1))
     office.live([letter(0), letter(1)], [letter(2), fresh])
     assert office.learner.lag == 0.5
 

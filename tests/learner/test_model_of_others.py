@@ -129,16 +129,16 @@ def judged(trainer, segment):
     batch = collate([segment], CPU)
     with torch.no_grad():
         unroll = trainer.network.unroll(
-            batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+            batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
         )
     only_visible = trainer.experiment.moa_only_when_visible
-    known = segment.actions, segment.first, segment.visible, trainer.shape.others
+    known = segment.actions, segment.is_first, segment.visible, trainer.shape.others
     loss, counted = literal.moa_loss(unroll.moa_logits, *known, only_visible)
     habits = 0.0
     for j in trainer.shape.others:
         counts = np.zeros(trainer.shape.num_actions)
         for t, b in np.ndindex(segment.reward.shape):
-            if not segment.first[t + 1, b] and (segment.visible[t, b, j] or not only_visible):
+            if not segment.is_first[t + 1, b] and (segment.visible[t, b, j] or not only_visible):
                 counts[segment.actions[t + 2, b, j]] += 1
         shares = counts[counts > 0] / counts.sum()
         habits -= counts.sum() / counted * (shares * np.log(shares)).sum()

@@ -123,7 +123,7 @@ class Story:
     def send(self, peer, message):
         self.effect()
         if isinstance(message, Ack):
-            assert message.newest == self.published
+            assert message.newest_version == self.published
         for author in self.authors:
             if author.name == peer:
                 author.to_author.append([bytes(frame) for frame in encode(message)])

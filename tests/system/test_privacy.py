@@ -139,10 +139,10 @@ def test_an_actor_is_told_of_others_what_its_experiment_says_and_nothing_else(ru
         assert all(relay.commands() <= {b"READY", b"PING", b"PONG"} for relay in own)
         assert len(mine.timesteps) > 100
         for seen in mine.timesteps:
-            assert seen.rewards is None
-            assert seen.policies is None
+            assert seen.all_rewards is None
+            assert seen.leader_log_probs is None
             assert (seen.responses is not None) == (run.preset == "harvest-basic" and k == 0)
-            assert (seen.leaders is not None) == (run.preset == "harvest-basic" and k == 1)
+            assert (seen.leader_actions is not None) == (run.preset == "harvest-basic" and k == 1)
             assert seen.symbols is None
     _check_rewards(run.overheard)
     _check_weights(run.overheard)

@@ -22,7 +22,7 @@ class BasicInfluence(Intrinsic):
 
     def reward(self, past: Past, after: Timestep | None) -> F32:  # noqa: ARG002 - known before
         """Also for an episode's last step: all of it lies within that step."""
-        everywhere = np.arange(len(past.next.first))
+        everywhere = np.arange(len(past.next.is_first))
         return _moved(self, past.moment.decision.act, past.next, everywhere)
 
 
@@ -35,7 +35,7 @@ class CommunicationInfluence(Intrinsic):
         """0 for the last symbol of an episode, which nobody hears in it."""
         if after is None or past.moment.decision.symbol is None:
             raise ValueError("what a symbol did is known after the step in which it was heard")
-        heard = np.flatnonzero(~past.next.first)
+        heard = np.flatnonzero(~past.next.is_first)
         return _moved(self, past.moment.decision.symbol, after, heard)
 
 
@@ -48,14 +48,20 @@ class UnderInfluence(Intrinsic):
     def reward(self, past: Past, after: Timestep | None) -> F32:  # noqa: ARG002 - known before
         """Summed over the leaders."""
         seen, decision = past.moment.seen, past.moment.decision
-        if seen.leaders is None or seen.policies is None or decision.responses is None:
+        if (
+            seen.leader_actions is None
+            or seen.leader_log_probs is None
+            or decision.responses is None
+        ):
             raise ValueError("who follows nobody is influenced by nobody")
-        games = np.arange(len(seen.first))
+        games = np.arange(len(seen.is_first))
         did = decision.act.chosen[:, None]
         total = np.zeros(len(games), np.float32)
-        for place in range(seen.leaders.shape[1]):
+        for place in range(seen.leader_actions.shape[1]):
             led = Choice(
-                seen.policies[:, place].copy(), seen.leaders[:, place].copy(), _NOT_ASKED_FOR
+                seen.leader_log_probs[:, place].copy(),
+                seen.leader_actions[:, place].copy(),
+                _NOT_ASKED_FOR,
             )
             had_it_been = np.ascontiguousarray(decision.responses[:, place])  # [B, C, A]
             counted = np.ones((len(games), 1), np.bool_)
@@ -77,7 +83,7 @@ def _moved(rewarded: Intrinsic, choice: Choice, told: Timestep, games: NDArray[n
     return influence(
         by_choice.reshape(len(games), alternatives, others * actions),
         choice,
-        np.ones((len(told.first), len(asked)), np.bool_),
+        np.ones((len(told.is_first), len(asked)), np.bool_),
         rewarded.experiment.divergence,
         games,
         np.take(told.actions, asked, 1),

@@ -32,12 +32,12 @@ class MoaInfluence(Intrinsic):
 
     def asks_about(self, moment: Moment, following: Timestep) -> NDArray[np.int64]:
         """Where anybody counts, and the episode goes on: its last step has no t + 1 in it."""
-        return np.flatnonzero(self.counted(moment).any(1) & ~following.first)
+        return np.flatnonzero(self.counted(moment).any(1) & ~following.is_first)
 
     def reward(self, past: Past, after: Timestep | None) -> NDArray[np.float32]:
         """0 in games that were not asked about."""
         if past.what_if is None:
-            return np.zeros(len(past.next.first), np.float32)
+            return np.zeros(len(past.next.is_first), np.float32)
         return influence(
             past.what_if.logits,
             self.choice(past.moment),
@@ -56,7 +56,7 @@ class MoaCommunicationInfluence(MoaInfluence):
 
     def counted(self, moment: Moment) -> NDArray[np.bool_]:
         """[B, J] all others."""
-        return np.ones((len(moment.seen.first), len(self.part.others)), np.bool_)
+        return np.ones((len(moment.seen.is_first), len(self.part.others)), np.bool_)
 
     def choice(self, moment: Moment) -> Choice:
         """The symbol."""

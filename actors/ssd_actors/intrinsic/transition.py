@@ -44,7 +44,7 @@ class Past:
     Attributes:
         moment: step t.
         next: the timestep t + 1, which tells everyone's a_t, and k's reward for its own. Where its
-            `first` is true, step t was the last of its episode.
+            `is_first` is true, step t was the last of its episode.
         what_if: what the MOA was asked about step t; None if nothing.
     """
 

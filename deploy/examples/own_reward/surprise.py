@@ -22,11 +22,11 @@ class Surprise(Intrinsic):
 
     def asks_about(self, moment: Moment, following: Timestep) -> NDArray[np.int64]:
         """Games in which somebody is in view, and the episode goes on."""
-        return np.flatnonzero(self._in_view(moment).any(1) & ~following.first)
+        return np.flatnonzero(self._in_view(moment).any(1) & ~following.is_first)
 
     def reward(self, past: Past, after: Timestep | None) -> NDArray[np.float32]:
         """[B] float32."""
-        total = np.zeros(len(past.next.first), np.float32)
+        total = np.zeros(len(past.next.is_first), np.float32)
         if past.what_if is None or after is None:
             return total
         games, others = past.what_if.games, self.part.others

@@ -19,7 +19,7 @@ agents = load_agents(Path(sys.argv[1]))
 env = parallel.cleanup(render_mode="rgb_array", observations="palette")
 observations, _ = env.reset(seed=SEED)
 names = env.possible_agents
-actions, first = np.zeros((1, len(names)), np.uint8), np.array([True])
+actions, is_first = np.zeros((1, len(names)), np.uint8), np.array([True])
 
 figure = Figure(figsize=(4 * len(SHOWN), 5.4), layout="constrained")
 panels = iter(figure.subplots(1, len(SHOWN)))
@@ -32,12 +32,12 @@ for step in range(max(SHOWN) + 1):
         panel.axis("off")
     actions = np.array(
         [
-            [agent.act(observations[name][None], actions, first)[0]]
+            [agent.act(observations[name][None], actions, is_first)[0]]
             for agent, name in zip(agents, names, strict=True)
         ],
         np.uint8,
     ).reshape(1, -1)
-    first[:] = False
+    is_first[:] = False
     observations, _, _, _, infos = env.step(dict(zip(names, actions[0].tolist(), strict=True)))
     eaten = np.array([infos[name]["apples"] for name in names])
 figure.savefig(sys.argv[2], dpi=80)

@@ -83,9 +83,9 @@ def _recalling(game: str, games: int) -> Iterator[Work]:
     inference = Inference(inputs.mind_of(plan).network, games)
     seen, state = inputs.timesteps(game, games)[0], inference.fresh_state()
     noise = np.ones((games, plans.spec_of(plan).num_actions), np.float32)
-    inference.decide(seen.pixels, seen.actions, seen.first, noise, state)
-    first, everyone = np.zeros(games, np.bool_), np.arange(games)
-    yield Work(lambda: inference.recall(seen.actions, first, state, everyone), games)
+    inference.decide(seen.pixels, seen.actions, seen.is_first, noise, state)
+    is_first, everyone = np.zeros(games, np.bool_), np.arange(games)
+    yield Work(lambda: inference.recall(seen.actions, is_first, state, everyone), games)
 
 
 @contextmanager
@@ -99,20 +99,20 @@ def _imagining(imagine: Imagine, game: str, games: int) -> Iterator[Work]:
         features = mind.network.features(torch.from_numpy(seen.pixels)).moa
         state = LstmState(*(torch.rand(games, model.lstm.hidden_size) for _ in range(2)))
     assert features is not None, "and so are its features"  # noqa: S101 - told to mypy
-    actions, first = torch.from_numpy(seen.actions), torch.from_numpy(np.zeros(games, np.bool_))
-    yield Work(lambda: imagine(model, features, actions, first, state), games)
+    actions, is_first = torch.from_numpy(seen.actions), torch.from_numpy(np.zeros(games, np.bool_))
+    yield Work(lambda: imagine(model, features, actions, is_first, state), games)
 
 
 def factorised(
-    model: ModelOfOthers, features: Tensor, actions: Tensor, first: Tensor, state: LstmState
+    model: ModelOfOthers, features: Tensor, actions: Tensor, is_first: Tensor, state: LstmState
 ) -> Tensor:
     """All own actions at once: [B, A, J, A] logits of a_{t+1}."""
     with torch.inference_mode():
-        return model.counterfactuals(features, actions, first, state).logits
+        return model.counterfactuals(features, actions, is_first, state).logits
 
 
 def brute_force(
-    model: ModelOfOthers, features: Tensor, actions: Tensor, first: Tensor, state: LstmState
+    model: ModelOfOthers, features: Tensor, actions: Tensor, is_first: Tensor, state: LstmState
 ) -> Tensor:
     """The same, by asking the model once for each own action, and once for what was done."""
     imagined = []
@@ -120,6 +120,6 @@ def brute_force(
         for own in range(model.num_actions):
             instead = actions.clone()
             instead[:, model.agent] = own
-            imagined.append(model.step(features, instead, first, state).logits)
-        model.step(features, actions, first, state)
+            imagined.append(model.step(features, instead, is_first, state).logits)
+        model.step(features, actions, is_first, state)
         return torch.stack(imagined, 1)

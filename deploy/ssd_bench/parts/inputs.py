@@ -14,14 +14,14 @@ import torch
 
 from ssd_actors.agent import Agent
 from ssd_bench.parts.plans import STEPS, plan_for, spec_of
+from ssd_env_server.episodes import Arena
+from ssd_env_server.games import LaneGames
 from ssd_envs.batch import GameBatch
 from ssd_influence.networks.agent_network import AgentNetwork
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_run.plan import Plan
 from ssd_wire.messages import Segment, Timestep
 from ssd_wire.weights import Weights
-from ssd_world.episodes import Arena
-from ssd_world.games import LaneGames
 
 AGENT = 0
 
@@ -41,7 +41,7 @@ def mind_of(plan: Plan) -> Agent:
 def weights_of(network: AgentNetwork, version: int) -> Weights:
     """A network's weights, as a learner would publish them."""
     tensors = {name: w.detach().numpy() for name, w in network.named_parameters()}
-    return Weights(learner=1, version=version, own_steps=0, tensors=tensors)
+    return Weights(learner_incarnation=1, version=version, own_steps=0, tensors=tensors)
 
 
 @cache
@@ -59,7 +59,7 @@ def random_play(plan: Plan, agent: int, steps: int, length: int) -> Sequence[Tim
         lane.step(rng.integers(0, spec_of(plan).num_actions, shape).astype(np.uint8))
         if tick >= steps:
             seen = lane.timesteps()[agent]
-            names = ("pixels", "first", "reward", "actions", "visible")
+            names = ("pixels", "is_first", "reward", "actions", "visible")
             shown.append(replace(seen, **{name: getattr(seen, name).copy() for name in names}))
     return tuple(shown)
 
@@ -72,24 +72,24 @@ def segment_of(game: str, steps: int, games: int, state: int) -> Segment:
 def segment(plan: Plan, shown: Sequence[Timestep], state: int) -> Segment:
     """A segment of T + 2 timesteps; what else the plan's segments have is made up."""
     reward = np.stack([seen.reward for seen in shown[1:-1]])
-    first = np.stack([seen.first for seen in shown[:-1]])
+    is_first = np.stack([seen.is_first for seen in shown[:-1]])
     actions = np.stack([seen.actions for seen in shown])
     symbols = plan.experiment.symbols
     return Segment(
         epoch=1,
         seq=1,
         lane=0,
-        learner=1,
-        version=0,
+        learner_incarnation=1,
+        weights_version=0,
         pixels=np.stack([seen.pixels for seen in shown[:-1]]),
-        first=first,
+        is_first=is_first,
         visible=np.stack([seen.visible for seen in shown[:-1]]),
         actions=actions,
         log_prob=np.full(reward.shape, -np.log(spec_of(plan).num_actions), np.float32),
         reward=reward,
-        influence=np.float32(0.01) * ~first[1:],
+        influence=np.float32(0.01) * ~is_first[1:],
         state=np.zeros((reward.shape[1], state), np.float32),
         symbols=actions[:-1] % symbols if symbols else None,
         symbol_log_prob=np.full(reward.shape, -np.log(symbols), np.float32) if symbols else None,
-        shaped=None if plan.experiment.reward == "own" else reward,
+        shaped_reward=None if plan.experiment.reward == "own" else reward,
     )

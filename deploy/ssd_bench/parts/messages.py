@@ -43,6 +43,6 @@ def _message(game: str, kind: type[Message], games: int) -> Message:
     if kind is Timestep:
         return seen
     if kind is Act:
-        return Act(seen.world, seen.lane, seen.tick, seen.actions[:, inputs.AGENT].copy())
+        return Act(seen.env_incarnation, seen.lane, seen.tick, seen.actions[:, inputs.AGENT].copy())
     network = inputs.mind_of(plans.plan_for(game, "moa")).network
     return inputs.segment_of(game, plans.STEPS, games, network.state_size)

@@ -70,7 +70,7 @@ def _echo(endpoint: str, sizes: dict[str, int]) -> None:
         for frames in dealer.receive():
             seen = decode(frames, (Timestep,), sizes)
             assert isinstance(seen, Timestep)  # noqa: S101 - told to mypy
-            dealer.send(encode(Act(seen.world, seen.lane, seen.tick, action)))
+            dealer.send(encode(Act(seen.env_incarnation, seen.lane, seen.tick, action)))
 
 
 def _next(router: Router) -> tuple[bytes, list[bytes]]:
@@ -88,7 +88,7 @@ def _serving(game: str, games: int) -> Iterator[Work]:
         (folder / "run.toml").write_text(plan.toml())
         endpoint = f"ipc://{folder / 'world'}"
         options = (f"--run={folder / 'run.toml'}", "--arena=0", f"--bind={endpoint}")
-        stack.enter_context(child_process("ssd_world.cli", *options))
+        stack.enter_context(child_process("ssd_env_server.cli", *options))
         dealers = [stack.enter_context(closing(Dealer(endpoint))) for _ in range(plan.game.agents)]
         worlds = [_seat(plan, agent, dealer) for agent, dealer in enumerate(dealers)]
         action = np.zeros(games, np.uint8)
@@ -100,7 +100,7 @@ def _serving(game: str, games: int) -> Iterator[Work]:
                 dealers[0].socket.poll(1)  # ms; when it is agent 0's turn it is everyone's
                 for agent, world in enumerate(worlds):
                     for seen in world.timesteps():
-                        world.act(Act(seen.world, seen.lane, seen.tick, action))
+                        world.act(Act(seen.env_incarnation, seen.lane, seen.tick, action))
                         answered += agent == 0
                 if time.monotonic() - began > PATIENCE:
                     raise RuntimeError(f"ssd-env did not answer within {PATIENCE:.0f} s")
@@ -112,5 +112,5 @@ def _serving(game: str, games: int) -> Iterator[Work]:
 
 def _seat(plan: Plan, agent: int, dealer: Dealer) -> EnvClient:
     mark = fingerprint(plan.run, plan.game, plan.experiment, plan.network)
-    join = Join(agent, incarnation=secrets.randbits(62), fingerprint=mark)
+    join = Join(agent, actor_incarnation=secrets.randbits(62), fingerprint=mark)
     return EnvClient(dealer, join, plan.run.lanes, plans.sizes_of(plan), time.monotonic)

@@ -39,33 +39,35 @@ class TrainedAgent:
         self.mind = mind
         self._memory = mind.fresh_state()
 
-    def act(self, pixels: Bytes, actions: Bytes, first: NDArray[np.bool_], **told: Bytes) -> Bytes:
+    def act(
+        self, pixels: Bytes, actions: Bytes, is_first: NDArray[np.bool_], **told: Bytes
+    ) -> Bytes:
         """Look at the games, remember, and draw an action from the policy: uint8 [B].
 
         Args:
             pixels: as `decide` has it.
             actions: the same.
-            first: the same.
-            **told: `leaders` and `symbols`, the same.
+            is_first: the same.
+            **told: `leader_actions` and `symbols`, the same.
         """
-        return self.decide(pixels, actions, first, **told).act.chosen
+        return self.decide(pixels, actions, is_first, **told).act.chosen
 
     def decide(
         self,
         pixels: Bytes,
         actions: Bytes,
-        first: NDArray[np.bool_],
-        leaders: Bytes | None = None,
+        is_first: NDArray[np.bool_],
+        leader_actions: Bytes | None = None,
         symbols: Bytes | None = None,
     ) -> Decision:
         """Look at the games, remember, act, and speak where the experiment has it.
 
         Args:
             pixels: uint8 [B, V, V] the agent's views, as palette indices.
-            actions: uint8 [B, N] what everyone did in the step before; not read where `first`.
-            first: bool [B] whether the view is the first of an episode: there memory is wiped.
-            leaders: uint8 [B, L] what those it follows, `mind.part.follows`, do in this step.
-            symbols: uint8 [B, N] what everyone said in the step before; not read where `first`.
+            actions: uint8 [B, N] what everyone did in the step before; not read where `is_first`.
+            is_first: bool [B] whether the view is the first of an episode: there memory is wiped.
+            leader_actions: uint8 [B, L] what those in `mind.part.follows` do now.
+            symbols: uint8 [B, N] what everyone said in the step before; not read where `is_first`.
 
         Raises:
             ValueError: these are not B games of N agents, a pixel is no palette index, an action
@@ -73,26 +75,26 @@ class TrainedAgent:
         """
         size, shape = self.mind.axes, self.mind.shape
         games, agents = self.mind.games, shape.num_agents
-        if actions.shape != (games, agents) or not len(pixels) == len(first) == games:
-            found = f"{len(pixels)} views, {len(first)} firsts, actions {list(actions.shape)}"
+        if actions.shape != (games, agents) or not len(pixels) == len(is_first) == games:
+            found = f"{len(pixels)} views, {len(is_first)} is_first, actions {list(actions.shape)}"
             raise ValueError(f"wanted games by agents [{games}, {agents}], found {found}")
-        _check_below(shape.num_actions, actions=actions[~first])
+        _check_below(shape.num_actions, actions=actions[~is_first])
         if size["L"]:
-            _check_shape((games, size["L"]), leaders=leaders)
-            _check_below(shape.num_actions, leaders=leaders)
+            _check_shape((games, size["L"]), leader_actions=leader_actions)
+            _check_below(shape.num_actions, leader_actions=leader_actions)
         if size["V"]:
             _check_shape((games, agents), symbols=symbols)
             _check_below(size["V"], symbols=symbols)
         seen = Timestep(
-            world=0,
+            env_incarnation=0,
             lane=0,
             tick=0,
             pixels=pixels,
-            first=first,
+            is_first=is_first,
             reward=np.zeros(games, np.float32),
             actions=actions,
             visible=np.zeros((games, agents), np.bool_),
-            leaders=leaders if size["L"] else None,
+            leader_actions=leader_actions if size["L"] else None,
             symbols=symbols if size["V"] else None,
         )
         return self.mind.decide(seen, self._memory).decision

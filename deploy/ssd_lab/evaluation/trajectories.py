@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from ssd_actors.agent import Agent
 from ssd_actors.intrinsic.transition import Moment, Past
+from ssd_env_server.disclosed import Disclosed
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import EVENTS, GameSettings, game_spec
 from ssd_wire.messages import Act, Timestep
-from ssd_world.disclosed import Disclosed
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,14 +157,14 @@ def _timesteps(batch: GameBatch, acts: Sequence[Act]) -> list[Timestep]:
     nothing = np.zeros((batch.games, batch.spec.num_agents), np.uint8)
     actions = np.stack([act.action for act in acts], 1) if acts else nothing
     tick = int(batch.clock[0])
-    first = np.full(batch.games, tick in (0, batch.spec.horizon))
+    is_first = np.full(batch.games, tick in (0, batch.spec.horizon))
     return [
         Timestep(
-            world=0,
+            env_incarnation=0,
             lane=0,
             tick=tick,
             pixels=batch.pixels[agent],
-            first=first,
+            is_first=is_first,
             reward=batch.reward[agent],
             actions=actions,
             visible=batch.visible[agent],

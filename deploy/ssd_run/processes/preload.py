@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 import ssd_actors.cli  # noqa: F401 - for those who are forked
+import ssd_env_server.cli
 import ssd_learner.cli  # noqa: F401 - the same
-import ssd_world.cli
 from ssd_actors.agent import Agent
 from ssd_actors.warmup import warm_up
 from ssd_envs.layout import Layout
@@ -37,7 +37,7 @@ def preload(run_file: Path) -> None:
     torch.set_num_threads(1)  # more would be threads
     sections = load_run_file(run_file)
     game = section(sections, "game", GameSettings)
-    ssd_world.cli.compile_kernels(game)
+    ssd_env_server.cli.compile_kernels(game)
     compile_kernels()
     for mind in _one_of_each_part(sections, game):
         warm_up(mind)

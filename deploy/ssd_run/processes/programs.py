@@ -97,7 +97,7 @@ def _learner(agent: int, extent: Extent, run_dir: RunDir, sockets: Path) -> Prog
 def _world(arena: int, run_dir: RunDir, sockets: Path) -> Program:
     return Program(
         f"env-{arena}",
-        "ssd_world.cli",
+        "ssd_env_server.cli",
         (
             "ssd-env",
             f"--arena={arena}",

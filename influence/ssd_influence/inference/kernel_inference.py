@@ -79,7 +79,7 @@ class Inference:
         self,
         pixels: U8,
         actions_tm1: U8,
-        first_t: Bools,
+        is_first_t: Bools,
         noise: F32,
         state: State,
         leaders_t: U8 | None = None,
@@ -91,7 +91,7 @@ class Inference:
         Args:
             pixels: [B, V, V] palette indices of s_t.
             actions_tm1: [B, N] what everyone did in the step before.
-            first_t: [B] whether s_t begins an episode; see `Policy.step`.
+            is_first_t: [B] whether s_t begins an episode; see `Policy.step`.
             noise: [B, A] draws of Exp(1), by which the actions are drawn.
             state: the policy's before s_t in, after it out. The MOA's waits for `recall`.
             leaders_t: [B, L] what those it follows do at t, ascending.
@@ -103,15 +103,17 @@ class Inference:
         """
         self._look(pixels)
         core, places = self._cores[0], self._hearing.places
-        gates = core.gates(state.policy, first_t)
-        told = self._hearing.hear(actions_tm1, first_t, leaders_t, symbols_tm1)
+        gates = core.gates(state.policy, is_first_t)
+        told = self._hearing.hear(actions_tm1, is_first_t, leaders_t, symbols_tm1)
         for inputs in told[:-1]:
             lstm.add_columns(gates, *inputs)
         # Before the step, while the state is that of before s_t.
-        imagined = core.imagine(gates, told[-1], places, first_t, state.policy) if places else None
+        imagined = (
+            core.imagine(gates, told[-1], places, is_first_t, state.policy) if places else None
+        )
         for inputs in told[-1:]:
             lstm.add_columns(gates, *inputs)
-        lstm.step(gates, first_t, state.policy)
+        lstm.step(gates, is_first_t, state.policy)
         act = _choose(state.policy, self._policy_head, noise)
         symbol = None
         if self._symbol_head is not None:
@@ -122,7 +124,7 @@ class Inference:
     def recall(
         self,
         actions_t: U8,
-        first_t: Bools,
+        is_first_t: Bools,
         state: State,
         games: Ints,
         symbols_t: U8 | None = None,
@@ -131,7 +133,7 @@ class Inference:
 
         Args:
             actions_t: [B, N] what everyone did at t.
-            first_t: [B] of t.
+            is_first_t: [B] of t.
             state: the MOA's before t in, after t out; no counterfactual ever enters it.
             games: [R] long, the games to ask for.
             symbols_t: [B, N] what everyone said at t.
@@ -147,7 +149,7 @@ class Inference:
         if model is None or state.moa is None:
             raise ValueError("a network without a model of others has nothing to recall")
         core, own = self._cores[1], slice(model.agent, model.agent + 1)
-        gates = core.gates(state.moa, first_t)
+        gates = core.gates(state.moa, is_first_t)
         chosen = (
             [actions_t] if len(core.columns) == 1 else [actions_t, told_of(symbols_t, "symbols_t")]
         )
@@ -158,9 +160,9 @@ class Inference:
             lstm.add_columns(gates, columns, taken, self._never)
         columns, of_all = core.columns[model.imagined], chosen[model.imagined]
         h = np.empty((len(games), model.alternatives, model.lstm.hidden_size), np.float32)
-        lstm.imagine(gates, columns[model.agent, :-1], first_t, state.moa, games, h)
+        lstm.imagine(gates, columns[model.agent, :-1], is_first_t, state.moa, games, h)
         lstm.add_columns(gates, columns[own], of_all[:, own].copy(), self._never)
-        lstm.step(gates, first_t, state.moa)
+        lstm.step(gates, is_first_t, state.moa)
         weight, bias = self._moa_head
         logits = torch.addmm(bias, torch.from_numpy(h).flatten(0, 1), weight.t())
         return logits.view(len(games), model.alternatives, len(bias)).numpy()

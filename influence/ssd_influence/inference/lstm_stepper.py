@@ -68,14 +68,14 @@ class Core:
             for block, group in zip(blocks, self._groups, strict=True)
         ]
 
-    def gates(self, state: F32, first: Bools) -> F32:
+    def gates(self, state: F32, is_first: Bools) -> F32:
         """[B, 4 · cells] of the float inputs, h and the bias; good until the next call."""
-        lstm.carry_over(state, first, self.inputs)
+        lstm.carry_over(state, is_first, self.inputs)
         torch.addmm(self._bias, self._inputs, self._weight, out=self._gates)
         return self._gates_array
 
     def imagine(
-        self, gates: F32, inputs: Inputs, places: Sequence[int], first: Bools, state: F32
+        self, gates: F32, inputs: Inputs, places: Sequence[int], is_first: Bools, state: F32
     ) -> F32:
         """What h would be, had one of the inputs had another value, and the rest been as it was.
 
@@ -83,7 +83,7 @@ class Core:
             gates: [B, 4 · cells] without these inputs.
             inputs: at this step.
             places: [K] which of them to imagine otherwise, one at a time.
-            first: [B], where the state before counts as zeros.
+            is_first: [B], where the state before counts as zeros.
             state: [B, 2 · cells] before this step; it stays as it is.
 
         Returns:
@@ -96,5 +96,5 @@ class Core:
             rest, others = gates.copy(), taken.copy()
             others[:, place] = none
             lstm.add_columns(rest, columns, others, mute)
-            lstm.imagine(rest, columns[place, :-1], first, state, self._games, h[number])
+            lstm.imagine(rest, columns[place, :-1], is_first, state, self._games, h[number])
         return h

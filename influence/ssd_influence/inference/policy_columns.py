@@ -36,7 +36,7 @@ class Hearing:
         self._before, self._now = actions[self._last], actions[self._followed]
 
     def hear(
-        self, actions_tm1: U8, first_t: Bools, leaders_t: U8 | None, symbols_tm1: U8 | None
+        self, actions_tm1: U8, is_first_t: Bools, leaders_t: U8 | None, symbols_tm1: U8 | None
     ) -> list[Inputs]:
         """All one-hot inputs of s_t, from what `Inference.decide` has; last what it answers about.
 
@@ -46,11 +46,11 @@ class Hearing:
         before, now, said = [], [], []
         if len(self._acted):
             taken = np.take(actions_tm1, self._acted, 1)
-            before = [Inputs(self._before, taken, first_t)]
+            before = [Inputs(self._before, taken, is_first_t)]
         if len(self._followed):
             taken = told_of(leaders_t, "leaders_t").copy()  # what the wire brings is read-only
             now = [Inputs(self._now, taken, self._never)]
         if len(self._heard):
             taken = np.take(told_of(symbols_tm1, "symbols_tm1"), self._heard, 1)
-            said = [Inputs(self._symbols, taken, first_t)]
+            said = [Inputs(self._symbols, taken, is_first_t)]
         return [*before, *said, *now]  # of symbols nobody asks where anybody leads

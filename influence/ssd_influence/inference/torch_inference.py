@@ -46,7 +46,7 @@ class Stepping:
         self,
         pixels: U8,
         actions_tm1: U8,
-        first_t: Bools,
+        is_first_t: Bools,
         noise: F32,
         state: State,
         leaders_t: U8 | None = None,
@@ -55,12 +55,16 @@ class Stepping:
     ) -> Decision:
         """See s_t and act; see `Inference.decide`."""
         features, self._moa_features = self._network.features(_tensor(pixels))
-        actions, first, before = _tensor(actions_tm1), _tensor(first_t), self._parts(state).policy
+        actions, is_first, before = (
+            _tensor(actions_tm1),
+            _tensor(is_first_t),
+            self._parts(state).policy,
+        )
         leaders = None if leaders_t is None else _tensor(leaders_t)
         symbols = None if symbols_tm1 is None else _tensor(symbols_tm1)
 
         def step(leaders: Tensor | None, symbols: Tensor | None) -> PolicyStep:
-            known = features, actions, first, before
+            known = features, actions, is_first, before
             return self._network.policy_step(*known, leaders, symbols)
 
         responses = [
@@ -96,7 +100,7 @@ class Stepping:
     def recall(
         self,
         actions_t: U8,
-        first_t: Bools,
+        is_first_t: Bools,
         state: State,
         games: Ints,
         symbols_t: U8 | None = None,
@@ -108,7 +112,7 @@ class Stepping:
         answer = model.counterfactuals(
             features,
             _tensor(actions_t),
-            _tensor(first_t),
+            _tensor(is_first_t),
             before,
             torch.from_numpy(games),
             None if symbols_t is None else _tensor(symbols_t),

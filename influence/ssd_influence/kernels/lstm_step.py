@@ -27,18 +27,18 @@ Ints = npt.NDArray[np.int64]
 
 
 @kernel
-def carry_over(state: F32, first: Bools, x: F32) -> None:
+def carry_over(state: F32, is_first: Bools, x: F32) -> None:
     """Write h where the matrix product takes it from, zeros where an episode starts.
 
     Args:
         state: [B, 2 · cells].
-        first: [B] bool.
+        is_first: [B] bool.
         x: [B, inputs + cells] in and out; its last columns are h's.
     """
     cells = state.shape[1] // 2
     for b in range(len(state)):
         to = x[b, x.shape[1] - cells :]
-        if first[b]:
+        if is_first[b]:
             to[:] = 0
         else:
             to[:] = state[b, :cells]
@@ -80,12 +80,12 @@ def add_columns(gates: F32, columns: F32, taken: U8, mute: Bools) -> None:
 
 
 @kernel
-def step(gates: F32, first: Bools, state: F32) -> None:
+def step(gates: F32, is_first: Bools, state: F32) -> None:
     """One step in B games.
 
     Args:
         gates: [B, 4 · cells] W·x + U·h + b.
-        first: [B] bool, where the cell before counts as 0.
+        is_first: [B] bool, where the cell before counts as 0.
         state: [B, 2 · cells] in and out.
     """
     cells = state.shape[1] // 2
@@ -95,18 +95,18 @@ def step(gates: F32, first: Bools, state: F32) -> None:
         z = gates[b]
         for k in range(len(z)):
             x[k] = exp2(z[k] * SIGMOID)
-        _cell(x, forgotten if first[b] else state[b, cells:], c, state[b, :cells])
+        _cell(x, forgotten if is_first[b] else state[b, cells:], c, state[b, :cells])
         state[b, cells:] = c
 
 
 @kernel
-def imagine(gates: F32, columns: F32, first: Bools, state: F32, games: Ints, h: F32) -> None:
+def imagine(gates: F32, columns: F32, is_first: Bools, state: F32, games: Ints, h: F32) -> None:
     """A step in R games for each value of one more one-hot input; the state stays as it is.
 
     Args:
         gates: [B, 4 · cells], all that is the same whatever that input is.
         columns: [A, 4 · cells], what each value adds.
-        first: [B] bool, where the cell before counts as 0.
+        is_first: [B] bool, where the cell before counts as 0.
         state: [B, 2 · cells].
         games: [R] which games.
         h: [R, A, cells] out.
@@ -116,7 +116,7 @@ def imagine(gates: F32, columns: F32, first: Bools, state: F32, games: Ints, h: 
     c, forgotten = np.empty(cells, np.float32), np.zeros(cells, np.float32)
     for r in range(len(games)):
         b = games[r]
-        before = forgotten if first[b] else state[b, cells:]
+        before = forgotten if is_first[b] else state[b, cells:]
         for a in range(len(columns)):
             for k in range(4 * cells):
                 x[k] = exp2((gates[b, k] + columns[a, k]) * SIGMOID)

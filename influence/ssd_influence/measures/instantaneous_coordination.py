@@ -25,7 +25,7 @@ class Coordination(NamedTuple):
 def instantaneous_coordination(
     said: Integers,
     actions: Integers,
-    first: npt.NDArray[np.bool_],
+    is_first: npt.NDArray[np.bool_],
     num_said: int,
     num_actions: int,
     rng: np.random.Generator,
@@ -43,7 +43,7 @@ def instantaneous_coordination(
     Args:
         said: [T, B, N] or [T, N] integer, x of each agent at t: its symbols m, or its actions a.
         actions: of the same shape, what each agent did at t.
-        first: [T, B] or [T] bool, whether t is the first step of an episode; no pair leads into it.
+        is_first: [T, B] or [T] bool, whether an episode starts at t; no pair leads into it.
         num_said: X, how many values x has: V for symbols, A for actions.
         num_actions: A.
         rng: of the shuffles.
@@ -62,7 +62,7 @@ def instantaneous_coordination(
     x = choices("said", said, num_said)
     a = choices("actions", actions, num_actions)
     check_shape("actions", a.shape, x.shape)
-    counted = _counted(first, moments, x.shape)
+    counted = _counted(is_first, moments, x.shape)
     agents = range(x.shape[-1])
     pairs = [(x[:-1, :, k][counted[..., k]], a[1:][counted[..., k]]) for k in agents]
     nats = _between_pairs(pairs, num_said, num_actions)
@@ -79,14 +79,14 @@ def instantaneous_coordination(
 
 
 def _counted(
-    first: npt.NDArray[np.bool_],
+    is_first: npt.NDArray[np.bool_],
     moments: npt.NDArray[np.bool_] | None,
     shape: tuple[int, ...],
 ) -> npt.NDArray[np.bool_]:
     """[T − 1, B, N] bool, the steps t of each speaker that are paired with t + 1."""
-    first = flags("first", first, 2)
-    check_shape("first", first.shape, shape[:2])
-    go_on = np.broadcast_to(~first[1:, :, None], (shape[0] - 1, *shape[1:]))
+    is_first = flags("is_first", is_first, 2)
+    check_shape("is_first", is_first.shape, shape[:2])
+    go_on = np.broadcast_to(~is_first[1:, :, None], (shape[0] - 1, *shape[1:]))
     if moments is None:
         return go_on
     moments = flags("moments", moments, 3)

@@ -166,18 +166,18 @@ class AgentNetwork(nn.Module):
         self,
         features_t: Tensor,
         actions_tm1: Tensor,
-        first_t: Tensor,
+        is_first_t: Tensor,
         state: LstmState,
         leaders_t: Tensor | None = None,
         symbols_tm1: Tensor | None = None,
     ) -> PolicyStep:
         """Logits and values of s_t; see `Policy.step`."""
-        return self.policy.step(features_t, actions_tm1, first_t, state, leaders_t, symbols_tm1)
+        return self.policy.step(features_t, actions_tm1, is_first_t, state, leaders_t, symbols_tm1)
 
     def unroll(
         self,
         pixels: Tensor,
-        first: Tensor,
+        is_first: Tensor,
         actions: Tensor,
         state: Tensor,
         symbols: Tensor | None = None,
@@ -190,7 +190,7 @@ class AgentNetwork(nn.Module):
 
         Args:
             pixels: [V, B, W, W] uint8, s_0 … s_{V−1}.
-            first: [V, B] bool **on the host**: where episodes start decides how the sequence is
+            is_first: [V, B] bool **on the host**: where episodes start decides how the sequence is
                 cut, and a device would have to be waited for. Pinned memory is copied unwaited.
             actions: [V+1, B, N] integer, a_{−1} … a_{V−1}; the last is an input to a policy only
                 as what leaders do.
@@ -199,20 +199,20 @@ class AgentNetwork(nn.Module):
             predictions: P, how often the MOA predicts; V − 1 by default.
 
         Raises:
-            ValueError: `first` is on a device.
+            ValueError: `is_first` is on a device.
         """
-        if first.device.type != "cpu":
-            raise ValueError(f"first must be on the host, to be read, not on {first.device}")
+        if is_first.device.type != "cpu":
+            raise ValueError(f"is_first must be on the host, to be read, not on {is_first.device}")
         views = len(pixels)
         last = views - 1 if predictions is None else predictions
-        starts = [t for t, games in enumerate(first.tolist()) if t > 0 and any(games)]
-        first = first.to(pixels.device, non_blocking=True)
+        starts = [t for t, games in enumerate(is_first.tolist()) if t > 0 and any(games)]
+        is_first = is_first.to(pixels.device, non_blocking=True)
         features = self.features(pixels)
         memory = self.split_state(state)
         policy, policy_state = self.policy.unroll(
             features.policy,
             actions[:views],
-            first,
+            is_first,
             starts,
             memory.policy,
             actions[1 : views + 1].index_select(-1, self.policy.told.leaders),
@@ -223,7 +223,7 @@ class AgentNetwork(nn.Module):
             moa_logits, moa_state = self.moa.unroll(
                 features.moa[:last],
                 actions[1 : last + 1],
-                first[:last],
+                is_first[:last],
                 [t for t in starts if t < last],
                 memory.moa,
                 None if symbols is None else symbols[1 : last + 1],

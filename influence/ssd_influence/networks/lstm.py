@@ -17,9 +17,9 @@ class LstmState(NamedTuple):
     h: Tensor
     c: Tensor
 
-    def reset(self, first_t: Tensor) -> "LstmState":
-        """The state with zeros in the games where `first_t`, [B] bool, says an episode starts."""
-        starts = first_t.unsqueeze(-1)
+    def reset(self, is_first_t: Tensor) -> "LstmState":
+        """The state with zeros in the games where `is_first_t` [B] starts an episode."""
+        starts = is_first_t.unsqueeze(-1)
         return LstmState(self.h.masked_fill(starts, 0), self.c.masked_fill(starts, 0))
 
 
@@ -59,13 +59,13 @@ class Lstm(nn.LSTM):
         )
 
     def unroll(
-        self, inputs: Tensor, first: Tensor, starts: Sequence[int], state: LstmState
+        self, inputs: Tensor, is_first: Tensor, starts: Sequence[int], state: LstmState
     ) -> tuple[Tensor, LstmState]:
         """A whole sequence at once, cut only where an episode starts inside it.
 
         Args:
             inputs: [T, B, inputs] float.
-            first: [T, B] bool; there the state starts again from zero.
+            is_first: [T, B] bool; there the state starts again from zero.
             starts: ascending times above 0 at which any game starts an episode.
             state: before the first step.
 
@@ -74,7 +74,7 @@ class Lstm(nn.LSTM):
         """
         stretches = []
         for begin, end in pairwise((0, *starts, len(inputs))):
-            outputs, state = self._stretch(inputs[begin:end], state.reset(first[begin]))
+            outputs, state = self._stretch(inputs[begin:end], state.reset(is_first[begin]))
             stretches.append(outputs)
         return torch.cat(stretches) if len(stretches) > 1 else stretches[0], state
 

@@ -23,7 +23,7 @@ def moa_targets(actions: Tensor, others: Sequence[int]) -> Tensor:
 
 
 def moa_targets_mask(
-    first: Tensor, visible: Tensor, others: Sequence[int], only_when_visible: bool
+    is_first: Tensor, visible: Tensor, others: Sequence[int], only_when_visible: bool
 ) -> Tensor:
     """Which of those targets count.
 
@@ -31,7 +31,7 @@ def moa_targets_mask(
     learns only about agents in view, those that were in view in s_t.
 
     Args:
-        first: [T+1, B] bool, where s_t is the first view of an episode.
+        is_first: [T+1, B] bool, where s_t is the first view of an episode.
         visible: [T+1, B, N] bool, whom the agent saw in s_t.
         others: the J other agents' numbers, ascending.
         only_when_visible: whether an agent out of view is left out.
@@ -39,7 +39,7 @@ def moa_targets_mask(
     Returns:
         [T, B, J] bool.
     """
-    same_episode = ~first[1:].unsqueeze(-1)
+    same_episode = ~is_first[1:].unsqueeze(-1)
     seen = _of_others(visible[:-1], others)
     return same_episode & seen if only_when_visible else same_episode.expand_as(seen)
 

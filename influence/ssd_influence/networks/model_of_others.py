@@ -80,7 +80,7 @@ class ModelOfOthers(nn.Module):
         self,
         features_t: Tensor,
         actions_t: Tensor,
-        first_t: Tensor,
+        is_first_t: Tensor,
         state: LstmState,
         symbols_t: Tensor | None = None,
     ) -> Prediction:
@@ -89,19 +89,19 @@ class ModelOfOthers(nn.Module):
         Args:
             features_t: [B, hidden] MOA features of s_t.
             actions_t: [B, N] integer, what everyone did at t.
-            first_t: [B] bool, where s_t is the first view of an episode; there the state restarts.
+            is_first_t: [B] bool, where s_t is the first view of an episode: state restarts.
             state: the MOA's state before t.
             symbols_t: [B, N] integer, what everyone said at t.
         """
         inputs = self._inputs(features_t, actions_t, symbols_t)
-        state = self.lstm.step(inputs, state.reset(first_t))
+        state = self.lstm.step(inputs, state.reset(is_first_t))
         return Prediction(self._others(self.logits(state.h)), state)
 
     def unroll(
         self,
         features: Tensor,
         actions: Tensor,
-        first: Tensor,
+        is_first: Tensor,
         starts: Sequence[int],
         state: LstmState,
         symbols: Tensor | None = None,
@@ -111,7 +111,7 @@ class ModelOfOthers(nn.Module):
         Args:
             features: [T, B, hidden] MOA features of s_0 … s_{T−1}.
             actions: [T, B, N] integer, a_0 … a_{T−1}.
-            first: [T, B] bool.
+            is_first: [T, B] bool.
             starts: as in `Lstm.unroll`.
             state: before s_0.
             symbols: [T, B, N] integer, m_0 … m_{T−1}.
@@ -120,14 +120,14 @@ class ModelOfOthers(nn.Module):
             Logits [T, B, J, A] of a_{t+1}, and the state after the last step.
         """
         inputs = self._inputs(features, actions, symbols)
-        outputs, state = self.lstm.unroll(inputs, first, starts, state)
+        outputs, state = self.lstm.unroll(inputs, is_first, starts, state)
         return Prediction(self._others(self.logits(outputs)), state)
 
     def counterfactuals(
         self,
         features_t: Tensor,
         actions_t: Tensor,
-        first_t: Tensor,
+        is_first_t: Tensor,
         state: LstmState,
         rows: Tensor | None = None,
         symbols_t: Tensor | None = None,
@@ -141,13 +141,13 @@ class ModelOfOthers(nn.Module):
         Args:
             features_t: [B, hidden] MOA features of s_t.
             actions_t: [B, N] integer, what everyone did at t.
-            first_t: [B] bool, as in `step`.
+            is_first_t: [B] bool, as in `step`.
             state: the MOA's state before t.
             rows: [R] long, the games to answer for; None for all. The state advances in all.
             symbols_t: [B, N] integer, what everyone said at t.
         """
         with torch.no_grad():
-            h, c = state.reset(first_t)
+            h, c = state.reset(is_first_t)
             chosen = self._chosen(actions_t, symbols_t)
             gates = self._gates_but_own(features_t, chosen, h)
             own = self._own_columns()

@@ -75,7 +75,7 @@ class Policy(nn.Module):
         self,
         features_t: Tensor,
         actions_tm1: Tensor,
-        first_t: Tensor,
+        is_first_t: Tensor,
         state: LstmState,
         leaders_t: Tensor | None = None,
         symbols_tm1: Tensor | None = None,
@@ -85,15 +85,15 @@ class Policy(nn.Module):
         Args:
             features_t: [B, hidden] policy features of s_t.
             actions_tm1: [B, N] integer, what everyone did in the step before.
-            first_t: [B] bool, where s_t is the first view of an episode: there the state starts
+            is_first_t: [B] bool, where s_t is the first view of an episode: there the state starts
                 from zero, and what the others did and said in the step before enters as zeros,
                 not as any action or symbol.
             state: the policy's state before s_t.
             leaders_t: [B, L] integer, what those it follows do in this step, ascending.
             symbols_tm1: [B, N] integer, what everyone said in the step before.
         """
-        inputs = self._inputs(features_t, actions_tm1, first_t, leaders_t, symbols_tm1)
-        state = self.lstm.step(inputs, state.reset(first_t))
+        inputs = self._inputs(features_t, actions_tm1, is_first_t, leaders_t, symbols_tm1)
+        state = self.lstm.step(inputs, state.reset(is_first_t))
         heads = self._heads(state.h)
         return PolicyStep(heads.logits, heads.values, state, *heads[2:])
 
@@ -101,7 +101,7 @@ class Policy(nn.Module):
         self,
         features: Tensor,
         actions_tm1: Tensor,
-        first: Tensor,
+        is_first: Tensor,
         starts: Sequence[int],
         state: LstmState,
         leaders: Tensor | None = None,
@@ -112,26 +112,26 @@ class Policy(nn.Module):
         Args:
             features: [T, B, hidden] policy features.
             actions_tm1: [T, B, N] integer, what everyone did before each view.
-            first: [T, B] bool.
+            is_first: [T, B] bool.
             starts: as in `Lstm.unroll`.
             state: before the first view.
             leaders: [T, B, L] integer, what those it follows do at each view, ascending.
             symbols_tm1: [T, B, N] integer, what everyone said before each view.
         """
-        inputs = self._inputs(features, actions_tm1, first, leaders, symbols_tm1)
-        outputs, state = self.lstm.unroll(inputs, first, starts, state)
+        inputs = self._inputs(features, actions_tm1, is_first, leaders, symbols_tm1)
+        outputs, state = self.lstm.unroll(inputs, is_first, starts, state)
         return self._heads(outputs), state
 
     def _inputs(
         self,
         features: Tensor,
         actions_tm1: Tensor,
-        first: Tensor,
+        is_first: Tensor,
         leaders: Tensor | None,
         symbols_tm1: Tensor | None,
     ) -> Tensor:
         """[..., hidden] and what it is told → [..., hidden + S·A + J·V]."""
-        told = self.told(actions_tm1, first, leaders, symbols_tm1)
+        told = self.told(actions_tm1, is_first, leaders, symbols_tm1)
         return torch.cat([features, *(x.to(features.dtype) for x in told)], -1)
 
     def _heads(self, h: Tensor) -> PolicyHeads:

@@ -59,7 +59,7 @@ class Told(nn.Module):
     def forward(
         self,
         actions_tm1: Tensor,
-        first_t: Tensor,
+        is_first_t: Tensor,
         leaders_t: Tensor | None,
         symbols_tm1: Tensor | None,
     ) -> list[Tensor]:
@@ -67,7 +67,7 @@ class Told(nn.Module):
 
         Args:
             actions_tm1: [..., N] integer, what everyone did in the step before.
-            first_t: [...] bool, where an episode starts: nobody has acted or spoken in it, which
+            is_first_t: [...] bool, where an episode starts: nobody has acted or spoken in it, which
                 is zeros, and not any action or symbol.
             leaders_t: [..., L] integer, what those it follows do in this step, also where an
                 episode starts.
@@ -78,14 +78,14 @@ class Told(nn.Module):
         """
         inputs, ((_, num_actions), (_, symbols)) = [], self.groups
         if len(self.seen):
-            known = _before(actions_tm1, self.seen, first_t, num_actions)
+            known = _before(actions_tm1, self.seen, is_first_t, num_actions)
             if len(self.followed):
                 now = told_of(leaders_t, "leaders_t")
                 known = known.index_copy(-1, self.followed, now.to(known.dtype))
             inputs.append(one_hot(known, num_actions).flatten(-2))
         if len(self.heard):
             said = told_of(symbols_tm1, "symbols_tm1")
-            known = _before(said, self.heard, first_t, symbols)
+            known = _before(said, self.heard, is_first_t, symbols)
             inputs.append(one_hot(known, symbols).flatten(-2))
         return inputs
 
@@ -101,6 +101,6 @@ def told_of(news: News | None, name: str) -> News:
     return news
 
 
-def _before(of_all: Tensor, numbers: Tensor, first_t: Tensor, none: int) -> Tensor:
+def _before(of_all: Tensor, numbers: Tensor, is_first_t: Tensor, none: int) -> Tensor:
     """[..., N] of the step before → [..., numbers], `none` where there was no step before."""
-    return of_all.index_select(-1, numbers).masked_fill(first_t.unsqueeze(-1), none)
+    return of_all.index_select(-1, numbers).masked_fill(is_first_t.unsqueeze(-1), none)

@@ -73,13 +73,13 @@ class SocialReward:
         self._smoothed = np.zeros((games, num_agents))
 
     def shape(
-        self, rewards: npt.NDArray[np.float32], first: npt.NDArray[np.bool_]
+        self, rewards: npt.NDArray[np.float32], is_first: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.float32]:
         """The reward of one step.
 
         Args:
             rewards: [B, N] float32, everyone's for one step.
-            first: [B] bool, of the timestep that carries them: where the next episode has begun,
+            is_first: [B] bool, of the timestep that carries them: where the next episode has begun,
                 that step was the last of the one before, and what is smoothed starts again from 0.
 
         Returns:
@@ -91,5 +91,5 @@ class SocialReward:
         now = smoothed(self._smoothed, rewards, experiment.smoothing)
         weights = experiment.disadvantageous, experiment.advantageous
         shaped = inequity_averse(rewards, now, agent, *weights)
-        self._smoothed = np.where(first[:, None], 0.0, now)
+        self._smoothed = np.where(is_first[:, None], 0.0, now)
         return shaped.astype(np.float32)

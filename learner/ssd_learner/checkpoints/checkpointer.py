@@ -79,7 +79,7 @@ class Checkpointer:
     def _write_ledger(path: Path, trainer: Trainer, receiver: SegmentReceiver) -> None:
         account = {
             "agent": trainer.shape.agent,
-            "learner": receiver.learner,
+            "learner": receiver.learner_incarnation,
             "own_steps": trainer.own_steps,
             "updates": trainer.version,
             **receiver.ledger(),

@@ -40,7 +40,7 @@ def estimate(
         batches, rewards, outputs, log_ratios, strict=True
     ):
         value_t = output if normaliser is None else normaliser.denormalise(output)
-        ended_t = batch.first[1:]
+        ended_t = batch.is_first[1:]
         trajectories = Trajectories(
             reward_t=bootstrap_truncated(reward, ended_t, value_t, learning),
             discount_t=learning.gamma * ~ended_t,

@@ -32,7 +32,7 @@ class Chunks:
 
     Attributes:
         pixels: [C, M, W, W] uint8.
-        first_host: [C, M] bool, on the host.
+        is_first_host: [C, M] bool, on the host.
         actions: [C+1, M, N] long, a_{−1} … a_{C−1}.
         state: [M, S] recurrent state before each chunk.
         action_head: samples of the policy.
@@ -42,7 +42,7 @@ class Chunks:
     """
 
     pixels: Tensor
-    first_host: Tensor
+    is_first_host: Tensor
     actions: Tensor
     state: Tensor
     action_head: HeadSamples
@@ -75,7 +75,7 @@ class Chunks:
         moa_targets, symbol_head = self.moa_targets, self.symbol_head
         return Chunks(
             pixels=self.pixels.index_select(1, index),
-            first_host=self.first_host.index_select(1, host_index),
+            is_first_host=self.is_first_host.index_select(1, host_index),
             actions=self.actions.index_select(1, index),
             state=self.state.index_select(0, index),
             action_head=HeadSamples(*select(self.action_head)),
@@ -114,7 +114,7 @@ def concatenate(several: Sequence[Chunks]) -> Chunks:
     symbol_heads = side_by_side([of.symbol_head for of in several])
     return Chunks(
         pixels=torch.cat([of.pixels for of in several], 1),
-        first_host=torch.cat([of.first_host for of in several], 1),
+        is_first_host=torch.cat([of.is_first_host for of in several], 1),
         actions=torch.cat([of.actions for of in several], 1),
         state=torch.cat([of.state for of in several]),
         action_head=HeadSamples(*action_heads),

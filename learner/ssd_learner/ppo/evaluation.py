@@ -73,7 +73,7 @@ def _unroll(
     end = begin + views
     return network.unroll(
         batch.pixels[begin:end],
-        batch.first_host[begin:end],
+        batch.is_first_host[begin:end],
         batch.actions[begin : end + 1],
         state,
         None if batch.symbols is None else batch.symbols[begin : end + 1],

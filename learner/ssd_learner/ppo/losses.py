@@ -29,7 +29,7 @@ def minibatch_loss(
     learning, experiment = trainer.learning, trainer.experiment
     unroll = trainer.network.unroll(
         minibatch.pixels,
-        minibatch.first_host,
+        minibatch.is_first_host,
         minibatch.actions,
         minibatch.state,
         minibatch.symbols,

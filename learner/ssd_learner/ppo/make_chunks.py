@@ -113,7 +113,7 @@ def _chunks(
         symbol_head = _samples(own_symbols, batch.symbol_log_prob, symbols, chunk)
     return Chunks(
         pixels=split_time(batch.pixels[:-1], chunk),
-        first_host=split_time(batch.first_host[:-1], chunk),
+        is_first_host=split_time(batch.is_first_host[:-1], chunk),
         actions=split_time(batch.actions[:-1], chunk, overlap=1),
         state=torch.cat(evaluation.chunk_states),
         action_head=_samples(batch.actions[1:-1, :, agent], batch.log_prob, actions, chunk),
@@ -125,7 +125,7 @@ def _chunks(
 
 def _moa_targets(trainer: Trainer, batch: Batch) -> MoaTargets:
     others, only_visible = trainer.shape.others, trainer.experiment.moa_only_when_visible
-    mask = moa_targets_mask(batch.first, batch.visible, others, only_visible)
+    mask = moa_targets_mask(batch.is_first, batch.visible, others, only_visible)
     return MoaTargets(moa_targets(batch.actions, others), mask)
 
 

@@ -21,9 +21,9 @@ class Batch:
 
     Attributes:
         pixels: [T+1, B, W, W] uint8 palette indices.
-        first_host: [T+1, B] bool, whether an episode starts here; on the host, because it decides
+        is_first_host: [T+1, B] bool, whether an episode starts here; on the host, because it decides
             where sequences are cut.
-        first: the same on the device.
+        is_first: the same on the device.
         visible: [T+1, B, N] bool.
         actions: [T+2, B, N] long, a_{−1} … a_T.
         log_prob: [T, B] float32 of the agent's own action when it acted.
@@ -33,13 +33,13 @@ class Batch:
         symbols: [T+1, B, N] long, m_{−1} … m_{T−1}; None without communication.
         symbol_log_prob: [T, B] float32 of the agent's own symbol when it chose it; None without
             communication.
-        shaped: [T, B] float32, the reward shaped by the experiment's reward scheme, which takes
+        shaped_reward: [T, B] float32, the reward shaped by the experiment's reward scheme, which takes
             the place of e_t; None without a scheme.
     """
 
     pixels: Tensor
-    first_host: Tensor
-    first: Tensor
+    is_first_host: Tensor
+    is_first: Tensor
     visible: Tensor
     actions: Tensor
     log_prob: Tensor
@@ -48,7 +48,7 @@ class Batch:
     state: Tensor
     symbols: Tensor | None = None
     symbol_log_prob: Tensor | None = None
-    shaped: Tensor | None = None
+    shaped_reward: Tensor | None = None
 
     @property
     def own_steps(self) -> int:
@@ -114,11 +114,11 @@ def _to_device(array: Callable[[str], Array], like: Segment, device: torch.devic
     def optional(name: str) -> Tensor | None:
         return None if getattr(like, name) is None else on_device(name)
 
-    first, symbols = on_host("first"), optional("symbols")
+    is_first, symbols = on_host("is_first"), optional("symbols")
     return Batch(
         pixels=on_device("pixels"),
-        first_host=first,
-        first=first.to(device, non_blocking=True),
+        is_first_host=is_first,
+        is_first=is_first.to(device, non_blocking=True),
         visible=on_device("visible"),
         actions=on_device("actions").long(),
         log_prob=on_device("log_prob"),
@@ -127,5 +127,5 @@ def _to_device(array: Callable[[str], Array], like: Segment, device: torch.devic
         state=on_device("state"),
         symbols=None if symbols is None else symbols.long(),
         symbol_log_prob=optional("symbol_log_prob"),
-        shaped=optional("shaped"),
+        shaped_reward=optional("shaped_reward"),
     )

@@ -29,7 +29,7 @@ class SegmentReceiver:
 
     Args:
         agent: Whose segments these are.
-        learner: This learner's incarnation.
+        learner_incarnation: A random number of this process.
         fingerprint: Of the run.
         retained: Segments that an actor keeps until they are durable.
         watermarks: From the checkpoint that this learner starts from.
@@ -37,7 +37,7 @@ class SegmentReceiver:
     """
 
     agent: int
-    learner: int
+    learner_incarnation: int
     fingerprint: str
     retained: int
     watermarks: Iterable[Watermark] = ()
@@ -188,20 +188,20 @@ class SegmentReceiver:
         for mark in watermarks:
             self._epochs[mark.arena, mark.epoch].durable = mark.consumed
 
-    def ack(self, epoch: Epoch, newest: int) -> Ack:
+    def ack(self, epoch: Epoch, newest_version: int) -> Ack:
         """The acknowledgement of an epoch's segments.
 
         Args:
             epoch: Whose.
-            newest: Version of the newest weights.
+            newest_version: Of the weights.
         """
         return Ack(
             epoch=epoch.number,
-            learner=self.learner,
+            learner_incarnation=self.learner_incarnation,
             received=epoch.received,
             trained=epoch.consumed,
             durable=epoch.durable,
-            newest=newest,
+            newest_version=newest_version,
             complete=self.complete,
         )
 

@@ -28,5 +28,5 @@ def _continues(before: Segment, after: Segment) -> bool:
     """Whether the last view of one segment is the first view of the other."""
     return all(
         np.array_equal(getattr(before, name)[-overlap:], getattr(after, name)[:overlap])
-        for name, overlap in (("first", 1), ("pixels", 1), ("actions", 2))
+        for name, overlap in (("is_first", 1), ("pixels", 1), ("actions", 2))
     )

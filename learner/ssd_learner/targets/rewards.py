@@ -30,7 +30,7 @@ def head_rewards(
     e is the environment's reward, or the reward shaped from everyone's where the experiment has a
     reward scheme. It is clipped to ± `reward_clip`. The influence reward c has its own clip.
     """
-    e = batch.reward if batch.shaped is None else batch.shaped
+    e = batch.reward if batch.shaped_reward is None else batch.shaped_reward
     e = e.clamp(-learning.reward_clip, learning.reward_clip)
     with_influence = experiment.alpha * e + beta * batch.influence
     if experiment.influence_of_symbols:

@@ -68,13 +68,13 @@ def batch_losses(trainer: Trainer, batch: Batch, scheduled: ScheduledValues) -> 
     """
     experiment, learning = trainer.experiment, trainer.learning
     unroll = trainer.network.unroll(
-        batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+        batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
     )
     actions = batch.actions[1:-1, :, trainer.shape.agent]
     action_head = HeadOutputs.from_logits(unroll.policy_logits, unroll.values, actions)
     symbol_head = _symbol_head(unroll, batch, trainer.shape.agent)
     rewards = head_rewards(batch, experiment, learning, scheduled.beta)
-    log_ratio_t, ended_t = _log_ratio(action_head, symbol_head, batch), batch.first[1:]
+    log_ratio_t, ended_t = _log_ratio(action_head, symbol_head, batch), batch.is_first[1:]
 
     action = head_losses(action_head, rewards.action, log_ratio_t, ended_t, learning)
     per_step = action.total(learning.value_coefficient, scheduled.entropy_weight)
@@ -112,6 +112,6 @@ def _moa_losses(
         return zero, zero, zero
     others, only_visible = trainer.shape.others, trainer.experiment.moa_only_when_visible
     targets = moa_targets(batch.actions, others)
-    mask = moa_targets_mask(batch.first, batch.visible, others, only_visible)
+    mask = moa_targets_mask(batch.is_first, batch.visible, others, only_visible)
     entropy = action_marginal_entropy(targets, mask, trainer.shape.num_actions)
     return moa_loss(unroll.moa_logits, targets, mask), entropy, mask.sum()

@@ -98,19 +98,19 @@ class Scenery:
     def next(self):
         """The timestep after all that were shown."""
         tick, rng = len(self.shown), self._rng
-        first = np.isin(np.arange(GAMES), list(self._starts.get(tick, ())))
+        is_first = np.isin(np.arange(GAMES), list(self._starts.get(tick, ())))
         actions = rng.integers(0, ACTIONS, (GAMES, AGENTS)).astype(np.uint8)
         if self.acts:
             actions[:, AGENT] = self.acts[-1]
-        if self.shown and self.shown[-1].leaders is not None:
-            actions[:, list(self._follows)] = self.shown[-1].leaders
+        if self.shown and self.shown[-1].leader_actions is not None:
+            actions[:, list(self._follows)] = self.shown[-1].leader_actions
         self.shown.append(
             Timestep(
-                world=self.world,
+                env_incarnation=self.world,
                 lane=self.lane,
                 tick=tick,
                 pixels=rng.integers(0, COLOURS, (GAMES, VIEW, VIEW)).astype(np.uint8),
-                first=first,
+                is_first=is_first,
                 reward=rng.normal(0, 1, GAMES).astype(np.float32),
                 actions=actions,
                 visible=rng.random((GAMES, AGENTS)) < 0.4,
@@ -127,13 +127,13 @@ class Scenery:
             if self.said:
                 told["symbols"][:, AGENT] = self.said[-1]
         if size["L"]:
-            told["leaders"] = rng.integers(0, ACTIONS, (GAMES, size["L"])).astype(np.uint8)
+            told["leader_actions"] = rng.integers(0, ACTIONS, (GAMES, size["L"])).astype(np.uint8)
         if size["Q"]:
-            told["policies"] = log_probs(rng, GAMES, size["Q"], ACTIONS)
+            told["leader_log_probs"] = log_probs(rng, GAMES, size["Q"], ACTIONS)
         if size["J"]:
             told["responses"] = log_probs(rng, GAMES, size["J"], size["C"], ACTIONS)
         if size["R"]:
-            told["rewards"] = rng.normal(0, 1, (GAMES, size["R"])).astype(np.float32)
+            told["all_rewards"] = rng.normal(0, 1, (GAMES, size["R"])).astype(np.float32)
         return told
 
 

@@ -62,7 +62,7 @@ class PlayedWorld(Mailbox):
                 self.put(Seat(self.number, 4, 7, 0, LANES, GAMES, 100, 9, palette))
                 for lane in self.lanes:
                     self.put(lane.shown[-1] if lane.shown else lane.next())
-            case Act() as act if act.world != self.number:
+            case Act() as act if act.env_incarnation != self.number:
                 self.put(Refused("join again", fatal=False))
             case Act() as act:
                 self.acts.append(act)
@@ -187,7 +187,7 @@ def test_what_the_learner_gets_is_what_the_world_showed(stage, lane):
         views = shown[number * STEPS : (number + 1) * STEPS + 1]
         then = shown[number * STEPS + 1 : (number + 1) * STEPS + 1]
         after = shown[number * STEPS : (number + 1) * STEPS + 2]
-        for name in ("pixels", "first", "visible"):
+        for name in ("pixels", "is_first", "visible"):
             wanted = np.stack([getattr(seen, name) for seen in views])
             assert (getattr(segment, name) == wanted).all(), name
         assert (segment.reward == np.stack([seen.reward for seen in then])).all()
@@ -204,7 +204,7 @@ def test_segments_are_numbered_over_all_lanes_and_come_once_and_in_order(stage):
 
 def test_segments_are_acted_with_the_newest_weights_when_they_began(stage):
     stage.play()
-    versions = [segment.version for segment in of_lane(stage.learner.trained, 0)]
+    versions = [segment.weights_version for segment in of_lane(stage.learner.trained, 0)]
     # One begins before the one before it is finished, and so before that one is trained.
     assert versions == [0, 0, 1, 2, 3, 4]
 
@@ -400,7 +400,7 @@ class TestANewWorld:
         assert LANES <= stage.actor.discarded <= 2 * LANES
 
     def test_is_lived_in_from_its_first_tick_on(self, stage):
-        acts = [(act.lane, act.tick) for act in stage.world.acts if act.world == 8]
+        acts = [(act.lane, act.tick) for act in stage.world.acts if act.env_incarnation == 8]
         assert acts[:2] == [(0, 0), (1, 0)]
         assert len(acts) > 20
 
@@ -443,7 +443,7 @@ def test_no_learner_ever_has_a_segment_that_the_ledger_knows_not_of(stage, tmp_p
         (
             Timestep,
             {"actions", "visible"},
-            {"symbols", "leaders", "policies", "responses", "rewards"},
+            {"symbols", "leader_actions", "leader_log_probs", "responses", "all_rewards"},
         ),
         (Segment, {"actions", "visible"}, {"symbols"}),
     ],

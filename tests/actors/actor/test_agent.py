@@ -23,11 +23,11 @@ def crowd():
     rng = np.random.default_rng(1)
     one = rng.integers(0, 11, (1, 9, 9)).astype(np.uint8)
     return Timestep(
-        world=7,
+        env_incarnation=7,
         lane=0,
         tick=5,
         pixels=np.repeat(one, DRAWS, 0),
-        first=np.zeros(DRAWS, np.bool_),
+        is_first=np.zeros(DRAWS, np.bool_),
         reward=np.zeros(DRAWS, np.float32),
         actions=np.repeat(rng.integers(0, 7, (1, 4)).astype(np.uint8), DRAWS, 0),
         visible=np.ones((DRAWS, 4), np.bool_),
@@ -73,11 +73,11 @@ def test_weights_once_taken_are_its_own(make_person):
     for tensor in weights.tensors.values():
         tensor[:] = 0
     assert all(torch.equal(p, wanted[name]) for name, p in mind.network.named_parameters())
-    assert (mind.learner, mind.version) == (1, 3)
+    assert (mind.learner_incarnation, mind.version) == (1, 3)
 
 
 def test_a_mind_never_writes_into_what_it_is_shown(mind, crowd):
-    for array in (crowd.pixels, crowd.first, crowd.actions, crowd.visible):
+    for array in (crowd.pixels, crowd.is_first, crowd.actions, crowd.visible):
         array.flags.writeable = False
     state = mind.fresh_state()
     mind.recall(mind.decide(crowd, state), crowd, state)

@@ -51,9 +51,9 @@ def unrolled(person, segment):
     """What the learner's network says of a segment, at the weights that acted in it."""
     batch = as_batch(segment)
     with torch.no_grad():
-        network = person.network(segment.version)
+        network = person.network(segment.weights_version)
         return network.unroll(
-            batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+            batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
         )
 
 
@@ -82,7 +82,7 @@ def test_the_test_above_can_fail(lived):
     person, (segment, other, *_) = lived()
     log_policy = unrolled(person, segment).policy_logits[:-1].log_softmax(-1)
     assert log_policy.amax(-1).std() > 0.1  # the agent has opinions, and they depend on the view
-    assert (segment.version, other.version) == (0, 6)
+    assert (segment.weights_version, other.weights_version) == (0, 6)
 
 
 def influence_literally(person, segment, name, clip):
@@ -90,7 +90,11 @@ def influence_literally(person, segment, name, clip):
 
     Where influence is of symbols, everyone counts, and what is imagined is what was said.
     """
-    k, others, model = person.shape.agent, person.shape.others, person.network(segment.version)
+    k, others, model = (
+        person.shape.agent,
+        person.shape.others,
+        person.network(segment.weights_version),
+    )
     speaks = person.experiment.influence_of_symbols
     now = unrolled(person, segment)
     logits = (now.symbol_logits if speaks else now.policy_logits).numpy()
@@ -104,10 +108,12 @@ def influence_literally(person, segment, name, clip):
         for tilde in range(logits.shape[-1]):
             did, spoke = batch.actions[t + 1].clone(), None if said is None else said.clone()
             (spoke if speaks else did)[:, k] = tilde
-            imagined.append(model.moa.step(features, did, batch.first[t], memory, spoke).logits)
-        memory = model.moa.step(features, batch.actions[t + 1], batch.first[t], memory, said).state
+            imagined.append(model.moa.step(features, did, batch.is_first[t], memory, spoke).logits)
+        memory = model.moa.step(
+            features, batch.actions[t + 1], batch.is_first[t], memory, said
+        ).state
         for b in range(influence.shape[1]):
-            if segment.first[t + 1, b]:  # there is no t + 1 in this episode
+            if segment.is_first[t + 1, b]:  # there is no t + 1 in this episode
                 continue
             pi = softmax(logits[t, b])
             total = 0.0
@@ -156,7 +162,7 @@ def test_influence_is_clipped_once_it_is_summed(lived, name):
 def test_nobody_is_influenced_by_the_last_step_of_an_episode(lived, name):
     _, segments = lived(divergence=name)
     for segment in segments:
-        assert not segment.influence[segment.first[1:]].any()
+        assert not segment.influence[segment.is_first[1:]].any()
 
 
 @pytest.mark.parametrize("name", ["kl", "jsd", "pmi"])

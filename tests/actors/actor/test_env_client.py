@@ -7,7 +7,7 @@ from ssd_actors.env_client import EnvClient
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
-JOIN = Join(agent=1, incarnation=5, fingerprint="this run")
+JOIN = Join(agent=1, actor_incarnation=5, fingerprint="this run")
 UNKNOWN = Refused("this world does not know you: join again", fatal=False)
 
 
@@ -17,11 +17,11 @@ def seat(world=7):
 
 def timestep(tick, lane=0, world=7):
     return Timestep(
-        world=world,
+        env_incarnation=world,
         lane=lane,
         tick=tick,
         pixels=np.zeros((3, 5, 5), np.uint8),
-        first=np.zeros(3, np.bool_),
+        is_first=np.zeros(3, np.bool_),
         reward=np.zeros(3, np.float32),
         actions=np.zeros((3, 4), np.uint8),
         visible=np.zeros((3, 4), np.bool_),
@@ -57,14 +57,14 @@ def answer(world, line, tick, action, lane=0):
     """Take a timestep of the line and answer it."""
     line.arrive(timestep(tick, lane))
     (seen,) = world.timesteps()
-    world.act(Act(seen.world, seen.lane, seen.tick, np.array(action, np.uint8)))
+    world.act(Act(seen.env_incarnation, seen.lane, seen.tick, np.array(action, np.uint8)))
 
 
 def test_the_first_thing_it_says_is_join(world, line):
     assert look(world) == []
     (join,) = line.take()
     assert isinstance(join, Join)
-    assert (join.agent, join.incarnation, join.fingerprint) == (1, 5, "this run")
+    assert (join.agent, join.actor_incarnation, join.fingerprint) == (1, 5, "this run")
 
 
 def test_timesteps_of_all_lanes_are_passed_on_once_seated(world, line):
@@ -82,7 +82,7 @@ def test_an_act_answers_its_timestep(seated, line):
     answer(seated, line, tick=4, action=[3, 0, 6], lane=1)
     (act,) = line.take()
     assert isinstance(act, Act)
-    assert (act.world, act.lane, act.tick, act.action.tolist()) == (7, 1, 4, [3, 0, 6])
+    assert (act.env_incarnation, act.lane, act.tick, act.action.tolist()) == (7, 1, 4, [3, 0, 6])
 
 
 def test_a_repeated_timestep_gets_the_very_same_act_and_is_not_passed_on(seated, line):
@@ -215,7 +215,7 @@ def test_timesteps_of_the_old_world_are_passed_over_in_the_new(seated, line):
 def test_an_act_for_the_old_world_does_not_hide_the_new_one_s_timesteps(seated, line):
     line.arrive(timestep(9), seat(8))
     (seen,) = seated.timesteps()  # held until there is room, and by then the world is another
-    seated.act(Act(seen.world, seen.lane, seen.tick, np.zeros(3, np.uint8)))
+    seated.act(Act(seen.env_incarnation, seen.lane, seen.tick, np.zeros(3, np.uint8)))
     line.arrive(timestep(0, world=8))
     assert look(seated) == [(0, 0)]
 

@@ -28,11 +28,11 @@ class CountingMind:
     def __init__(self, waits=False, social=False):
         self.intrinsic = SimpleNamespace(waits=waits)
         self.social = social
-        self.learner, self.version, self.taken = 0, 0, []
+        self.learner_incarnation, self.version, self.taken = 0, 0, []
 
     def take(self, weights):
-        self.learner, self.version = weights.learner, weights.version
-        self.taken.append((weights.learner, weights.version))
+        self.learner_incarnation, self.version = weights.learner_incarnation, weights.version
+        self.taken.append((weights.learner_incarnation, weights.version))
 
     def fresh_state(self):
         return State(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
@@ -46,7 +46,7 @@ class CountingMind:
 
     def act(self, moment):
         seen, decision = moment.seen, moment.decision
-        return Act(seen.world, seen.lane, seen.tick, decision.act.chosen)
+        return Act(seen.env_incarnation, seen.lane, seen.tick, decision.act.chosen)
 
     def recall(self, moment, following, state):
         assert following.tick == moment.seen.tick + 1
@@ -60,23 +60,25 @@ class CountingMind:
 
     def fresh_social_reward(self):
         return (
-            SimpleNamespace(shape=lambda rewards, _first: rewards.sum(1)) if self.social else None
+            SimpleNamespace(shape=lambda rewards, _is_first: rewards.sum(1))
+            if self.social
+            else None
         )
 
 
-def timestep(tick, world=7, first=False):
+def timestep(tick, world=7, is_first=False):
     """The view of tick t is t, its reward 10 t; the actions of t − 1 are t − 1 and 50 + t − 1."""
     return Timestep(
-        world=world,
+        env_incarnation=world,
         lane=0,
         tick=tick,
         pixels=np.full((1, 1, 1), tick, np.uint8),
-        first=np.full(1, first),
+        is_first=np.full(1, is_first),
         reward=np.full(1, 10 * tick, np.float32),
         actions=np.array([[max(0, tick - 1), max(0, 49 + tick)]], np.uint8),
         visible=np.array([[True, tick % 2 == 1]]),
         symbols=np.array([[tick, tick + 10]], np.uint8),
-        rewards=np.array([[10 * tick, 1]], np.float32),
+        all_rewards=np.array([[10 * tick, 1]], np.float32),
     )
 
 
@@ -88,7 +90,7 @@ def live(lane, ticks, versions=None, firsts=(0,)):
     """Live these ticks; the segments finished, by the tick at which they were."""
     finished = {}
     for tick in ticks:
-        seen = timestep(tick, first=tick in firsts)
+        seen = timestep(tick, is_first=tick in firsts)
         if (done := lane.reckon(seen)) is not None:
             finished[tick] = done.draft.finish(1, len(finished) + 1, 0, done.last_actions)
         if lane.wants_segment:
@@ -113,7 +115,7 @@ def test_a_segment_is_finished_one_tick_after_its_last_view_when_its_last_action
 def test_the_first_segment_holds_this(lane):
     segment = live(lane, range(5))[4]
     assert flat(segment.pixels) == [0, 1, 2, 3]
-    assert flat(segment.first) == [True, False, False, False]
+    assert flat(segment.is_first) == [True, False, False, False]
     assert flat(segment.visible) == [False, True, False, True]
     assert flat(segment.actions) == [49, 50, 51, 52, 53]  # of ticks −1, 0, 1, 2, 3
     assert flat(segment.log_prob) == [0, -1, -2]
@@ -149,13 +151,13 @@ def test_what_was_said_before_each_view_stands_beside_it_and_how_likely_one_s_ow
 def test_what_a_reward_scheme_makes_of_everyone_s_stands_beside_one_s_own():
     segments = live(Lane(0, CountingMind(social=True), replace(SHAPE, shaped=True)), range(8))
     assert flat(segments[4].reward) == [10, 20, 30]
-    assert flat(segments[4].shaped) == [11, 21, 31]
-    assert flat(segments[7].shaped) == [41, 51, 61]
+    assert flat(segments[4].shaped_reward) == [11, 21, 31]
+    assert flat(segments[7].shaped_reward) == [41, 51, 61]
 
 
 def test_a_segment_has_no_arrays_for_what_the_run_does_not_do(lane):
     segment = live(lane, range(5))[4]
-    assert (segment.symbols, segment.symbol_log_prob, segment.shaped) == (None, None, None)
+    assert (segment.symbols, segment.symbol_log_prob, segment.shaped_reward) == (None, None, None)
 
 
 def test_an_agent_without_intrinsic_reward_has_none():
@@ -167,14 +169,14 @@ def test_an_agent_without_intrinsic_reward_has_none():
 
 def test_an_episode_may_begin_anywhere_in_a_segment(lane):
     segments = live(lane, range(8), firsts=(2, 6))
-    assert flat(segments[4].first) == [False, False, True, False]
-    assert flat(segments[7].first) == [False, False, False, True]
+    assert flat(segments[4].is_first) == [False, False, True, False]
+    assert flat(segments[7].is_first) == [False, False, False, True]
 
 
 def test_an_open_segment_keeps_the_weights_it_began_with(lane):
     newest = {tick: tick for tick in range(11)}
     segments = live(lane, range(11), newest)
-    assert [segment.version for segment in segments.values()] == [0, 3, 6]
+    assert [segment.weights_version for segment in segments.values()] == [0, 3, 6]
     assert lane.mind.taken == [(1, 0), (1, 3), (1, 6), (1, 9)]
 
 
@@ -193,7 +195,7 @@ def test_weights_of_another_learner_are_taken_whatever_their_number(lane):
 
 def test_who_enters_in_mid_episode_begins_with_a_zero_state_and_a_view_that_is_not_the_first(lane):
     segment = live(lane, range(40, 45), firsts=())[44]
-    assert flat(segment.first) == [False] * 4
+    assert flat(segment.is_first) == [False] * 4
     assert flat(segment.pixels) == [40, 41, 42, 43]
     assert flat(segment.reward) == [410, 420, 430]
     assert segment.state.tolist() == [[0, 0]]
@@ -220,14 +222,14 @@ class TestANewWorld:
     )
     def test_discards_segments_that_are_not_finished(self, lane, ticks, discarded):
         live(lane, range(ticks))
-        lane.enter(world=8)
+        lane.enter(env_incarnation=8)
         assert lane.discarded == discarded
         assert lane.wants_segment
 
     def test_finds_a_lane_that_remembers_nothing(self, lane):
         live(lane, range(5))
-        lane.enter(world=8)
-        assert (lane.world, lane.tick) == (8, -1)
+        lane.enter(env_incarnation=8)
+        assert (lane.env_incarnation, lane.tick) == (8, -1)
         segment = live(lane, range(5))[4]
         assert flat(segment.reward) == [10, 20, 30]
         assert flat(segment.influence) == [100, 101, 102]

@@ -136,7 +136,7 @@ def test_another_epoch_s_welcome_is_not_its_own(stranger):
 def test_welcome_brings_weights(desk):
     wanted = desk.person.weights(0).tensors
     found = desk.teacher.weights
-    assert (found.learner, found.version) == (1, 0)
+    assert (found.learner_incarnation, found.version) == (1, 0)
     assert all((found.tensors[name] == wanted[name]).all() for name in wanted)
 
 
@@ -153,11 +153,13 @@ def test_segments_are_numbered_and_sent_as_they_are_finished(desk):
 
 def test_a_segment_carries_epoch_number_and_lane(desk):
     state = np.zeros((5, desk.person.segment.state), np.float32)
-    draft = SegmentBuilder(desk.person.segment, learner=1, version=4, state=state)
+    draft = SegmentBuilder(
+        desk.person.segment, learner_incarnation=1, weights_version=4, state=state
+    )
     desk.teacher.push(Finished(draft, np.full((5, 4), 6, np.uint8)), lane=3)
     desk.teacher.send()
     (segment,) = desk.line.take()
-    assert (segment.epoch, segment.seq, segment.lane, segment.version) == (EPOCH, 1, 3, 4)
+    assert (segment.epoch, segment.seq, segment.lane, segment.weights_version) == (EPOCH, 1, 3, 4)
     assert (segment.actions[-1] == 6).all()
 
 
@@ -166,14 +168,14 @@ class TestHello:
 
     def test_names_none_before_welcome(self, stranger):
         (hello,) = stranger.hear()
-        assert (hello.learner, hello.version) == (0, 0)
+        assert (hello.learner_incarnation, hello.weights_version) == (0, 0)
 
     def test_names_the_newest_heard(self, desk):
         desk.publish(3)
         desk.push()
         desk.hear(desk.ack(received=1))
         (hello,) = desk.wait()
-        assert (hello.learner, hello.version) == (1, 3)
+        assert (hello.learner_incarnation, hello.weights_version) == (1, 3)
 
     def test_is_answered_by_a_welcome_without_them(self, desk):
         desk.push(3)
@@ -185,7 +187,7 @@ class TestHello:
         desk.push(1)
         late = replace(desk.welcome(learner=2, received=1), weights=None)
         (hello,) = desk.hear(late)
-        assert (hello.learner, hello.version) == (1, 0)
+        assert (hello.learner_incarnation, hello.weights_version) == (1, 0)
         assert desk.outbox.received == 0
 
     def test_is_said_again_on_a_welcome_without_weights_by_who_has_none(self, stranger):
@@ -213,9 +215,12 @@ class TestNews:
         desk.hear(desk.welcome(version=5))
         desk.publish(version, learner=2)
         assert kinds(desk.hear()) == [Hello]
-        assert (desk.teacher.weights.learner, desk.teacher.weights.version) == (1, 5)
+        assert (desk.teacher.weights.learner_incarnation, desk.teacher.weights.version) == (1, 5)
         desk.hear(desk.welcome(version=version, learner=2))
-        assert (desk.teacher.weights.learner, desk.teacher.weights.version) == (2, version)
+        assert (desk.teacher.weights.learner_incarnation, desk.teacher.weights.version) == (
+            2,
+            version,
+        )
 
     def test_before_welcome_are_not_taken(self, stranger):
         stranger.publish(3)

@@ -10,7 +10,7 @@ LANES, WINDOW, RETAINED = 2, 2, 6
 def welcome(received=0, trained=0, durable=0, learner=99, complete=False):
     return Welcome(
         epoch=7,
-        learner=learner,
+        learner_incarnation=learner,
         received=received,
         trained=trained,
         durable=durable,

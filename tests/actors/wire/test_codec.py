@@ -86,11 +86,11 @@ def test_an_array_that_is_left_out_has_nil_for_a_shape_and_no_frame(draw_message
     assert shapes == [[2], None, [2, 4], None]
     assert frames_of(replace(whole, symbol=None, responses=None))[1:] == [
         whole.action.tobytes(),
-        whole.policy.tobytes(),
+        whole.log_probs.tobytes(),
     ]
     found = decode(HEARD, ALL, {"V": 3, "D": 0, "K": 0})
     assert found.symbol.tolist() == [0, 2]
-    assert (found.policy, found.responses) == (None, None)
+    assert (found.log_probs, found.responses) == (None, None)
 
 
 @pytest.mark.parametrize(("kind", "field"), OPTIONAL)
@@ -163,8 +163,8 @@ def test_a_message_of_another_runs_shape_is_refused(axis, sizes, draw_message):
 @pytest.mark.parametrize("lengths", [{}, LARGE], ids=["few bytes", "many bytes"])
 @pytest.mark.parametrize(
     ("field", "axis"),
-    [("pixels", "P"), ("actions", "A"), ("symbols", "V"), ("leaders", "A")],
-    ids=["colours", "actions", "symbols", "leaders"],
+    [("pixels", "P"), ("actions", "A"), ("symbols", "V"), ("leader_actions", "A")],
+    ids=["colours", "actions", "symbols", "leader_actions"],
 )
 def test_bytes_stay_below_the_length_of_their_axis(field, axis, lengths, sizes, draw_message):
     sizes = sizes | lengths
@@ -216,9 +216,9 @@ def test_a_kind_that_may_not_come_this_way_is_refused_by_name():
         ({"kind": "nonsense"}, "found 'nonsense'"),
         ({"kind": 1}, "wanted a kind"),
         ({"kind": ["act"]}, "wanted a kind"),
-        ({"version": 2}, "wanted version 4, found 2"),
-        ({"version": True}, "wanted version 4, found True"),
-        ({"version": 4.0}, r"wanted version 4, found 4\.0"),
+        ({"version": 2}, "wanted version 5, found 2"),
+        ({"version": True}, "wanted version 5, found True"),
+        ({"version": 5.0}, r"wanted version 5, found 5\.0"),
         ({"scalars": [1, 0]}, "scalars: wanted 3, found 2"),
         ({"scalars": [1, 0, 7, 7]}, "scalars: wanted 3, found 4"),
         ({"scalars": [1, True, 7]}, "lane: wanted int, found bool"),
@@ -283,7 +283,7 @@ def test_a_huge_shape_asks_for_no_memory(shape, draw_message):
         b"\xc1",
         b"\x94\xa3act",
         b"\x94\xa3\xff\xff\xff\x01\x90\x90",
-        b"\x93\xa3act\x03\x90",
+        b"\x93\xa3act\x05\x90",
         b"\x00",
         b"\xc0",
         b"\x90" * 2,
@@ -298,11 +298,11 @@ def test_a_huge_shape_asks_for_no_memory(shape, draw_message):
         b"\xdf\xff\xff\xff\xff",
         b"\x91" * 1000 + b"\xc0",
         b"\x91" * 65_535 + b"\xc0",
-        b"\x94\xa3act\x03\x90" + b"\x91" * 1000 + b"\xc0",
+        b"\x94\xa3act\x05\x90" + b"\x91" * 1000 + b"\xc0",
         b"\x94\xa3act" + b"\x91" * 1000 + b"\xc0\x90\x90",
-        b"\x94\xa3act\x03" + b"\x93\x00\x00" + b"\x91" * 1000 + b"\xc0\x91\x91\x02",
-        b"\x94\xa3act\x03\x93\x00\x00\x00\x94" + b"\x91" * 1000 + b"\xc0" * 4,
-        b"\x94\xa3act\x03\x93\x00\x00\x00\x94\x91" + b"\x91" * 1000 + b"\xc0" * 4,
+        b"\x94\xa3act\x05" + b"\x93\x00\x00" + b"\x91" * 1000 + b"\xc0\x91\x91\x02",
+        b"\x94\xa3act\x05\x93\x00\x00\x00\x94" + b"\x91" * 1000 + b"\xc0" * 4,
+        b"\x94\xa3act\x05\x93\x00\x00\x00\x94\x91" + b"\x91" * 1000 + b"\xc0" * 4,
         bytes(65_537),
     ],
     ids=[

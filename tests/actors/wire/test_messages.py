@@ -78,7 +78,7 @@ def test_an_array_has_the_dtype_and_the_axes_of_its_field(action, wrong):
         ("action", None, "wanted uint8, found NoneType"),
         ("symbol", np.zeros(2, np.int64), "wanted uint8, found int64"),
         ("symbol", np.zeros(3, np.uint8), r"wanted B\+0 = 2, found 3"),
-        ("policy", np.zeros((2, 4)), "wanted float32, found float64"),
+        ("log_probs", np.zeros((2, 4)), "wanted float32, found float64"),
         ("responses", np.zeros((2, 2, 5, 3), np.float32), r"wanted A\+0 = 4, found 3"),
         ("responses", np.zeros((2, 5, 4), np.float32), r"wanted 4 axes, found \(2, 5, 4\)"),
     ],
@@ -87,14 +87,14 @@ def test_only_what_some_runs_have_no_use_for_may_be_left_out_and_what_is_there_f
     field, array, wrong, draw_message
 ):
     act = draw_message(Act)
-    assert dataclasses.replace(act, symbol=None, policy=None, responses=None).symbol is None
+    assert dataclasses.replace(act, symbol=None, log_probs=None, responses=None).symbol is None
     with pytest.raises(ValueError, match=f"{field}: {wrong}"):
         dataclasses.replace(act, **{field: array})
 
 
 @pytest.mark.parametrize(
     ("field", "shape"),
-    [("pixels", (2, 5, 4)), ("first", (3,)), ("visible", (2, 4)), ("actions", (3, 3))],
+    [("pixels", (2, 5, 4)), ("is_first", (3,)), ("visible", (2, 4)), ("actions", (3, 3))],
 )
 def test_axes_of_one_name_have_one_length_throughout_a_message(field, shape, draw_message):
     timestep = draw_message(Timestep)

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from ssd_wire import process
 from ssd_wire.errors import EndpointError, RefusedError, RunFileError
+from ssd_wire.metrics_server import MetricsServer
 from ssd_wire.process import announce, process_options, reports_errors, serve_metrics, write_whole
 
 
@@ -29,19 +30,18 @@ class Thermometer(Collector):
 @pytest.fixture(autouse=True)
 def servers_end(monkeypatch):
     """Have metrics servers end with their test."""
-    started = []
-    start = process.start_http_server
+    made = []
 
-    def start_and_note(*args):
-        started.append(start(*args))
-        return started[-1]
+    class Noted(MetricsServer):
+        def start(self):
+            super().start()
+            made.append(self)
 
-    monkeypatch.setattr(process, "start_http_server", start_and_note)
+    monkeypatch.setattr(process, "MetricsServer", Noted)
     yield
-    for server, thread in started:
+    for server in made:
         server.shutdown()
         server.server_close()
-        thread.join()
 
 
 def read_metrics(address):

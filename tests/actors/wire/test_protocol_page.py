@@ -88,7 +88,7 @@ def test_the_page_names_every_axis():
 
 def test_the_example_of_an_act_is_its_bytes():
     frames = list(hex_blocks(part("An example")))
-    act = Act(world=1, lane=0, tick=7, action=np.array([4, 8], np.uint8))
+    act = Act(env_incarnation=1, lane=0, tick=7, action=np.array([4, 8], np.uint8))
     assert [bytes(frame) for frame in encode(act)] == frames
     assert decode(frames, (Act,), {"B": 2, "A": 9}).action.tolist() == [4, 8]
 

@@ -14,7 +14,9 @@ def drawn(shapes=SHAPES, **changes):
     random = np.random.default_rng(1)
     tensors = {name: random.standard_normal(shape, np.float32) for name, shape in shapes.items()}
     tensors = {name: np.asarray(tensor, np.float32) for name, tensor in tensors.items()}
-    return Weights(**({"learner": 5, "version": 6, "own_steps": 7, "tensors": tensors} | changes))
+    return Weights(
+        **({"learner_incarnation": 5, "version": 6, "own_steps": 7, "tensors": tensors} | changes)
+    )
 
 
 FRAME = encode_weights(drawn())
@@ -23,7 +25,7 @@ FRAME = encode_weights(drawn())
 def test_weights_come_out_as_they_went_in():
     weights = drawn()
     decoded = decode_weights(encode_weights(weights), SHAPES)
-    assert (decoded.learner, decoded.version, decoded.own_steps) == (5, 6, 7)
+    assert (decoded.learner_incarnation, decoded.version, decoded.own_steps) == (5, 6, 7)
     assert list(decoded.tensors) == list(SHAPES)
     for name, tensor in weights.tensors.items():
         np.testing.assert_array_equal(decoded.tensors[name], tensor)
@@ -41,7 +43,7 @@ def test_a_tensor_that_does_not_lie_in_c_order_is_sent_in_it():
     [
         ({"version": -1}, "version: wanted 0 to"),
         ({"own_steps": 1.0}, "own_steps: wanted int, found float"),
-        ({"learner": True}, "learner: wanted int, found bool"),
+        ({"learner_incarnation": True}, "learner_incarnation: wanted int, found bool"),
         ({"tensors": {"w": np.zeros(2)}}, "w: wanted float32, found float64"),
         ({"tensors": {"w": [0.0]}}, "w: wanted float32, found list"),
     ],
@@ -86,7 +88,7 @@ def test_no_weight_is_nan_or_infinite(number):
         b"\0\0\0\0" + FRAME[4:],
         b"\xff\xff\xff\xff" + FRAME[4:],
         b"\0\1\0\0" + FRAME[4:],
-        FRAME.replace(b"weights\x04", b"weights\x03"),
+        FRAME.replace(b"weights\x05", b"weights\x04"),
         FRAME.replace(b"weights", b"heights"),
         b"\0\0\xff\xff" + b"\x91" * 65_535,
         b"\0\0\x03\xe9" + b"\x91" * 1000 + b"\xc0",

@@ -68,12 +68,12 @@ def test_all_ways_to_imagine_give_the_same():
     state = inference.fresh_state()
     state.moa[:] = np.random.default_rng(1).normal(size=state.moa.shape)
     before = LstmState(*torch.from_numpy(state.moa.copy()).chunk(2, -1))
-    first = np.array([False, True] * 3)
-    inference.decide(seen.pixels, seen.actions, first, np.ones((6, 9), np.float32), state)
-    recalled = inference.recall(seen.actions, first, state, np.arange(6))
+    is_first = np.array([False, True] * 3)
+    inference.decide(seen.pixels, seen.actions, is_first, np.ones((6, 9), np.float32), state)
+    recalled = inference.recall(seen.actions, is_first, state, np.arange(6))
     with torch.inference_mode():
         features = network.features(torch.from_numpy(seen.pixels)).moa
-    happened = (torch.from_numpy(seen.actions), torch.from_numpy(first), before)
+    happened = (torch.from_numpy(seen.actions), torch.from_numpy(is_first), before)
     brute = actor.brute_force(network.moa, features, *happened)
     assert brute.shape == (6, 9, 4, 9)
     assert brute.std() > 0.1

@@ -59,20 +59,20 @@ def test_each_goes_on_where_the_one_before_ended():
 
 
 def test_each_game_begins_an_episode_once_in_a_horizon_and_where_a_segment_may_begin():
-    firsts = np.stack([segment.first for segment in drawn()])  # [K, T+1, B]
+    firsts = np.stack([segment.is_first for segment in drawn()])  # [K, T+1, B]
     assert not firsts[:, 1:-1].any()  # episodes are apart by multiples of T
     assert (firsts[:3, 0].sum(0) == 1).all()
 
 
 def test_an_episode_shorter_than_a_segment_begins_within_it():
-    firsts = drawn("game.horizon=3")[0].first
+    firsts = drawn("game.horizon=3")[0].is_first
     assert np.array_equal(firsts[3:], firsts[:-3])
     assert (firsts.sum(0) >= 2).all()
 
 
 def test_the_last_step_of_an_episode_has_no_influence():
     for segment in drawn():
-        assert not segment.influence[segment.first[1:]].any()
+        assert not segment.influence[segment.is_first[1:]].any()
 
 
 def test_an_agent_always_sees_itself():

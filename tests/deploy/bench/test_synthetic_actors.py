@@ -73,7 +73,9 @@ class Stage:
         self.actor.play()
 
     def ack(self, trained, durable=0):
-        self.line.inbox.append(Ack(7, LEARNER, trained, trained, durable, newest=0, complete=False))
+        self.line.inbox.append(
+            Ack(7, LEARNER, trained, trained, durable, newest_version=0, complete=False)
+        )
         self.actor.play()
 
 
@@ -91,7 +93,9 @@ def test_it_makes_what_its_window_allows_numbered_over_all_lanes_in_turn(stage):
     stage.welcome(version=3)
     assert [one.seq for one in stage.line.segments] == [1, 2, 3, 4, 5, 6]
     assert [one.lane for one in stage.line.segments] == [0, 1, 2, 0, 1, 2]
-    assert {(one.learner, one.version) for one in stage.line.segments} == {(LEARNER, 3)}
+    assert {(one.learner_incarnation, one.weights_version) for one in stage.line.segments} == {
+        (LEARNER, 3)
+    }
 
 
 def test_it_goes_on_when_something_was_trained(stage):
@@ -157,6 +161,6 @@ def test_a_crowd_adds_up_its_actors(stage):
 
 def test_a_crowd_has_finished_when_everything_is_durable(stage):
     stage.welcome()
-    stage.line.inbox.append(Ack(7, LEARNER, ROOM, ROOM, ROOM, newest=0, complete=False))
+    stage.line.inbox.append(Ack(7, LEARNER, ROOM, ROOM, ROOM, newest_version=0, complete=False))
     assert Crowd(SilentEars(9).wait, [stage.actor]).finish()
     assert isinstance(stage.line.sent[-1], Bye)

@@ -42,7 +42,11 @@ def news(network, segment, t) -> tuple[tuple, dict]:
     leaders = segment.actions[t + 1][:, list(network.part.follows)]
     said = None if segment.symbols is None else segment.symbols[t].numpy()
     told = {"leaders_t": leaders.numpy(), "symbols_tm1": said, "symbol_noise": noise(SYMBOLS)}
-    return (segment.pixels[t].numpy(), segment.actions[t].numpy(), segment.first[t].numpy()), told
+    return (
+        segment.pixels[t].numpy(),
+        segment.actions[t].numpy(),
+        segment.is_first[t].numpy(),
+    ), told
 
 
 def same(found, wanted) -> None:
@@ -94,8 +98,8 @@ def test_what_was_drawn_is_the_most_of_probability_over_noise(make_network):
     network = make_network()
     life, draws = Inference(network, GAMES), noise()
     pixels = np.zeros((GAMES, 9, 9), np.uint8)
-    nobody, first = np.zeros((GAMES, 4), np.uint8), np.ones(GAMES, np.bool_)
-    choice = life.decide(pixels, nobody, first, draws, life.fresh_state()).act
+    nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.ones(GAMES, np.bool_)
+    choice = life.decide(pixels, nobody, is_first, draws, life.fresh_state()).act
     p = torch.from_numpy(choice.logits).softmax(-1).numpy()
     assert choice.chosen.tolist() == (p / draws).argmax(1).tolist()
     taken = p[np.arange(GAMES), choice.chosen]
@@ -105,7 +109,7 @@ def test_what_was_drawn_is_the_most_of_probability_over_noise(make_network):
 def test_new_weights_count_once_they_are_taken_over(make_network, make_shape, make_segment):
     network = make_network()
     segment, life = make_segment(network, make_shape()), Inference(network, GAMES)
-    seen = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.first)]
+    seen = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.is_first)]
 
     def logits():
         return life.decide(*seen, noise(), life.fresh_state()).act.logits
@@ -193,10 +197,10 @@ def test_pmi_without_the_next_actions_is_refused():
 
 def test_where_nobody_is_asked_for_the_model_still_learns_what_happened(make_network):
     life = Inference(make_network(), GAMES)
-    nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
+    nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
     asked, unasked = life.fresh_state(), life.fresh_state()
-    life.recall(nobody, first, asked, np.arange(GAMES))
-    told = life.recall(nobody, first, unasked, np.empty(0, np.int64))
+    life.recall(nobody, is_first, asked, np.arange(GAMES))
+    told = life.recall(nobody, is_first, unasked, np.empty(0, np.int64))
     assert told.shape == (0, ACTIONS, 3 * ACTIONS)
     assert (asked.moa == unasked.moa).all()
     assert asked.moa.any()
@@ -204,9 +208,9 @@ def test_where_nobody_is_asked_for_the_model_still_learns_what_happened(make_net
 
 def test_a_network_without_a_model_of_others_has_nothing_to_recall(make_network):
     life = Inference(make_network(influence="off"), GAMES)
-    nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
+    nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
     with pytest.raises(ValueError, match="nothing to recall"):
-        life.recall(nobody, first, life.fresh_state(), np.arange(GAMES))
+        life.recall(nobody, is_first, life.fresh_state(), np.arange(GAMES))
 
 
 @pytest.mark.parametrize("extreme", [0.0, 1e-8, 0.3, 5.0, 20.0, 88.0, 1e4, 1e30])

@@ -41,11 +41,11 @@ def moment(make_network, make_shape, make_segment):
         known = {
             "pixels": segment.pixels[at],
             "actions_tm1": segment.actions[at],
-            "first_t": segment.first[at],
+            "is_first_t": segment.is_first[at],
             "leaders_t": segment.actions[at + 1][:, list(network.part.follows)],
             "symbols_tm1": None if segment.symbols is None else segment.symbols[at],
         }
-        assert 0 < known["first_t"].sum() < GAMES
+        assert 0 < known["is_first_t"].sum() < GAMES
         return network, known, segment.state[:, : sum(network.cells[:2])]
 
     return make
@@ -139,7 +139,7 @@ def test_at_an_episode_s_start_no_symbol_has_been_said_that_could_have_been_anot
     network, known, memory = moment(SAID)
     decision, _ = lived(life, network, known, memory)
     spread = np.ptp(decision.responses, axis=2).max((1, 2))
-    starts = known["first_t"].numpy()
+    starts = known["is_first_t"].numpy()
     assert (spread[starts] == 0).all()
     assert (spread[~starts] > 0.01).all()
 

@@ -23,13 +23,15 @@ episodes = hnp.arrays(np.bool_, (STEPS, GAMES))
 momentous = hnp.arrays(np.bool_, (STEPS, GAMES, AGENTS))
 
 
-def coordination(said, actions, first=None, moments=None, shuffles=3, sizes=(SYMBOLS, ACTIONS)):
+def coordination(said, actions, is_first=None, moments=None, shuffles=3, sizes=(SYMBOLS, ACTIONS)):
     """With a seed of its own, and by default one episode that never starts again."""
     rng = np.random.default_rng(9)
-    if first is None:
-        first = np.arange(len(said)) == 0
-        first = first if said.ndim == 2 else np.repeat(first[:, None], said.shape[1], axis=1)
-    return instantaneous_coordination(said, actions, first, *sizes, rng, moments, shuffles)
+    if is_first is None:
+        is_first = np.arange(len(said)) == 0
+        is_first = (
+            is_first if said.ndim == 2 else np.repeat(is_first[:, None], said.shape[1], axis=1)
+        )
+    return instantaneous_coordination(said, actions, is_first, *sizes, rng, moments, shuffles)
 
 
 def drawn(steps: int, games: int, seed: int = 3, agents: int = AGENTS):
@@ -48,12 +50,12 @@ def information_literally(pairs: list[tuple[int, int]]) -> float:
     )
 
 
-def pairs_literally(said, actions, first, moments, k, j) -> list[tuple[int, int]]:
+def pairs_literally(said, actions, is_first, moments, k, j) -> list[tuple[int, int]]:
     return [
         (int(said[t, b, k]), int(actions[t + 1, b, j]))
         for b in range(GAMES)
         for t in range(STEPS - 1)
-        if moments[t, b, k] and not first[t + 1, b]
+        if moments[t, b, k] and not is_first[t + 1, b]
     ]
 
 
@@ -79,14 +81,14 @@ def test_information_by_hand():
 
 @unhurried
 @given(chosen(SYMBOLS), chosen(ACTIONS), episodes, momentous)
-def test_coordination_is_the_most_information_between_any_two_agents(said, did, first, moments):
+def test_coordination_is_the_most_information_between_any_two_agents(said, did, is_first, moments):
     expected = {}
     for k in range(AGENTS):
         for j in range(AGENTS):
-            pairs = pairs_literally(said, did, first, moments, k, j)
+            pairs = pairs_literally(said, did, is_first, moments, k, j)
             if k != j and pairs:
                 expected[k, j] = information_literally(pairs), len(pairs)
-    found = coordination(said, did, first, moments)
+    found = coordination(said, did, is_first, moments)
     if not expected:
         assert found is None
     else:
@@ -98,8 +100,8 @@ def test_coordination_is_the_most_information_between_any_two_agents(said, did, 
 
 @unhurried
 @given(chosen(2), chosen(3), episodes)
-def test_coordination_is_at_least_0_and_at_most_log_of_the_fewer_choices(said, did, first):
-    found = coordination(said, did, first, sizes=(2, 3))
+def test_coordination_is_at_least_0_and_at_most_log_of_the_fewer_choices(said, did, is_first):
+    found = coordination(said, did, is_first, sizes=(2, 3))
     if found is not None:
         for nats in (found.nats, found.shuffled):
             assert 0 <= nats <= math.log(2) + 1e-12
@@ -128,14 +130,14 @@ def test_what_an_agent_tells_itself_is_not_coordination():
 
 def test_no_pair_of_steps_crosses_into_another_episode_or_game():
     said, did = drawn(3, 200)
-    first = np.zeros((3, 200), bool)
-    first[2] = True
+    is_first = np.zeros((3, 200), bool)
+    is_first[2] = True
     # What is said at 1 tells all of 2, but 2 is of the next episode; and 0 of the next game's 1.
     did[2, :, 1] = said[1, :, 0]
     did[1, 1:, 1] = said[0, :-1, 0]
-    found = coordination(said, did, first)
+    found = coordination(said, did, is_first)
     assert found.steps == 200
-    assert found == pytest.approx(coordination(said[:2], did[:2], first[:2]))
+    assert found == pytest.approx(coordination(said[:2], did[:2], is_first[:2]))
     assert found.nats < 0.25 * math.log(SYMBOLS)
     assert coordination(said, did).nats > found.nats
 
@@ -185,7 +187,7 @@ def test_on_influential_moments_only_the_speakers_own_moments_count():
 
 
 @pytest.mark.parametrize(
-    ("shape", "first", "moments"),
+    ("shape", "is_first", "moments"),
     [
         ((6, 4, 1), False, True),
         ((6, 4, 3), True, True),
@@ -194,9 +196,9 @@ def test_on_influential_moments_only_the_speakers_own_moments_count():
     ],
     ids=["an agent alone", "episodes of one step", "one step", "no moments"],
 )
-def test_coordination_is_undefined_and_said_to_be_without_a_pair_to_count(shape, first, moments):
+def test_coordination_is_undefined_and_said_to_be_without_a_pair_to_count(shape, is_first, moments):
     zeros = np.zeros(shape, int)
-    starts, chosen_moments = np.full(shape[:2], first), np.full(shape, moments)
+    starts, chosen_moments = np.full(shape[:2], is_first), np.full(shape, moments)
     assert coordination(zeros, zeros, starts, chosen_moments) is None
 
 
@@ -220,8 +222,8 @@ def test_constant_actions_and_symbols_tell_nothing():
     [
         ({"said": np.full((6, 4, 3), 5)}, r"said: wanted values in 0…4, found 5…5"),
         ({"actions": np.zeros((4, 6, 3), int)}, r"actions: wanted shape \(6, 4, 3\)"),
-        ({"first": np.zeros((4, 6), bool)}, r"first: wanted shape \(6, 4\), found \(4, 6\)"),
-        ({"first": np.zeros((6, 4), int)}, r"first: wanted bool, found int"),
+        ({"is_first": np.zeros((4, 6), bool)}, r"is_first: wanted shape \(6, 4\), found \(4, 6\)"),
+        ({"is_first": np.zeros((6, 4), int)}, r"is_first: wanted bool, found int"),
         ({"moments": np.ones((6, 4, 3))}, r"moments: wanted bool, found float"),
         ({"moments": np.ones((6, 4, 2), bool)}, r"moments: wanted shape \(6, 4, 3\)"),
         ({"shuffles": 0}, r"shuffles: wanted at least 1, found 0"),

@@ -33,16 +33,16 @@ def lived(network, segment) -> Unroll:
     state = network.split_state(segment.state)
     with torch.inference_mode():
         for t, pixels_t in enumerate(segment.pixels):
-            first_t, actions_tm1, actions_t = segment.first[t], *segment.actions[t : t + 2]
+            is_first_t, actions_tm1, actions_t = segment.is_first[t], *segment.actions[t : t + 2]
             said_tm1, said_t = None, None
             if segment.symbols is not None:
                 said_tm1, said_t = segment.symbols[t], segment.symbols[min(t + 1, STEPS)]
             seen = network.features(pixels_t)
-            known = seen.policy, actions_tm1, first_t, state.policy
+            known = seen.policy, actions_tm1, is_first_t, state.policy
             step = network.policy_step(*known, actions_t[:, leaders], said_tm1)
             state = state._replace(policy=step.state)
             if network.moa is not None:
-                told = network.moa.step(seen.moa, actions_t, first_t, state.moa, said_t)
+                told = network.moa.step(seen.moa, actions_t, is_first_t, state.moa, said_t)
                 state = state._replace(moa=told.state)
                 predictions.append(told.logits)
             steps.append(step)
@@ -62,7 +62,7 @@ def test_what_the_learner_sees_is_what_the_agent_saw_through_episode_starts_anyw
 ):
     network = make_network(**experiment)
     segment = make_segment(network, make_shape())
-    known = segment.pixels, segment.first, segment.actions, segment.state
+    known = segment.pixels, segment.is_first, segment.actions, segment.state
     unroll = network.unroll(*known, segment.symbols)
     for name, found, wanted in zip(unroll._fields, unroll, lived(network, segment), strict=True):
         if found is None:
@@ -86,7 +86,7 @@ def test_an_episode_remembers_nothing_of_the_one_before(make_network, make_shape
     start, game = 4, 1
     for name, begins in (("pixels", start), ("actions", start + 1)):
         getattr(other, name)[begins:, game] = getattr(one, name)[begins:, game]
-    a, b = (network.unroll(s.pixels, s.first, s.actions, s.state) for s in (one, other))
+    a, b = (network.unroll(s.pixels, s.is_first, s.actions, s.state) for s in (one, other))
     for before, after in ((a.policy_logits, b.policy_logits), (a.moa_logits, b.moa_logits)):
         torch.testing.assert_close(before[start:, game], after[start:, game], **CLOSE)
         assert not torch.allclose(before[start - 1, game], after[start - 1, game], atol=1e-3)
@@ -95,11 +95,11 @@ def test_an_episode_remembers_nothing_of_the_one_before(make_network, make_shape
 def test_games_of_a_batch_do_not_touch_each_other(make_network, make_shape, make_segment):
     network = make_network()
     segment = make_segment(network, make_shape())
-    together = network.unroll(segment.pixels, segment.first, segment.actions, segment.state)
+    together = network.unroll(segment.pixels, segment.is_first, segment.actions, segment.state)
     game = slice(3, 4)
     alone = network.unroll(
         segment.pixels[:, game],
-        segment.first[:, game],
+        segment.is_first[:, game],
         segment.actions[:, game],
         segment.state[game],
     )
@@ -107,11 +107,11 @@ def test_games_of_a_batch_do_not_touch_each_other(make_network, make_shape, make
         torch.testing.assert_close(one, all_[:, game], **CLOSE)
 
 
-def policy_logits(network, actions_tm1: Tensor, first: bool) -> Tensor:
+def policy_logits(network, actions_tm1: Tensor, is_first: bool) -> Tensor:
     pixels = torch.zeros(1, 9, 9, dtype=torch.uint8)
     state = network.split_state(torch.ones(1, network.state_size)).policy
     features = network.features(pixels).policy
-    return network.policy_step(features, actions_tm1, torch.tensor([first]), state).logits
+    return network.policy_step(features, actions_tm1, torch.tensor([is_first]), state).logits
 
 
 @pytest.mark.parametrize("influence", ["off", "moa"])
@@ -124,29 +124,29 @@ def test_the_policy_sees_what_each_other_agent_did_last_whatever_models_them(
     for other in (0, 2, 3):
         else_ = did.clone()
         else_[0, other] = 5
-        seen, seen_else = (policy_logits(network, a, first=False) for a in (did, else_))
+        seen, seen_else = (policy_logits(network, a, is_first=False) for a in (did, else_))
         assert not torch.allclose(seen, seen_else, atol=1e-4)
 
 
 def test_the_policy_is_not_told_its_own_last_action(make_network):
     network = make_network()
     did, else_ = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[3, 5, 2, 6]])
-    assert torch.equal(*(policy_logits(network, a, first=False) for a in (did, else_)))
+    assert torch.equal(*(policy_logits(network, a, is_first=False) for a in (did, else_)))
 
 
 def test_plain_a3c_sees_no_actions(make_network):
     network = make_network(influence="off", visible_actions=False)
     did, else_ = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[5, 0, 1, 1]])
-    assert torch.equal(*(policy_logits(network, a, first=False) for a in (did, else_)))
+    assert torch.equal(*(policy_logits(network, a, is_first=False) for a in (did, else_)))
 
 
 @pytest.mark.parametrize("action", range(7))
 def test_when_an_episode_starts_nobody_has_acted_not_even_to_stay(make_network, action):
     network = make_network()
-    at_start = policy_logits(network, torch.full((1, 4), action), first=True)
+    at_start = policy_logits(network, torch.full((1, 4), action), is_first=True)
     with torch.no_grad():
         network.policy.lstm.weight_ih_l0[:, 13:] = 0  # the columns that actions enter by
-    assert torch.equal(at_start, policy_logits(network, torch.zeros(1, 4).long(), first=True))
+    assert torch.equal(at_start, policy_logits(network, torch.zeros(1, 4).long(), is_first=True))
 
 
 def test_views_are_coloured_by_the_palette_and_convolved(make_network, make_shape):
@@ -214,7 +214,7 @@ def test_a_reset_state_is_zero_where_an_episode_starts_and_only_there():
 
 def test_a_new_agent_chooses_nearly_evenly_among_its_actions(make_shape):
     network = AgentNetwork(make_shape(), NetworkSettings(), ExperimentSettings())
-    logits = policy_logits(network, torch.zeros(1, 4).long(), first=True)
+    logits = policy_logits(network, torch.zeros(1, 4).long(), is_first=True)
     assert logits.softmax(-1).max() < 1.05 / 7
 
 
@@ -229,18 +229,18 @@ def test_each_of_twelve_agents_is_told_apart(make_network, make_shape, other):
     column = 13 + shape.others.index(other) * 7 + 4  # where `other` doing 4 enters
     did = torch.zeros(1, 12, dtype=torch.uint8)
     did[0, other] = 4
-    before = policy_logits(network, did, first=False)
+    before = policy_logits(network, did, is_first=False)
     with torch.no_grad():
         network.policy.lstm.weight_ih_l0[:, column] += 1
-    assert not torch.allclose(before, policy_logits(network, did, first=False), atol=1e-3)
+    assert not torch.allclose(before, policy_logits(network, did, is_first=False), atol=1e-3)
 
 
 def test_where_episodes_start_is_asked_of_the_host(make_network, make_shape, make_segment):
     network = make_network()
     segment = make_segment(network, make_shape())
-    first = segment.first.to("meta")
+    is_first = segment.is_first.to("meta")
     with pytest.raises(ValueError, match="must be on the host, to be read, not on meta"):
-        network.unroll(segment.pixels, first, segment.actions, segment.state)
+        network.unroll(segment.pixels, is_first, segment.actions, segment.state)
 
 
 @pytest.mark.parametrize(
@@ -265,4 +265,4 @@ def test_one_who_is_alone_has_nobody_to_model(make_network, make_shape):
         make_network(alone)
     assert isinstance(alone, AgentShape)
     network = make_network(alone, influence="off")
-    assert policy_logits(network, torch.zeros(1, 1).long(), first=False).shape == (1, 7)
+    assert policy_logits(network, torch.zeros(1, 1).long(), is_first=False).shape == (1, 7)

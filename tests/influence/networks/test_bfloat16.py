@@ -16,11 +16,11 @@ from ssd_influence.networks.view_encoder import see
 lstm, dense = Lstm(6, 8), torch.randn(6, 9 * 4) / 6
 pixels = torch.randint(0, 5, (40, 5, 5), dtype=torch.uint8)
 weights = torch.rand(5, 3), torch.randn(4, 3, 3, 3), torch.randn(4), dense, torch.randn(6)
-first, state = torch.zeros(4, 10, dtype=torch.bool), LstmState(*torch.zeros(2, 10, 8))
+is_first, state = torch.zeros(4, 10, dtype=torch.bool), LstmState(*torch.zeros(2, 10, 8))
 def made(products):
     lstm.products = products
     seen = see(pixels, *weights, products=products)
-    return lstm.unroll(seen.view(4, 10, 6), first, [], state)[0]
+    return lstm.unroll(seen.view(4, 10, 6), is_first, [], state)[0]
 wanted, found = made(torch.float32), made(torch.bfloat16)
 print(float((found - wanted).norm() / wanted.norm()))
 """

@@ -18,7 +18,7 @@ def speaker(make_network, make_shape, make_segment):
 
 
 def unrolled(network, segment):
-    known = segment.pixels, segment.first, segment.actions, segment.state
+    known = segment.pixels, segment.is_first, segment.actions, segment.state
     return network.unroll(*known, segment.symbols)
 
 
@@ -75,7 +75,7 @@ def test_what_others_say_is_heard_in_the_step_after_and_not_across_an_episode_s_
     for name in ("policy_logits", "symbol_logits"):
         at = changed(getattr(before, name), getattr(after, name))
         assert not any(any(games) for games in at[: said_at + 1])
-        starts = segment.first[said_at + 1].tolist()
+        starts = segment.is_first[said_at + 1].tolist()
         assert at[said_at + 1] == [not start for start in starts]
         assert any(starts)
 
@@ -131,15 +131,15 @@ def test_counterfactual_symbols_are_those_of_brute_force(
     network = make_network(shape, influence="moa_communication", symbols=SYMBOLS)
     segment = make_segment(network, shape)
     features = network.features(segment.pixels[0]).moa.detach()
-    actions, said, first = segment.actions[1], segment.symbols[1], segment.first[0]
+    actions, said, is_first = segment.actions[1], segment.symbols[1], segment.is_first[0]
     state, model = network.split_state(segment.state).moa, network.moa
-    answer = model.counterfactuals(features, actions, first, state, None, said)
+    answer = model.counterfactuals(features, actions, is_first, state, None, said)
     for tilde in range(SYMBOLS):
         instead = said.clone()
         instead[:, agent] = tilde
-        alone = model.step(features, actions, first, state, instead)
+        alone = model.step(features, actions, is_first, state, instead)
         torch.testing.assert_close(answer.logits[:, tilde], alone.logits, **CLOSE)
-    lived = model.step(features, actions, first, state, said)
+    lived = model.step(features, actions, is_first, state, said)
     torch.testing.assert_close(answer.state, lived.state, **CLOSE)
     assert answer.logits.shape[1] == SYMBOLS
     assert answer.logits.std(1).max() > 0.01  # else no symbol would make a difference
@@ -151,13 +151,13 @@ def test_a_model_told_symbols_still_imagines_actions_where_influence_is_of_actio
     network = make_network(**MODELLING)
     segment = make_segment(network, make_shape())
     features = network.features(segment.pixels[0]).moa.detach()
-    said, first = segment.symbols[1], segment.first[0]
+    said, is_first = segment.symbols[1], segment.is_first[0]
     state = network.split_state(segment.state).moa
-    answer = network.moa.counterfactuals(features, segment.actions[1], first, state, None, said)
+    answer = network.moa.counterfactuals(features, segment.actions[1], is_first, state, None, said)
     for tilde in range(7):
         instead = segment.actions[1].clone()
         instead[:, AGENT] = tilde
-        alone = network.moa.step(features, instead, first, state, said)
+        alone = network.moa.step(features, instead, is_first, state, said)
         torch.testing.assert_close(answer.logits[:, tilde], alone.logits, **CLOSE)
 
 

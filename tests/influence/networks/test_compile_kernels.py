@@ -31,7 +31,7 @@ def test_what_learns_finds_its_kernels_compiled(products):
     pixels = torch.randint(0, 5, (40, 5, 5), dtype=torch.uint8)
     layers = conv.weight, conv.get_parameter("bias"), linear.weight, linear.bias
     seen = view_encoder.see(pixels, torch.rand(5, 3), *layers, products=products)
-    first, state = torch.zeros(4, 10, dtype=torch.bool), LstmState(*torch.zeros(2, 10, 8))
-    lstm.unroll(seen.view(4, 10, 6), first, [2], state)[0].sum().backward()
+    is_first, state = torch.zeros(4, 10, dtype=torch.bool), LstmState(*torch.zeros(2, 10, 8))
+    lstm.unroll(seen.view(4, 10, 6), is_first, [2], state)[0].sum().backward()
     assert min(before.values()) > 0
     assert compiled() == before

@@ -42,8 +42,8 @@ class Forgetful(AgentNetwork):
     def cells(self):
         return [self.shape.num_actions, 0]
 
-    def policy_step(self, features_t, _actions_tm1, first_t, state, *_told):
-        h, c = state.reset(first_t)
+    def policy_step(self, features_t, _actions_tm1, is_first_t, state, *_told):
+        h, c = state.reset(is_first_t)
         logits = self.head(torch.cat([features_t, h], -1))
         return PolicyStep(logits, logits.sum(-1), LstmState(logits, c))
 
@@ -101,7 +101,7 @@ def lived(network, segment) -> list[torch.Tensor]:
     state, logits = life.fresh_state(), []
     draws = np.ones((GAMES, network.shape.num_actions), np.float32)
     for t in range(len(segment.pixels)):
-        shown = segment.pixels[t], segment.actions[t], segment.first[t]
+        shown = segment.pixels[t], segment.actions[t], segment.is_first[t]
         decision = life.decide(*(of.numpy() for of in shown), draws, state)
         logits.append(torch.from_numpy(decision.act.logits))
     return logits
@@ -110,7 +110,7 @@ def lived(network, segment) -> list[torch.Tensor]:
 def test_a_network_of_one_s_own_lives_as_it_learns(make_shape, make_segment):
     network = own(make_shape(), "Blurred", {"influence": "moa"}, scale=0.5)
     segment = make_segment(network, make_shape())
-    known = segment.pixels, segment.first, segment.actions
+    known = segment.pixels, segment.is_first, segment.actions
     unroll = network.unroll(*known, network.initial_state(GAMES))
     found = torch.stack(lived(network, segment))
     torch.testing.assert_close(found, unroll.policy_logits, rtol=0, atol=1e-5)
@@ -127,7 +127,7 @@ def test_a_network_of_one_s_own_may_remember_otherwise(make_shape, make_segment)
     with torch.inference_mode():
         for t, logits in enumerate(lived(network, segment)):
             features = network.features(segment.pixels[t]).policy
-            before = before.masked_fill(segment.first[t][:, None], 0)
+            before = before.masked_fill(segment.is_first[t][:, None], 0)
             before = network.head(torch.cat([features, before], -1))
             torch.testing.assert_close(logits, before, rtol=0, atol=1e-5)
 
@@ -135,7 +135,7 @@ def test_a_network_of_one_s_own_may_remember_otherwise(make_shape, make_segment)
 def test_new_weights_count_at_once(make_shape, make_segment):
     network = own(make_shape(), "Blurred", scale=1.0)
     segment, life = make_segment(network, make_shape()), inference_for(network, GAMES)
-    shown = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.first)]
+    shown = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.is_first)]
     draws = np.ones((GAMES, 7), np.float32)
     before = life.decide(*shown, draws, life.fresh_state()).act.logits
     with torch.no_grad():
@@ -148,7 +148,7 @@ def test_new_weights_count_at_once(make_shape, make_segment):
 def test_what_was_drawn_is_the_most_of_probability_over_noise(make_shape, make_segment):
     network = own(make_shape(), "Blurred", {"symbols": 6, "visible_actions": False}, scale=1.0)
     segment, life = make_segment(network, make_shape()), inference_for(network, GAMES)
-    shown = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.first)]
+    shown = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.is_first)]
     rng = np.random.default_rng(2)
     draws, said = (rng.exponential(size=(GAMES, n)).astype(np.float32) for n in (7, 6))
     heard = {"symbols_tm1": segment.symbols[0].numpy(), "symbol_noise": said}
@@ -162,6 +162,6 @@ def test_what_was_drawn_is_the_most_of_probability_over_noise(make_shape, make_s
 
 def test_one_without_a_model_of_others_has_nothing_to_recall(make_shape):
     life = inference_for(own(make_shape(), "Blurred", scale=1.0), GAMES)
-    nobody, first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
+    nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
     with pytest.raises(ValueError, match="nothing to recall"):
-        life.recall(nobody, first, life.fresh_state(), np.arange(GAMES))
+        life.recall(nobody, is_first, life.fresh_state(), np.arange(GAMES))

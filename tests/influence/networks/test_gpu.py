@@ -88,14 +88,14 @@ def said_at(segment: Any, index: int) -> Tensor | None:
 def test_an_agent_lives_on_a_gpu_without_waiting_for_it(agent):
     network, _, segment = agent
     state = network.split_state(network.initial_state(5))
-    first, actions = there(segment.first[0]), there(segment.actions[0])
+    is_first, actions = there(segment.is_first[0]), there(segment.actions[0])
     features = network.features(there(segment.pixels[0]))
-    known = features.policy, actions, first, state.policy
+    known = features.policy, actions, is_first, state.policy
     leaders = there(segment.actions[1][:, : len(network.part.follows)])
     step = network.policy_step(*known, leaders, said_at(segment, 0))
     said = () if step.symbol_logits is None else (step.symbol_logits, step.symbol_value)
     if network.moa is not None:
-        heard = there(segment.actions[1]), first, state.moa, said_at(segment, 1)
+        heard = there(segment.actions[1]), is_first, state.moa, said_at(segment, 1)
         state = state._replace(moa=network.moa.step(features.moa, *heard).state)
     joined = network.join_state(state._replace(policy=step.state))
     assert {t.device for t in (step.logits, step.value, joined, *said)} == {GPU}
@@ -106,9 +106,9 @@ def test_an_agent_reckons_its_influence_on_a_gpu_without_waiting_for_it(agent):
     if network.moa is None:
         return
     state = network.split_state(network.initial_state(5))
-    first, actions = there(segment.first[0]), there(segment.actions[0])
+    is_first, actions = there(segment.is_first[0]), there(segment.actions[0])
     features, rows = network.features(there(segment.pixels[0])), torch.arange(3, device=GPU)
-    known = features.moa, actions, first, state.moa
+    known = features.moa, actions, is_first, state.moa
     imagined = network.moa.counterfactuals(*known, rows, said_at(segment, 1))
     others = there(torch.tensor(shape.others))
     for divergence in ("kl", "jsd", "pmi"):
@@ -125,15 +125,15 @@ def test_an_agent_reckons_its_influence_on_a_gpu_without_waiting_for_it(agent):
 
 def test_an_agent_learns_on_a_gpu_without_waiting_for_it(agent):
     network, shape, segment = agent
-    actions, first, visible = map(there, (segment.actions, segment.first, segment.visible))
+    actions, is_first, visible = map(there, (segment.actions, segment.is_first, segment.visible))
     symbols = None if segment.symbols is None else there(segment.symbols)
-    known = there(segment.pixels), segment.first, actions, there(segment.state)
+    known = there(segment.pixels), segment.is_first, actions, there(segment.state)
     unroll = network.unroll(*known, symbols)
     learnt = [of for of in unroll if of is not None]
     loss = sum(of.sum() for of in learnt)
     if unroll.moa_logits is not None:
         targets = moa_targets(actions, shape.others)
-        mask = moa_targets_mask(first, visible, shape.others, only_when_visible=True)
+        mask = moa_targets_mask(is_first, visible, shape.others, only_when_visible=True)
         loss = loss + moa_loss(unroll.moa_logits, targets, mask)
         learnt.append(action_marginal_entropy(targets, mask, shape.num_actions))
     loss.backward()

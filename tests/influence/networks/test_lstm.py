@@ -14,22 +14,22 @@ def sequence(games):
     """Inputs, the state before them, and where episodes start: in mid-sequence, and at once."""
     inputs = torch.randn(STEPS, games, INPUTS, requires_grad=True)
     state = LstmState(*(torch.randn(games, CELLS, requires_grad=True) for _ in range(2)))
-    first = torch.zeros(STEPS, games, dtype=torch.bool)
-    first[0, 0] = first[3, :2] = first[4, 1] = True
-    return inputs, first, state
+    is_first = torch.zeros(STEPS, games, dtype=torch.bool)
+    is_first[0, 0] = is_first[3, :2] = is_first[4, 1] = True
+    return inputs, is_first, state
 
 
-def unrolled(lstm, inputs, first, state):
+def unrolled(lstm, inputs, is_first, state):
     """What `unroll` gives, and the gradients of inputs, state and weights of a sum it enters."""
-    outputs, _ = lstm.unroll(inputs, first, STARTS, state)
+    outputs, _ = lstm.unroll(inputs, is_first, STARTS, state)
     return with_gradients(outputs, lstm, inputs, state)
 
 
-def stepped(lstm, inputs, first, state):
+def stepped(lstm, inputs, is_first, state):
     """The same, one step after the other."""
     outputs, now = [], state
-    for inputs_t, first_t in zip(inputs, first, strict=True):
-        now = lstm.step(inputs_t, now.reset(first_t))
+    for inputs_t, is_first_t in zip(inputs, is_first, strict=True):
+        now = lstm.step(inputs_t, now.reset(is_first_t))
         outputs.append(now.h)
     return with_gradients(torch.stack(outputs), lstm, inputs, state)
 
@@ -67,9 +67,9 @@ def test_products_in_bfloat16_leave_the_weights_as_they_are():
 
 @pytest.mark.parametrize("products", [torch.float32, torch.bfloat16])
 def test_the_way_back_can_be_gone_twice(products):
-    lstm, (inputs, first, state) = Lstm(INPUTS, CELLS), sequence(3)
+    lstm, (inputs, is_first, state) = Lstm(INPUTS, CELLS), sequence(3)
     lstm.products = products
-    outputs = lstm.unroll(inputs, first, STARTS, state)[0].sum()
+    outputs = lstm.unroll(inputs, is_first, STARTS, state)[0].sum()
     once, twice = (
         torch.autograd.grad(outputs, list(lstm.parameters()), retain_graph=True) for _ in range(2)
     )
@@ -80,25 +80,25 @@ def test_the_way_back_can_be_gone_twice(products):
 def test_without_gradients_a_sequence_gives_the_same():
     lstm, known = Lstm(INPUTS, CELLS), sequence(5)
     wanted, *_ = unrolled(lstm, *known)
-    inputs, first, state = known
+    inputs, is_first, state = known
     with torch.no_grad():
-        found, _ = lstm.unroll(inputs, first, STARTS, state)
+        found, _ = lstm.unroll(inputs, is_first, STARTS, state)
     torch.testing.assert_close(found, wanted.detach(), rtol=0, atol=0)
 
 
 def test_more_games_than_the_cache_holds_are_taken_in_parts_that_do_not_show():
-    lstm, (inputs, first, state) = Lstm(INPUTS, CELLS), sequence(2 * CACHED_GAMES + 1)
+    lstm, (inputs, is_first, state) = Lstm(INPUTS, CELLS), sequence(2 * CACHED_GAMES + 1)
     for one, other in zip(
-        unrolled(lstm, inputs, first, state), stepped(lstm, inputs, first, state), strict=True
+        unrolled(lstm, inputs, is_first, state), stepped(lstm, inputs, is_first, state), strict=True
     ):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_a_number_that_is_none_is_not_hidden():
-    lstm, (inputs, first, state) = Lstm(INPUTS, CELLS), sequence(3)
+    lstm, (inputs, is_first, state) = Lstm(INPUTS, CELLS), sequence(3)
     with torch.no_grad():
         inputs[2, 1, 0] = float("nan")
-        outputs, _ = lstm.unroll(inputs, first, [], state)
+        outputs, _ = lstm.unroll(inputs, is_first, [], state)
     assert not outputs[:2].isnan().any()
     assert outputs[2:, 1].isnan().all()
     assert not outputs[:, [0, 2]].isnan().any()

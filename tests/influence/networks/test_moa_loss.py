@@ -16,11 +16,11 @@ OTHERS = (0, 2, 3)
 
 @pytest.fixture
 def segment():
-    first = torch.zeros(STEPS + 1, GAMES, dtype=torch.bool)
-    first[0, 1] = first[3, 2] = first[STEPS, 4] = True
+    is_first = torch.zeros(STEPS + 1, GAMES, dtype=torch.bool)
+    is_first[0, 1] = is_first[3, 2] = is_first[STEPS, 4] = True
     visible = torch.rand(STEPS + 1, GAMES, AGENTS) < 0.5
     actions = torch.randint(0, ACTIONS, (STEPS + 2, GAMES, AGENTS), dtype=torch.uint8)
-    return first, visible, actions
+    return is_first, visible, actions
 
 
 def test_the_target_at_t_is_what_each_other_agent_did_at_t_plus_1(segment):
@@ -36,21 +36,21 @@ def test_the_target_at_t_is_what_each_other_agent_did_at_t_plus_1(segment):
 def test_a_target_counts_unless_the_episode_ends_before_it_or_its_agent_had_to_be_seen(
     segment, only_when_visible
 ):
-    first, visible, _ = segment
-    mask = moa_targets_mask(first, visible, OTHERS, only_when_visible)
+    is_first, visible, _ = segment
+    mask = moa_targets_mask(is_first, visible, OTHERS, only_when_visible)
     for t in range(STEPS):
         for b in range(GAMES):
             for i, j in enumerate(OTHERS):
-                last_of_episode = first[t + 1, b]
+                last_of_episode = is_first[t + 1, b]
                 seen = visible[t, b, j] or not only_when_visible
                 assert mask[t, b, i] == (seen and not last_of_episode), (t, b, j)
 
 
 def test_the_loss_is_the_mean_cross_entropy_of_what_counts(segment):
-    first, visible, actions = segment
+    is_first, visible, actions = segment
     logits = torch.randn(STEPS, GAMES, len(OTHERS), ACTIONS, dtype=torch.float64)
     targets = moa_targets(actions, OTHERS)
-    mask = moa_targets_mask(first, visible, OTHERS, only_when_visible=True)
+    mask = moa_targets_mask(is_first, visible, OTHERS, only_when_visible=True)
     terms = [
         -logits[t, b, i].log_softmax(-1)[targets[t, b, i]].item()
         for t, b, i in mask.nonzero().tolist()
@@ -60,9 +60,9 @@ def test_the_loss_is_the_mean_cross_entropy_of_what_counts(segment):
 
 
 def test_what_does_not_count_teaches_nothing(segment):
-    first, visible, actions = segment
+    is_first, visible, actions = segment
     logits = torch.randn(STEPS, GAMES, len(OTHERS), ACTIONS, requires_grad=True)
-    mask = moa_targets_mask(first, visible, OTHERS, only_when_visible=True)
+    mask = moa_targets_mask(is_first, visible, OTHERS, only_when_visible=True)
     moa_loss(logits, moa_targets(actions, OTHERS), mask).backward()
     assert torch.equal(logits.grad.abs().sum(-1) > 0, mask)
 
@@ -80,9 +80,9 @@ def test_where_nothing_counts_the_loss_is_zero_and_so_is_its_gradient():
 
 def test_marginal_entropy_is_the_least_loss_of_one_who_only_counts(segment):
     """The best constant prediction for each agent is the frequency of its actions."""
-    first, visible, actions = segment
+    is_first, visible, actions = segment
     targets = moa_targets(actions, OTHERS)
-    mask = moa_targets_mask(first, visible, OTHERS, only_when_visible=True)
+    mask = moa_targets_mask(is_first, visible, OTHERS, only_when_visible=True)
     frequency = torch.zeros(len(OTHERS), ACTIONS)
     for t, b, i in mask.nonzero().tolist():
         frequency[i, targets[t, b, i]] += 1

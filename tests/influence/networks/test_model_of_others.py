@@ -16,22 +16,22 @@ AGENTS = [(0, 4, 7), (1, 4, 7), (3, 4, 7), (10, 12, 8)]
 
 @pytest.fixture(params=AGENTS, ids=lambda a: f"agent {a[0]} of {a[1]}, {a[2]} actions")
 def moment(request, make_network, make_shape, make_segment):
-    """An agent and what it knows of one step t: (network, features, actions, first, state)."""
+    """An agent and what it knows of one step t: (network, features, actions, is_first, state)."""
     shape = make_shape(*request.param)
     network = make_network(shape)
     segment = make_segment(network, shape)
     features = network.features(segment.pixels[0]).moa
     state = network.split_state(segment.state).moa
-    return network, features.detach(), segment.actions[1], segment.first[0], state
+    return network, features.detach(), segment.actions[1], segment.is_first[0], state
 
 
-def by_brute_force(network, features, actions, first, state) -> Tensor:
+def by_brute_force(network, features, actions, is_first, state) -> Tensor:
     """[B, A, J, A]: the whole step again for every action ã."""
     answers = []
     for tilde in range(network.moa.num_actions):
         instead = actions.clone()
         instead[:, network.moa.agent] = tilde
-        answers.append(network.moa.step(features, instead, first, state).logits)
+        answers.append(network.moa.step(features, instead, is_first, state).logits)
     return torch.stack(answers, 1)
 
 
@@ -56,19 +56,19 @@ def test_a_prediction_is_of_the_agent_and_action_it_stands_for(make_network, pla
 
 
 def test_the_state_goes_on_from_what_really_happened_and_is_none_of_the_imagined(moment):
-    network, features, actions, first, state = moment
-    answer = network.moa.counterfactuals(features, actions, first, state)
-    lived = network.moa.step(features, actions, first, state)
+    network, features, actions, is_first, state = moment
+    answer = network.moa.counterfactuals(features, actions, is_first, state)
+    lived = network.moa.step(features, actions, is_first, state)
     torch.testing.assert_close(answer.state, lived.state, **CLOSE)
     own = actions[:, network.moa.agent].long()
     torch.testing.assert_close(answer.logits[torch.arange(5), own], lived.logits, **CLOSE)
 
 
 def test_imagining_changes_nothing_that_is_remembered(moment):
-    network, features, actions, first, state = moment
-    known = (features, actions, first, *state, *network.parameters())
+    network, features, actions, is_first, state = moment
+    known = (features, actions, is_first, *state, *network.parameters())
     before = [tensor.clone() for tensor in known]
-    network.moa.counterfactuals(features, actions, first, state)
+    network.moa.counterfactuals(features, actions, is_first, state)
     assert all(torch.equal(a, b) for a, b in zip(known, before, strict=True))
 
 
@@ -91,10 +91,10 @@ def test_the_policy_is_the_same_whether_or_not_influence_is_reckoned(
         logits, state = [], network.split_state(segment.state)
         for t in range(len(segment.pixels)):
             seen = network.features(segment.pixels[t])
-            known = segment.actions[t + 1], segment.first[t], state.moa
+            known = segment.actions[t + 1], segment.is_first[t], state.moa
             advance = network.moa.counterfactuals if reckon else network.moa.step
             step = network.policy_step(
-                seen.policy, segment.actions[t], segment.first[t], state.policy
+                seen.policy, segment.actions[t], segment.is_first[t], state.policy
             )
             state = state._replace(policy=step.state, moa=advance(seen.moa, *known).state)
             logits.append(step.logits)
@@ -111,7 +111,7 @@ def test_all_of_the_moa_learns_and_the_convolution_with_it_but_nothing_of_the_po
 ):
     network, shape = make_network(), make_shape()
     segment = make_segment(network, shape)
-    unroll = network.unroll(segment.pixels, segment.first, segment.actions, segment.state)
+    unroll = network.unroll(segment.pixels, segment.is_first, segment.actions, segment.state)
     targets = moa_targets(segment.actions, shape.others)
     moa_loss(unroll.moa_logits, targets, torch.ones_like(targets, dtype=torch.bool)).backward()
     for name, parameter in network.named_parameters():
@@ -120,8 +120,8 @@ def test_all_of_the_moa_learns_and_the_convolution_with_it_but_nothing_of_the_po
 
 
 def test_influence_is_a_number_and_no_path_for_gradients(moment):
-    network, features, actions, first, state = moment
-    answer = network.moa.counterfactuals(features.requires_grad_(), actions, first, state)
+    network, features, actions, is_first, state = moment
+    answer = network.moa.counterfactuals(features.requires_grad_(), actions, is_first, state)
     reward = influence_reward(
         answer.logits,
         torch.zeros(5, network.moa.num_actions),
@@ -143,8 +143,8 @@ def test_a_moa_learns_that_others_answer_to_what_its_agent_did(
         for j in shape.others:
             segment.actions[1:, :, j] = (segment.actions[:-1, :, shape.agent] + j) % 7
         targets = moa_targets(segment.actions, shape.others)
-        mask = moa_targets_mask(segment.first, segment.visible, shape.others, False)
-        unroll = network.unroll(segment.pixels, segment.first, segment.actions, segment.state)
+        mask = moa_targets_mask(segment.is_first, segment.visible, shape.others, False)
+        unroll = network.unroll(segment.pixels, segment.is_first, segment.actions, segment.state)
         loss = moa_loss(unroll.moa_logits, targets, mask)
         optimizer.zero_grad()
         loss.backward()

@@ -28,16 +28,18 @@ def one_hot_literally(value: int | None, values: int) -> list[float]:
     return [float(value == v) for v in range(values)]
 
 
-def inputs_literally(part, experiment, actions_tm1, first, leaders_t, symbols_tm1) -> list[float]:
+def inputs_literally(
+    part, experiment, actions_tm1, is_first, leaders_t, symbols_tm1
+) -> list[float]:
     """Of one game: every other agent in its place, then every other agent's symbol."""
     row = []
     for j in part.others:
         if j in part.follows:
             row += one_hot_literally(leaders_t[part.follows.index(j)], ACTIONS)
         elif experiment.visible_actions:
-            row += one_hot_literally(None if first else actions_tm1[j], ACTIONS)
+            row += one_hot_literally(None if is_first else actions_tm1[j], ACTIONS)
     for j in part.others if experiment.symbols else ():
-        row += one_hot_literally(None if first else symbols_tm1[j], SYMBOLS)
+        row += one_hot_literally(None if is_first else symbols_tm1[j], SYMBOLS)
     return row
 
 

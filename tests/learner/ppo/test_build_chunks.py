@@ -22,7 +22,7 @@ def looked_at(trainer, whole, steps):
     """What the network says of the first steps at once, without chunks."""
     batch = collate([whole], CPU)
     symbols = None if batch.symbols is None else batch.symbols[: steps + 1]
-    known = batch.pixels[:steps], batch.first_host[:steps], batch.actions[: steps + 1]
+    known = batch.pixels[:steps], batch.is_first_host[:steps], batch.actions[: steps + 1]
     with torch.no_grad():
         return trainer.network.unroll(*known, batch.state, symbols, predictions=steps)
 
@@ -30,7 +30,7 @@ def looked_at(trainer, whole, steps):
 def values(trainer, whole):
     """[L + 1, B] of acting, and of speaking where anything is said."""
     batch = collate([whole], CPU)
-    known = batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+    known = batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
     with torch.no_grad():
         unroll = trainer.network.unroll(*known)
     return unroll.values.double().numpy(), unroll.symbol_values
@@ -87,7 +87,7 @@ def test_a_chunk_is_the_right_stretch_of_the_right_game(
     for number, begin, game in places(chunks):
         end = begin + chunk
         same(chunks.pixels[:, number], "pixels", begin, end)
-        same(chunks.first_host[:, number], "first", begin, end)
+        same(chunks.is_first_host[:, number], "is_first", begin, end)
         same(chunks.actions[:, number], "actions", begin, end + 1)  # from the one before it on
         same(chunks.acting.log_prob[:, number], "log_prob", begin, end)
         own = whole.actions[begin + 1 : end + 1, game, k]
@@ -100,7 +100,7 @@ def test_a_chunk_is_the_right_stretch_of_the_right_game(
         if trainer.experiment.has_moa:
             next_of_others = whole.actions[begin + 2 : end + 2, game][:, others]
             assert (chunks.foreseen.targets[:, number].numpy() == next_of_others).all()
-            counts = ~whole.first[begin + 1 : end + 1, game, None].repeat(len(others), 1)
+            counts = ~whole.is_first[begin + 1 : end + 1, game, None].repeat(len(others), 1)
             if trainer.experiment.moa_only_when_visible:
                 counts &= whole.visible[begin:end, game][:, others]
             assert (chunks.foreseen.mask[:, number].numpy() == counts).all()
@@ -134,7 +134,7 @@ def test_advantages_and_targets_are_those_of_whole_games_for_what_each_head_is_p
     if trainer.experiment.symbols:
         heads.append((chunks.speaking, says, of_speaking.double().numpy()))
     for choices, reward, value in heads:
-        wanted = literal.estimates(reward, whole.first[1:], value, trainer.learning)
+        wanted = literal.estimates(reward, whole.is_first[1:], value, trainer.learning)
         for found, of_game in zip((choices.advantage, choices.target), wanted, strict=True):
             for number, begin, game in places(chunks):
                 stretch = of_game[begin : begin + 4, game]
@@ -163,7 +163,7 @@ def test_games_of_several_lanes_stand_side_by_side(make_trainer, make_stream):
     alone = [prepare(trainer, [batch], WEIGHTS, 4)[0] for batch in joined]
     both, _ = prepare(trainer, joined, WEIGHTS, 4)
     assert [of.count for of in (*alone, both)] == [2 * GAMES, 3 * GAMES, 5 * GAMES]
-    for name in ("pixels", "first_host", "actions", "symbols"):
+    for name in ("pixels", "is_first_host", "actions", "symbols"):
         assert torch.equal(getattr(both, name), torch.cat([getattr(of, name) for of in alone], 1))
     assert torch.equal(both.state, torch.cat([of.state for of in alone]))
     for name in ("acting", "speaking", "foreseen"):
@@ -233,6 +233,6 @@ def test_it_tells_what_the_agent_earned_and_how_much_of_its_returns_the_critic_f
     assert told["influence"].item() == pytest.approx(whole.influence.mean(), abs=1e-6)
     reward, _ = literal.paid(whole, trainer.experiment, trainer.learning, WEIGHTS.beta)
     value, _ = values(trainer, whole)
-    advantages, returns = literal.estimates(reward, whole.first[1:], value, trainer.learning)
+    advantages, returns = literal.estimates(reward, whole.is_first[1:], value, trainer.learning)
     wanted = 1 - np.var(advantages) / np.var(returns)
     assert told["explained_variance"].item() == pytest.approx(wanted, rel=1e-4)

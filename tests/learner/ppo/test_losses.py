@@ -31,7 +31,7 @@ def unrolled(trainer, part):
     with torch.no_grad():
         return trainer.network.unroll(
             part.pixels,
-            part.first_host,
+            part.is_first_host,
             part.actions,
             part.state,
             part.symbols,
@@ -125,7 +125,7 @@ def acted_by(trainer, segment):
     batch = collate([segment], CPU)
     with torch.no_grad():
         unroll = trainer.network.unroll(
-            batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+            batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
         )
     k, found = trainer.shape.agent, {}
     chosen = [("log_prob", unroll.policy_logits, batch.actions[1:-1, :, k])]

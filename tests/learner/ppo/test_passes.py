@@ -25,7 +25,7 @@ def on_policy(trainer, segment):
     batch = collate([segment], CPU)
     with torch.no_grad():
         unroll = trainer.network.unroll(
-            batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+            batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
         )
     own = batch.actions[1:-1, :, trainer.shape.agent, None]
     log_prob = unroll.policy_logits[:-1].log_softmax(-1).gather(-1, own).squeeze(-1)

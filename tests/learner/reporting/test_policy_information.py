@@ -49,7 +49,7 @@ def test_it_is_told_of_the_policy_before_it_is_trained(make_trainer, make_segmen
     batch = collate([segment], CPU)
     with torch.no_grad():
         unroll = trainer.network.unroll(
-            batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+            batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
         )
     wanted = literally(unroll.policy_logits[:-1].double().softmax(-1).numpy())
     report = train(trainer, [segment], lambda: True)
@@ -64,7 +64,7 @@ def test_it_is_of_all_lanes_together_however_long(make_trainer, make_stream):
     for parts in streams:
         batch = join(parts, CPU)
         with torch.no_grad():
-            known = batch.pixels, batch.first_host, batch.actions, batch.state
+            known = batch.pixels, batch.is_first_host, batch.actions, batch.state
             logits = trainer.network.unroll(*known).policy_logits[:-1]
         policies.append(logits.double().softmax(-1).flatten(0, 1).numpy())
     batches = [join(parts, CPU) for parts in streams]

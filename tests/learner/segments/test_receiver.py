@@ -28,10 +28,10 @@ def segment(epoch, seq):
         epoch=epoch,
         seq=seq,
         lane=0,
-        learner=99,
-        version=0,
+        learner_incarnation=99,
+        weights_version=0,
         pixels=zeros(np.uint8, 2, 1, 3, 3),
-        first=zeros(np.bool_, 2, 1),
+        is_first=zeros(np.bool_, 2, 1),
         visible=zeros(np.bool_, 2, 1, 2),
         actions=zeros(np.uint8, 3, 1, 2),
         log_prob=zeros(np.float32, 1, 1),
@@ -379,7 +379,14 @@ def test_an_ack_tells_its_own_epoch_s_progress(intake):
     trained(intake, most=1)
     checkpoint(intake)
     ack = intake.ack(intake.epochs[0], newest=5)
-    found = (ack.epoch, ack.learner, ack.received, ack.trained, ack.durable, ack.newest)
+    found = (
+        ack.epoch,
+        ack.learner_incarnation,
+        ack.received,
+        ack.trained,
+        ack.durable,
+        ack.newest_version,
+    )
     assert found == (7, 99, 2, 1, 1, 5)
     assert not ack.complete
 

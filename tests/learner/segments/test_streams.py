@@ -76,7 +76,7 @@ def otherwise(segment, name, index):
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("first", (0, 4)),
+        ("is_first", (0, 4)),
         ("pixels", (0, 3, 2, 5)),
         ("actions", (0, 2, 3)),
         ("actions", (1, 0, 1)),
@@ -90,7 +90,7 @@ def test_a_lane_whose_environment_began_anew_is_another_stream(trainer, make_str
     assert numbers(streams(parts)) == [[1], [2, 3]]
 
 
-@pytest.mark.parametrize(("name", "index"), [("first", (1, 4)), ("actions", (2, 0, 1))])
+@pytest.mark.parametrize(("name", "index"), [("is_first", (1, 4)), ("actions", (2, 0, 1))])
 def test_what_comes_later_in_a_segment_parts_no_stream(trainer, make_stream, name, index):
     _, parts = make_stream(trainer)
     parts[1] = otherwise(parts[1], name, index)

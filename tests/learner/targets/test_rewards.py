@@ -42,7 +42,7 @@ def test_the_clip_cuts_what_the_game_pays_on_both_sides_and_never_influence(
 def test_what_a_scheme_shaped_is_cut_in_its_place(make_trainer, make_batch):
     trainer = make_trainer(experiment=literal.EXPERIMENTS["averse to inequity"], reward_clip=1.0)
     batch = make_batch(trainer)
-    batch = replace(batch, shaped=torch.full_like(batch.shaped, -9.0))
+    batch = replace(batch, shaped_reward=torch.full_like(batch.shaped_reward, -9.0))
     acting, _ = rewards(batch, trainer.experiment, trainer.learning, beta=0.0)
     assert (acting == -1.0).all()
 

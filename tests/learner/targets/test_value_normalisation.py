@@ -110,7 +110,7 @@ def spoken(make_trainer, make_stream):
 
 def outputs(trainer, batch):
     with torch.no_grad():
-        known = batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+        known = batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
         unroll = trainer.network.unroll(*known)
     return {"acting": unroll.values, "speaking": unroll.symbol_values}
 

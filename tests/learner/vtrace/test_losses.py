@@ -79,7 +79,7 @@ def head_literally(batch, learning, log_ratio, reward, head):
     pi, discount = logits.double().softmax(-1), torch.zeros(steps, games).double()
     for t in range(steps):
         for b in range(games):
-            discount[t, b] = 0.0 if batch.first[t + 1, b] else learning.gamma
+            discount[t, b] = 0.0 if batch.is_first[t + 1, b] else learning.gamma
     clips = learning.rho_clip, learning.c_clip
     targets = vtrace(log_ratio, reward, discount, values.double(), *clips)
     policy = value = entropy = kl = 0.0
@@ -100,7 +100,7 @@ def moa_literally(trainer, batch, moa_logits):
     """The mean over all (t, j) that count."""
     loss = counted = 0.0
     for t, b in itertools.product(*map(range, batch.reward.shape)):
-        if batch.first[t + 1, b]:
+        if batch.is_first[t + 1, b]:
             continue
         for place, j in enumerate(trainer.shape.others):
             if trainer.experiment.moa_only_when_visible and not batch.visible[t, b, j]:
@@ -115,7 +115,7 @@ def literally(trainer, batch, beta):
     """Each term in loops, from what the network says of the segment."""
     with torch.no_grad():
         unroll = trainer.network.unroll(
-            batch.pixels, batch.first_host, batch.actions, batch.state, batch.symbols
+            batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
         )
     experiment, learning, k = trainer.experiment, trainer.learning, trainer.shape.agent
     steps, games = batch.reward.shape
@@ -130,7 +130,7 @@ def literally(trainer, batch, beta):
         for name, (logits, _, chosen) in heads.items():
             now = logits[t, b].double().log_softmax(-1)[chosen[t, b]]
             log_ratio[t, b] += now - was[name][t, b]
-            e = batch.reward[t, b] if experiment.reward == "own" else batch.shaped[t, b]
+            e = batch.reward[t, b] if experiment.reward == "own" else batch.shaped_reward[t, b]
             influences = (name == "said ") == of_symbols
             both = experiment.alpha * e + beta * batch.influence[t, b]
             paid[name][t, b] = both if influences else e
@@ -187,7 +187,7 @@ def test_what_a_reward_scheme_shaped_is_learnt_from_and_one_s_own_reward_is_not(
     batch = make_batch(trainer)
     plain = losses_of(trainer, batch).total
     assert losses_of(trainer, replace(batch, reward=batch.reward + 1)).total == plain
-    assert losses_of(trainer, replace(batch, shaped=batch.shaped + 1)).total != plain
+    assert losses_of(trainer, replace(batch, shaped_reward=batch.shaped_reward + 1)).total != plain
 
 
 def test_the_entropy_bonus_raises_entropy(make_trainer, make_batch):
@@ -258,8 +258,8 @@ def test_influence_without_beta_counts_for_nothing(trainer, make_batch):
 def two_episodes(trainer, make_batch):
     """A batch in which every game starts an episode at step 3."""
     batch = make_batch(trainer)
-    batch.first[:] = False
-    batch.first[3] = True
+    batch.is_first[:] = False
+    batch.is_first[3] = True
     return batch
 
 
@@ -292,7 +292,7 @@ def test_no_gradient_crosses_an_episode_s_start(trainer, two_episodes):
 
 def test_the_view_after_the_last_step_bootstraps_where_the_episode_goes_on(trainer, make_batch):
     batch = make_batch(trainer)
-    batch.first[:] = False
+    batch.is_first[:] = False
     other = replace(batch, pixels=batch.pixels.clone())
     other.pixels[-1] = (other.pixels[-1] + 1) % 11
     assert losses_of(trainer, batch).acting.policy != losses_of(trainer, other).acting.policy

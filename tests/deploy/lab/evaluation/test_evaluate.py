@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from ssd_env_server.episodes import Arena
 from ssd_lab.evaluation.evaluate import evaluate, unseen_seeds
-from ssd_world.episodes import Arena
 
 
 def list_episodes(run_dir, seeds):

@@ -84,10 +84,10 @@ def test_a_first_view_wipes_memory_and_hides_what_others_did_before(run_dir):
     fresh, used = load_agents(run_dir, games=4)[0], load_agents(run_dir, games=4)[0]
     used.act(view, np.ones((4, 2), np.uint8), np.zeros(4, np.bool_))
     used.mind._noise.manual_seed(0)  # the draw that a fresh agent of seed 0 begins with
-    first = np.ones(4, np.bool_)
+    is_first = np.ones(4, np.bool_)
     assert (
-        fresh.act(view, np.zeros((4, 2), np.uint8), first)
-        == used.act(view, np.full((4, 2), 5, np.uint8), first)
+        fresh.act(view, np.zeros((4, 2), np.uint8), is_first)
+        == used.act(view, np.full((4, 2), 5, np.uint8), is_first)
     ).all()
 
 
@@ -116,12 +116,12 @@ def test_what_no_game_shows_is_refused(run_dir, wrong, message):
 
 def test_who_follows_wants_to_be_told_what_those_do_whom_it_follows(tmp_path):
     agent = load_agents(make_run(tmp_path, "harvest-basic", "experiment.leaders=1"), games=4)[1]
-    led = [agent.act(*seen(), leaders=np.full((4, 1), a, np.uint8)) for a in range(8)]
+    led = [agent.act(*seen(), leader_actions=np.full((4, 1), a, np.uint8)) for a in range(8)]
     assert np.shape(led) == (8, 4)
-    with pytest.raises(ValueError, match=r"leaders: wanted \[4, 1\], found None"):
+    with pytest.raises(ValueError, match=r"leader_actions: wanted \[4, 1\], found None"):
         agent.act(*seen())
-    with pytest.raises(ValueError, match="leaders: wanted numbers below 8, found 8"):
-        agent.act(*seen(), leaders=np.full((4, 1), 8, np.uint8))
+    with pytest.raises(ValueError, match="leader_actions: wanted numbers below 8, found 8"):
+        agent.act(*seen(), leader_actions=np.full((4, 1), 8, np.uint8))
 
 
 def test_who_speaks_wants_to_be_told_what_was_said(tmp_path):

@@ -7,6 +7,8 @@ import pytest
 
 from ssd_actors.lane import Lane as ActorLane
 from ssd_actors.segment_builder import SegmentShape
+from ssd_env_server.disclosed import Disclosed
+from ssd_env_server.lane import Lane as WorldLane
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings
 from ssd_lab.evaluation.play import load_agents, play
@@ -14,8 +16,6 @@ from ssd_lab.evaluation.trajectories import play_out
 from ssd_run.run_directory import plan_of
 from ssd_wire.messages import Timestep
 from ssd_wire.weights import Weights
-from ssd_world.disclosed import Disclosed
-from ssd_world.lane import Lane as WorldLane
 
 GAMES, HORIZON = 3, 7
 SEEDS = np.arange(40, 40 + GAMES, dtype=np.uint64)
@@ -42,14 +42,14 @@ def opinionated(run_dir):
     return minds
 
 
-def told_by_a_world(batch, actions, first):
+def told_by_a_world(batch, actions, is_first):
     return [
         Timestep(
-            world=1,
+            env_incarnation=1,
             lane=0,
             tick=int(batch.clock[0]),
             pixels=batch.pixels[k],
-            first=np.full(GAMES, first),
+            is_first=np.full(GAMES, is_first),
             reward=batch.reward[k],
             actions=actions,
             visible=batch.visible[k],
@@ -83,7 +83,7 @@ def lived_in_a_run(plan, minds):
     for lane, mind in zip(lanes, minds, strict=True):
         lane.enter(1)
         weights = {name: w.detach().numpy() for name, w in mind.network.named_parameters()}
-        lane.weights = Weights(mind.learner, mind.version, 0, weights)
+        lane.weights = Weights(mind.learner_incarnation, mind.version, 0, weights)
     sizes = [{"A": batch.spec.num_actions, "B": GAMES, "N": len(minds), **m.axes} for m in minds]
     disclosed = Disclosed([mind.part for mind in minds], sizes)
     world = WorldLane(

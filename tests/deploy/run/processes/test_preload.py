@@ -16,7 +16,7 @@ from ssd_run.processes.spawner import Spawner
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import override
 
-PROCESSES = {"ssd_actors.cli", "ssd_learner.cli", "ssd_world.cli"}
+PROCESSES = {"ssd_actors.cli", "ssd_learner.cli", "ssd_env_server.cli"}
 LIBRARIES = {"torch", "numba", "zmq", "msgpack", "pydantic", "safetensors"}
 BY_A_FIRST_OPTIMIZER = {"torch._dynamo"}
 KERNELS = {"spawn", "move", "fire", "eat", "grow_and_spoil", "draw"}  # that Cleanup calls

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 import ssd_actors.cli
+import ssd_env_server.cli
 import ssd_learner.cli
-import ssd_world.cli
 from ssd_run.processes.programs import Extent, all_programs
 from ssd_wire.errors import EndpointError
 
@@ -60,7 +60,7 @@ def test_only_worlds_are_told_how_often_they_were_started(run_dir):
 
 @pytest.mark.parametrize(
     ("role", "process"),
-    [("env-0", ssd_world.cli), ("actor-0-0", ssd_actors.cli), ("learner-0", ssd_learner.cli)],
+    [("env-0", ssd_env_server.cli), ("actor-0-0", ssd_actors.cli), ("learner-0", ssd_learner.cli)],
 )
 def test_processes_know_every_option_that_they_are_given(run_dir, role, process):
     command = commands(Extent(agents=2, arenas=1, steps=100), run_dir)[role]
@@ -80,6 +80,6 @@ def test_a_process_is_shown_as_the_command_that_a_user_would_give(run_dir):
     shown = {program.role: (program.command[0], program.module) for program in programs}
     assert shown == {
         "learner-0": ("ssd-learner", ssd_learner.cli.__name__),
-        "env-0": ("ssd-env", ssd_world.cli.__name__),
+        "env-0": ("ssd-env", ssd_env_server.cli.__name__),
         "actor-0-0": ("ssd-actor", ssd_actors.cli.__name__),
     }

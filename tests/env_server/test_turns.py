@@ -63,7 +63,7 @@ def test_who_follows_sees_what_its_leaders_do_in_this_step_and_all_others_did_in
     for tick, now in enumerate(actions):
         world.everyone_acts(tick, actions=now)
         step = world.told[0, 0, tick]
-        assert (step.leaders == [now[1], now[3]]).all()
+        assert (step.leader_actions == [now[1], now[3]]).all()
         assert (step.actions == (actions[tick - 1] if tick else 0)).all()
 
 
@@ -72,8 +72,8 @@ def test_at_first_leaders_act_in_the_new_episode_and_actions_are_of_the_old(smal
     for tick in range(13):
         world.everyone_acts(tick, actions=[tick % 8, 4, 3])
     [step] = [step for (agent, _, tick), step in world.told.items() if (agent, tick) == (2, 12)]
-    assert step.first.all()
-    assert step.leaders.tolist() == [[12 % 8, 4]]
+    assert step.is_first.all()
+    assert step.leader_actions.tolist() == [[12 % 8, 4]]
     assert step.actions.tolist() == [[11 % 8, 4, 3]]
 
 
@@ -99,7 +99,7 @@ def test_what_followers_were_told_of_their_leaders_stands(led, peer_name):
     led.now = 1.1
     [again] = told(led.serve(), peer_name(2, 1))
     assert encode(first) == encode(again)
-    assert again.leaders.tolist() == [[5, 6]] * 2
+    assert again.leader_actions.tolist() == [[5, 6]] * 2
 
 
 def test_no_leader_frees_its_followers_twice(led):
@@ -137,7 +137,7 @@ def test_a_follower_that_joins_late_is_told_what_its_leaders_did(small_world):
     assert world.act(1, tick=0, action=6) == []
     seat, step = (message for _, message in world.join(2))
     assert isinstance(seat, Seat)
-    assert step.leaders.tolist() == [[5, 6]] * 2
+    assert step.leader_actions.tolist() == [[5, 6]] * 2
 
 
 def test_a_followers_successor_within_a_tick_is_told_the_same(led, peer_name):
@@ -151,14 +151,14 @@ def test_a_leaders_successor_acts_for_it_where_it_has_not(led, peer_name):
     led.act(0, tick=0, action=5)
     assert peers_told(led.join(1, incarnation=2)) == [peer_name(1, 2)]
     [step] = told(led.act(1, tick=0, action=3, incarnation=2), peer_name(2, 1))
-    assert step.leaders.tolist() == [[5, 3]] * 2
+    assert step.leader_actions.tolist() == [[5, 3]] * 2
 
 
 def test_an_act_stands_though_its_leader_was_replaced_before_the_others_acted(led, peer_name):
     led.act(0, tick=0, action=5)
     assert peers_told(led.join(0, incarnation=2)) == []
     [step] = told(led.act(1, tick=0, action=6), peer_name(2, 1))
-    assert step.leaders.tolist() == [[5, 6]] * 2
+    assert step.leader_actions.tolist() == [[5, 6]] * 2
     sent = led.act(2, tick=0)
     assert peer_name(0, 2) in peers_told(sent)
     assert peer_name(0, 1) not in peers_told(sent)
@@ -193,8 +193,8 @@ def test_where_nobody_leads_everyone_is_told_at_once(small_world, experiment):
 def test_policies_are_those_from_which_the_leaders_acted_now(led):
     for tick in range(3):
         led.everyone_acts(tick)
-        policies = np.stack([led.scripted(agent, tick).policy for agent in (0, 1)], axis=1)
-        assert (led.told[2, 0, tick].policies == policies).all()
+        policies = np.stack([led.scripted(agent, tick).log_probs for agent in (0, 1)], axis=1)
+        assert (led.told[2, 0, tick].leader_log_probs == policies).all()
 
 
 def test_a_refused_follower_does_not_hold_up_the_others_for_ever(led):

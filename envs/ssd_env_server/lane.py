@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd_env_server.disclosed import Disclosed
 from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Act, Timestep
-from ssd_world.disclosed import Disclosed
 
 
 class Lane:

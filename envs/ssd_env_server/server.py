@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
+from ssd_env_server.episodes import EpisodeLog
+from ssd_env_server.games import LaneGames
+from ssd_env_server.referee import Referee, Sends
 from ssd_wire.codec import Sizes, decode
 from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Act, Join, Message, Refused
-from ssd_world.episodes import EpisodeLog
-from ssd_world.games import LaneGames
-from ssd_world.referee import Referee, Sends
 
 HEARD_AT_ONCE = 256  # messages; then time passes for everyone else, whoever floods us
 

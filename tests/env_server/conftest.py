@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ssd_env_server.cli import compile_kernels, make_world
+from ssd_env_server.episodes import Arena
 from ssd_envs.spec import GameSettings
 from ssd_influence.settings import ExperimentSettings
 from ssd_wire.codec import decode, encode
 from ssd_wire.fields import layout
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 from ssd_wire.runfile import RunSettings
-from ssd_world.cli import compile_kernels, make_world
-from ssd_world.episodes import Arena
 
 FINGERPRINT = "0123456789abcdef"
 SEGMENT = 4
@@ -96,7 +96,7 @@ class SmallWorld:
         )
         self.world.clock = lambda: self.now
         self.referee = self.world.referee
-        self.number = self.referee.seat.world
+        self.number = self.referee.seat.env_incarnation
 
     def serve(self):
         """Run the loop until it would wait; all that it sent, as (peer, message)."""
@@ -141,7 +141,7 @@ class SmallWorld:
 
     def act(self, agent, tick, lane=0, action=0, incarnation=1, world=None):
         act = self.scripted(agent, tick, lane, action)
-        act = act if world is None else replace(act, world=world)
+        act = act if world is None else replace(act, env_incarnation=world)
         return self.hear(name(agent, incarnation), act)
 
     def everyone_acts(self, tick, lane=0, actions=None):

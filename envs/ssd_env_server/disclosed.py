@@ -59,7 +59,7 @@ class Disclosed:
         if self._rewards is not None:
             _lay(self._rewards, (step.reward for step in timesteps))
         return [
-            replace(step, symbols=self._symbols, responses=responses, rewards=self._rewards)
+            replace(step, symbols=self._symbols, responses=responses, all_rewards=self._rewards)
             for step, responses in zip(timesteps, self._responses, strict=True)
         ]
 
@@ -75,8 +75,8 @@ class Disclosed:
         leaders, policies = self._leaders[agent], self._policies[agent]
         _lay(leaders, (act.action for act in first))
         if policies is not None:
-            _lay(policies, (act.policy for act in first))
-        return replace(timestep, leaders=leaders, policies=policies)
+            _lay(policies, (act.log_probs for act in first))
+        return replace(timestep, leader_actions=leaders, leader_log_probs=policies)
 
     def _collect(self, acts: Sequence[Act]) -> None:
         if self._symbols is not None:

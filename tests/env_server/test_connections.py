@@ -20,7 +20,7 @@ class Player:
     """One agent, which answers whatever it is told, and notes at which ticks it decided."""
 
     def __init__(self, dealer, agent, sizes, fingerprint):
-        join = Join(agent, incarnation=agent + 5, fingerprint=fingerprint)
+        join = Join(agent, actor_incarnation=agent + 5, fingerprint=fingerprint)
         self.dealer = dealer
         self.world = EnvClient(dealer, join, 1, sizes, time.monotonic)
         self.ticks = []
@@ -28,8 +28,8 @@ class Player:
     def work(self):
         for seen in self.world.timesteps():
             self.ticks.append(seen.tick)
-            action = np.zeros(len(seen.first), np.uint8)
-            self.world.act(Act(seen.world, seen.lane, seen.tick, action))
+            action = np.zeros(len(seen.is_first), np.uint8)
+            self.world.act(Act(seen.env_incarnation, seen.lane, seen.tick, action))
 
 
 class Arena:

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssd_env_server.cli import load_settings
 from ssd_influence.roles import axes, part_of
 from ssd_wire.codec import decode, encode
 from ssd_wire.links import Dealer
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
-from ssd_world.cli import load_settings
 
 RUN_FILE = '''
 [run]
@@ -72,7 +72,7 @@ class HandWrittenActor:
             self.last = [] if message.fatal else [self.join]
         elif message.tick > self.tick(message.lane):
             self.told[message.lane] = message
-            place = (message.world, message.lane, message.tick)
+            place = (message.env_incarnation, message.lane, message.tick)
             self.say(self.script(*place, self.agent, self.sizes))
 
     def tick(self, lane):
@@ -93,7 +93,7 @@ class ArenaProcess:
         self.actors = []
 
     def start(self, *flags, **options):
-        command = [sys.executable, "-m", "ssd_world.cli", "--run", str(self.run_file)]
+        command = [sys.executable, "-m", "ssd_env_server.cli", "--run", str(self.run_file)]
         command += ["--run-dir", str(self.run_dir), "--arena", "0", "--bind", self.endpoint]
         with self.log.open("w") as log:
             self.process = subprocess.Popen([*command, *flags], stderr=log, **options)
@@ -196,14 +196,16 @@ def test_a_killed_worlds_successor_is_another_world_that_actors_join_again(arena
     arena.start()
     actors = [arena.enter(agent, 1) for agent in range(2)]
     arena.play_until(lambda: actors[0].tick(0) >= 13)
-    before = actors[0].seat.world
+    before = actors[0].seat.env_incarnation
     arena.end(signal.SIGKILL)
     for actor in actors:
         actor.last = [
             Act(before, lane, step.tick, np.zeros(2, np.uint8)) for lane, step in actor.told.items()
         ]
     arena.start()
-    arena.play_until(lambda: all(a.seat.world != before and a.tick(0) >= 13 for a in actors))
+    arena.play_until(
+        lambda: all(a.seat.env_incarnation != before and a.tick(0) >= 13 for a in actors)
+    )
     assert not any(refused.fatal for actor in actors for refused in actor.refusals)
     worlds = {line["world"] for line in arena.episodes()}
     assert len(worlds) == 2
@@ -273,5 +275,5 @@ def test_a_second_world_at_the_same_address_is_refused(arena):
 
 
 def test_it_starts_without_torch():
-    loaded = "import sys, ssd_world.cli; sys.exit('torch' in sys.modules)"
+    loaded = "import sys, ssd_env_server.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from ssd_env_server.lane import Lane
+from ssd_env_server.seats import Holder, Seats
 from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Act, Join, Message, Refused, Seat, Timestep
-from ssd_world.lane import Lane
-from ssd_world.seats import Holder, Seats
 
 OFFER_AGAIN_S = 1.0  # after so long without an answer, a timestep is sent once more
 NOTED_PEERS = 1024  # of so many peers at most we remember that their refusal is in the log
@@ -100,7 +100,7 @@ class Referee:
 
     def _act(self, peer: bytes, act: Act, now: float) -> Sends:
         agent = self.seats.agent_of(peer)
-        if agent is None or act.world != self.seat.world:
+        if agent is None or act.env_incarnation != self.seat.env_incarnation:
             return self.refuse(peer, "this world does not know you: join again", fatal=False)
         if act.lane >= len(self.lanes):
             raise ProtocolError(f"lane: wanted less than {len(self.lanes)}, found {act.lane}")
@@ -113,7 +113,7 @@ class Referee:
         return self._offer(lane, freed, now) if freed else []
 
     def _join(self, peer: bytes, join: Join) -> Sends:
-        asking = Holder(peer, join.incarnation)
+        asking = Holder(peer, join.actor_incarnation)
         if join.fingerprint != self.fingerprint:
             found = f"{join.fingerprint!r:.80}"
             reason = f"another run: this world's fingerprint is {self.fingerprint!r}, yours {found}"
@@ -123,7 +123,7 @@ class Referee:
         if objection := self.seats.objection(join.agent, asking):
             return self.refuse(peer, objection)
         if self.seats.agent_of(peer) is None:
-            _log.info("agent %d joins, incarnation %d", join.agent, join.incarnation)
+            _log.info("agent %d joins, incarnation %d", join.agent, join.actor_incarnation)
         sends: Sends = []
         if before := self.seats.take(join.agent, asking):
             reason = f"agent {join.agent} is played by a process that started later"

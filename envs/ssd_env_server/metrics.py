@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ssd_world.server import World
+from ssd_env_server.server import World
 
 
 class WorldMetrics(Collector):

@@ -171,7 +171,9 @@ def test_whoever_follows_is_told_what_its_leaders_do_in_that_very_step(
     leaders = [agent for agent in range(3) if roles[agent] == "influencer"]
     for (agent, lane, tick), step in post.told().items():
         if roles[agent] != "influencee":
-            assert step.leaders is None
+            assert step.leader_actions is None
             continue
         for place, leader in enumerate(leaders):
-            assert (step.leaders[:, place] == world.scripted(leader, tick, lane).action).all()
+            assert (
+                step.leader_actions[:, place] == world.scripted(leader, tick, lane).action
+            ).all()

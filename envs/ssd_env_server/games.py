@@ -7,9 +7,9 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd_env_server.episodes import Arena, Episode, first_clocks
 from ssd_envs.batch import GameBatch
 from ssd_wire.messages import Timestep
-from ssd_world.episodes import Arena, Episode, first_clocks
 
 
 class LaneGames:
@@ -32,7 +32,7 @@ class LaneGames:
         self._arena = arena
         self._world = world
         self._actions = np.zeros((batch.games, batch.spec.num_agents), np.uint8)
-        self._first = np.ones(batch.games, np.bool_)
+        self._is_first = np.ones(batch.games, np.bool_)
         self._number = np.zeros(batch.games, np.int64)  # of each game's episode
         self._seed = np.zeros(batch.games, np.uint64)
         self._start = first_clocks(batch.games, batch.spec.horizon, segment)
@@ -62,8 +62,8 @@ class LaneGames:
         self._batch.step(actions)
         self.tick += 1
         self._actions = actions.copy()
-        self._first = self._batch.ended.copy()
-        ended = np.flatnonzero(self._first)
+        self._is_first = self._batch.ended.copy()
+        ended = np.flatnonzero(self._is_first)
         episodes = [self._episode(game) for game in ended.tolist()]
         if episodes:
             self._number[ended] += 1
@@ -81,11 +81,11 @@ class LaneGames:
         """
         return [
             Timestep(
-                world=self._world,
+                env_incarnation=self._world,
                 lane=self._lane,
                 tick=self.tick,
                 pixels=self._batch.pixels[agent],
-                first=self._first,
+                is_first=self._is_first,
                 reward=self._batch.reward[agent],
                 actions=self._actions,
                 visible=self._batch.visible[agent],

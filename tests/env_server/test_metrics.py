@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ssd_world.metrics import WorldMetrics
+from ssd_env_server.metrics import WorldMetrics
 
 
 def read(world):

@@ -8,6 +8,13 @@ from pathlib import Path
 import click
 import numpy as np
 
+from ssd_env_server.disclosed import Disclosed
+from ssd_env_server.episodes import Arena, EpisodeLog
+from ssd_env_server.games import LaneGames
+from ssd_env_server.lane import Lane
+from ssd_env_server.metrics import WorldMetrics
+from ssd_env_server.referee import Referee
+from ssd_env_server.server import Door, World
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.roles import Part, axes, part_of
@@ -17,13 +24,6 @@ from ssd_wire.messages import Seat
 from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
 from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
 from ssd_wire.stop import Stop
-from ssd_world.disclosed import Disclosed
-from ssd_world.episodes import Arena, EpisodeLog
-from ssd_world.games import LaneGames
-from ssd_world.lane import Lane
-from ssd_world.metrics import WorldMetrics
-from ssd_world.referee import Referee
-from ssd_world.server import Door, World
 
 ANY_INCARNATION = 2**62  # random numbers are drawn below it
 
@@ -137,7 +137,7 @@ def seat_of(
     """What the world tells of itself to whoever takes a seat in it."""
     spec = game_spec(game)
     return Seat(
-        world=incarnation,
+        env_incarnation=incarnation,
         agents=spec.num_agents,
         actions=spec.num_actions,
         symbols=experiment.symbols,

@@ -16,28 +16,28 @@ from ssd_wire.messages import Timestep
 AGENTS, GAMES, TICKS = 4, 2, 16  # of which some are the first of an episode
 SYMBOLS = 5
 ROLES = ("influencee", "influencer", "plain", "influencer")
-ALWAYS = {"pixels", "first", "reward", "actions", "visible"}
+ALWAYS = {"pixels", "is_first", "reward", "actions", "visible"}
 
 # Each experiment, and by agent what it is told beside what all are always told.
 EXPERIMENTS = {
     "plain": ({"visible_actions": False}, [set()] * 4),
     "visible actions": ({}, [set()] * 4),
-    "visible actions, leaders": ({"leaders": 1}, [set(), *[{"leaders"}] * 3]),
+    "visible actions, leaders": ({"leaders": 1}, [set(), *[{"leader_actions"}] * 3]),
     "basic": (
         {"influence": "basic", "leaders": 3},
-        [*[{"responses"}] * 3, {"leaders"}],
+        [*[{"responses"}] * 3, {"leader_actions"}],
     ),
     "basic, influencees rewarded": (
         {"influence": "basic", "leaders": 1, "influencee_reward": True},
-        [{"responses"}, *[{"leaders", "policies"}] * 3],
+        [{"responses"}, *[{"leader_actions", "leader_log_probs"}] * 3],
     ),
     "basic, roles": (
         {"influence": "basic", "roles": ROLES},
-        [{"leaders"}, {"responses"}, set(), {"responses"}],
+        [{"leader_actions"}, {"responses"}, set(), {"responses"}],
     ),
     "basic, roles, influencees rewarded": (
         {"influence": "basic", "roles": ROLES, "influencee_reward": True},
-        [{"leaders", "policies"}, {"responses"}, set(), {"responses"}],
+        [{"leader_actions", "leader_log_probs"}, {"responses"}, set(), {"responses"}],
     ),
     "communication": (
         {"influence": "communication", "symbols": SYMBOLS},
@@ -52,11 +52,11 @@ EXPERIMENTS = {
     "moa, roles": ({"influence": "moa", "roles": ROLES}, [set()] * 4),
     "moa as an auxiliary task": ({"moa_auxiliary": True}, [set()] * 4),
     "moa of symbols": ({"influence": "moa_communication", "symbols": SYMBOLS}, [{"symbols"}] * 4),
-    "prosocial": ({"reward": "prosocial"}, [{"rewards"}] * 4),
-    "inequity averse": ({"reward": "inequity_averse"}, [{"rewards"}] * 4),
+    "prosocial": ({"reward": "prosocial"}, [{"all_rewards"}] * 4),
+    "inequity averse": ({"reward": "inequity_averse"}, [{"all_rewards"}] * 4),
     "basic, prosocial": (
         {"influence": "basic", "leaders": 3, "reward": "prosocial"},
-        [*[{"responses", "rewards"}] * 3, {"leaders", "rewards"}],
+        [*[{"responses", "all_rewards"}] * 3, {"leader_actions", "all_rewards"}],
     ),
     "an intrinsic reward of one's own": ({"influence": "some.module:Name"}, [set()] * 4),
 }
@@ -105,8 +105,8 @@ class Marks:
 
 
 def marked_act(act, agent, parts, marks):
-    if act.policy is not None:
-        act = replace(act, policy=marks.draw(act.policy.shape, "policy", agent, agent))
+    if act.log_probs is not None:
+        act = replace(act, log_probs=marks.draw(act.log_probs.shape, "policy", agent, agent))
     if act.responses is not None:
         b, _, c, a = act.responses.shape
         rows = [marks.draw((b, c, a), "response", agent, to) for to in parts[agent]["answers"]]
@@ -179,9 +179,9 @@ def test_no_action_of_this_step_comes_to_an_agent_but_its_leaders(small_world, n
         here = {
             name
             for name, array in arrays_of(step).items()
-            if name in ("actions", "leaders") and (array == 1 + tick % 4).any()
+            if name in ("actions", "leader_actions") and (array == 1 + tick % 4).any()
         }
-        assert here == wanted[agent] & {"leaders"}, (agent, tick)
+        assert here == wanted[agent] & {"leader_actions"}, (agent, tick)
 
 
 def test_everyone_hears_what_everyone_said_in_the_step_before(small_world):
@@ -228,7 +228,7 @@ def test_at_tick_0_nobody_has_said_or_earned_anything_and_responses_say_nothing(
             if step.responses is not None:
                 assert np.exp(step.responses) == pytest.approx(1 / 8)
             assert step.symbols is None or not step.symbols.any()
-            assert step.rewards is None or not step.rewards.any()
+            assert step.all_rewards is None or not step.all_rewards.any()
 
 
 def test_in_the_social_schemes_everyone_is_told_what_each_earned(small_world):
@@ -240,7 +240,7 @@ def test_in_the_social_schemes_everyone_is_told_what_each_earned(small_world):
     for (_, lane, tick), step in world.told.items():
         for of in range(AGENTS):
             own = world.told[of, lane, tick].reward
-            assert (step.rewards[:, of] == own).all()
+            assert (step.all_rewards[:, of] == own).all()
             earned += np.abs(own).sum()
     assert earned > 0
 
@@ -282,10 +282,10 @@ FLOATS = np.zeros((GAMES, 1, 8, 8), np.float32)
         (TALK, 0, {"symbol": np.full(GAMES, SYMBOLS, np.uint8)}, "symbol: wanted bytes below 5"),
         (TALK, 0, {"responses": None}, "responses: wanted an array, found none"),
         (TALK, 0, {"responses": FLOATS}, r"responses: wanted K\+0 = 3, found 1"),
-        (TALK, 0, {"policy": FLOATS[:, 0, 0]}, "policy: wanted none, found an array"),
-        (BASIC, 0, {"policy": None}, "policy: wanted an array, found none"),
+        (TALK, 0, {"log_probs": FLOATS[:, 0, 0]}, "log_probs: wanted none, found an array"),
+        (BASIC, 0, {"log_probs": None}, "log_probs: wanted an array, found none"),
         (BASIC, 0, {"responses": FLOATS}, "responses: wanted none, found an array"),
-        (BASIC, 1, {"policy": FLOATS[:, 0, 0]}, "policy: wanted none, found an array"),
+        (BASIC, 1, {"log_probs": FLOATS[:, 0, 0]}, "log_probs: wanted none, found an array"),
         (BASIC, 1, {"responses": FLOATS[..., :7]}, r"responses: wanted A\+0 = 8, found 7"),
         (BASIC, 1, {"responses": FLOATS[:, :, :7]}, r"responses: wanted C\+0 = 8, found 7"),
         (BASIC, 1, {"responses": FLOATS + np.inf}, "responses: wanted finite numbers"),

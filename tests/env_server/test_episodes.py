@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ssd_env_server.episodes import Arena, first_clocks
 from ssd_envs.spec import EVENTS, GAMES, GameSettings
 from ssd_wire.messages import Timestep
-from ssd_world.episodes import Arena, first_clocks
 
 HORIZON = 12  # of the small world, whose segments have 4 steps
 
@@ -98,7 +98,7 @@ def test_no_run_of_games_leaves_a_large_part_of_an_episode_out(games, data):
 def test_a_batch_holds_all_phases_of_an_episode(small_world):
     told = play(small_world(games=3).seated(), 12)
     ends = {
-        game: [t for t, steps in enumerate(told, 1) if steps[0].first[game]] for game in range(3)
+        game: [t for t, steps in enumerate(told, 1) if steps[0].is_first[game]] for game in range(3)
     }
     assert ends == {0: [12], 1: [4], 2: [8]}
 
@@ -106,7 +106,7 @@ def test_a_batch_holds_all_phases_of_an_episode(small_world):
 def test_tick_0_is_the_first_of_every_episode_and_tells_of_no_step_before(world):
     for step in world.world.games[0].timesteps():
         assert step.tick == 0
-        assert step.first.all()
+        assert step.is_first.all()
         assert not step.reward.any()
         assert not step.actions.any()
         assert step.pixels.any()
@@ -117,13 +117,13 @@ def test_at_first_the_view_is_of_the_new_episode_and_reward_and_actions_of_the_o
     *_, before = play(world, HORIZON - 1, stay=True)
     fire = world.everyone_acts(HORIZON - 1, actions=[7, 7, 7])
     steps = [message for _, message in fire]
-    assert all(step.first.all() for step in steps)
+    assert all(step.is_first.all() for step in steps)
     assert all((step.actions == 7).all() for step in steps)
     assert sum(step.reward.sum() for step in steps) <= -3
     fining_beam = (255, 255, 0)
     colours = world.referee.seat.palette
     assert all((colours[step.pixels] != fining_beam).any(-1).all() for step in steps)
-    assert not any(step.first.any() for step in before)
+    assert not any(step.is_first.any() for step in before)
 
 
 def test_an_agents_timestep_holds_its_own_view_and_reward_and_no_one_elses(world, peer_name):

@@ -1,0 +1,84 @@
+"""The HTTP server of a process's metrics, which no client can exhaust.
+
+Each client is served in a thread of its own. One that neither reads nor writes for `TIMEOUT`
+seconds is disconnected. At most `MOST_CLIENTS` are connected at a time: when one more connects, the
+oldest is disconnected. So a crowd of idle clients uses few file descriptors and locks nobody out.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+TIMEOUT = 5.0  # seconds
+MOST_CLIENTS = 8
+
+
+class MetricsServer(ThreadingMixIn, WSGIServer):
+    """Serves one registry.
+
+    Args:
+        host: Address to bind, IPv6 without brackets.
+        port: 0 takes a free one; `server_port` tells which.
+        registry: What to serve.
+
+    Raises:
+        OSError: when the address is unusable.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._clients: dict[socket.socket | None, None] = {}  # in the order of their coming
+        self._lock = threading.Lock()
+        super().__init__((host, port), _Handler)
+        self.set_app(make_wsgi_app(registry))
+
+    def start(self) -> None:
+        """Serve from a thread until the process ends."""
+        threading.Thread(target=self.serve_forever, name="metrics", daemon=True).start()
+
+    def server_bind(self) -> None:
+        """Bind, without the name look-up that the standard library would wait for."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._clients)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a client; disconnect the oldest one where there are too many."""
+        with self._lock:
+            self._clients[request] = None
+            oldest = next(iter(self._clients)) if len(self._clients) > MOST_CLIENTS else None
+            self._clients.pop(oldest, None)
+        if oldest is not None:
+            with suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)  # its thread wakes up and closes it
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection."""
+        with self._lock:
+            self._clients.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report nothing: the client went away, or was disconnected."""
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = TIMEOUT
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Keep requests out of the process's log."""

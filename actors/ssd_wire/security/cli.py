@@ -1,0 +1,36 @@
+"""`ssd-keys`: creates the CURVE keys of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ssd_wire.process import reports_errors, version_option
+from ssd_wire.security.keys import PUBLIC, SECRET_SUFFIX, create_keys
+
+
+@click.command()
+@version_option
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--agents", required=True, type=click.IntRange(1, 1000), help="N, as in [game].")
+@reports_errors
+def main(folder: Path, agents: int) -> None:
+    """Create keys for every process of a run in FOLDER.
+
+    Give each process --keys FOLDER. A machine needs public.toml and the .secret files of the
+    processes that run on it, and no others. Keep secrets out of version control.
+    """
+    names = create_keys(folder, agents)
+    click.echo(f"{folder / PUBLIC}: {len(names)} public keys, for every machine")
+    for name in names:
+        click.echo(f"{folder / (name + SECRET_SUFFIX)}: for the machines that run {_command(name)}")
+
+
+def _command(identity: str) -> str:
+    kind, _, agent = identity.partition("-")
+    return f"ssd-{kind}" + (f" --agent {agent}" if agent else "")
+
+
+if __name__ == "__main__":
+    main()

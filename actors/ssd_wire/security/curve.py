@@ -1,0 +1,87 @@
+"""CURVE on sockets: the options of both ends, and the check of each client's key.
+
+A server accepts a connection only from a client whose public key stands in its allow-list, under an
+identity that may talk to this server. ZeroMQ asks a thread of this process about each connection
+(ZAP). The server's sockets set a ZAP domain and enforce it: if that thread is not there, nobody is
+let in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+
+import zmq
+from zmq.auth.thread import ThreadAuthenticator
+
+from ssd_wire.security.keys import Keys
+
+DOMAIN = b"ssd"
+LOGGED_KEYS = 100  # refused keys that are logged, each once; more may be many
+
+Options = Mapping[int, int | bytes]
+
+_log = logging.getLogger(__name__)
+
+
+def client_options(keys: Keys, server: str) -> Options:
+    """Options of a socket that connects to the server of this identity.
+
+    Raises:
+        KeyFileError: when its public key is not known.
+    """
+    return {
+        zmq.CURVE_PUBLICKEY: keys.public,
+        zmq.CURVE_SECRETKEY: keys.secret,
+        zmq.CURVE_SERVERKEY: keys.public_key_of(server),
+    }
+
+
+def server_options(keys: Keys) -> Options:
+    """Options of a socket that binds."""
+    return {
+        zmq.CURVE_SERVER: 1,
+        zmq.CURVE_SECRETKEY: keys.secret,
+        zmq.ZAP_DOMAIN: DOMAIN,
+        zmq.ZAP_ENFORCE_DOMAIN: 1,
+    }
+
+
+class Authenticator:
+    """Lets in the clients of some identities, from a thread of its own, until it is closed.
+
+    Args:
+        keys: Of this process; holds the allow-list.
+        allowed: Identities that may connect.
+
+    Attributes:
+        refused: Connections that were not let in.
+    """
+
+    def __init__(self, keys: Keys, allowed: Collection[str]) -> None:
+        self.refused = 0
+        self._identities = {key: name for name, key in keys.known.items() if name in allowed}
+        self._logged: set[bytes] = set()
+        quiet = logging.getLogger("zmq.auth")
+        quiet.setLevel(logging.CRITICAL)  # it would write a line per attempt, however many
+        self._thread = ThreadAuthenticator(zmq.Context.instance(), log=quiet)
+        self._thread.start()
+        self._thread.configure_curve_callback(DOMAIN.decode(), credentials_provider=self)
+
+    def callback(self, domain: str, key: bytes) -> bool:  # noqa: ARG002 - as pyzmq calls it
+        """Whether the client with this public key may connect. Called by the thread."""
+        if key in self._identities:
+            return True
+        self.refused += 1
+        if key not in self._logged and len(self._logged) < LOGGED_KEYS:
+            self._logged.add(key)
+            _log.warning("refused a connection: the key %s may not connect here", key.decode())
+        return False
+
+    def identity_of(self, user_id: str) -> str | None:
+        """The identity behind a message, by the user id that ZeroMQ attaches to it."""
+        return self._identities.get(user_id.encode())
+
+    def close(self) -> None:
+        """Let in nobody from now on."""
+        self._thread.stop()
