@@ -35,7 +35,7 @@ from ssd_bench.results.rows import Result, Row
 from ssd_bench.results.table import show
 from ssd_bench.whole_runs.training_run import RunRequest
 from ssd_influence.networks.agent_network import AgentNetwork, make_network
-from ssd_learner.cli import axes
+from ssd_learner.build import axes
 from ssd_run.plan import Plan
 from ssd_run.progress.scraper import fetch
 from ssd_wire.codec import encode

@@ -54,6 +54,7 @@ class EpochEntry:
     trained: int
     durable: int
     surplus: int
+    given_up: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ class Account:
         made: Completed by actors.
         trained: Learned from.
         surplus: Acknowledged by a learner that had met its budget.
-        lost: Neither, made by actors that were killed.
+        lost: Neither, made by actors that were killed; and those whose training was lost with a
+            damaged checkpoint.
         left: Neither, made by actors that ended cleanly. There must be none.
         resent: Times a segment was sent again.
         duplicate: Segments that a learner had already, and did not train again.
@@ -135,7 +137,8 @@ def settle(
         made=sum(actor.made for actor in actors),
         trained=sum(entry.trained for entry in entries.values()),
         surplus=sum(entry.surplus for entry in entries.values()),
-        lost=sum(max(0, short) for epoch, short in missing.items() if epoch not in clean),
+        lost=sum(max(0, short) for epoch, short in missing.items() if epoch not in clean)
+        + sum(entry.given_up for entry in entries.values()),
         left=sum(max(0, short) for epoch, short in missing.items() if epoch in clean),
         resent=sum(actor.resent for actor in actors),
         duplicate=sum(learner.segments.duplicate for learner in learners),
@@ -149,7 +152,7 @@ def settle(
 
 
 def _settled(entry: EpochEntry | None) -> int:
-    return 0 if entry is None else entry.trained + entry.surplus
+    return 0 if entry is None else entry.trained + entry.surplus + entry.given_up
 
 
 def _faults_of_epochs(missing: Mapping[Epoch, int], clean: Collection[Epoch]) -> Iterator[str]:

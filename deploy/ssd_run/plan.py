@@ -84,8 +84,8 @@ def validate(sections: Sections) -> Plan:
     valid: dict[str, Any] = {n: section(sections, n, model) for n, model in SETTINGS.items()}
     plan = Plan(**valid)
     run = plan.run
-    if objection := plan.learning.objection(run.segment, run.lanes, run.window, run.retained):
-        raise RunFileError(f"[learning] {objection}")
+    if conflict := plan.learning.conflict(run.segment, run.lanes, run.window, run.retained):
+        raise RunFileError(f"[learning] {conflict}")
     with blaming("experiment"):
         part_of(plan.experiment, 0, plan.game.agents)
     return plan

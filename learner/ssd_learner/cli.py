@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import secrets
 from pathlib import Path
 
 import click
 import torch
 
-from ssd_learner.build import build_learner
+from ssd_learner.build import RunSections, build_learner, build_trainer, resume
 from ssd_learner.device import torch_device
 from ssd_learner.links import ZmqLinks
 from ssd_learner.metrics import LearnerMetrics
-from ssd_learner.run_settings import LearnerRun
 from ssd_wire.endpoints import hold
 from ssd_wire.memory import keep_freed_memory
 from ssd_wire.process import (
@@ -25,3 +22,58 @@ from ssd_wire.process import (
     serve_metrics,
 )
 from ssd_wire.stop import Stop
+
+
+@click.command()
+@process_options
+@click.option("--agent", required=True, type=click.IntRange(0), help="The agent to train.")
+@click.option("--bind", required=True, help="Endpoint that receives segments.")
+@click.option("--weights", required=True, help="Endpoint that publishes weights.")
+@click.option(
+    "--checkpoints",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of this agent's checkpoints. Training resumes from the newest one in it.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:INDEX.")
+@click.option("--own-steps", type=WholeNumber(), help="Own-steps to train for; default: no limit.")
+@reports_errors
+def main(
+    run_file: Path,
+    run_dir: Path | None,
+    metrics: str,
+    lifeline: int | None,
+    agent: int,
+    bind: str,
+    weights: str,
+    checkpoints: Path,
+    device: str,
+    own_steps: int | None,
+) -> None:
+    """Train one agent from the segments of every arena."""
+    stop = Stop(lifeline)
+    role = f"learner-{agent}"
+    log = log_as(role)
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    sections = RunSections.load(run_file)
+    trainer = build_trainer(sections, agent, torch_device(device))
+    lock = hold(checkpoints / ".lock", f"checkpoint folder {checkpoints}")
+    ledger = run_dir / "ledgers" / f"{role}.json" if run_dir else None
+    receiver, checkpointer = resume(sections, trainer, checkpoints, ledger)
+    links = ZmqLinks(stop, bind, weights)
+    learner = build_learner(sections, links, trainer, receiver, checkpointer, own_steps)
+    addresses = {
+        "metrics": serve_metrics(LearnerMetrics(learner), metrics, role),
+        "segments": links.router.endpoint,
+        "weights": links.publisher.endpoint,
+    }
+    announce(run_dir, role, addresses)
+    log.info("at %d own-steps, version %d, %s", trainer.own_steps, trainer.version, addresses)
+    learner.run()
+    log.info("stopped at %d own-steps, version %d", trainer.own_steps, trainer.version)
+    lock.close()
+
+
+if __name__ == "__main__":
+    main()

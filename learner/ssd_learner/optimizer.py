@@ -9,6 +9,7 @@ from torch import nn
 
 from ssd_learner.settings import LearningSettings
 
+MOMENTS = {"adam": ("exp_avg", "exp_avg_sq"), "rmsprop": ("square_avg",)}  # torch's names
 VALUE_HEADS = ("policy.value.", "policy.communication.value.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.networks.bfloat16 import fast_in_bfloat16
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_learner.optimizer import make_optimizer, parameter_groups
+from ssd_learner.optimizer import MOMENTS, make_optimizer, parameter_groups
 from ssd_learner.reporting.report import Scalars
 from ssd_learner.schedule import ScheduledValues
 from ssd_learner.settings import LearningSettings
@@ -92,7 +92,9 @@ class Trainer:
         """
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if not with_moa:  # its first layer is evaluated with the policy's, and so has gradients of 0
+        if (
+            not with_moa
+        ):  # its first layer is evaluated with the policy's, and so has gradients of 0
             for parameter in self.groups.get("moa", []):
                 parameter.grad = None
         norms = self._clip_gradients()
@@ -160,19 +162,33 @@ class Trainer:
         self.version = version
 
     def _check(self, tensors: Mapping[str, Tensor]) -> None:
-        wanted = {f"weights/{name}": tuple(p.shape) for name, p in self._parameters()}
-        wanted |= {f"values/{head}": (3,) for head in self.value_normalisers}
-        found = {
-            name: tuple(tensor.shape)
-            for name, tensor in tensors.items()
-            if name.startswith(("weights/", "values/"))
-        }
-        if wanted != found:
-            raise ValueError(f"wanted tensors {wanted}, found {found}")
         groups = {name.partition("/")[0] for name in tensors}
         optimizers = groups - {"weights", "values", "random"}
         if optimizers - {self.learning.optimizer}:
             raise ValueError(f"wanted the optimizer {self.learning.optimizer}, found {optimizers}")
+        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        wanted = {f"weights/{name}": tuple(p.shape) for name, p in self._parameters()}
+        wanted |= {f"values/{head}": (3,) for head in self.value_normalisers}
+        wanted["random"] = tuple(torch.get_rng_state().shape)
+        wanted |= self._optimizer_shapes(found)
+        if wanted != found:
+            differ = {n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n)}
+            name = min(differ)
+            raise ValueError(
+                f"{name}: wanted shape {wanted.get(name, 'none')}, found {found.get(name, 'none')}"
+                f" ({len(differ)} tensors differ)"
+            )
+
+    def _optimizer_shapes(self, found: Collection[str]) -> dict[str, tuple[int, ...]]:
+        """Shapes of the optimizer's tensors, by name, for each weight that it has updated."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, parameter in self._parameters():
+            prefix = f"{self.learning.optimizer}/{name}/"
+            if any(key.startswith(prefix) for key in found):
+                shapes[prefix + "step"] = ()
+                for key in MOMENTS[self.learning.optimizer]:
+                    shapes[prefix + key] = tuple(parameter.shape)
+        return shapes
 
     def _parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         return self.network.named_parameters()

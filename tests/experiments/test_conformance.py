@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_learner.segments.batch import collate
+from ssd_learner.segments.batch import stack_games
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
 from ssd_run.plan import validate
@@ -53,7 +53,7 @@ def test_the_learner_finds_what_was_chosen_as_likely_as_the_actor_did(plan, play
     for player in played.players:
         trainer = trainer_of(plan, player)
         for segment in player.segments:
-            batch = collate([segment], CPU)
+            batch = stack_games([segment], CPU)
             with torch.no_grad():
                 unroll = trainer.network.unroll(
                     batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_learner.segments.batch import collate
+from ssd_learner.segments.batch import stack_games
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
 from ssd_run.plan import validate
@@ -66,7 +66,7 @@ def test_an_example_learns(plan, played):
 def test_its_learner_finds_its_actions_as_likely_as_its_actor_did(played):
     for player in played.players:
         for segment in player.segments:
-            batch = collate([segment], CPU)
+            batch = stack_games([segment], CPU)
             with torch.no_grad():
                 unroll = player.mind.network.unroll(
                     batch.pixels, batch.is_first_host, batch.actions, batch.state
@@ -81,7 +81,7 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
     played = arena(plan_of(EXAMPLES / "own_reward" / "run.toml")).play(22)
     player = played.players[0]
     for segment in player.segments:
-        batch = collate([segment], CPU)
+        batch = stack_games([segment], CPU)
         with torch.no_grad():
             unroll = player.mind.network.unroll(
                 batch.pixels, batch.is_first_host, batch.actions, batch.state

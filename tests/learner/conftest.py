@@ -10,7 +10,7 @@ from tests.learner.office import FINGERPRINT
 
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_learner.segments.batch import Batch, collate
+from ssd_learner.segments.batch import Batch, stack_games
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
 from ssd_wire.messages import Hello, Message, Segment
@@ -171,6 +171,6 @@ def make_letter(make_segment: Callable[..., Segment]) -> Callable[..., tuple[byt
 @pytest.fixture
 def make_batch(make_segment: Callable[..., Segment]) -> Callable[..., Batch]:
     def make(trainer: Trainer, seed: int = 0, steps: int = STEPS) -> Batch:
-        return collate([make_segment(trainer, seed, steps)], CPU)
+        return stack_games([make_segment(trainer, seed, steps)], CPU)
 
     return make

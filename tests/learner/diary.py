@@ -6,7 +6,7 @@ import numpy as np
 
 from ssd_actors.lane import Finished
 from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
-from ssd_learner.segments.receiver import Counts
+from ssd_learner.segments.epochs import SegmentCounts
 
 FINGERPRINT = "this run"
 AGENT = 1
@@ -18,11 +18,11 @@ class Disk:
     """Holds the last checkpoint, in place of a folder."""
 
     def __init__(self):
-        self.clocks = SimpleNamespace(own_steps=0, version=0, counts=Counts(), watermarks=())
+        self.clocks = SimpleNamespace(own_steps=0, version=0, counts=SegmentCounts(), watermarks=())
         self.trained = ()
 
     def handled(self, epoch):
-        return sum(mark.handled for mark in self.clocks.watermarks if mark.epoch == epoch)
+        return sum(mark.consumed for mark in self.clocks.watermarks if mark.epoch == epoch)
 
 
 class Diary:

@@ -2,9 +2,10 @@
 
 import math
 
-from ssd_learner.checkpoints.checkpointer import Archive, restore
+from ssd_learner.checkpoints.checkpointer import Checkpointer
+from ssd_learner.checkpoints.restore import restore
 from ssd_learner.learner import Learner
-from ssd_learner.segments.receiver import Intake
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.training import train
 from ssd_wire.codec import encode
 from ssd_wire.messages import Ack
@@ -75,8 +76,8 @@ class Office:
         self.mail = ListMail()
         clocks = restore(folder, trainer, FINGERPRINT)
         marks = clocks.watermarks if clocks else ()
-        self.intake = Intake(1, 99, FINGERPRINT, 100, marks)
-        self.archive = Archive(folder, folder / "ledger.json", 10.0, 2, lambda: self.now)
+        self.intake = SegmentReceiver(1, 99, FINGERPRINT, 100, marks)
+        self.archive = Checkpointer(folder, folder / "ledger.json", 10.0, 2, lambda: self.now)
         sizes = {"T": 8, "B": 5, "N": 4, "W": 6, "A": 7, "P": 11, "S": trainer.network.state_size}
         sizes["V"] = trainer.experiment.symbols
         self.learner = Learner(

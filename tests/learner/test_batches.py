@@ -144,7 +144,7 @@ class TestLettersThatComeWhileItTrains:
     ):
         newer = make_letter(trainer, 0, epoch=8, arena=7)
         office.live([letter(0), letter(1)], meanwhile=[[newer]])
-        marks = {epoch.number: (epoch.handled, epoch.retired) for epoch in office.intake.epochs}
+        marks = {epoch.number: (epoch.consumed, epoch.retired) for epoch in office.intake.epochs}
         assert marks == {7: (1, True), 8: (0, False)}
 
 

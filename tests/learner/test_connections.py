@@ -11,10 +11,10 @@ from tests.until import until
 
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_learner.checkpoints.checkpointer import Archive
+from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.learner import Learner
 from ssd_learner.reporting.report import Report
-from ssd_learner.segments.receiver import Intake
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Hello
 
@@ -27,8 +27,8 @@ class Pair:
         self.receive, self.send = router.receive, router.send  # it is the learner's mail
         self.publish = lambda _frame: None
         self.trainer = Diary(Disk(), "vtrace")
-        archive = Archive(None, None, seconds=0.0, keep=1)
-        intake = Intake(AGENT, 5, FINGERPRINT, 100)
+        archive = Checkpointer(None, None, seconds=0.0, keep=1)
+        intake = SegmentReceiver(AGENT, 5, FINGERPRINT, 100)
         self.learner = Learner(
             self, self.trainer, intake, archive, SIZES, window=100, train=self.train
         )

@@ -17,9 +17,9 @@ from torch.utils._pytree import tree_leaves
 
 from ssd_learner import cli
 from ssd_learner.ppo import update as ppo
-from ssd_learner.ppo.build_chunks import prepare
-from ssd_learner.reporting.report import Weights
-from ssd_learner.segments.batch import collate, join
+from ssd_learner.ppo.make_chunks import make_chunks
+from ssd_learner.schedule import ScheduledValues
+from ssd_learner.segments.batch import concatenate_time, stack_games
 from ssd_learner.vtrace.losses import losses, vtrace_update
 
 GPU = torch.device("meta")
@@ -87,7 +87,7 @@ def segments(make_there, make_segment):
     return [make_segment(make_there(), seed, steps=2, seq=seed + 1) for seed in range(2)]
 
 
-@pytest.mark.parametrize("put_together", [collate, join])
+@pytest.mark.parametrize("put_together", [stack_games, concatenate_time])
 def test_a_batch_is_on_the_device_but_for_where_episodes_start(segments, put_together):
     batch = put_together(segments, GPU)
     there = {field.name: getattr(batch, field.name) for field in fields(batch)}
@@ -127,11 +127,16 @@ class TestTheTestsBelowCanFail:
 
 
 def test_losses_and_gradients_are_made_on_the_device_without_waiting_for_it(make_there, segments):
-    trainer, batch = make_there(), collate(segments, GPU)
+    trainer, batch = make_there(), stack_games(segments, GPU)
     with Unwaiting():
         learning, experiment = trainer.learning, trainer.experiment
         loss = losses(
-            trainer.network, batch, trainer.shape, experiment, learning, Weights(0.001, 0.5, 0.01)
+            trainer.network,
+            batch,
+            trainer.shape,
+            experiment,
+            learning,
+            ScheduledValues(0.001, 0.5, 0.01),
         )
         loss.total.backward()
     heads = [head for head in (loss.acting, loss.speaking) if head is not None]
@@ -142,7 +147,7 @@ def test_losses_and_gradients_are_made_on_the_device_without_waiting_for_it(make
 
 
 def test_an_update_waits_for_the_device_once_when_all_is_done(make_there, segments, monkeypatch):
-    trainer, batch = make_there(), collate(segments, GPU)
+    trainer, batch = make_there(), stack_games(segments, GPU)
     asked = Asked(monkeypatch)
     with Unwaiting():
         vtrace_update(trainer, batch)
@@ -154,7 +159,9 @@ def test_an_update_waits_for_the_device_once_when_all_is_done(make_there, segmen
 def test_chunks_are_made_on_the_device_without_waiting_for_it(make_there, segments):
     trainer = make_there(**PPO)
     with Unwaiting():
-        chunks, numbers = prepare(trainer, [join(segments, GPU)], trainer.weights(), 2)
+        chunks, numbers = make_chunks(
+            trainer, [concatenate_time(segments, GPU)], trainer.scheduled_values(), 2
+        )
         (part, *_) = chunks.shuffled(2)
     for some in (chunks, part):
         there = {field.name: getattr(some, field.name) for field in fields(some)}
@@ -168,8 +175,8 @@ def test_ppo_s_losses_and_gradients_are_made_on_the_device_without_waiting_for_i
 ):
     trainer = make_there(**PPO)
     with Unwaiting():
-        weights = trainer.weights()
-        chunks, _ = prepare(trainer, [join(segments, GPU)], weights, 2)
+        weights = trainer.scheduled_values()
+        chunks, _ = make_chunks(trainer, [concatenate_time(segments, GPU)], weights, 2)
         (part,) = chunks.shuffled(1)
         loss, numbers = ppo.losses(trainer, part, weights, moa=True)
         norms = trainer.update(loss, weights)
@@ -185,7 +192,7 @@ def test_a_batch_waits_for_the_device_once_and_once_a_pass_where_kl_has_a_limit(
     trainer = make_there(**PPO, kl_limit=kl_limit)
     asked = Asked(monkeypatch)
     with Unwaiting():
-        report = ppo.learn(trainer, [join(segments, GPU)], 2, lambda: True)
+        report = ppo.learn(trainer, [concatenate_time(segments, GPU)], 2, lambda: True)
     assert asked.times == times
     assert report.passes == 2
     assert trainer.version == 2

@@ -134,7 +134,7 @@ def test_when_asked_to_stop_all_that_has_arrived_is_trained_and_made_durable(off
     assert mail.acks()[-1] == (7, 7, 7)
     clocks, _ = read_checkpoint(newest_checkpoint(office.folder))
     assert clocks.own_steps == 7 * STEPS_OF_A_SEGMENT
-    assert [mark.handled for mark in clocks.watermarks] == [7]
+    assert [mark.consumed for mark in clocks.watermarks] == [7]
 
 
 def test_who_starts_again_knows_what_is_durable_and_goes_on_from_there(
@@ -278,7 +278,13 @@ def test_the_ledger_tells_what_the_checkpoint_holds(office, letter):
     account = json.loads((office.folder / "ledger.json").read_text())
     assert account["own_steps"] == 2 * STEPS_OF_A_SEGMENT
     assert account["updates"] == 1
-    assert account["segments"] == {"received": 2, "trained": 2, "surplus": 0, "duplicate": 1}
+    assert account["segments"] == {
+        "received": 2,
+        "trained": 2,
+        "surplus": 0,
+        "duplicate": 1,
+        "given_up": 0,
+    }
 
 
 def test_metrics_read_the_learner_s_state(office, letter):

@@ -8,9 +8,9 @@ import torch
 from tests.learner import literal
 
 from ssd_learner.ppo import update as ppo
-from ssd_learner.ppo.build_chunks import prepare
+from ssd_learner.ppo.make_chunks import make_chunks
 from ssd_learner.reporting.report import Report
-from ssd_learner.segments.batch import collate
+from ssd_learner.segments.batch import stack_games
 from ssd_learner.training import train
 from ssd_learner.vtrace.losses import losses as vtrace_losses
 
@@ -35,9 +35,9 @@ def gradients(request, make_trainer, make_segment):
     def used(moa_weight):
         experiment = INFLUENCE | {"moa_weight": moa_weight}
         trainer = make_trainer(algorithm=request.param, experiment=experiment, **UNCLIPPED)
-        batch, weights = collate([make_segment(trainer)], CPU), trainer.weights()
+        batch, weights = stack_games([make_segment(trainer)], CPU), trainer.scheduled_values()
         if request.param == "ppo":
-            (part,) = prepare(trainer, [batch], weights, 8)[0].shuffled(1)
+            (part,) = make_chunks(trainer, [batch], weights, 8)[0].shuffled(1)
             loss, _ = ppo.losses(trainer, part, weights, moa=True)
         else:
             settings = trainer.experiment, trainer.learning, weights
@@ -126,7 +126,7 @@ class TestItsPasses:
 
 def judged(trainer, segment):
     """Its loss and the entropy of habits on a segment, in loops, by the weights as they are."""
-    batch = collate([segment], CPU)
+    batch = stack_games([segment], CPU)
     with torch.no_grad():
         unroll = trainer.network.unroll(
             batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols

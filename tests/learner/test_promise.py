@@ -1,7 +1,7 @@
 """Relative to the learner that survives, every durable segment was trained exactly once, in order
 within its epoch; a killed learner loses nothing, a killed actor at most what was not durable yet.
 
-Real actors' ends (LearnerClient, Outbox) and a real learner (Learner, Intake, Archive) live through
+Real actors' ends (LearnerClient, Outbox) and a real learner (Learner, SegmentReceiver, Checkpointer) live through
 whatever may happen to them: messages lost, repeated and late, sends refused, connections cut,
 processes killed at any moment, even between two sends, between two updates, or while a checkpoint
 is written. Only the network, the disk and the mathematics are played: each connection keeps its
@@ -21,10 +21,10 @@ from tests.learner.diary import AGENT, FINGERPRINT, SIZES, Diary, Disk, segment_
 
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_learner.checkpoints.checkpointer import Archive
+from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.learner import Learner
 from ssd_learner.reporting.report import Report
-from ssd_learner.segments.receiver import Intake
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_wire.codec import encode
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Ack, Hello
@@ -161,10 +161,10 @@ class Story:
     def start_learner(self):
         self.fuse = None
         clocks = deepcopy(self.disk.clocks)
-        intake = Intake(
+        intake = SegmentReceiver(
             AGENT, next(self.numbers), FINGERPRINT, RETAINED, clocks.watermarks, clocks.counts
         )
-        archive = Archive(None, None, seconds=5.0, keep=1, now=lambda: self.now)
+        archive = Checkpointer(None, None, seconds=5.0, keep=1, now=lambda: self.now)
         trainer = Diary(self.disk, self.algorithm)
         known = trainer, intake, archive, SIZES, WINDOW
         self.learner = Learner(self, *known, self.fill, self.budget, self.train)
@@ -331,7 +331,7 @@ class Story:
         self.check_disk()
         self.check_account()
         for author in self.everybody:  # nobody calls durable what is not on disk
-            assert author.outbox.durable <= self.disk.handled(author.epoch)
+            assert author.outbox.durable <= self.disk.consumed(author.epoch)
 
     def check_order(self):
         """Every epoch is trained from its first segment on, without gap or repeat."""
@@ -344,7 +344,7 @@ class Story:
         """What is handled is trained; or it is surplus, and then the budget is met."""
         for mark in self.disk.clocks.watermarks:
             (author,) = (one for one in self.everybody if one.epoch == mark.epoch)
-            assert len(author.own(self.disk.trained)) == mark.handled - mark.surplus
+            assert len(author.own(self.disk.trained)) == mark.consumed - mark.surplus
             assert not mark.surplus or self.disk.clocks.own_steps >= self.budget
 
     def check_account(self, in_training=0):
@@ -353,7 +353,7 @@ class Story:
         handled = counts.trained + counts.surplus
         assert counts.received == handled + in_training + intake.waiting
         assert counts.received == sum(epoch.received for epoch in intake.epochs)
-        assert handled == sum(epoch.handled for epoch in intake.epochs)
+        assert handled == sum(epoch.consumed for epoch in intake.epochs)
         assert counts.trained + in_training == len(self.learner.trainer.trained)
 
 
@@ -366,6 +366,6 @@ def test_every_durable_segment_was_trained_exactly_once_and_in_order(seed, monke
     story.ends_well()
     story.check()
     for author in story.authors:
-        assert story.disk.handled(author.epoch) == len(author.names) == author.outbox.durable
+        assert story.disk.consumed(author.epoch) == len(author.names) == author.outbox.durable
         if story.disk.clocks.own_steps < story.budget:
             assert author.own(story.disk.trained) == author.names

@@ -17,11 +17,11 @@ from ssd_bench.parts import inputs, plans
 from ssd_bench.parts.ceilings import PASS_AIM
 from ssd_bench.parts.plans import Kind
 from ssd_bench.parts.timing import Part, Work
-from ssd_learner.ppo.build_chunks import prepare
-from ssd_learner.ppo.update import losses
-from ssd_learner.segments.batch import collate
+from ssd_learner.ppo.losses import minibatch_loss
+from ssd_learner.ppo.make_chunks import make_chunks
+from ssd_learner.segments.batch import stack_games
 from ssd_learner.trainer import Trainer
-from ssd_learner.vtrace.losses import vtrace_update
+from ssd_learner.vtrace.update import vtrace_update
 from ssd_wire.links import Publisher, Subscriber
 from ssd_wire.messages import Segment
 from ssd_wire.weights import Shapes, decode_weights, encode_weights
@@ -55,7 +55,7 @@ def parts(game: str) -> Iterator[Part]:
             name = f"learn/{game}/{kind}/T{steps}-B{games}"
             yield Part(name, work, f"torch/{game}/{kind}/learn")
     for steps, games in BATCHES:
-        yield Part(f"collate/{game}/T{steps}-B{games}", partial(_collating, game, steps, games))
+        yield Part(f"stack_games/{game}/T{steps}-B{games}", partial(_collating, game, steps, games))
     for listeners in LISTENERS:
         yield Part(f"weights/{game}/{listeners}-actors", partial(_publishing, game, listeners))
 
@@ -64,12 +64,12 @@ def parts(game: str) -> Iterator[Part]:
 def _passing(game: str, kind: Kind, products: Products, steps: int, games: int) -> Iterator[Work]:
     """A minibatch, all of it: shuffled, looked at, and learned from."""
     trainer, segments = _learner(game, kind, steps, games, products)
-    weights = trainer.weights()
-    chunks, _ = prepare(trainer, [collate(segments, CPU)], weights, steps)
+    weights = trainer.scheduled_values()
+    chunks, _ = make_chunks(trainer, [stack_games(segments, CPU)], weights, steps)
 
     def go() -> None:
-        for part in chunks.shuffled(1):
-            loss, _ = losses(trainer, part, weights, moa=True)
+        for part in chunks.shuffled_minibatches(1):
+            loss, _ = minibatch_loss(trainer, part, weights, with_moa=True)
             trainer.update(loss, weights)
 
     yield Work(go, steps * games, also={"updates": 1})
@@ -80,21 +80,21 @@ def _looking(game: str, kind: Kind, products: Products) -> Iterator[Work]:
     """What comes before the passes: values, advantages, chunks."""
     steps, games = MINIBATCHES[0]
     trainer, segments = _learner(game, kind, steps, games, products)
-    batch, weights = collate(segments, CPU), trainer.weights()
-    yield Work(lambda: prepare(trainer, [batch], weights, steps), steps * games)
+    batch, weights = stack_games(segments, CPU), trainer.scheduled_values()
+    yield Work(lambda: make_chunks(trainer, [batch], weights, steps), steps * games)
 
 
 @contextmanager
 def _learning(game: str, kind: Kind, steps: int, games: int) -> Iterator[Work]:
     trainer, segments = _learner(game, kind, steps, games)
-    batch = collate(segments, CPU)
+    batch = stack_games(segments, CPU)
     yield Work(lambda: vtrace_update(trainer, batch), steps * games, also={"updates": 1})
 
 
 @contextmanager
 def _collating(game: str, steps: int, games: int) -> Iterator[Work]:
     _, segments = _learner(game, "moa", steps, games)
-    yield Work(lambda: collate(segments, CPU), steps * games)
+    yield Work(lambda: stack_games(segments, CPU), steps * games)
 
 
 def _learner(
@@ -103,7 +103,7 @@ def _learner(
     """A trainer, and segments that make a batch of so many games."""
     plan = plans.plan_for(game, kind)
     rates = {"lr_init": SMALLEST_RATE, "lr_end": 0.0, "moa_lr": SMALLEST_RATE}
-    learning = plan.learning.model_copy(update=rates | {"products": products})
+    learning = plan.learning.model_copy(update=rates | {"matmul_dtype": products})
     shape = inputs.shape_of(plan)
     trainer = Trainer(shape, plan.network, plan.experiment, learning, CPU, plan.run.seed)
     segment = inputs.segment_of(game, steps, LANE, trainer.network.state_size)

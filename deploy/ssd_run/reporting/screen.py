@@ -143,9 +143,9 @@ def plain(progress: Progress, heading: Heading) -> str:
         *_counts(progress, heading),
     ]
     parts.extend(
-        f"{metric.label} {number(progress.mean(metric.name), metric.places)}"
+        f"{metric.log_label} {number(progress.mean(metric.name), metric.decimals)}"
         for metric in UPDATE_METRICS
-        if metric.label and metric.is_told_of(heading.experiment)
+        if metric.log_label and metric.applies_to(heading.experiment)
     )
     parts.extend(_trouble(progress))
     return "  ".join(parts)

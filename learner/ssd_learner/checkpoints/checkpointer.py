@@ -1,4 +1,4 @@
-"""Decides when to write checkpoints, writes them and the segment ledger, and resumes from them."""
+"""Decides when to write checkpoints, and writes them together with the segment ledger."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ssd_learner.checkpoints.checkpoint_file import (
-    CheckpointError,
-    Progress,
-    newest_checkpoint,
-    read_checkpoint,
-    write_checkpoint,
-)
+from ssd_learner.checkpoints.checkpoint_file import Progress, write_checkpoint
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
 from ssd_wire.process import write_whole
@@ -58,7 +52,12 @@ class Checkpointer:
         return receiver.needs_checkpoint or interval_passed
 
     def save(self, trainer: Trainer, receiver: SegmentReceiver) -> None:
-        """Write a checkpoint and the ledger. On return all consumed segments are durable."""
+        """Write a checkpoint and the ledger. On return all consumed segments are durable.
+
+        Raises:
+            ArithmeticError: the weights or the optimizer's state are not finite.
+            OSError: a file cannot be written.
+        """
         progress = Progress(
             agent=trainer.shape.agent,
             fingerprint=receiver.fingerprint,
@@ -85,27 +84,3 @@ class Checkpointer:
             **receiver.ledger(),
         }
         write_whole(path, json.dumps(account, indent=1) + "\n")
-
-
-def restore_newest(folder: Path, trainer: Trainer, fingerprint: str) -> Progress | None:
-    """Restore a trainer from the newest checkpoint; None if there is none.
-
-    Raises:
-        CheckpointError: the newest is damaged, or belongs to another run or another agent.
-            Resuming from an older one would lose segments that actors were told are durable.
-    """
-    path = newest_checkpoint(folder)
-    if path is None:
-        return None
-    progress, tensors = read_checkpoint(path)
-    for what, wanted, found in (
-        ("fingerprint", fingerprint, progress.fingerprint),
-        ("agent", trainer.shape.agent, progress.agent),
-    ):
-        if wanted != found:
-            raise CheckpointError(f"{path}: wanted {what} {wanted}, found {found}")
-    try:
-        trainer.restore(tensors, progress.own_steps, progress.version)
-    except (ValueError, KeyError) as fault:
-        raise CheckpointError(f"{path}: does not fit this network: {fault}") from fault
-    return progress

@@ -111,10 +111,16 @@ UPDATE_METRICS = (
         log_label="entropy of symbols",
     ),
     UpdateMetric(
-        "symbol_policy_loss", "symbol_policy_loss", "Policy loss of the communication head.", scope="symbols"
+        "symbol_policy_loss",
+        "symbol_policy_loss",
+        "Policy loss of the communication head.",
+        scope="symbols",
     ),
     UpdateMetric(
-        "symbol_value_loss", "symbol_value_loss", "Value loss of the communication head.", scope="symbols"
+        "symbol_value_loss",
+        "symbol_value_loss",
+        "Value loss of the communication head.",
+        scope="symbols",
     ),
     UpdateMetric(
         "policy_entropy_nats",
@@ -161,7 +167,9 @@ UPDATE_METRICS = (
         log_label="lag",
     ),
     UpdateMetric("passes", "passes", "Passes over the last batch."),
-    UpdateMetric("clipped_share", "clipped_share", "Share of ratios π/μ outside the clip, last pass."),
+    UpdateMetric(
+        "clipped_share", "clipped_share", "Share of ratios π/μ outside the clip, last pass."
+    ),
     UpdateMetric("policy_loss", "policy_loss", "Policy loss, last batch."),
     UpdateMetric("value_loss", "value_loss", "Value loss, last batch."),
     UpdateMetric(

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Watermark:
-    """An epoch's progress in a checkpoint: its segments 1 … consumed are trained or surplus.
+    """An epoch's progress in a checkpoint: its segments 1 … consumed are trained, surplus or given up.
 
     Attributes:
         arena: the actor's arena.
         epoch: the actor incarnation's number.
-        consumed: trained and surplus segments together.
+        consumed: trained, surplus and given-up segments together.
         surplus: segments that arrived after the budget was reached and were not trained.
         retired: whether a newer actor has taken over the arena's seat.
+        given_up: segments whose training was lost with a damaged checkpoint.
     """
 
     arena: int
@@ -22,6 +23,7 @@ class Watermark:
     consumed: int
     surplus: int
     retired: bool
+    given_up: int = 0
 
 
 @dataclass
@@ -32,6 +34,7 @@ class SegmentCounts:
     trained: int = 0
     surplus: int = 0
     duplicate: int = 0
+    given_up: int = 0
 
 
 @dataclass
@@ -40,7 +43,7 @@ class Epoch:
 
     Attributes:
         peer: the connection of its latest Hello to this learner.
-        received, consumed, durable, surplus: segments.
+        received, consumed, durable, surplus, given_up: segments.
         leaving: whether it said Bye and waits for its segments to become durable.
     """
 
@@ -51,6 +54,7 @@ class Epoch:
     consumed: int = 0
     durable: int = 0
     surplus: int = 0
+    given_up: int = 0
     retired: bool = False
     leaving: bool = False
 
@@ -64,9 +68,12 @@ class Epoch:
             consumed=mark.consumed,
             durable=mark.consumed,
             surplus=mark.surplus,
+            given_up=mark.given_up,
             retired=mark.retired,
         )
 
     def watermark(self) -> Watermark:
         """Its progress, for a checkpoint."""
-        return Watermark(self.arena, self.number, self.consumed, self.surplus, self.retired)
+        return Watermark(
+            self.arena, self.number, self.consumed, self.surplus, self.retired, self.given_up
+        )

@@ -215,9 +215,11 @@ class SegmentReceiver:
                     "arena": epoch.arena,
                     "epoch": epoch.number,
                     "received": epoch.received,
-                    "trained": epoch.consumed - epoch.surplus,
+                    "trained": epoch.consumed - epoch.surplus - epoch.given_up,
                     "durable": epoch.durable,
                     "surplus": epoch.surplus,
+                    "given_up": epoch.given_up,
+                    "retired": epoch.retired,
                 }
                 for epoch in self._epochs.values()
             ],

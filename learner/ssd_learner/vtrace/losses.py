@@ -103,9 +103,7 @@ def _log_ratio(action: HeadOutputs, symbol: HeadOutputs | None, batch: Batch) ->
     return ratio + symbol.log_prob.detach() - batch.symbol_log_prob
 
 
-def _moa_losses(
-    trainer: Trainer, unroll: Unroll, batch: Batch
-) -> tuple[Tensor, Tensor, Tensor]:
+def _moa_losses(trainer: Trainer, unroll: Unroll, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     """The MOA's loss, the entropy of the action marginals, and the number of targets."""
     if unroll.moa_logits is None:
         zero = torch.zeros((), device=unroll.values.device)

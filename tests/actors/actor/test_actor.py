@@ -13,7 +13,7 @@ from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
 from ssd_actors.metrics import ActorMetrics
 from ssd_actors.outbox import Outbox
-from ssd_learner.segments.receiver import Intake
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_wire.codec import encode
 from ssd_wire.errors import RefusedError
 from ssd_wire.fields import layout
@@ -81,7 +81,7 @@ class PlayedLearner(Mailbox):
         super().__init__()
         self.person = person
         self.read = read
-        self.intake = Intake(1, 1, FINGERPRINT, 100)
+        self.intake = SegmentReceiver(1, 1, FINGERPRINT, 100)
         self.version = 0
         self.window = WINDOW
         self.trained = []

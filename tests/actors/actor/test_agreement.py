@@ -5,7 +5,7 @@ import pytest
 import torch
 from tests.literal import divergence, softmax
 
-from ssd_learner.segments.batch import collate
+from ssd_learner.segments.batch import stack_games
 
 TICKS = 26  # four segments of 6 steps, and the tick that finishes the last
 EXPERIMENTS = {
@@ -44,7 +44,7 @@ def lived(make_person, make_scenery, episodes, live_through):
 
 
 def as_batch(segment):
-    return collate([segment], torch.device("cpu"))
+    return stack_games([segment], torch.device("cpu"))
 
 
 def unrolled(person, segment):

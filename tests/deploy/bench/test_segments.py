@@ -9,7 +9,7 @@ from ssd_bench.load import segments_of
 from ssd_bench.parts.inputs import shape_of
 from ssd_bench.parts.plans import spec_of
 from ssd_influence.networks.agent_network import make_network
-from ssd_learner.cli import axes
+from ssd_learner.build import axes
 from ssd_run.plan import validate
 from ssd_run.presets import load_preset, preset_names
 from ssd_wire.codec import decode, encode

@@ -18,10 +18,16 @@ def actor(made, agent=0, epoch=1, arena=0, resent=0, discarded=0):
     return ActorLedger(arena, agent, epoch, made, resent, discarded)
 
 
-def entry(trained, epoch=1, arena=0, surplus=0):
-    handled = trained + surplus
+def entry(trained, epoch=1, arena=0, surplus=0, given_up=0):
+    handled = trained + surplus + given_up
     return EpochEntry(
-        arena, epoch, received=handled, trained=trained, durable=handled, surplus=surplus
+        arena,
+        epoch,
+        received=handled,
+        trained=trained,
+        durable=handled,
+        surplus=surplus,
+        given_up=given_up,
     )
 
 
@@ -48,6 +54,12 @@ def test_account_adds_up_when_everything_made_was_trained():
 def test_segments_after_the_budget_are_surplus_and_balance():
     account = settle([actor(12)], [learner(entry(10, surplus=2))], {(0, 0, 1)}, STEPS)
     assert (account.trained, account.surplus) == (10, 2)
+    assert account.adds_up
+
+
+def test_training_lost_with_a_damaged_checkpoint_is_counted_and_balances():
+    account = settle([actor(12)], [learner(entry(10, given_up=2))], {(0, 0, 1)}, STEPS)
+    assert (account.made, account.trained, account.lost, account.left) == (12, 10, 2, 0)
     assert account.adds_up
 
 

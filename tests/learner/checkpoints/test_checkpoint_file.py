@@ -4,23 +4,25 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 
+from ssd_learner.checkpoints import checkpoint_file
 from ssd_learner.checkpoints.checkpoint_file import (
     CheckpointError,
-    Clocks,
+    DamagedCheckpointError,
+    Progress,
     newest_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )
-from ssd_learner.checkpoints.checkpointer import restore
-from ssd_learner.segments.receiver import Counts, Watermark
+from ssd_learner.segments.epochs import SegmentCounts, Watermark
 
-CLOCKS = Clocks(
+CLOCKS = Progress(
     agent=1,
     fingerprint="this run",
     own_steps=640,
     version=3,
-    counts=Counts(received=7, trained=6, surplus=1, duplicate=4),
+    counts=SegmentCounts(received=7, trained=6, surplus=1, duplicate=4),
     watermarks=(Watermark(0, 2**62 - 1, 4, 1, False), Watermark(1, 17, 3, 0, True)),
 )
 
@@ -108,22 +110,55 @@ def test_a_checkpoint_cut_short_is_refused_by_name(tmp_path, length):
         read_checkpoint(path)
 
 
-@pytest.mark.parametrize(
-    ("there", "instead"),
-    [
-        (b'"format":"1"', b'"format":"2"'),
-        (b'"clocks"', b'"cloaks"'),
-        (b"own_steps", b"own_stops"),
-    ],
-    ids=["another format", "no clocks", "no own-steps"],
-)
-def test_a_checkpoint_of_another_making_is_refused_by_name(tmp_path, there, instead):
+def test_every_flipped_bit_is_found(tmp_path):
     path = write(tmp_path)
     content = path.read_bytes()
-    assert there in content
-    path.write_bytes(content.replace(there, instead))
-    with pytest.raises(CheckpointError, match=str(path)):
+    for place in range(8 * len(content)):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        with pytest.raises(DamagedCheckpointError, match=str(path)):
+            read_checkpoint(path)
+    path.write_bytes(content)
+    assert read_checkpoint(path)[0] == CLOCKS
+
+
+def test_a_checkpoint_of_an_older_format_is_no_damage_and_says_which_is_wanted(tmp_path):
+    path = tmp_path / "update-000000000001.safetensors"
+    path.write_bytes(save({"weights/a": torch.ones(2)}, {"format": "1", "clocks": "{}"}))
+    with pytest.raises(CheckpointError, match="wanted checkpoint format 2, found 1") as caught:
         read_checkpoint(path)
+    assert not isinstance(caught.value, DamagedCheckpointError)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")], ids=str)
+def test_what_is_not_finite_is_never_written(tmp_path, number):
+    with pytest.raises(ArithmeticError, match="update 3: weights/a is not finite"):
+        write(tmp_path, value=number)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_is_not_finite_is_refused(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint_file, "_is_finite", lambda _: True)
+        path = write(tmp_path, value=float("nan"))
+    with pytest.raises(DamagedCheckpointError, match="weights/a: wanted finite numbers"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"own_steps": -1},
+        {"version": -1},
+        {"counts": SegmentCounts(trained=-1)},
+        {"watermarks": (Watermark(0, 1, -1, 0, False),)},
+    ],
+    ids=["own-steps", "version", "counts", "watermark"],
+)
+def test_a_clock_is_never_negative(change):
+    with pytest.raises(ValueError, match="wanted at least 0, found"):
+        replace(CLOCKS, **change)
 
 
 def test_a_pickle_is_refused_unread(tmp_path):
@@ -131,46 +166,3 @@ def test_a_pickle_is_refused_unread(tmp_path):
     torch.save({"weights/a": torch.ones(2)}, path)
     with pytest.raises(CheckpointError, match="no whole checkpoint"):
         read_checkpoint(path)
-
-
-def test_a_trainer_starts_afresh_where_there_is_no_checkpoint(tmp_path, make_trainer):
-    assert restore(tmp_path, make_trainer(), "this run") is None
-
-
-def test_a_trainer_goes_on_from_the_newest_checkpoint(tmp_path, make_trainer):
-    former = make_trainer(seed=8)
-    for version in (3, 4):
-        write_checkpoint(tmp_path, replace(CLOCKS, version=version), former.state(), keep=2)
-    trainer = make_trainer()
-    assert restore(tmp_path, trainer, "this run") == replace(CLOCKS, version=4)
-    assert (trainer.own_steps, trainer.version) == (640, 4)
-
-
-@pytest.mark.parametrize(
-    ("change", "wanted"),
-    [
-        ({"fingerprint": "another run"}, "wanted fingerprint this run, found another run"),
-        ({"agent": 2}, "wanted agent 1, found 2"),
-    ],
-    ids=["another run", "another agent"],
-)
-def test_a_checkpoint_of_somebody_else_is_refused(tmp_path, make_trainer, change, wanted):
-    trainer = make_trainer()
-    write_checkpoint(tmp_path, replace(CLOCKS, **change), trainer.state(), keep=1)
-    with pytest.raises(CheckpointError, match=wanted):
-        restore(tmp_path, trainer, "this run")
-
-
-def test_a_damaged_newest_is_refused_and_never_passed_over_for_an_older_one(tmp_path, make_trainer):
-    trainer = make_trainer()
-    write_checkpoint(tmp_path, CLOCKS, trainer.state(), keep=2)
-    newest = write_checkpoint(tmp_path, replace(CLOCKS, version=4), trainer.state(), keep=2)
-    newest.write_bytes(newest.read_bytes()[:-1])
-    with pytest.raises(CheckpointError, match=str(newest)):
-        restore(tmp_path, trainer, "this run")
-
-
-def test_another_network_s_checkpoint_is_refused_by_name(tmp_path, make_trainer):
-    path = write(tmp_path)
-    with pytest.raises(CheckpointError, match=f"{path}: does not fit this network"):
-        restore(tmp_path, make_trainer(), "this run")

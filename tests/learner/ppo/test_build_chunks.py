@@ -7,20 +7,20 @@ import pytest
 import torch
 from tests.learner import literal
 
-from ssd_learner.ppo.build_chunks import prepare
-from ssd_learner.reporting.report import Weights
-from ssd_learner.segments.batch import collate, join
+from ssd_learner.ppo.make_chunks import make_chunks
+from ssd_learner.schedule import ScheduledValues
+from ssd_learner.segments.batch import concatenate_time, stack_games
 
 CPU = torch.device("cpu")
 STEPS, GAMES = 12, 5  # of a stream: three segments of 4 steps
-WEIGHTS = Weights(learning_rate=0.001, beta=0.6, entropy=0.01)
+WEIGHTS = ScheduledValues(learning_rate=0.001, beta=0.6, entropy=0.01)
 PLAIN = {"normalise_advantages": False, "normalise_values": False, "algorithm": "ppo"}
 CHUNKS = [1, 2, 4, 12]
 
 
 def looked_at(trainer, whole, steps):
     """What the network says of the first steps at once, without chunks."""
-    batch = collate([whole], CPU)
+    batch = stack_games([whole], CPU)
     symbols = None if batch.symbols is None else batch.symbols[: steps + 1]
     known = batch.pixels[:steps], batch.is_first_host[:steps], batch.actions[: steps + 1]
     with torch.no_grad():
@@ -29,7 +29,7 @@ def looked_at(trainer, whole, steps):
 
 def values(trainer, whole):
     """[L + 1, B] of acting, and of speaking where anything is said."""
-    batch = collate([whole], CPU)
+    batch = stack_games([whole], CPU)
     known = batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
     with torch.no_grad():
         unroll = trainer.network.unroll(*known)
@@ -47,7 +47,7 @@ def make_chunks(make_stream):
 
     def make(trainer, chunk, **stream):
         whole, parts = make_stream(trainer, **stream)
-        return prepare(trainer, [join(parts, CPU)], WEIGHTS, chunk)[0], whole
+        return make_chunks(trainer, [concatenate_time(parts, CPU)], WEIGHTS, chunk)[0], whole
 
     return make
 
@@ -89,29 +89,29 @@ def test_a_chunk_is_the_right_stretch_of_the_right_game(
         same(chunks.pixels[:, number], "pixels", begin, end)
         same(chunks.is_first_host[:, number], "is_first", begin, end)
         same(chunks.actions[:, number], "actions", begin, end + 1)  # from the one before it on
-        same(chunks.acting.log_prob[:, number], "log_prob", begin, end)
+        same(chunks.action_head.log_prob[:, number], "log_prob", begin, end)
         own = whole.actions[begin + 1 : end + 1, game, k]
-        assert (chunks.acting.chosen[:, number].numpy() == own).all()
+        assert (chunks.action_head.chosen[:, number].numpy() == own).all()
         if trainer.experiment.symbols:
             same(chunks.symbols[:, number], "symbols", begin, end + 1)
-            same(chunks.speaking.log_prob[:, number], "symbol_log_prob", begin, end)
+            same(chunks.symbol_head.log_prob[:, number], "symbol_log_prob", begin, end)
             own = whole.symbols[begin + 1 : end + 1, game, k]
-            assert (chunks.speaking.chosen[:, number].numpy() == own).all()
+            assert (chunks.symbol_head.chosen[:, number].numpy() == own).all()
         if trainer.experiment.has_moa:
             next_of_others = whole.actions[begin + 2 : end + 2, game][:, others]
-            assert (chunks.foreseen.targets[:, number].numpy() == next_of_others).all()
+            assert (chunks.moa_targets.targets[:, number].numpy() == next_of_others).all()
             counts = ~whole.is_first[begin + 1 : end + 1, game, None].repeat(len(others), 1)
             if trainer.experiment.moa_only_when_visible:
                 counts &= whole.visible[begin:end, game][:, others]
-            assert (chunks.foreseen.mask[:, number].numpy() == counts).all()
+            assert (chunks.moa_targets.mask[:, number].numpy() == counts).all()
 
 
 def test_what_an_experiment_has_not_no_chunk_has(make_trainer, make_chunks, experiment):
     trainer = make_trainer(experiment=experiment, **PLAIN)
     chunks, _ = make_chunks(trainer, 4)
-    assert (chunks.foreseen is not None) == trainer.experiment.has_moa
+    assert (chunks.moa_targets is not None) == trainer.experiment.has_moa
     assert (chunks.symbols is not None) == bool(trainer.experiment.symbols)
-    assert (chunks.speaking is not None) == bool(trainer.experiment.symbols)
+    assert (chunks.symbol_head is not None) == bool(trainer.experiment.symbols)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_advantages_and_targets_are_those_of_whole_games_for_what_each_head_is_p
     chunks, whole = make_chunks(trainer, 4)
     acts, says = literal.paid(whole, trainer.experiment, trainer.learning, WEIGHTS.beta)
     of_acting, of_speaking = values(trainer, whole)
-    heads = [(chunks.acting, acts, of_acting)]
+    heads = [(chunks.action_head, acts, of_acting)]
     if trainer.experiment.symbols:
-        heads.append((chunks.speaking, says, of_speaking.double().numpy()))
+        heads.append((chunks.symbol_head, says, of_speaking.double().numpy()))
     for choices, reward, value in heads:
         wanted = literal.estimates(reward, whole.is_first[1:], value, trainer.learning)
         for found, of_game in zip((choices.advantage, choices.target), wanted, strict=True):
@@ -148,7 +148,7 @@ def test_chunks_of_any_length_have_the_same_advantages_and_targets(make_trainer,
         chunks, _ = make_chunks(trainer, chunk)
         of_games = torch.zeros(2, STEPS, GAMES)
         for number, begin, game in places(chunks):
-            for row, of in enumerate((chunks.acting.advantage, chunks.acting.target)):
+            for row, of in enumerate((chunks.action_head.advantage, chunks.action_head.target)):
                 of_games[row, begin : begin + chunk, game] = of[:, number]
         found.append(of_games)
     for other in found[1:]:
@@ -158,10 +158,10 @@ def test_chunks_of_any_length_have_the_same_advantages_and_targets(make_trainer,
 def test_games_of_several_lanes_stand_side_by_side(make_trainer, make_stream):
     trainer = make_trainer(experiment=literal.EXPERIMENTS["communication by MOA"], **PLAIN)
     joined = [
-        join(make_stream(trainer, count, seed=count)[1], CPU) for count in (2, 3)
+        concatenate_time(make_stream(trainer, count, seed=count)[1], CPU) for count in (2, 3)
     ]  # of 8 and of 12 steps
-    alone = [prepare(trainer, [batch], WEIGHTS, 4)[0] for batch in joined]
-    both, _ = prepare(trainer, joined, WEIGHTS, 4)
+    alone = [make_chunks(trainer, [batch], WEIGHTS, 4)[0] for batch in joined]
+    both, _ = make_chunks(trainer, joined, WEIGHTS, 4)
     assert [of.count for of in (*alone, both)] == [2 * GAMES, 3 * GAMES, 5 * GAMES]
     for name in ("pixels", "is_first_host", "actions", "symbols"):
         assert torch.equal(getattr(both, name), torch.cat([getattr(of, name) for of in alone], 1))
@@ -180,10 +180,12 @@ class TestNormalisedAdvantages:
     @pytest.fixture
     def batches(self, make_trainer, make_stream):
         trainer = make_trainer(**PLAIN)
-        return [join(make_stream(trainer, count, seed=count)[1], CPU) for count in (2, 3)]
+        return [
+            concatenate_time(make_stream(trainer, count, seed=count)[1], CPU) for count in (2, 3)
+        ]
 
     def advantages(self, trainer, batches):
-        return prepare(trainer, batches, replace(WEIGHTS, beta=0.0), 4)[0].acting.advantage
+        return make_chunks(trainer, batches, replace(WEIGHTS, beta=0.0), 4)[0].action_head.advantage
 
     def test_have_mean_0_and_deviation_1_over_all_lanes(self, make_trainer, batches):
         found = self.advantages(make_trainer(**self.NORMAL), batches)
@@ -228,7 +230,7 @@ def test_it_tells_what_the_agent_earned_and_how_much_of_its_returns_the_critic_f
 ):
     trainer = make_trainer(experiment={"influence": "moa"}, **PLAIN)
     whole, parts = make_stream(trainer)
-    _, told = prepare(trainer, [join(parts, CPU)], WEIGHTS, 4)
+    _, told = make_chunks(trainer, [concatenate_time(parts, CPU)], WEIGHTS, 4)
     assert told["reward"].item() == pytest.approx(whole.reward.mean(), abs=1e-6)
     assert told["influence"].item() == pytest.approx(whole.influence.mean(), abs=1e-6)
     reward, _ = literal.paid(whole, trainer.experiment, trainer.learning, WEIGHTS.beta)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from tests.learner.literal import EXPERIMENTS
 
-from ssd_learner.ppo.build_chunks import prepare
 from ssd_learner.ppo.chunks import Chunks, cut
-from ssd_learner.segments.batch import join
+from ssd_learner.ppo.make_chunks import make_chunks
+from ssd_learner.segments.batch import concatenate_time
 
 CPU = torch.device("cpu")
 COUNT = 15  # three chunks of each of five games
@@ -18,7 +18,7 @@ COUNT = 15  # three chunks of each of five games
 def chunks(request, make_trainer, make_stream):
     trainer = make_trainer(algorithm="ppo", experiment=EXPERIMENTS[request.param])
     _, parts = make_stream(trainer)
-    return prepare(trainer, [join(parts, CPU)], trainer.weights(), 4)[0]
+    return make_chunks(trainer, [concatenate_time(parts, CPU)], trainer.scheduled_values(), 4)[0]
 
 
 def content(chunks, number):
@@ -48,7 +48,9 @@ def test_minibatches_are_as_equal_as_may_be(chunks, minibatches, sizes):
 
 
 def test_no_two_passes_have_the_same_minibatches(chunks):
-    passes = [[part.acting.log_prob[0].tolist() for part in chunks.shuffled(3)] for _ in range(4)]
+    passes = [
+        [part.action_head.log_prob[0].tolist() for part in chunks.shuffled(3)] for _ in range(4)
+    ]
     sets = {frozenset(frozenset(part) for part in one) for one in passes}
     assert len(sets) == 4
 
@@ -59,8 +61,8 @@ def test_the_order_follows_from_the_random_state(chunks):
     torch.set_rng_state(state)
     (again,) = chunks.shuffled(1)
     (other,) = chunks.shuffled(1)
-    assert torch.equal(one.acting.log_prob, again.acting.log_prob)
-    assert not torch.equal(one.acting.log_prob, other.acting.log_prob)
+    assert torch.equal(one.action_head.log_prob, again.action_head.log_prob)
+    assert not torch.equal(one.action_head.log_prob, other.action_head.log_prob)
 
 
 def test_stretches_are_cut_side_by_side_and_may_share_their_ends():

@@ -5,8 +5,8 @@ import pytest
 import torch
 from tests.learner import literal
 
-from ssd_learner.ppo.chunks import Choices
-from ssd_learner.ppo.clipped_losses import clipped_losses
+from ssd_learner.ppo.chunks import HeadSamples
+from ssd_learner.ppo.head_losses import clipped_losses
 
 CLIP, CHOICES = 0.2, 7
 LOSSES = ("policy", "value", "entropy", "kl", "clipped_share")
@@ -25,7 +25,7 @@ def drawn():
     return (
         logits,
         values,
-        Choices(
+        HeadSamples(
             chosen=chosen,
             log_prob=log_prob - torch.from_numpy(np.log(ratio)),
             advantage=torch.from_numpy(advantage),
@@ -100,7 +100,7 @@ def test_the_estimate_of_kl_is_never_negative_and_right_on_average():
     for choice in range(CHOICES):
         some = every[:, choice : choice + 1]
         nothing = torch.zeros(1, 1)
-        choices = Choices(some, acted[some], nothing, nothing)
+        choices = HeadSamples(some, acted[some], nothing, nothing)
         kls.append(clipped_losses(now[None, None], nothing, choices, CLIP).kl.item())
     assert min(kls) >= 0
     wanted = (acted.exp() * (acted - now)).sum().item()

@@ -7,8 +7,8 @@ import torch
 from tests.learner import literal
 
 from ssd_learner.ppo import update as ppo
-from ssd_learner.ppo.build_chunks import prepare
-from ssd_learner.segments.batch import collate
+from ssd_learner.ppo.make_chunks import make_chunks
+from ssd_learner.segments.batch import stack_games
 from ssd_learner.vtrace.losses import losses as vtrace_losses
 
 CPU = torch.device("cpu")
@@ -21,8 +21,8 @@ def make_part(make_segment):
     """One minibatch of a whole segment, in chunks of 4 steps."""
 
     def make(trainer):
-        batch = collate([make_segment(trainer)], CPU)
-        return prepare(trainer, [batch], trainer.weights(), chunk=4)[0]
+        batch = stack_games([make_segment(trainer)], CPU)
+        return make_chunks(trainer, [batch], trainer.scheduled_values(), chunk=4)[0]
 
     return make
 
@@ -66,18 +66,18 @@ def test_each_term_and_the_total_are_their_definitions(make_trainer, make_part, 
         algorithm="ppo", experiment=literal.EXPERIMENTS[name], ratio_clip=0.25, **WEIGHTS
     )
     experiment, part = trainer.experiment, make_part(trainer)
-    loss, numbers = ppo.losses(trainer, part, trainer.weights(), moa)
+    loss, numbers = ppo.losses(trainer, part, trainer.scheduled_values(), moa)
     unroll = unrolled(trainer, part)
-    wanted = literal.head_losses(unroll.policy_logits, unroll.values, part.acting, 0.25)
+    wanted = literal.head_losses(unroll.policy_logits, unroll.values, part.action_head, 0.25)
     total = wanted["policy_loss"] + 0.4 * wanted["value_loss"] - 0.02 * wanted["entropy"]
     if experiment.symbols:
-        heads = unroll.symbol_logits, unroll.symbol_values, part.speaking
+        heads = unroll.symbol_logits, unroll.symbol_values, part.symbol_head
         said = literal.head_losses(*heads, 0.25)
         total += 0.3 * (said["policy_loss"] + 0.4 * said["value_loss"] - 0.05 * said["entropy"])
         of_both = ("policy_loss", "value_loss", "entropy")
         wanted |= {f"symbol_{term}": said[term] for term in of_both}
     if experiment.has_moa and moa:
-        total += experiment.moa_weight * moa_loss_literally(unroll.moa_logits, part.foreseen)
+        total += experiment.moa_weight * moa_loss_literally(unroll.moa_logits, part.moa_targets)
     assert loss.item() == pytest.approx(total, rel=1e-4)
     assert {n: number.item() for n, number in numbers.items()} == pytest.approx(wanted, rel=1e-4)
     assert 0 < wanted["clipped_share"] < 1
@@ -89,15 +89,17 @@ def test_acting_and_speaking_have_ratios_of_their_own(make_trainer, make_part):
     part = make_part(trainer)
 
     def terms(**choices):
-        numbers = ppo.losses(trainer, replace(part, **choices), trainer.weights(), moa=False)[1]
+        numbers = ppo.losses(
+            trainer, replace(part, **choices), trainer.scheduled_values(), moa=False
+        )[1]
         return numbers["policy_loss"].item(), numbers["symbol_policy_loss"].item()
 
     acted, said = terms()
-    other = part.acting._replace(log_prob=part.acting.log_prob + 1)
+    other = part.action_head._replace(log_prob=part.action_head.log_prob + 1)
     acted_otherwise, said_alike = terms(acting=other)
     assert acted_otherwise != acted
     assert said_alike == said
-    other = part.speaking._replace(log_prob=part.speaking.log_prob + 1)
+    other = part.symbol_head._replace(log_prob=part.symbol_head.log_prob + 1)
     acted_alike, said_otherwise = terms(speaking=other)
     assert acted_alike == acted
     assert said_otherwise != said
@@ -107,14 +109,14 @@ def test_acting_and_speaking_have_ratios_of_their_own(make_trainer, make_part):
 def test_every_weight_learns(make_trainer, make_part, name):
     trainer = make_trainer(algorithm="ppo", experiment=literal.EXPERIMENTS[name])
     part = make_part(trainer)
-    loss, _ = ppo.losses(trainer, part, trainer.weights(), moa=True)
+    loss, _ = ppo.losses(trainer, part, trainer.scheduled_values(), moa=True)
     for parameter, gradient in gradients(trainer, loss).items():
         assert gradient.any(), parameter
 
 
 def test_a_model_that_does_not_learn_has_no_gradient(make_trainer, make_part):
     trainer = make_trainer(algorithm="ppo", experiment=literal.EXPERIMENTS["influence"])
-    loss, _ = ppo.losses(trainer, make_part(trainer), trainer.weights(), moa=False)
+    loss, _ = ppo.losses(trainer, make_part(trainer), trainer.scheduled_values(), moa=False)
     found = gradients(trainer, loss)
     assert not any(found[name].any() for name in found if name.startswith("moa."))
     assert all(found[name].any() for name in found if not name.startswith("moa."))
@@ -122,7 +124,7 @@ def test_a_model_that_does_not_learn_has_no_gradient(make_trainer, make_part):
 
 def acted_by(trainer, segment):
     """The segment, as if this agent with these very weights had acted in it."""
-    batch = collate([segment], CPU)
+    batch = stack_games([segment], CPU)
     with torch.no_grad():
         unroll = trainer.network.unroll(
             batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
@@ -149,8 +151,8 @@ def test_on_policy_and_unclipped_it_is_the_n_step_actor_critic(
         algorithm="ppo", gae_lambda=1.0, ratio_clip=1e6, value_pull=float("inf"), **PLAIN, **same
     )
     segment = acted_by(trainer, make_segment(trainer))
-    batch, weights = collate([segment], CPU), replace(trainer.weights(), beta=0.6)
-    chunks, _ = prepare(trainer, [batch], weights, len(segment.reward))
+    batch, weights = stack_games([segment], CPU), replace(trainer.scheduled_values(), beta=0.6)
+    chunks, _ = make_chunks(trainer, [batch], weights, len(segment.reward))
     (part,) = chunks.shuffled(1)
     found = gradients(trainer, ppo.losses(trainer, part, weights, moa=False)[0])
     settings = actor_critic.experiment, actor_critic.learning, weights

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from ssd_learner.ppo import update as ppo
-from ssd_learner.segments.batch import collate, join
+from ssd_learner.segments.batch import concatenate_time, stack_games
 from ssd_learner.training import train
-from ssd_learner.vtrace.losses import vtrace_update
+from ssd_learner.vtrace.update import vtrace_update
 
 CPU = torch.device("cpu")
 STEPS_OF_A_BATCH = 8 * 5
@@ -22,7 +22,7 @@ GOES_ON = (lambda: True,)
 
 def on_policy(trainer, segment):
     """The segment, as if this agent with these very weights had acted in it."""
-    batch = collate([segment], CPU)
+    batch = stack_games([segment], CPU)
     with torch.no_grad():
         unroll = trainer.network.unroll(
             batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
@@ -105,7 +105,7 @@ def test_kl_and_the_clipped_share_are_told_of_the_last_pass_and_losses_of_all(le
 def test_in_a_pass_every_chunk_is_trained_on_once(learnt, spied):
     learnt(passes=2)
     for updates in (spied.parts[:4], spied.parts[4:]):
-        seen = torch.cat([part.acting.log_prob[0] for part in updates])
+        seen = torch.cat([part.action_head.log_prob[0] for part in updates])
         assert len(seen) == len(set(seen.tolist())) == 10
 
 
@@ -157,7 +157,7 @@ def test_a_report_of_several_updates_has_the_mean_of_what_each_tells(make_traine
     trainer, apart = (make_trainer(update_games=3) for _ in range(2))
     segment = make_segment(trainer)
     report = train(trainer, [segment], *GOES_ON)
-    updates = [vtrace_update(apart, part) for part in collate([segment], CPU).split(3)]
+    updates = [vtrace_update(apart, part) for part in stack_games([segment], CPU).split(3)]
     assert len(updates) == 2
     for name, told in vars(report).items():
         parts = [getattr(update, name) for update in updates]
@@ -187,7 +187,7 @@ def test_the_last_update_of_a_batch_uses_the_rate_of_its_beginning(make_trainer,
 @pytest.mark.parametrize("algorithm", ["ppo", "vtrace"])
 def test_one_step_of_one_game_is_a_batch_too(make_trainer, make_segment, algorithm):
     trainer = make_trainer(algorithm=algorithm)
-    batch, *_ = join([make_segment(trainer, steps=1)], CPU).split(1)
+    batch, *_ = concatenate_time([make_segment(trainer, steps=1)], CPU).split(1)
     if algorithm == "ppo":
         report = ppo.learn(trainer, [batch], 1, *GOES_ON)
     else:

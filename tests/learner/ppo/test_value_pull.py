@@ -8,8 +8,8 @@ from tests.learner.literal import EXPERIMENTS
 
 from ssd_influence.networks.value_gradient import bounded_pull
 from ssd_learner.ppo import update as ppo
-from ssd_learner.ppo.build_chunks import prepare
-from ssd_learner.segments.batch import collate
+from ssd_learner.ppo.make_chunks import make_chunks
+from ssd_learner.segments.batch import stack_games
 
 CPU = torch.device("cpu")
 
@@ -74,8 +74,8 @@ def test_both_read_the_very_same_features(pulls, bound):
 def gradients(trainer, segment, **learning):
     """Of a minibatch of one segment, by parameter name."""
     trainer.learning = trainer.learning.model_copy(update=learning)
-    weights = trainer.weights()
-    chunks, _ = prepare(trainer, [collate([segment], CPU)], weights, 4)
+    weights = trainer.scheduled_values()
+    chunks, _ = make_chunks(trainer, [stack_games([segment], CPU)], weights, 4)
     (part,) = chunks.shuffled(1)
     loss, _ = ppo.losses(trainer, part, weights, moa=False)
     trainer.network.zero_grad(set_to_none=True)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_learner.ppo.build_chunks import prepare
+from ssd_learner.ppo.make_chunks import make_chunks
 from ssd_learner.reporting.policy_information import policy_information
-from ssd_learner.segments.batch import collate, join
+from ssd_learner.segments.batch import concatenate_time, stack_games
 from ssd_learner.training import train
 
 CPU = torch.device("cpu")
@@ -46,7 +46,7 @@ def test_who_does_something_else_at_every_view_has_all_there_is():
 def test_it_is_told_of_the_policy_before_it_is_trained(make_trainer, make_segment, algorithm):
     trainer = make_trainer(algorithm=algorithm, lr_init=0.1, passes=3)
     segment = make_segment(trainer)
-    batch = collate([segment], CPU)
+    batch = stack_games([segment], CPU)
     with torch.no_grad():
         unroll = trainer.network.unroll(
             batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
@@ -62,12 +62,12 @@ def test_it_is_of_all_lanes_together_however_long(make_trainer, make_stream):
     streams = [make_stream(trainer, count, seed=count)[1] for count in (1, 3)]
     policies = []
     for parts in streams:
-        batch = join(parts, CPU)
+        batch = concatenate_time(parts, CPU)
         with torch.no_grad():
             known = batch.pixels, batch.is_first_host, batch.actions, batch.state
             logits = trainer.network.unroll(*known).policy_logits[:-1]
         policies.append(logits.double().softmax(-1).flatten(0, 1).numpy())
-    batches = [join(parts, CPU) for parts in streams]
-    _, told = prepare(trainer, batches, trainer.weights(), 4)
+    batches = [concatenate_time(parts, CPU) for parts in streams]
+    _, told = make_chunks(trainer, batches, trainer.scheduled_values(), 4)
     wanted = literally(np.concatenate(policies))
     assert told["information"].item() == pytest.approx(wanted, rel=1e-3)

@@ -23,8 +23,8 @@ def test_no_two_metrics_share_a_name_or_a_column():
 
 def test_a_metric_is_told_only_of_experiments_that_have_it():
     plain = ExperimentSettings()
-    told = {metric.kind for metric in UPDATE_METRICS if metric.is_told_of(plain)}
+    told = {metric.kind for metric in UPDATE_METRICS if metric.applies_to(plain)}
     assert told == {"any"}
     speaks = ExperimentSettings(symbols=10, influence="communication", visible_actions=True)
-    told = {metric.kind for metric in UPDATE_METRICS if metric.is_told_of(speaks)}
+    told = {metric.kind for metric in UPDATE_METRICS if metric.applies_to(speaks)}
     assert told == {"any", "influence", "symbols"}

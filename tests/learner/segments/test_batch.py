@@ -5,8 +5,8 @@ from dataclasses import fields
 import pytest
 import torch
 
-from ssd_learner.segments.batch import Batch, collate
-from ssd_learner.vtrace.losses import vtrace_update
+from ssd_learner.segments.batch import Batch, stack_games
+from ssd_learner.vtrace.update import vtrace_update
 
 CPU = torch.device("cpu")
 GAMES = 5  # of one segment
@@ -43,11 +43,11 @@ def segments(make_trainer, make_segment, experiment):
     [(1, [1] * 10), (3, [3, 3, 2, 2]), (5, [5, 5]), (7, [5, 5]), (10, [10]), (99, [10])],
 )
 def test_parts_are_as_few_as_may_be_and_as_equal(segments, games, wanted):
-    assert sizes(collate(segments, CPU), games) == wanted
+    assert sizes(stack_games(segments, CPU), games) == wanted
 
 
 def test_nothing_is_lost_doubled_or_moved(segments):
-    batch = collate(segments, CPU)
+    batch = stack_games(segments, CPU)
     parts = list(batch.split(3))
     for field in fields(Batch):
         axis = 0 if field.name == "state" else 1
@@ -61,6 +61,6 @@ def test_nothing_is_lost_doubled_or_moved(segments):
 
 def test_a_part_trains_as_its_segment_alone(segments, make_trainer, experiment):
     apart, alone = (make_trainer(experiment=experiment) for _ in range(2))
-    for part, segment in zip(collate(segments, CPU).split(GAMES), segments, strict=True):
-        wanted = told(vtrace_update(alone, collate([segment], CPU)))
+    for part, segment in zip(stack_games(segments, CPU).split(GAMES), segments, strict=True):
+        wanted = told(vtrace_update(alone, stack_games([segment], CPU)))
         assert told(vtrace_update(apart, part)) == pytest.approx(wanted, rel=1e-4)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ssd_learner.segments.receiver import Epoch, Intake, Watermark
+from ssd_learner.segments.epochs import Epoch, Watermark
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_wire.messages import Bye, Hello, Refused, Segment
 
 FINGERPRINT = "this run"
@@ -9,7 +10,7 @@ RETAINED = 10
 
 
 def make_intake(watermarks=()):
-    return Intake(1, 99, FINGERPRINT, RETAINED, watermarks)
+    return SegmentReceiver(1, 99, FINGERPRINT, RETAINED, watermarks)
 
 
 def hello(intake, epoch=7, arena=0, agent=1, fingerprint=FINGERPRINT):
@@ -46,14 +47,14 @@ def send(intake, seq, epoch=7):
 
 
 def progress(epoch):
-    return (epoch.received, epoch.handled, epoch.durable)
+    return (epoch.received, epoch.consumed, epoch.durable)
 
 
 def checkpoint(intake):
     """Save; what the next learner starts with."""
     marks = tuple(epoch.watermark() for epoch in intake.epochs)
     intake.made_durable(marks)
-    return Intake(1, 100, FINGERPRINT, RETAINED, marks, intake.handled_counts())
+    return SegmentReceiver(1, 100, FINGERPRINT, RETAINED, marks, intake.consumed_counts())
 
 
 def trained(intake, most=100):
@@ -400,8 +401,15 @@ def test_the_ledger_adds_up(intake):
     intake.finish()
     account = intake.ledger()
     assert account["complete"]
-    assert account["segments"] == {"received": 4, "trained": 2, "surplus": 2, "duplicate": 1}
-    keys = ("arena", "epoch", "received", "trained", "durable", "surplus")
+    assert account["segments"] == {
+        "received": 4,
+        "trained": 2,
+        "surplus": 2,
+        "duplicate": 1,
+        "given_up": 0,
+    }
+    keys = ("arena", "epoch", "received", "trained", "durable", "surplus", "given_up", "retired")
     assert account["epochs"] == [
-        dict(zip(keys, row, strict=True)) for row in [(0, 7, 2, 1, 1, 1), (1, 8, 2, 1, 1, 1)]
+        dict(zip(keys, row, strict=True))
+        for row in [(0, 7, 2, 1, 1, 1, 0, False), (1, 8, 2, 1, 1, 1, 0, False)]
     ]

@@ -7,7 +7,8 @@ import pytest
 import torch
 from tests.learner.literal import EXPERIMENTS
 
-from ssd_learner.segments.batch import Batch, collate, join, streams
+from ssd_learner.segments.batch import Batch, concatenate_time, stack_games
+from ssd_learner.segments.streams import group_consecutive
 from ssd_learner.training import train
 
 CPU = torch.device("cpu")
@@ -33,7 +34,7 @@ def test_segments_one_after_the_other_are_the_long_one_that_they_were_cut_from(
     make_trainer, make_stream, name, count
 ):
     whole, parts = make_stream(make_trainer(experiment=EXPERIMENTS[name]), count)
-    assert_same(join(parts, CPU), collate([whole], CPU))
+    assert_same(concatenate_time(parts, CPU), stack_games([whole], CPU))
 
 
 def numbers(found):
@@ -42,11 +43,11 @@ def numbers(found):
 
 def test_a_lane_s_segments_in_their_order_are_one_stream(trainer, make_stream):
     _, parts = make_stream(trainer)
-    assert numbers(streams(parts)) == [[1, 2, 3]]
+    assert numbers(group_consecutive(parts)) == [[1, 2, 3]]
 
 
 def test_nothing_is_no_stream():
-    assert streams([]) == []
+    assert group_consecutive([]) == []
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def mixed(trainer, make_stream):
 
 
 def test_lanes_and_epochs_are_streams_of_their_own(mixed):
-    found = streams(mixed)
+    found = group_consecutive(mixed)
     assert numbers(found) == [[1, 2, 3], [1, 2], [1, 2, 3]]
     for stream in found:
         assert len({(segment.epoch, segment.lane) for segment in stream}) == 1
@@ -87,19 +88,19 @@ def test_a_lane_whose_environment_began_anew_is_another_stream(trainer, make_str
     _, parts = make_stream(trainer)
     parts[1] = otherwise(parts[1], name, index)
     # The second no longer goes on from the first, but the third does from the second.
-    assert numbers(streams(parts)) == [[1], [2, 3]]
+    assert numbers(group_consecutive(parts)) == [[1], [2, 3]]
 
 
 @pytest.mark.parametrize(("name", "index"), [("is_first", (1, 4)), ("actions", (2, 0, 1))])
 def test_what_comes_later_in_a_segment_parts_no_stream(trainer, make_stream, name, index):
     _, parts = make_stream(trainer)
     parts[1] = otherwise(parts[1], name, index)
-    assert numbers(streams(parts)) == [[1, 2, 3]]
+    assert numbers(group_consecutive(parts)) == [[1, 2, 3]]
 
 
 def test_a_segment_that_is_missing_parts_a_stream(trainer, make_stream):
     _, parts = make_stream(trainer)
-    assert numbers(streams([parts[0], parts[2]])) == [[1], [3]]
+    assert numbers(group_consecutive([parts[0], parts[2]])) == [[1], [3]]
 
 
 def test_streams_of_different_lengths_are_trained_together(trainer, mixed):

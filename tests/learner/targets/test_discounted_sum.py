@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_learner.targets.discounted_sum import backward_sums
+from ssd_learner.targets.discounted_sum import discounted_sum
 
 GAMES = 5
 
@@ -25,7 +25,7 @@ def literally(x, decay):
 @pytest.mark.parametrize("steps", range(1, 18))
 def test_a_sum_over_the_future_is_a_loop_from_its_end(steps):
     x, decay = drawn(steps)
-    found = backward_sums(torch.from_numpy(x), torch.from_numpy(decay))
+    found = discounted_sum(torch.from_numpy(x), torch.from_numpy(decay))
     assert found.dtype == torch.float64
     assert found.numpy() == pytest.approx(literally(x, decay), abs=1e-12)
 
@@ -33,6 +33,6 @@ def test_a_sum_over_the_future_is_a_loop_from_its_end(steps):
 def test_what_goes_into_it_stays_as_it_was():
     x, decay = (torch.from_numpy(of) for of in drawn(9))
     before = x.clone(), decay.clone()
-    backward_sums(x, decay)
+    discounted_sum(x, decay)
     assert torch.equal(x, before[0])
     assert torch.equal(decay, before[1])

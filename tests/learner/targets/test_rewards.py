@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.learner import literal
 
-from ssd_learner.targets.rewards import at_the_horizon, rewards
+from ssd_learner.targets.rewards import bootstrap_truncated, rewards
 
 BETA = 0.3
 
@@ -61,7 +61,7 @@ def table():
 
 def test_where_an_episode_s_end_is_a_termination_nothing_comes_after_it(make_trainer, table):
     learning = make_trainer(horizon_ends="termination").learning
-    assert torch.equal(at_the_horizon(*table, learning), table[0])
+    assert torch.equal(bootstrap_truncated(*table, learning), table[0])
 
 
 def test_where_it_is_a_truncation_the_value_of_the_last_view_stands_for_what_would_have_come(
@@ -69,7 +69,7 @@ def test_where_it_is_a_truncation_the_value_of_the_last_view_stands_for_what_wou
 ):
     learning = make_trainer(horizon_ends="truncation", gamma=0.9).learning
     reward, ended, value = table
-    found = at_the_horizon(*table, learning)
+    found = bootstrap_truncated(*table, learning)
     for t, b in np.ndindex(STEPS, GAMES):
         wanted = reward[t, b] + (0.9 * value[t, b] if ended[t, b] else 0.0)
         assert found[t, b].item() == pytest.approx(wanted.item(), abs=1e-12)

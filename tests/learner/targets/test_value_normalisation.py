@@ -4,9 +4,9 @@ import pytest
 import torch
 from tests.learner.literal import EXPERIMENTS
 
-from ssd_learner.ppo.build_chunks import prepare
-from ssd_learner.segments.batch import join
-from ssd_learner.targets.value_normalisation import RATE, SMALLEST, ValueScale
+from ssd_learner.ppo.make_chunks import make_chunks
+from ssd_learner.segments.batch import concatenate_time
+from ssd_learner.targets.value_normalisation import RATE, SMALLEST, ValueNormaliser
 
 CPU = torch.device("cpu")
 CELLS = 12
@@ -19,7 +19,7 @@ def head():
 
 @pytest.fixture
 def scale(head):
-    return ValueScale(head)
+    return ValueNormaliser(head)
 
 
 def drawn(mean, deviation, count=200):
@@ -79,7 +79,7 @@ def test_who_is_restored_goes_on_as_the_one_that_was_saved(head, scale):
         scale.update(batch)
     twin = torch.nn.Linear(CELLS, 1)
     twin.load_state_dict(head.state_dict())
-    restored = ValueScale(twin)
+    restored = ValueNormaliser(twin)
     restored.restore(scale.state().clone())
     assert torch.equal(restored.state(), scale.state())
     batch = drawn(5, 4)
@@ -103,7 +103,7 @@ def spoken(make_trainer, make_stream):
         trainer = make_trainer(experiment=experiment, **PPO | learning)
         with torch.no_grad():
             trainer.network.policy.value.bias.fill_(0.3)
-        return trainer, join(make_stream(trainer, seed=3)[1], CPU)
+        return trainer, concatenate_time(make_stream(trainer, seed=3)[1], CPU)
 
     return make
 
@@ -118,9 +118,9 @@ def outputs(trainer, batch):
 def test_a_batch_is_learnt_from_with_targets_of_mean_0_and_deviation_1_and_values_stay(spoken):
     trainer, batch = spoken()
     before = outputs(trainer, batch)
-    chunks, _ = prepare(trainer, [batch], trainer.weights(), 4)
+    chunks, _ = make_chunks(trainer, [batch], trainer.scheduled_values(), 4)
     after = outputs(trainer, batch)
-    for head, choices in (("acting", chunks.acting), ("speaking", chunks.speaking)):
+    for head, choices in (("acting", chunks.action_head), ("speaking", chunks.symbol_head)):
         assert choices.target.mean().item() == pytest.approx(0, abs=1e-4)
         assert choices.target.std(correction=0).item() == pytest.approx(1, rel=1e-3)
         values = trainer.scales[head].values(after[head])
@@ -133,9 +133,11 @@ def test_advantages_are_in_rewards_whatever_the_scale(spoken):
     plain, batch = spoken(normalise_values=False)
     scaled, _ = spoken()
     weights = plain.weights()
-    prepare(scaled, [batch], weights, 4)  # the second time the head's output is no value any more
-    found, _ = prepare(scaled, [batch], weights, 4)
-    wanted, _ = prepare(plain, [batch], weights, 4)
+    make_chunks(
+        scaled, [batch], weights, 4
+    )  # the second time the head's output is no value any more
+    found, _ = make_chunks(scaled, [batch], weights, 4)
+    wanted, _ = make_chunks(plain, [batch], weights, 4)
     for one, other in ((found.acting, wanted.acting), (found.speaking, wanted.speaking)):
         torch.testing.assert_close(one.advantage, other.advantage, rtol=1e-3, atol=1e-3)
 
@@ -144,9 +146,9 @@ def test_without_normalised_values_targets_are_in_rewards(spoken):
     trainer, batch = spoken(normalise_values=False)
     assert trainer.scales == {}
     before = outputs(trainer, batch)["acting"]
-    chunks, _ = prepare(trainer, [batch], trainer.weights(), 12)
+    chunks, _ = make_chunks(trainer, [batch], trainer.scheduled_values(), 12)
     assert torch.equal(outputs(trainer, batch)["acting"], before)
-    found = chunks.acting.target - chunks.acting.advantage
+    found = chunks.action_head.target - chunks.action_head.advantage
     torch.testing.assert_close(found, before[:-1], rtol=1e-4, atol=1e-4)
 
 

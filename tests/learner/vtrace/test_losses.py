@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_learner.reporting.report import Weights
+from ssd_learner.schedule import ScheduledValues
 from ssd_learner.segments.batch import Batch
 from ssd_learner.targets.vtrace import vtrace
 from ssd_learner.vtrace.losses import losses, vtrace_update
@@ -42,7 +42,7 @@ def terms_of(losses):
 
 def losses_of(trainer, batch, beta=0.0, **experiment):
     settings = trainer.experiment.model_copy(update=experiment)
-    weights = Weights(0.0, beta, trainer.learning.entropy)
+    weights = ScheduledValues(0.0, beta, trainer.learning.entropy)
     return losses(trainer.network, batch, trainer.shape, settings, trainer.learning, weights)
 
 
@@ -167,7 +167,7 @@ def test_who_is_paid_for_its_symbols_acts_for_the_environment_s_reward_alone(
     once, often = (losses_of(trainer, batch, beta=beta) for beta in (0.0, 5.0))
     for name in HEAD:
         assert getattr(once.acting, name) == getattr(often.acting, name)
-    assert once.speaking.policy != often.speaking.policy
+    assert once.symbol_head.policy != often.symbol_head.policy
 
 
 def test_what_is_learnt_by_speaking_reaches_the_layers_shared_with_acting(make_trainer, make_batch):
@@ -295,7 +295,9 @@ def test_the_view_after_the_last_step_bootstraps_where_the_episode_goes_on(train
     batch.is_first[:] = False
     other = replace(batch, pixels=batch.pixels.clone())
     other.pixels[-1] = (other.pixels[-1] + 1) % 11
-    assert losses_of(trainer, batch).acting.policy != losses_of(trainer, other).acting.policy
+    assert (
+        losses_of(trainer, batch).action_head.policy != losses_of(trainer, other).action_head.policy
+    )
 
 
 def test_every_weight_learns(trainer, make_batch):

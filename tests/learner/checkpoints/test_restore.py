@@ -1,0 +1,165 @@
+import json
+import logging
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ssd_learner.checkpoints.checkpoint_file import CheckpointError, Progress, write_checkpoint
+from ssd_learner.checkpoints.restore import restore
+from ssd_learner.segments.epochs import SegmentCounts, Watermark
+
+CLOCKS = Progress(
+    agent=1,
+    fingerprint="this run",
+    own_steps=640,
+    version=3,
+    counts=SegmentCounts(received=7, trained=6, surplus=1, duplicate=4),
+    watermarks=(Watermark(0, 2**62 - 1, 4, 1, False), Watermark(1, 17, 3, 0, True)),
+)
+
+
+def write(folder, trainer, keep=9, **change):
+    return write_checkpoint(folder, replace(CLOCKS, **change), trainer.state(), keep)
+
+
+def damage(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def write_ledger(folder, own_steps, epochs):
+    path = folder / "learner-1.json"
+    entries = [
+        {"arena": arena, "epoch": epoch, "durable": durable, "retired": retired}
+        for arena, epoch, durable, retired in epochs
+    ]
+    path.write_text(json.dumps({"own_steps": own_steps, "epochs": entries}))
+    return path
+
+
+def test_a_trainer_starts_anew_where_there_is_no_checkpoint(tmp_path, make_trainer):
+    assert restore(tmp_path, make_trainer(), "this run") is None
+
+
+def test_a_trainer_continues_from_the_newest_checkpoint(tmp_path, make_trainer):
+    former = make_trainer(seed=8)
+    for version in (3, 4):
+        write(tmp_path, former, version=version)
+    trainer = make_trainer()
+    assert restore(tmp_path, trainer, "this run") == replace(CLOCKS, version=4)
+    assert (trainer.own_steps, trainer.version) == (640, 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"fingerprint": "another run"}, "wanted fingerprint this run, found another run"),
+        ({"agent": 2}, "wanted agent 1, found 2"),
+    ],
+    ids=["another run", "another agent"],
+)
+def test_a_checkpoint_of_another_run_or_agent_is_refused(tmp_path, make_trainer, change, wanted):
+    path = write(tmp_path, make_trainer(), **change)
+    with pytest.raises(CheckpointError, match=wanted):
+        restore(tmp_path, make_trainer(), "this run")
+    assert path.exists()
+
+
+def without(name):
+    return lambda tensors: {n: t for n, t in tensors.items() if n != name}
+
+
+def other_shape(name):
+    return lambda tensors: tensors | {name: torch.zeros(2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (without("weights/policy.value.bias"), r"value\.bias: wanted shape \(1,\), found none"),
+        (other_shape("weights/policy.value.bias"), r"wanted shape \(1,\), found \(2, 3\)"),
+        (other_shape("adam/policy.value.bias/exp_avg"), r"wanted shape \(1,\), found \(2, 3\)"),
+        (other_shape("adam/policy.value.bias/exp"), r"wanted shape none, found \(2, 3\)"),
+        (without("adam/policy.value.bias/step"), r"step: wanted shape \(\), found none"),
+        (without("random"), "random: wanted shape"),
+    ],
+    ids=["a weight", "its shape", "a moment's shape", "a stray moment", "a step", "random state"],
+)
+def test_a_checkpoint_of_other_tensors_is_refused_by_the_name_of_one(
+    tmp_path, make_trainer, change, fault
+):
+    trainer = make_trainer(optimizer="adam")
+    for parameter in trainer.network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    trainer.optimizer.step()
+    path = write_checkpoint(tmp_path, CLOCKS, change(trainer.state()), keep=1)
+    with pytest.raises(CheckpointError, match=f"{path}: does not fit this network: .*{fault}"):
+        restore(tmp_path, make_trainer(optimizer="adam"), "this run")
+
+
+def test_a_damaged_newest_is_set_aside_for_the_one_before_it(tmp_path, make_trainer, caplog):
+    former = make_trainer(seed=8)
+    write(tmp_path, former)
+    newest = write(tmp_path, make_trainer(seed=9), version=4, own_steps=960)
+    damage(newest)
+    ledger = write_ledger(tmp_path, 960, [(0, 2**62 - 1, 6, False), (1, 17, 3, True)])
+
+    trainer = make_trainer()
+    with caplog.at_level(logging.ERROR):
+        clocks = restore(tmp_path, trainer, "this run", ledger)
+
+    weights = zip(trainer.tensors().values(), former.tensors().values(), strict=True)
+    assert all((mine == theirs).all() for mine, theirs in weights)
+    assert (clocks.version, clocks.own_steps) == (3, 640)
+    assert str(newest) in caplog.text
+    assert "320 own-steps and 2 segments of training are lost" in caplog.text
+    assert not newest.exists()
+    assert newest.with_name(newest.name + ".damaged").exists()
+
+
+def test_epochs_go_on_where_actors_were_told_that_their_segments_are_durable(
+    tmp_path, make_trainer
+):
+    write(tmp_path, make_trainer())
+    damage(write(tmp_path, make_trainer(), version=4))
+    ledger = write_ledger(
+        tmp_path, 960, [(0, 2**62 - 1, 6, True), (1, 17, 3, True), (0, 5, 2, False)]
+    )
+
+    clocks = restore(tmp_path, make_trainer(), "this run", ledger)
+
+    assert clocks.watermarks == (
+        Watermark(0, 2**62 - 1, consumed=6, surplus=1, retired=True, given_up=2),
+        Watermark(1, 17, consumed=3, surplus=0, retired=True, given_up=0),
+        Watermark(0, 5, consumed=2, surplus=0, retired=False, given_up=2),
+    )
+    assert clocks.counts == replace(CLOCKS.counts, given_up=4)
+
+
+def test_when_all_checkpoints_are_damaged_the_start_is_refused_and_they_stay(
+    tmp_path, make_trainer
+):
+    paths = [write(tmp_path, make_trainer(), version=version) for version in (3, 4)]
+    for path in paths:
+        damage(path)
+    with pytest.raises(CheckpointError, match="all checkpoints are damaged"):
+        restore(tmp_path, make_trainer(), "this run")
+    assert all(path.exists() for path in paths)
+
+
+def test_a_missing_checkpoint_of_an_agent_that_was_trained_is_refused_with_the_way_on(
+    tmp_path, make_trainer
+):
+    ledger = write_ledger(tmp_path, 960, [])
+    with pytest.raises(CheckpointError, match=rf"960 own-steps were trained.*delete {ledger}"):
+        restore(tmp_path, make_trainer(), "this run", ledger)
+
+
+def test_an_agent_that_was_never_trained_needs_no_checkpoint(tmp_path, make_trainer):
+    assert restore(tmp_path, make_trainer(), "this run", write_ledger(tmp_path, 0, [])) is None
+
+
+def test_drafts_of_a_killed_learner_are_removed(tmp_path, make_trainer):
+    (tmp_path / ".update-000000000004.safetensors.draft").write_bytes(b"half")
+    restore(tmp_path, make_trainer(), "this run")
+    assert list(tmp_path.iterdir()) == []
