@@ -24,7 +24,7 @@ def torch_device(name: str) -> torch.device:
             f"--device {name}: wanted a CUDA device of this number, "
             f"found {torch.cuda.device_count()} CUDA devices"
         )
-    # With TF32, cuDNN's default, an H100's gradients differed from the CPU's by a relative 1e-3, and
-    # log-probabilities by up to 2e-4; with float32 by 7e-7 and 2e-6.
+    # With TF32, cuDNN's default, an H100's gradients differed from the CPU's by a relative 1e-3 and
+    # its log-probabilities by up to 2e-4; with float32 by 7e-7 and 2e-6.
     torch.backends.cudnn.allow_tf32 = False
     return device

@@ -126,7 +126,7 @@ class Trainer:
         return {name: tensor.detach().cpu().numpy() for name, tensor in self._parameters()}
 
     def state(self) -> dict[str, Tensor]:
-        """Weights, optimizer, value normalisers and random state by name: the input of `restore`."""
+        """Weights, optimizer, value normalisers and random state by name, for `restore`."""
         tensors = {f"weights/{name}": tensor.detach() for name, tensor in self._parameters()}
         for name, parameter in self._parameters():
             for key, value in self.optimizer.state.get(parameter, {}).items():

@@ -65,7 +65,7 @@ UPDATE_METRICS = (
     UpdateMetric(  # beside the influence, whose quality depends on the model
         "moa_margin_nats",
         "moa_margin",
-        "Entropy of the others' actions minus the MOA's loss: what it predicts beyond the marginals.",
+        "Entropy of the others' actions minus the MOA's loss: its gain over marginals.",
         scope="moa",
         title="margin",
         priority=6,

@@ -21,8 +21,8 @@ class Batch:
 
     Attributes:
         pixels: [T+1, B, W, W] uint8 palette indices.
-        is_first_host: [T+1, B] bool, whether an episode starts here; on the host, because it decides
-            where sequences are cut.
+        is_first_host: [T+1, B] bool, whether an episode starts here; on the host, because it
+            decides where sequences are cut.
         is_first: the same on the device.
         visible: [T+1, B, N] bool.
         actions: [T+2, B, N] long, a_{−1} … a_T.
@@ -33,8 +33,8 @@ class Batch:
         symbols: [T+1, B, N] long, m_{−1} … m_{T−1}; None without communication.
         symbol_log_prob: [T, B] float32 of the agent's own symbol when it chose it; None without
             communication.
-        shaped_reward: [T, B] float32, the reward shaped by the experiment's reward scheme, which takes
-            the place of e_t; None without a scheme.
+        shaped_reward: [T, B] float32, takes the place of e_t where the experiment has a reward
+            scheme; None without one.
     """
 
     pixels: Tensor

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Watermark:
-    """An epoch's progress in a checkpoint: its segments 1 … consumed are trained, surplus or given up.
+    """An epoch's progress in a checkpoint: segments 1 … consumed are trained, surplus or given up.
 
     Attributes:
         arena: the actor's arena.

@@ -21,7 +21,8 @@ def gae(reward_t: Tensor, discount_t: Tensor, value_t: Tensor, gae_lambda: float
 
         Â_t = δ_t + γ_t λ Â_{t+1}        and the λ-return is Â_t + V(s_t)
 
-    With λ = 1 the λ-return is the discounted sum of all rewards up to the last step, plus γ V there.
+    With λ = 1 the λ-return is the discounted sum of all rewards up to the last step, and the
+    discounted value of the view after it.
 
     Args:
         reward_t: [T, B].
