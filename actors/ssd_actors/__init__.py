@@ -1,1 +1,1 @@
-"""The actor process (`ssd-actor`): one agent in one arena, with a policy and an MOA of its own."""
+"""The actor process (`ssd-actor`): one agent acting in one arena."""

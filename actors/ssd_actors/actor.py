@@ -1,135 +1,136 @@
-"""The actor process: agent k in one arena, acting, reckoning and reporting. Start reading here."""
+"""The actor process: one agent in one arena. Start reading here.
+
+It acts in the environment, computes the agent's intrinsic reward, and sends what happened to the
+agent's learner, in segments.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from ssd_actors.env_client import EnvClient
 from ssd_actors.lane import Lane
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
+from ssd_actors.poller import Poller
 from ssd_wire.messages import Timestep
 
-LONGEST_WAIT = 0.2  # seconds; silence is noticed at most this late
-FAREWELL = 10.0  # seconds to wait, at the end, for the last segments to be durable
-
-
-class Poller(Protocol):
-    """Waits for both lines at once, and for the word to stop."""
-
-    def wait(self, seconds: float) -> bool:
-        """Return when something came or time is up; false when asked to stop."""
+POLL_SECONDS = 0.2  # longest wait for a message; retries are late by this at most
+DRAIN_SECONDS = 10.0  # longest wait, when stopping, for the last segments to become durable
 
 
 class Actor:
-    """One agent in one arena, and all its state that metrics read.
+    """One agent in one arena, and the state that metrics read.
 
-    All it touches is passed in: ZeroMQ in production, plain lists in tests.
+    Everything it uses is passed in: ZeroMQ in production, plain lists in tests.
 
     Args:
-        ears: Waits for both lines.
-        world: Where it acts.
-        teacher: Whom it reports to.
-        lanes: What it remembers of each lane.
-        ledger: Where its account survives it.
-        now: A clock in seconds.
+        poller: Waits for messages from both servers.
+        env: Client of the environment server.
+        learner: Client of the agent's learner.
+        lanes: The state of each lane of games.
+        ledger: Saves segment counts where they survive this process.
+        clock: Returns seconds.
 
     Attributes:
-        agent_steps: Acted by this process.
-        influence: Mean c of the last finished segment, nats.
-        waited: Seconds spent waiting, by for whom.
+        agent_steps: Agent-steps taken by this process.
+        mean_influence: Mean influence reward of the last finished segment, nats.
+        waiting_seconds: Seconds spent waiting for the "env" and for the "learner".
     """
 
     def __init__(
         self,
-        ears: Poller,
-        world: EnvClient,
-        teacher: LearnerClient,
+        poller: Poller,
+        env: EnvClient,
+        learner: LearnerClient,
         lanes: Sequence[Lane],
         ledger: Ledger,
-        now: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.ears = ears
-        self.world = world
-        self.teacher = teacher
+        self.poller = poller
+        self.env = env
+        self.learner = learner
         self.lanes = lanes
         self.ledger = ledger
         self.agent_steps = 0
-        self.influence = 0.0
-        self.waited = {"world": 0.0, "learner": 0.0}
-        self._now = now
-        self._held: dict[int, Timestep] = {}  # by lane: seen, and not yet answered
+        self.mean_influence = 0.0
+        self.waiting_seconds = {"env": 0.0, "learner": 0.0}
+        self._clock = clock
+        self._unanswered: dict[int, Timestep] = {}  # by lane
 
-    def live(self) -> None:
-        """Act in the world and report to the learner until asked to stop."""
+    def run(self) -> None:
+        """Act in the environment and send segments to the learner until asked to stop."""
         while self._wait():
-            self.teacher.tend()
-            for seen in self.world.timesteps():
-                self.see(self.lanes[seen.lane], seen)
-            for number, seen in list(self._held.items()):
-                if self.may_answer(number):
-                    del self._held[number]
-                    self.answer(self.lanes[number], seen)
-            self._note()  # before sending: a learner must never have what no ledger knows of
-            self.teacher.send()
-        self._take_leave()
+            self.learner.poll()
+            for timestep in self.env.timesteps():
+                self.receive(self.lanes[timestep.lane], timestep)
+            for index, timestep in list(self._unanswered.items()):
+                lane = self.lanes[index]
+                if self.can_act(lane):
+                    del self._unanswered[index]
+                    self.act(lane, timestep)
+            self._write_ledger()  # before sending: it must count all that a learner ever receives
+            self.learner.send_segments()
+        self._drain()
 
-    def see(self, lane: Lane, seen: Timestep) -> None:
-        """Take in what a timestep tells of the steps before it, once, and hold it to be answered.
+    def receive(self, lane: Lane, timestep: Timestep) -> None:
+        """Record what a timestep says about earlier steps, once, and keep it to be answered.
 
-        The segment that this finishes counts before another one may begin.
+        The segment that this completes is counted before another one may begin.
         """
-        held = self._held.get(lane.number)
-        if held is not None and (held.env_incarnation, held.tick) == (
-            seen.env_incarnation,
-            seen.tick,
-        ):
+        if self._is_repeated(timestep):
             return
-        self._held[lane.number] = seen
-        if seen.env_incarnation != lane.env_incarnation:
-            lane.enter(seen.env_incarnation)
+        self._unanswered[lane.index] = timestep
+        if timestep.env_incarnation != lane.env_incarnation:
+            lane.reset(timestep.env_incarnation)
 
-        # Others moved at the same instant as we did, so what we did to them can be reckoned
-        # only now that their actions have come back with the next view.
-        finished = lane.reckon(seen)
-        if finished is not None:
-            self.influence = float(finished.draft.influence.mean())
-            self.teacher.push(finished, lane.number)
+        # All agents acted at the same instant, so the influence of the last action can be computed
+        # only now that the others' actions have arrived with the next timestep.
+        segment = lane.complete_step(timestep)
+        if segment is not None:
+            self.mean_influence = float(segment.influence.mean())
+            self.learner.push(segment, lane.index)
 
-    def may_answer(self, number: int) -> bool:
-        """Whether to act now: not where that begins a segment for which there is no room."""
-        return not self.lanes[number].wants_segment or self.teacher.has_room()
+    def can_act(self, lane: Lane) -> bool:
+        """Whether to act now: false where that begins a segment for which there is no room."""
+        return not lane.needs_segment or self.learner.has_room()
 
-    def answer(self, lane: Lane, seen: Timestep) -> None:
+    def act(self, lane: Lane, timestep: Timestep) -> None:
         """Act in one step of one lane."""
-        if lane.wants_segment and self.teacher.weights is not None:
-            lane.begin_segment(seen, self.teacher.weights)
-        self.world.act(lane.act(seen))
-        self.agent_steps += len(seen.is_first)
+        if lane.needs_segment and self.learner.weights is not None:
+            lane.begin_segment(timestep, self.learner.weights)
+        self.env.send(lane.act(timestep))
+        self.agent_steps += len(timestep.is_first)
 
     @property
-    def discarded(self) -> int:
-        """Segments begun and given up because a world started anew."""
-        return sum(lane.discarded for lane in self.lanes)
+    def discarded_segments(self) -> int:
+        """Segments begun and dropped because the environment server restarted."""
+        return sum(lane.discarded_segments for lane in self.lanes)
+
+    def _is_repeated(self, timestep: Timestep) -> bool:
+        kept = self._unanswered.get(timestep.lane)
+        if kept is None:
+            return False
+        ids = (timestep.env_incarnation, timestep.tick)
+        return (kept.env_incarnation, kept.tick) == ids
 
     def _wait(self) -> bool:
-        waited_for = "learner" if self._held else "world"
-        began = self._now()
-        going_on = self.ears.wait(LONGEST_WAIT)
-        self.waited[waited_for] += self._now() - began
+        waiting_for = "learner" if self._unanswered else "env"
+        began = self._clock()
+        going_on = self.poller.wait(POLL_SECONDS)
+        self.waiting_seconds[waiting_for] += self._clock() - began
         return going_on
 
-    def _note(self) -> None:
-        outbox = self.teacher.outbox
-        self.ledger.note(outbox.made, outbox.resent, self.discarded)
+    def _write_ledger(self) -> None:
+        outbox = self.learner.outbox
+        self.ledger.write(outbox.made, outbox.resent, self.discarded_segments)
 
-    def _take_leave(self) -> None:
-        """Have the last segments made durable, in bounded time."""
-        deadline = self._now() + FAREWELL
-        self.teacher.say_bye()
-        while not self.teacher.outbox.is_settled and self._now() < deadline:
-            self.ears.wait(LONGEST_WAIT)
-            self.teacher.tend()
-        self._note()
+    def _drain(self) -> None:
+        """Wait until the last segments are durable, up to a time limit."""
+        deadline = self._clock() + DRAIN_SECONDS
+        self.learner.send_bye()
+        while not self.learner.outbox.all_durable and self._clock() < deadline:
+            self.poller.wait(POLL_SECONDS)
+            self.learner.poll()
+        self._write_ledger()

@@ -1,6 +1,8 @@
-"""One agent's network as it lives: it looks, decides, and reckons what it did to others."""
+"""One agent: its policy, its model of others (MOA) and its intrinsic reward."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,32 +10,32 @@ from numpy.typing import NDArray
 
 from ssd_actors.intrinsic import make_intrinsic
 from ssd_actors.intrinsic.reward import NO_GAMES
-from ssd_actors.intrinsic.transition import Moment, Past, WhatIf
-from ssd_influence.inference.decision import State
-from ssd_influence.inference.factory import inference_for
+from ssd_actors.intrinsic.transition import Counterfactuals, Transition
+from ssd_influence.inference.decision import Decision, RecurrentState
+from ssd_influence.inference.factory import make_inference
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.rewards.social import SocialReward
-from ssd_influence.roles import axes, part_of
+from ssd_influence.roles import axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
 
 class Agent:
-    """A policy, a model of others, and the rewards made of them in one lane, with one version.
+    """A policy, a model of others and an intrinsic reward, for the B games of one lane.
 
     Args:
-        shape: Who the agent is.
+        shape: Which agent it is, and its numbers of agents, actions and cells.
         network, experiment: Sections of the run file.
         games: B.
-        noise: Draws the actions and symbols.
+        rng: Draws the actions and symbols.
 
     Attributes:
-        part: What the agent has to do with the others.
-        axes: Lengths of the axes that messages have on its account.
-        intrinsic: What it pays itself; None for nothing.
-        learner_incarnation, version: Whose weights these are, and which.
+        role: Whom it influences and who influences it.
+        axes: Lengths of the axes of its messages that depend on the role.
+        intrinsic: Its intrinsic reward; None if it has none.
+        learner_incarnation, weights_version: Which weights it acts with.
     """
 
     def __init__(
@@ -42,109 +44,117 @@ class Agent:
         network: NetworkSettings,
         experiment: ExperimentSettings,
         games: int,
-        noise: torch.Generator,
+        rng: torch.Generator,
     ) -> None:
         self.shape = shape
         self.experiment = experiment
         self.games = games
-        self.part = part_of(experiment, shape.agent, shape.num_agents)
-        self.axes = axes(self.part, experiment, shape.num_actions)
+        self.role = role_of(experiment, shape.agent, shape.num_agents)
+        self.axes = axes(self.role, experiment, shape.num_actions)
         self.network = make_network(shape, network, experiment).eval()
         self.intrinsic = make_intrinsic(shape, experiment)
         self.learner_incarnation = 0
-        self.version = 0
-        self._inference = inference_for(self.network, games)
-        self._draws = torch.empty(games, shape.num_actions)
-        self._symbol_draws = torch.empty(games, experiment.symbols)
-        self._noise = noise
+        self.weights_version = 0
+        self._inference = make_inference(self.network, games)
+        self._action_noise = torch.empty(games, shape.num_actions)
+        self._symbol_noise = torch.empty(games, experiment.symbols)
+        self._rng = rng
 
-    def take(self, weights: Weights) -> None:
-        """Think with these weights from now on."""
+    def load_weights(self, weights: Weights) -> None:
+        """Act with these weights from now on."""
         for name, parameter in self.network.named_parameters():
             parameter.data.copy_(torch.from_numpy(weights.tensors[name].copy()))
-        self._inference.refresh()
-        self.learner_incarnation, self.version = weights.learner_incarnation, weights.version
+        self._inference.reload_weights()
+        self.learner_incarnation = weights.learner_incarnation
+        self.weights_version = weights.version
 
-    def fresh_state(self) -> State:
-        """The state of one who remembers nothing."""
-        return self._inference.fresh_state()
+    def initial_state(self) -> RecurrentState:
+        """The recurrent state at the start."""
+        return self._inference.initial_state()
 
-    def fresh_social_reward(self) -> SocialReward | None:
-        """What makes a reward of everyone's, with nothing behind it; None for one's own alone."""
+    def make_social_reward(self) -> SocialReward | None:
+        """The scheme that computes a reward from everyone's; None if the agent has its own only."""
         if self.experiment.reward == "own":
             return None
         return SocialReward(self.experiment, self.shape.agent, self.shape.num_agents, self.games)
 
-    def decide(self, seen: Timestep, state: State) -> Moment:
-        """Look at s_t, act and speak.
+    def decide(self, timestep: Timestep, state: RecurrentState) -> Decision:
+        """Choose an action, and a symbol where the experiment has symbols.
 
         Args:
-            seen: s_t, and what everyone did and said in the step before.
-            state: the policy's before s_t in, after it out.
+            timestep: timestep t.
+            state: the policy's recurrent state: before t in, after t out.
         """
-        decision = self._inference.decide(
-            seen.pixels,
-            seen.actions,
-            seen.is_first,
-            self._draws.exponential_(generator=self._noise).numpy(),
+        return self._inference.decide(
+            timestep.pixels,
+            timestep.actions,
+            timestep.is_first,
+            self._action_noise.exponential_(generator=self._rng).numpy(),
             state,
-            leaders_t=seen.leader_actions,
-            symbols_tm1=seen.symbols,
-            symbol_noise=self._noise_of_symbols(),
+            leader_actions_t=timestep.leader_actions,
+            symbols_tm1=timestep.symbols,
+            symbol_noise=self._draw_symbol_noise(),
         )
-        return Moment(seen, decision)
 
-    def act(self, moment: Moment) -> Act:
-        """What the world is told of a decision."""
-        seen, decision = moment.seen, moment.decision
+    def act_message(self, timestep: Timestep, decision: Decision) -> Act:
+        """The answer to a timestep: the decision, and what the experiment discloses of it."""
         return Act(
-            env_incarnation=seen.env_incarnation,
-            lane=seen.lane,
-            tick=seen.tick,
-            action=decision.act.chosen,
-            symbol=None if decision.symbol is None else decision.symbol.chosen,
-            log_probs=log_softmax(decision.act.logits) if self.part.tells_policy else None,
+            env_incarnation=timestep.env_incarnation,
+            lane=timestep.lane,
+            tick=timestep.tick,
+            action=decision.action.choice,
+            symbol=None if decision.symbol is None else decision.symbol.choice,
+            log_probs=log_softmax(decision.action.logits) if self.role.sends_log_probs else None,
             responses=decision.responses,
         )
 
-    def recall(self, moment: Moment, following: Timestep, state: State) -> Past:
-        """With s_{t+1} here, tell the MOA what everyone did at t, and imagine what if I had not.
+    def complete_transition(
+        self, timestep: Timestep, decision: Decision, next_timestep: Timestep, state: RecurrentState
+    ) -> Transition:
+        """Advance the MOA by step t, and ask it for the counterfactuals that the reward needs.
 
         Args:
-            moment: of step t.
-            following: the timestep t + 1, which carries everyone's a_t.
-            state: the MOA's before t in, after t out; no counterfactual ever enters it.
+            timestep: timestep t.
+            decision: what was chosen at t.
+            next_timestep: timestep t + 1, which carries everyone's a_t.
+            state: the MOA's recurrent state: before t in, after t out. Counterfactuals do not
+                change it.
         """
+        transition = Transition(timestep, decision, next_timestep)
         if state.moa is None:
-            return Past(moment, following, None)
+            return transition
         games = NO_GAMES
         if self.intrinsic is not None:
-            games = self.intrinsic.asks_about(moment, following)
-        logits = self._inference.recall(
-            following.actions, moment.seen.is_first, state, games, symbols_t=following.symbols
+            games = self.intrinsic.counterfactual_games(transition)
+        logits = self._inference.predict_others(
+            next_timestep.actions, timestep.is_first, state, games, symbols_t=next_timestep.symbols
         )
-        return Past(moment, following, WhatIf(games, logits) if len(games) else None)
+        if not len(games):
+            return transition
+        return replace(transition, counterfactuals=Counterfactuals(games, logits))
 
-    def reward(self, past: Past, after: Timestep | None) -> NDArray[np.float32]:
-        """c_t in all B games, clipped; in nats where it is influence.
+    def intrinsic_reward(
+        self, transition: Transition, timestep_tp2: Timestep | None
+    ) -> NDArray[np.float32]:
+        """c_t [B], clipped; in nats where it is influence.
 
         Args:
-            past: step t and timestep t + 1.
-            after: timestep t + 2, where the reward waits for it.
+            transition: step t and timestep t + 1.
+            timestep_tp2: timestep t + 2, where the reward needs it.
         """
         if self.intrinsic is None:
             return np.zeros(self.games, np.float32)
         limit = self.experiment.influence_clip
-        return np.clip(self.intrinsic.reward(past, after), -limit, limit)
+        return np.clip(self.intrinsic.reward(transition, timestep_tp2), -limit, limit)
 
-    def _noise_of_symbols(self) -> NDArray[np.float32] | None:
+    def _draw_symbol_noise(self) -> NDArray[np.float32] | None:
         if not self.experiment.symbols:
             return None
-        return self._symbol_draws.exponential_(generator=self._noise).numpy()
+        return self._symbol_noise.exponential_(generator=self._rng).numpy()
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Log-probabilities over the last axis."""
     below = logits - logits.max(-1, keepdims=True)
-    normalised: NDArray[np.float32] = below - np.log(np.exp(below).sum(-1, keepdims=True))
-    return normalised
+    log_probs: NDArray[np.float32] = below - np.log(np.exp(below).sum(-1, keepdims=True))
+    return log_probs

@@ -1,109 +1,120 @@
-"""The actor's end of the line to the world: its seat, and the timesteps that come to it."""
+"""The actor's client of the environment server: takes its seat, receives timesteps, sends acts."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
 
-from ssd_actors.retry import Line, RetryTimer
+from ssd_actors.retry import Connection, RetryTimer
 from ssd_wire.codec import Frame, Sizes, decode, encode
 from ssd_wire.errors import ProtocolError, RefusedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
 
 class EnvClient:
-    """Joins a world, passes on new timesteps, answers repeated ones with the stored act.
+    """Joins an environment, yields new timesteps, and answers repeated ones with the same act.
 
     Args:
-        line: To the world.
-        join: Who asks for a seat.
-        lanes: How many the run has.
+        connection: To the environment server.
+        join: The request for a seat.
+        lanes: Number of lanes in the run.
         sizes: Lengths of the run's axes, to check timesteps by.
-        now: A clock in seconds.
+        clock: Returns seconds.
 
     Attributes:
-        repeats: Joins after silence, the first one included.
-        protocol_errors: Messages that were none.
+        retries: Joins sent after a time without messages, the first one included.
+        protocol_errors: Messages received that were invalid.
     """
 
     def __init__(
-        self, line: Line, join: Join, lanes: int, sizes: Sizes, now: Callable[[], float]
+        self,
+        connection: Connection,
+        join: Join,
+        lanes: int,
+        sizes: Sizes,
+        clock: Callable[[], float],
     ) -> None:
-        self._line = line
+        self._connection = connection
         self._lanes = lanes
         self._join = encode(join)
         self._sizes = sizes
-        self._world = 0  # the incarnation of the world we are seated in, 0 for none
-        # By world and lane: the last tick, and our act.
+        self._env_incarnation = 0  # where we have a seat; 0 for nowhere
+        # By environment incarnation and lane: the last tick answered, and the act it was sent.
         self._answers: dict[tuple[int, int], tuple[int, list[Frame]]] = {}
         self._log = logging.getLogger(__name__)
-        self._silence = RetryTimer(now)
-        self.repeats = 0
+        self._retry = RetryTimer(clock)
+        self.retries = 0
         self.protocol_errors = 0
 
     def timesteps(self) -> Iterator[Timestep]:
-        """All new timesteps that are there.
+        """All new timesteps that have arrived; repeats what had no answer.
 
         Raises:
-            RefusedError: when the world will not have us.
+            RefusedError: when the environment server refuses this actor for good.
         """
-        for frames in self._line.receive():
-            self._silence.broken()
+        for frames in self._connection.receive():
+            self._retry.reset()
             try:
                 message = decode(frames, (Seat, Timestep, Refused), self._sizes)
             except ProtocolError as fault:
                 self.protocol_errors += 1
-                self._log.warning("the world sent what is no message of this run: %s", fault)
+                self._log.warning("invalid message from the environment: %s", fault)
                 continue
             match message:
                 case Seat():
-                    self._sit_down(message)
+                    self._on_seat(message)
                 case Refused():
-                    self._refused(message)
+                    self._on_refused(message)
                 case Timestep() if self._is_ours(message) and self._is_new(message):
                     yield message
-        if self._silence.is_in_vain():
-            self._log.warning("the world does not answer: connecting anew")
-            self._line.reopen()
-            self._silence.unsent()
-        elif self._silence.is_long():
-            self._ask_again()
+        self._retry_if_due()
 
-    def act(self, act: Act) -> None:
-        """Answer a timestep."""
+    def send(self, act: Act) -> None:
+        """Answer a timestep, and keep the answer in case it has to be repeated."""
         frames = encode(act)
         self._answers[act.env_incarnation, act.lane] = (act.tick, frames)
-        self._line.send(frames)
+        self._connection.send(frames)
 
-    def _sit_down(self, seat: Seat) -> None:
-        if seat.env_incarnation != self._world:
-            self._log.info("seated in world %016x", seat.env_incarnation)
-            self._world = seat.env_incarnation
-            self._answers = {
-                of: a for of, a in self._answers.items() if of[0] == seat.env_incarnation
-            }
+    def _on_seat(self, seat: Seat) -> None:
+        if seat.env_incarnation == self._env_incarnation:
+            return
+        self._log.info("joined environment %016x", seat.env_incarnation)
+        self._env_incarnation = seat.env_incarnation
+        self._answers = {
+            key: answer for key, answer in self._answers.items() if key[0] == seat.env_incarnation
+        }
 
-    def _refused(self, refused: Refused) -> None:
+    def _on_refused(self, refused: Refused) -> None:
         if refused.fatal:
-            raise RefusedError(f"the world refused this actor: {refused.reason}")
-        self._world = 0
-        self._line.send(self._join)
+            raise RefusedError(f"the environment refused this actor: {refused.reason}")
+        self._env_incarnation = 0
+        self._connection.send(self._join)
 
-    def _is_ours(self, seen: Timestep) -> bool:
-        if seen.lane >= self._lanes:
+    def _is_ours(self, timestep: Timestep) -> bool:
+        if timestep.lane >= self._lanes:
             self.protocol_errors += 1
-            self._log.warning("wanted a lane below %d, found %d", self._lanes, seen.lane)
-        return seen.env_incarnation == self._world and seen.lane < self._lanes
+            self._log.warning("wanted a lane below %d, found %d", self._lanes, timestep.lane)
+            return False
+        return timestep.env_incarnation == self._env_incarnation
 
-    def _is_new(self, seen: Timestep) -> bool:
-        tick, act = self._answers.get((seen.env_incarnation, seen.lane), (-1, []))
-        if seen.tick == tick:  # our act was lost: no second draw, the same act again
-            self._line.send(act)
-        return seen.tick > tick
+    def _is_new(self, timestep: Timestep) -> bool:
+        key = timestep.env_incarnation, timestep.lane
+        tick, frames = self._answers.get(key, (-1, []))
+        if timestep.tick == tick:  # the act was lost: send the same one, not another draw
+            self._connection.send(frames)
+        return timestep.tick > tick
 
-    def _ask_again(self) -> None:
-        """Join, seated or not: it is always answered, and with it comes what awaits an act."""
-        if self._line.send(self._join):
-            self.repeats += 1
+    def _retry_if_due(self) -> None:
+        if self._retry.should_reconnect():
+            self._log.warning("no answer from the environment: opening a new connection")
+            self._connection.reopen()
+            self._retry.send_failed()
+        elif self._retry.should_retry():
+            self._send_join()
+
+    def _send_join(self) -> None:
+        """Join, seated or not: it is always answered, and unanswered timesteps come with it."""
+        if self._connection.send(self._join):
+            self.retries += 1
         else:
-            self._silence.unsent()
+            self._retry.send_failed()

@@ -1,144 +1,140 @@
-"""One lane as an agent lives it: its memory, its open segment, and what is not yet reckoned."""
+"""One lane of games, as one agent plays it: recurrent state, open segment, pending reward."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ssd_actors.agent import Agent
-from ssd_actors.intrinsic.transition import Moment, Past
+from ssd_actors.intrinsic.transition import Transition
 from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
+from ssd_influence.inference.decision import Decision
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
 
 @dataclass(frozen=True, eq=False)
-class _Debt:
-    """An intrinsic reward still to be written into a draft, once one more timestep is here."""
+class _PendingReward:
+    """An intrinsic reward that can be computed only when one more timestep has arrived."""
 
-    draft: SegmentBuilder
+    segment: SegmentBuilder
     step: int
-    past: Past
-
-
-@dataclass(frozen=True, eq=False)
-class Finished:
-    """A segment of which everything is known; it only wants a number."""
-
-    draft: SegmentBuilder
-    last_actions: NDArray[np.uint8]
+    transition: Transition
 
 
 class Lane:
-    """What agent k knows of one lane of games.
+    """The state of agent k in one lane of games.
 
     Args:
-        number: Which lane.
-        mind: This lane's own: an open segment keeps the weights it began with.
+        index: Which lane.
+        agent: Used by this lane alone: an open segment keeps the weights it began with.
         shape: Of its segments.
 
     Attributes:
-        tick: The last one answered, −1 for none.
-        env_incarnation: The world incarnation it is in, 0 for none.
-        discarded: Segments given up because the world started anew.
+        tick: The last one acted in, −1 for none.
+        env_incarnation: Of the environment it plays in, 0 for none.
+        open_segment: The one being recorded; None before the first.
+        discarded_segments: Unfinished ones dropped because the environment server restarted.
     """
 
-    def __init__(self, number: int, mind: Agent, shape: SegmentShape) -> None:
-        self.number = number
-        self.mind = mind
+    def __init__(self, index: int, agent: Agent, shape: SegmentShape) -> None:
+        self.index = index
+        self.agent = agent
         self.shape = shape
-        self.discarded = 0
-        self._open: SegmentBuilder | None = None
-        self._closed: SegmentBuilder | None = None
-        self.enter(env_incarnation=0)
+        self.discarded_segments = 0
+        self.open_segment: SegmentBuilder | None = None
+        self._full_segment: SegmentBuilder | None = None  # lacks only its last actions
+        self.reset(env_incarnation=0)
 
-    def enter(self, env_incarnation: int) -> None:
-        """Begin in a world, remembering nothing; an open segment of another world is given up."""
-        self.discarded += sum(draft is not None for draft in (self._open, self._closed))
+    def reset(self, env_incarnation: int) -> None:
+        """Start in an environment with an initial state; discard what another one's began."""
+        unfinished = (self.open_segment, self._full_segment)
+        self.discarded_segments += sum(segment is not None for segment in unfinished)
         self.env_incarnation = env_incarnation
         self.tick = -1
-        self._memory = self.mind.fresh_state()
-        self._social = self.mind.fresh_social_reward()
-        self._open = None
-        self._closed = None
-        self._moment: Moment | None = None
-        self._debt: _Debt | None = None
+        self.open_segment = None
+        self._full_segment = None
+        self._state = self.agent.initial_state()
+        self._social_reward = self.agent.make_social_reward()
+        self._last_step: tuple[Timestep, Decision] | None = None
+        self._pending_reward: _PendingReward | None = None
 
     @property
-    def wants_segment(self) -> bool:
-        """Whether the next step will be the first of a new segment."""
-        return self._open is None or self._open.is_full
+    def needs_segment(self) -> bool:
+        """Whether the next step is the first of a new segment."""
+        return self.open_segment is None or self.open_segment.is_full
 
-    def reckon(self, seen: Timestep) -> Finished | None:
-        """Settle what the timestep t + 1 tells about the steps before it.
+    def complete_step(self, timestep: Timestep) -> SegmentBuilder | None:
+        """Record what timestep t + 1 says about the steps before it.
 
-        Everyone moved at the same instant, so what step t was worth, in reward and in influence,
-        can be written down only now that t + 1 is here; and with a_t here, so are the influence of
-        t − 1 where it waits for that, and the end of a segment whose last step was t − 1.
+        All agents act at the same instant, so the rewards of step t are known only when timestep
+        t + 1 arrives. It also carries everyone's a_t. That completes the intrinsic reward of step
+        t − 1, where it needs a_t, and a segment whose last step was t − 1.
 
         Returns:
-            The segment that this completes, if it does.
+            The segment that this completes, if any.
         """
-        if self._debt is not None:
-            self._pay(self._debt, seen)
-            self._debt = None
-        finished = None
-        if self._closed is not None:
-            finished = Finished(self._closed, seen.actions)
-            self._closed = None
-        if self._open is not None and self._moment is not None:
-            self._reward(self._open, seen)
-            self._reckon_influence(self._open, self._moment, seen)
-        return finished
+        if self._pending_reward is not None:
+            self._record_intrinsic_reward(self._pending_reward, timestep)
+            self._pending_reward = None
+        complete, self._full_segment = self._full_segment, None
+        if complete is not None:
+            complete.add_last_actions(timestep.actions)
+        if self.open_segment is not None and self._last_step is not None:
+            self._record_reward(self.open_segment, timestep)
+            self._complete_transition(self.open_segment, *self._last_step, timestep)
+        return complete
 
-    def begin_segment(self, seen: Timestep, weights: Weights) -> None:
-        """Close the full segment with its last view, and begin the next with the newest weights."""
-        if self._open is not None:
-            self._open.see(seen)
-            self._closed = self._open
-        if (self.mind.learner_incarnation, self.mind.version) != (
-            weights.learner_incarnation,
-            weights.version,
-        ):
-            self.mind.take(weights)
-        state = self._memory.joined()
-        self._open = SegmentBuilder(
-            self.shape, self.mind.learner_incarnation, self.mind.version, state
+    def begin_segment(self, timestep: Timestep, weights: Weights) -> None:
+        """Add the last view to the full segment, and begin the next with the newest weights."""
+        agent = self.agent
+        if self.open_segment is not None:
+            self.open_segment.add_timestep(timestep)
+            self._full_segment = self.open_segment
+        newest = (weights.learner_incarnation, weights.version)
+        if (agent.learner_incarnation, agent.weights_version) != newest:
+            agent.load_weights(weights)
+        self.open_segment = SegmentBuilder(
+            self.shape, agent.learner_incarnation, agent.weights_version, self._state.flat()
         )
 
-    def act(self, seen: Timestep) -> Act:
-        """Decide what to do in every game at this timestep, and remember it."""
-        if self._open is None:
+    def act(self, timestep: Timestep) -> Act:
+        """Choose an action in every game at this timestep, and record it."""
+        if self.open_segment is None:
             raise ValueError("no segment is open: begin one first")
-        self._moment = self.mind.decide(seen, self._memory)
-        self._open.see(seen)
-        self._open.act(self._moment.decision)
-        self.tick = seen.tick
-        return self.mind.act(self._moment)
+        decision = self.agent.decide(timestep, self._state)
+        self.open_segment.add_timestep(timestep)
+        self.open_segment.add_decision(decision)
+        self._last_step = timestep, decision
+        self.tick = timestep.tick
+        return self.agent.act_message(timestep, decision)
 
-    def _reward(self, draft: SegmentBuilder, seen: Timestep) -> None:
-        draft.reward[draft.steps - 1] = seen.reward
-        if (
-            self._social is not None
-            and draft.shaped_reward is not None
-            and seen.all_rewards is not None
-        ):
-            draft.shaped_reward[draft.steps - 1] = self._social.shape(
-                seen.all_rewards, seen.is_first
-            )
+    def _record_reward(self, segment: SegmentBuilder, timestep: Timestep) -> None:
+        segment.reward[segment.steps - 1] = timestep.reward
+        rewards = timestep.all_rewards
+        if self._social_reward is None or segment.shaped_reward is None or rewards is None:
+            return
+        shaped = self._social_reward.shape(rewards, timestep.is_first)
+        segment.shaped_reward[segment.steps - 1] = shaped
 
-    def _reckon_influence(self, draft: SegmentBuilder, moment: Moment, seen: Timestep) -> None:
-        past = self.mind.recall(moment, seen, self._memory)
-        intrinsic = self.mind.intrinsic
+    def _complete_transition(
+        self,
+        segment: SegmentBuilder,
+        timestep: Timestep,
+        decision: Decision,
+        next_timestep: Timestep,
+    ) -> None:
+        transition = self.agent.complete_transition(timestep, decision, next_timestep, self._state)
+        intrinsic = self.agent.intrinsic
         if intrinsic is None:
             return
-        debt = _Debt(draft, draft.steps - 1, past)
-        if intrinsic.waits:
-            self._debt = debt
+        pending = _PendingReward(segment, segment.steps - 1, transition)
+        if intrinsic.needs_timestep_tp2:
+            self._pending_reward = pending
         else:
-            self._pay(debt, None)
+            self._record_intrinsic_reward(pending, None)
 
-    def _pay(self, debt: _Debt, after: Timestep | None) -> None:
-        debt.draft.influence[debt.step] = self.mind.reward(debt.past, after)
+    def _record_intrinsic_reward(
+        self, pending: _PendingReward, timestep_tp2: Timestep | None
+    ) -> None:
+        reward = self.agent.intrinsic_reward(pending.transition, timestep_tp2)
+        pending.segment.influence[pending.step] = reward

@@ -1,4 +1,4 @@
-"""The actor's end of the line to its learner: segments out, acknowledgements and weights in."""
+"""The actor's client of its learner: sends segments, receives acknowledgements and weights."""
 
 from __future__ import annotations
 
@@ -7,152 +7,152 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from ssd_actors.lane import Finished
 from ssd_actors.outbox import Outbox
-from ssd_actors.retry import OVERDUE, Line, RetryTimer
+from ssd_actors.retry import Connection, RetryTimer
+from ssd_actors.segment_builder import SegmentBuilder
 from ssd_wire.codec import Sizes, decode, encode
 from ssd_wire.errors import ProtocolError, RefusedError
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
 from ssd_wire.weights import Shapes, Weights, decode_weights
 
+WEIGHTS_RETRY_SECONDS = 0.2  # after an Ack announced weights, until they are requested
 
-class News(Protocol):
-    """Where weights are published: ZeroMQ in production, a list in tests."""
+
+class WeightsSubscription(Protocol):
+    """Receives published weights: ZeroMQ in production, a list in tests."""
 
     def newest(self) -> bytes | None:
         """The newest frame since the last call, if there is one."""
 
     def reopen(self) -> None:
-        """Give up the connection and make another."""
+        """Close the connection and open a new one."""
 
 
 class LearnerClient:
-    """Says Hello, sends segments until they are durable, and takes in newer weights.
+    """Says Hello, sends segments until they are durable, and keeps the newest weights.
 
     Args:
-        line: To the learner.
-        news: Of its weights.
-        hello: Who we are.
-        outbox: Our segments.
+        connection: To the learner.
+        subscription: To the learner's weights.
+        hello: Which actor this is.
+        outbox: Keeps this actor's segments.
         sizes: Lengths of the run's axes.
-        shapes: Of the network's tensors, by name.
-        now: A clock in seconds.
+        shapes: Shapes of the network's tensors, by name.
+        clock: Returns seconds.
 
     Attributes:
-        weights: The newest heard of, None before the first Welcome.
-        repeats: Questions asked again after silence.
-        protocol_errors: Messages that were none.
+        weights: The newest received, None before the first Welcome.
+        retries: Requests repeated after a time without messages.
+        protocol_errors: Messages received that were invalid.
     """
 
     def __init__(
         self,
-        line: Line,
-        news: News,
+        connection: Connection,
+        subscription: WeightsSubscription,
         hello: Hello,
         outbox: Outbox,
         sizes: Sizes,
         shapes: Shapes,
-        now: Callable[[], float],
+        clock: Callable[[], float],
     ) -> None:
         self.outbox = outbox
         self.weights: Weights | None = None
         self.protocol_errors = 0
-        self._silence = RetryTimer(now)
-        self.repeats = 0
-        self._line = line
-        self._news = news
+        self.retries = 0
+        self._connection = connection
+        self._subscription = subscription
         self._hello = hello
         self._sizes = sizes
         self._shapes = shapes
-        self._newest = 0  # version of the learner's weights, as it acknowledged
-        self._overdue = RetryTimer(now, OVERDUE)  # since it acknowledged newer ones than we have
-        self._confused = False  # the learner must tell where it stands before it is sent more
-        self._leaving = False
+        self._retry = RetryTimer(clock)
+        self._weights_retry = RetryTimer(clock, WEIGHTS_RETRY_SECONDS)
+        self._newest_version = 0  # of the learner's weights, as announced in its Acks
+        self._needs_welcome = False  # send nothing before the learner has said what it has
+        self._draining = False
         self._log = logging.getLogger(__name__)
 
     def has_room(self) -> bool:
-        """Whether a new segment may be begun: never on weights that are known to be old.
+        """Whether a new segment may begin; never with weights that are known to be stale.
 
-        An acknowledgement makes room, and comes on another line than the weights it tells of.
+        An Ack makes room, and may overtake the weights that it announces.
         """
         return self.weights is not None and not self._is_stale() and self.outbox.has_room()
 
-    def push(self, finished: Finished, lane: int) -> None:
-        """Number a finished segment and keep it; `send` sends it."""
-        segment = finished.draft.finish(
-            self._hello.epoch, self.outbox.made + 1, lane, finished.last_actions
-        )
-        self.outbox.add(encode(segment))
+    def push(self, segment: SegmentBuilder, lane: int) -> None:
+        """Number a complete segment and keep it; `send_segments` sends it."""
+        message = segment.build(self._hello.epoch, self.outbox.made + 1, lane)
+        self.outbox.add(encode(message))
 
-    def tend(self) -> None:
-        """Read what has come, send what is due, ask again after silence.
+    def poll(self) -> None:
+        """Handle what has arrived, send what is unsent, repeat what has had no answer.
 
         Raises:
-            RefusedError: when the learner will not have us.
-            ForgottenError: when it lost what it had called durable.
+            RefusedError: when the learner refuses this actor for good.
+            SegmentsLostError: when it lost segments that it had called durable.
         """
-        self._read_line()
-        self._read_news()
-        self.send()
-        if self._silence.is_in_vain():
-            self._connect_anew()
+        self._receive_messages()
+        self._receive_weights()
+        self.send_segments()
+        if self._retry.should_reconnect():
+            self._reconnect()
             return
-        silent = self._silence.is_long()
-        if self._is_stale() and self._overdue.is_long():
-            self._ask_for_weights()
-        elif silent:
-            self._ask_again()
+        is_due = self._retry.should_retry()
+        if self._is_stale() and self._weights_retry.should_retry():
+            self._request_weights()
+        elif is_due:
+            self._retry_request()
 
-    def send(self) -> None:
-        """Send what is unsent, as far as the line takes it."""
-        if self.weights is None or self._confused:  # not welcome, yet or again
+    def send_segments(self) -> None:
+        """Send unsent segments, as many as the connection takes."""
+        if self.weights is None or self._needs_welcome:
             return
-        for kept in self.outbox.unsent():
-            if not self._line.send(kept.frames):
+        for segment in self.outbox.unsent():
+            if not self._connection.send(segment.frames):
                 return
-            self.outbox.sent(kept)
+            self.outbox.mark_sent(segment)
 
-    def say_bye(self) -> bool:
-        """Ask the learner to make durable what it has, for no more will come; false if unsent."""
-        self._leaving = True
-        return self._line.send(encode(Bye(self._hello.epoch)))
+    def send_bye(self) -> bool:
+        """Say that no more segments will come, and ask for a checkpoint; false if not sent."""
+        self._draining = True
+        return self._connection.send(encode(Bye(self._hello.epoch)))
 
-    def _read_line(self) -> None:
-        for frames in self._line.receive():
-            self._silence.broken()
+    def _receive_messages(self) -> None:
+        for frames in self._connection.receive():
+            self._retry.reset()
             try:
                 message = decode(frames, (Welcome, Ack, Refused), self._sizes)
             except ProtocolError as fault:
                 self.protocol_errors += 1
-                self._log.warning("the learner sent what is no message: %s", fault)
+                self._log.warning("invalid message from the learner: %s", fault)
                 continue
             match message:
-                case Welcome():
-                    self._welcomed(message)
+                case Welcome() if message.epoch == self._hello.epoch:
+                    self._on_welcome(message)
                 case Ack() if message.epoch == self._hello.epoch:
-                    self._acknowledged(message)
+                    self._on_ack(message)
                 case Refused():
-                    self._refused(message)
+                    self._on_refused(message)
 
-    def _welcomed(self, welcome: Welcome) -> None:
-        if welcome.epoch != self._hello.epoch:
+    def _on_welcome(self, welcome: Welcome) -> None:
+        new_weights = self._decode_weights(welcome)
+        if new_weights is None and self._is_unknown(welcome.learner_incarnation):
+            self._send_hello()  # it is late, or from a new learner, whose weights we need
             return
-        told = self._weights_in(welcome)
-        if told is None and (
-            self.weights is None or self.weights.learner_incarnation != welcome.learner_incarnation
-        ):
-            self._say_hello()  # late, or somebody else's by now
+        self.outbox.on_welcome(welcome, resend=self._needs_welcome)
+        self._needs_welcome = False
+        if new_weights is None:
             return
-        self.outbox.welcomed(welcome, from_where_it_stands=self._confused)
-        self._confused = False
-        if told is None:
-            return
-        if self.weights is None or told.learner_incarnation != self.weights.learner_incarnation:
-            self.weights, self._newest = told, told.version
-        elif told.version > self.weights.version:  # one sent long ago may come after newer news
-            self.weights = told
+        if self.weights is None or self._is_unknown(new_weights.learner_incarnation):
+            self.weights, self._newest_version = new_weights, new_weights.version
+        elif new_weights.version > self.weights.version:  # older ones come in a late Welcome
+            self.weights = new_weights
 
-    def _weights_in(self, welcome: Welcome) -> Weights | None:
+    def _is_unknown(self, learner_incarnation: int) -> bool:
+        """Whether we have no weights of this learner incarnation."""
+        return self.weights is None or self.weights.learner_incarnation != learner_incarnation
+
+    def _decode_weights(self, welcome: Welcome) -> Weights | None:
         if welcome.weights is None:
             return None
         try:
@@ -160,81 +160,81 @@ class LearnerClient:
         except ProtocolError as fault:
             raise RefusedError(f"the learner's weights do not fit: {fault}") from fault
 
-    def _say_hello(self) -> bool:
-        """Tell the learner who we are, and which weights we have: those it need not send."""
+    def _send_hello(self) -> bool:
+        """Say which actor this is, and which weights it has, so that they are not sent again."""
         hello = self._hello
         if self.weights is not None:
-            have = self.weights
             hello = replace(
-                hello, learner_incarnation=have.learner_incarnation, weights_version=have.version
+                hello,
+                learner_incarnation=self.weights.learner_incarnation,
+                weights_version=self.weights.version,
             )
-        return self._line.send(encode(hello))
+        return self._connection.send(encode(hello))
 
-    def _acknowledged(self, ack: Ack) -> None:
-        if self.weights is None or ack.learner_incarnation != self.weights.learner_incarnation:
-            self._say_hello()  # somebody else by now, whose Welcome was lost
+    def _on_ack(self, ack: Ack) -> None:
+        if self._is_unknown(ack.learner_incarnation):
+            self._send_hello()  # the learner is a new one, whose Welcome was lost
             return
-        self.outbox.acknowledged(ack)
+        self.outbox.on_ack(ack)
         if not self._is_stale():
-            self._overdue.broken()  # from this word on they may be
-        self._newest = max(self._newest, ack.newest_version)
+            self._weights_retry.reset()  # counts from the first Ack that announces newer ones
+        self._newest_version = max(self._newest_version, ack.newest_version)
 
-    def _refused(self, refused: Refused) -> None:
+    def _on_refused(self, refused: Refused) -> None:
         if refused.fatal:
             raise RefusedError(f"the learner refused this actor: {refused.reason}")
-        if not self._confused:  # or else it was said already
-            self._confused = True
-            self._say_hello()
+        if not self._needs_welcome:  # otherwise Hello was sent already
+            self._needs_welcome = True
+            self._send_hello()
 
-    def _read_news(self) -> None:
-        frame = self._news.newest()
+    def _receive_weights(self) -> None:
+        frame = self._subscription.newest()
         if frame is None or self.weights is None:
             return
         try:
-            heard = decode_weights(frame, self._shapes)
+            published = decode_weights(frame, self._shapes)
         except ProtocolError as fault:
             self.protocol_errors += 1
-            self._log.warning("weights that do not fit: %s", fault)
+            self._log.warning("the published weights do not fit: %s", fault)
             return
-        if (
-            heard.learner_incarnation != self.weights.learner_incarnation
-        ):  # somebody else by now, or still
-            self._say_hello()
-        elif heard.version > self.weights.version:
-            self.weights = heard
+        if self._is_unknown(published.learner_incarnation):
+            self._send_hello()  # whichever is the running learner answers
+        elif published.version > self.weights.version:
+            self.weights = published
 
     def _is_stale(self) -> bool:
-        """Whether the learner has told of newer weights than we have heard."""
-        return self.weights is not None and self.weights.version < self._newest
+        """Whether the learner announced newer weights than we have received."""
+        return self.weights is not None and self.weights.version < self._newest_version
 
-    def _ask_for_weights(self) -> None:
-        if not self._say_hello():  # Welcome carries weights
-            self._overdue.unsent()
+    def _request_weights(self) -> None:
+        if not self._send_hello():  # a Welcome carries weights
+            self._weights_retry.send_failed()
 
-    def _connect_anew(self) -> None:
-        self._log.warning("the learner does not answer: connecting anew")
-        self._line.reopen()
-        self._news.reopen()
-        self._confused = True
-        self._silence.unsent()
+    def _reconnect(self) -> None:
+        self._log.warning("no answer from the learner: opening a new connection")
+        self._connection.reopen()
+        self._subscription.reopen()
+        self._needs_welcome = True
+        self._retry.send_failed()
 
-    def _ask_again(self) -> None:
-        if self.weights is not None and self.outbox.is_settled:
+    def _retry_request(self) -> None:
+        if self.weights is not None and self.outbox.all_durable:
             if not self._is_stale():
-                self._silence.broken()  # nothing is owed to us
+                self._retry.reset()  # there is nothing to wait for
             return
-        if self._ask():
-            self.repeats += 1
+        if self._repeat_request():
+            self.retries += 1
         else:
-            self._silence.unsent()
+            self._retry.send_failed()
 
-    def _ask(self) -> bool:
-        oldest = self.outbox.oldest_unreceived()
-        if self.weights is None or self._confused or (oldest is None and not self._leaving):
-            return self._say_hello()
-        if oldest is None:
-            return self.say_bye()
-        sent = self._line.send(oldest.frames)
-        if sent:
-            self.outbox.sent(oldest)
-        return sent
+    def _repeat_request(self) -> bool:
+        """Send again whatever has had no answer: Hello, a segment or Bye; false if not sent."""
+        segment = self.outbox.oldest_unreceived()
+        if self.weights is None or self._needs_welcome:
+            return self._send_hello()
+        if segment is None:
+            return self.send_bye() if self._draining else self._send_hello()
+        is_sent = self._connection.send(segment.frames)
+        if is_sent:
+            self.outbox.mark_sent(segment)
+        return is_sent

@@ -1,4 +1,4 @@
-"""What an actor tells Prometheus, read from its state when asked."""
+"""The actor's Prometheus metrics, read from its state when they are scraped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ssd_actors.actor import Actor
-from ssd_actors.retry import Line
+from ssd_actors.retry import Connection
+
+_WAITING = "Seconds spent waiting for messages."
+_RETRIES = "Requests sent after silence: again, or for the first time."
 
 
 class ActorMetrics(Collector):
@@ -16,12 +19,12 @@ class ActorMetrics(Collector):
 
     Args:
         actor: The actor.
-        lines: Its lines, by where they lead.
+        connections: Its connections to servers.
     """
 
-    def __init__(self, actor: Actor, lines: Mapping[str, Line]) -> None:
+    def __init__(self, actor: Actor, connections: Iterable[Connection]) -> None:
         self._actor = actor
-        self._lines = lines
+        self._connections = tuple(connections)
 
     def collect(self) -> Iterable[Metric]:
         """All metrics, now."""
@@ -30,31 +33,35 @@ class ActorMetrics(Collector):
         for name, text, value in self._gauges():
             yield GaugeMetricFamily(f"ssd_actor_{name}", text, value)
         actor = self._actor
-        yield _labelled("waiting_seconds", "Time spent waiting, in seconds.", "for", actor.waited)
-        repeats = {"world": actor.world.repeats, "learner": actor.teacher.repeats}
-        yield _labelled("repeats", "Questions asked again after silence.", "to", repeats)
+        yield _labelled("waiting_seconds", _WAITING, "for", actor.waiting_seconds)
+        retries = {"env": actor.env.retries, "learner": actor.learner.retries}
+        yield _labelled("retries", _RETRIES, "to", retries)
 
     def _counters(self) -> Iterable[tuple[str, str, float]]:
-        it, outbox = self._actor, self._actor.teacher.outbox
-        errors = it.world.protocol_errors + it.teacher.protocol_errors
-        dropped = sum(line.dropped for line in self._lines.values())
+        actor, outbox = self._actor, self._actor.learner.outbox
+        errors = actor.env.protocol_errors + actor.learner.protocol_errors
+        dropped = sum(connection.dropped for connection in self._connections)
+        discarded = actor.discarded_segments
         return (
-            ("agent_steps", "Agent-steps acted by this process.", it.agent_steps),
+            ("agent_steps", "Agent-steps taken by this process.", actor.agent_steps),
             ("segments_made", "Segments finished.", outbox.made),
             ("segments_resent", "Segments sent again.", outbox.resent),
-            ("segments_discarded", "Segments given up as a world started anew.", it.discarded),
+            ("segments_discarded", "Segments dropped because ssd-env restarted.", discarded),
             ("dropped_sends", "Messages that could not be sent.", dropped),
-            ("protocol_errors", "Messages refused as invalid.", errors),
+            ("protocol_errors", "Invalid messages received.", errors),
         )
 
     def _gauges(self) -> Iterable[tuple[str, str, float]]:
-        it, outbox = self._actor, self._actor.teacher.outbox
-        weights = it.teacher.weights
+        actor, outbox = self._actor, self._actor.learner.outbox
+        not_durable = outbox.made - outbox.durable
+        weights = actor.learner.weights
+        version = weights.version if weights else 0
+        influence = "Mean influence reward per own-step of the last segment."
         return (
             ("segments_untrained", "Segments made and not yet trained.", outbox.untrained),
-            ("segments_not_durable", "Segments not durable yet.", outbox.made - outbox.durable),
-            ("influence_nats", "Influence per own-step, last segment.", it.influence),
-            ("weights_version", "Newest weights heard of.", weights.version if weights else 0),
+            ("segments_not_durable", "Segments made and not yet durable.", not_durable),
+            ("influence_nats", influence, actor.mean_influence),
+            ("weights_version", "Version of the newest weights received.", version),
         )
 
 

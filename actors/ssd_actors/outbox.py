@@ -1,8 +1,8 @@
-"""An actor's segments on their way to being durable. Decides; sends nothing.
+"""An actor's segments, kept until they are durable: at-least-once delivery. Does no sending.
 
-Segments are numbered over all lanes, sent in order, and kept until the learner has them in a
-checkpoint. What a learner did not receive, or forgot when it was killed, is sent again from where
-it stands (go-back-N).
+Segments are numbered over all lanes, sent in order, and kept until a checkpoint of the learner
+contains them. What the learner did not receive, or lost when it was killed, is sent again from the
+first missing one on (go-back-N).
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from ssd_wire.codec import Frame
 from ssd_wire.messages import Ack, Welcome
 
 
-class ForgottenError(Exception):
-    """The learner no longer has what it had called durable, so the epoch cannot go on."""
+class SegmentsLostError(Exception):
+    """The learner lost segments that it had called durable, so the epoch cannot go on."""
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
-    """One encoded segment and its number."""
+class EncodedSegment:
+    """A numbered segment, ready to send."""
 
     seq: int
     frames: Sequence[Frame]
 
 
 class Outbox:
-    """The actor's side of the promise about segments.
+    """Numbers segments, says which to send now, and drops them when they are durable.
 
     Args:
-        lanes: How many lanes the window is counted in.
-        retained: Segments kept until durable, at most.
+        lanes: Number of lanes; the window allows so many segments for each.
+        max_kept: Most segments to keep until they are durable.
 
     Attributes:
-        made: Segments so far; the newest one's number.
-        received, trained, durable: What the learner said of them.
-        resent: Sendings of a segment that had been sent before.
-        complete: Whether the learner trains no more.
+        made: Number of segments so far; it is the seq of the newest one.
+        received, trained, durable: The learner's progress in them.
+        resent: How often a segment was sent that had been sent before.
+        complete: Whether the learner has met its budget and trains no more.
     """
 
-    def __init__(self, lanes: int, retained: int) -> None:
+    def __init__(self, lanes: int, max_kept: int) -> None:
         self._lanes = lanes
-        self._retained = retained
-        self._window: int | None = None  # unknown until the learner has said Welcome
-        self._kept: deque[Kept] = deque()
-        self._learner = 0
-        self._next = 1  # to be sent
+        self._max_kept = max_kept
+        self._window: int | None = None  # unknown before the first Welcome
+        self._kept: deque[EncodedSegment] = deque()
+        self._learner_incarnation = 0
+        self._next_seq = 1  # to send
         self._highest_sent = 0
         self.made = 0
         self.received = 0
@@ -62,74 +62,75 @@ class Outbox:
         return self.made - self.trained
 
     @property
-    def is_settled(self) -> bool:
+    def all_durable(self) -> bool:
         """Whether every segment made is durable."""
         return self.durable == self.made
 
     def has_room(self) -> bool:
-        """Whether another segment may be begun: the lag is bounded, and so is what is kept."""
+        """Whether another segment may begin: bounds the policy lag, and how many are kept."""
         if self._window is None:
             return False
-        return self.untrained < self._window * self._lanes and len(self._kept) < self._retained
+        return self.untrained < self._window * self._lanes and len(self._kept) < self._max_kept
 
     def add(self, frames: Sequence[Frame]) -> None:
-        """Keep the next segment: its number is made + 1."""
+        """Keep the next segment, whose seq is made + 1."""
         self.made += 1
-        self._kept.append(Kept(self.made, frames))
+        self._kept.append(EncodedSegment(self.made, frames))
 
-    def unsent(self) -> Iterator[Kept]:
-        """The segments to send now, in order; call `sent` after each that was."""
-        while self._next <= self.made:
-            yield self._kept[self._next - self._kept[0].seq]
+    def unsent(self) -> Iterator[EncodedSegment]:
+        """The segments to send now, in order. Call `mark_sent` after each that was sent."""
+        while self._next_seq <= self.made:
+            yield self._kept[self._next_seq - self._kept[0].seq]
 
-    def oldest_unreceived(self) -> Kept | None:
-        """What to repeat when nothing is heard."""
+    def oldest_unreceived(self) -> EncodedSegment | None:
+        """The segment to send again when the learner is silent; None if it received all."""
         if self.received >= self._highest_sent:
             return None
         return self._kept[self.received + 1 - self._kept[0].seq]
 
-    def sent(self, kept: Kept) -> None:
-        """Note that a segment went out."""
-        self.resent += kept.seq <= self._highest_sent
-        self._highest_sent = max(self._highest_sent, kept.seq)
-        self._next = max(self._next, kept.seq + 1)
+    def mark_sent(self, segment: EncodedSegment) -> None:
+        """Record that a segment was sent."""
+        self.resent += segment.seq <= self._highest_sent
+        self._highest_sent = max(self._highest_sent, segment.seq)
+        self._next_seq = max(self._next_seq, segment.seq + 1)
 
-    def welcomed(self, welcome: Welcome, from_where_it_stands: bool) -> None:
-        """Take in how far the learner has come with this epoch.
+    def on_welcome(self, welcome: Welcome, resend: bool) -> None:
+        """Take the learner's progress in this epoch.
 
         Args:
-            welcome: Its word.
-            from_where_it_stands: Whether to send again all that it has not received; always so
-                with a learner not met before.
+            welcome: From the learner.
+            resend: Whether to send again everything that it has not received. A new incarnation
+                of the learner is always sent that.
 
         Raises:
-            ForgottenError: when it has less than what was called durable.
+            SegmentsLostError: when it has fewer segments than were called durable.
         """
         if welcome.received < self.durable or welcome.received > self.made:
-            raise ForgottenError(
+            raise SegmentsLostError(
                 f"the learner has {welcome.received} segments of this epoch, "
                 f"of {self.durable} durable and {self.made} made"
             )
-        new = welcome.learner_incarnation != self._learner
-        self._learner = welcome.learner_incarnation
+        is_new = welcome.learner_incarnation != self._learner_incarnation
+        self._learner_incarnation = welcome.learner_incarnation
         self._window = welcome.window
-        if new:
+        if is_new:
             self.received, self.trained = welcome.received, welcome.trained
             self.complete = welcome.complete
-        self._note(welcome.received, welcome.trained, welcome.durable, welcome.complete)
-        if new or from_where_it_stands:
-            self._next = self.received + 1
+        self._update(welcome)
+        if is_new or resend:
+            self._next_seq = self.received + 1
 
-    def acknowledged(self, ack: Ack) -> None:
-        """Take in what has become of segments; a learner not welcomed yet is not heard."""
-        if ack.learner_incarnation == self._learner and ack.received <= self.made:
-            self._note(ack.received, ack.trained, ack.durable, ack.complete)
+    def on_ack(self, ack: Ack) -> None:
+        """Take the learner's progress; ignored from an incarnation without a Welcome."""
+        is_welcome = ack.learner_incarnation == self._learner_incarnation
+        if is_welcome and ack.received <= self.made:
+            self._update(ack)
 
-    def _note(self, received: int, trained: int, durable: int, complete: bool) -> None:
-        self.received = max(self.received, received)
-        self.trained = max(self.trained, trained)
-        self.durable = max(self.durable, durable)
-        self.complete |= complete
-        self._next = max(self._next, self.durable + 1)
+    def _update(self, progress: Welcome | Ack) -> None:
+        self.received = max(self.received, progress.received)
+        self.trained = max(self.trained, progress.trained)
+        self.durable = max(self.durable, progress.durable)
+        self.complete |= progress.complete
+        self._next_seq = max(self._next_seq, self.durable + 1)
         while self._kept and self._kept[0].seq <= self.durable:
             self._kept.popleft()

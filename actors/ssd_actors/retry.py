@@ -1,7 +1,8 @@
-"""Who waits, asks again: when nothing was heard for a while, it is time to repeat the question.
+"""When to repeat a request that has had no answer, and when to open a new connection.
 
-A connection may be dead without a sign of it: the server was replaced, or stopped for so long that
-it gave the connection up. So who asks in vain makes another.
+A connection can be dead without any sign of it: the server was replaced, or it was stopped for so
+long that it closed the connection. So an actor repeats its requests until something arrives, and
+opens a new connection when nothing does.
 """
 
 from __future__ import annotations
@@ -11,62 +12,64 @@ from typing import Protocol
 
 from ssd_wire.codec import Frame
 
-SILENCE = 1.0  # seconds without a word after which a question is repeated
-IN_VAIN = 5.0  # seconds of asking without a word after which another connection is made
-OVERDUE = 0.2  # seconds after which weights that were announced are asked for
-UNSENT = 0.1  # seconds after which one is asked that could not be sent
+RETRY_SECONDS = 1.0  # without a message, after which a request is repeated
+RECONNECT_SECONDS = 5.0  # of repeating without a message, after which the connection is replaced
+SEND_AGAIN_SECONDS = 0.1  # after which a request is repeated that could not be sent
 
 
-class Line(Protocol):
-    """A line to one server: ZeroMQ in production, lists in tests."""
+class Connection(Protocol):
+    """A connection to one server: ZeroMQ in production, lists in tests."""
 
     dropped: int
 
     def send(self, frames: Sequence[Frame]) -> bool:
-        """Send without waiting; false when that was not possible."""
+        """Send without blocking; false when that was not possible."""
 
     def receive(self) -> Iterable[list[bytes]]:
-        """All that has arrived."""
+        """All messages that have arrived."""
 
     def reopen(self) -> None:
-        """Give up the connection, with all that is queued on it, and make another."""
+        """Close the connection, dropping everything queued on it, and open a new one."""
 
 
 class RetryTimer:
-    """When to ask, or to ask again, for want of an answer.
+    """Says when to send a request, and when to send it again for want of an answer.
 
     Args:
-        now: A clock in seconds.
-        patience: Seconds before the first time; from then on it is `SILENCE`.
+        clock: Returns seconds.
+        delay: Seconds from the last message to the first retry; later ones follow every
+            `RETRY_SECONDS`.
     """
 
-    def __init__(self, now: Callable[[], float], patience: float = SILENCE) -> None:
-        self._now = now
-        self._patience = patience
-        self._due = now()  # the first question is due at once
-        self._asked: float | None = None  # when the first question was that had no answer yet
+    def __init__(self, clock: Callable[[], float], delay: float = RETRY_SECONDS) -> None:
+        self._clock = clock
+        self._delay = delay
+        self._due = clock()  # the first request is due at once
+        self._first_request: float | None = None  # time of the first one since the last message
 
-    def broken(self) -> None:
-        """The server said something: count from now."""
-        self._due = self._now() + self._patience
-        self._asked = None
+    def reset(self) -> None:
+        """Start again from now: the server answered."""
+        self._due = self._clock() + self._delay
+        self._first_request = None
 
-    def is_long(self) -> bool:
-        """Whether to ask now; if so, the next time is due in `SILENCE`."""
-        if self._now() < self._due:
+    def should_retry(self) -> bool:
+        """Whether to send the request now; if so, the next one is due in `RETRY_SECONDS`."""
+        if self._clock() < self._due:
             return False
-        self._due = self._now() + SILENCE
-        if self._asked is None:
-            self._asked = self._now()
+        self._due = self._clock() + RETRY_SECONDS
+        if self._first_request is None:
+            self._first_request = self._clock()
         return True
 
-    def is_in_vain(self) -> bool:
-        """Whether to ask over another connection; if so, the next time is due in `IN_VAIN`."""
-        if self._asked is None or self._now() - self._asked < IN_VAIN:
+    def should_reconnect(self) -> bool:
+        """Whether to open a new connection; if so, the next is due in `RECONNECT_SECONDS`."""
+        if self._first_request is None:
             return False
-        self._asked = self._now()
+        if self._clock() - self._first_request < RECONNECT_SECONDS:
+            return False
+        self._first_request = self._clock()
         return True
 
-    def unsent(self) -> None:
-        """Nobody is there yet to be asked, or again: ask as soon as somebody may be."""
-        self._due = self._now() + UNSENT
+    def send_failed(self) -> None:
+        """Try again soon: the request could not be sent."""
+        self._due = self._clock() + SEND_AGAIN_SECONDS

@@ -1,4 +1,4 @@
-"""A segment while it is being lived."""
+"""Building one segment, step by step."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class SegmentShape:
     """T steps of B games of N agents with W×W views, and S floats of recurrent state.
 
     Attributes:
-        speaks: whether what is said is part of it.
-        shaped: whether a reward that a scheme made of everyone's is.
+        has_symbols: whether agents send symbols.
+        has_shaped_reward: whether a reward scheme computes a reward from everyone's.
     """
 
     steps: int
@@ -27,8 +27,8 @@ class SegmentShape:
     agents: int
     view: int
     state: int
-    speaks: bool = False
-    shaped: bool = False
+    has_symbols: bool = False
+    has_shaped_reward: bool = False
 
     @classmethod
     def of(
@@ -41,13 +41,13 @@ class SegmentShape:
             agents=spec.num_agents,
             view=spec.view,
             state=state,
-            speaks=experiment.symbols > 0,
-            shaped=experiment.reward != "own",
+            has_symbols=experiment.symbols > 0,
+            has_shaped_reward=experiment.reward != "own",
         )
 
 
 class SegmentBuilder:
-    """The arrays of one segment, filled in as its steps are lived; see `Segment` for their meaning.
+    """The arrays of one segment, filled in step by step; `Segment` says what they mean.
 
     Args:
         shape: Their lengths.
@@ -73,34 +73,37 @@ class SegmentBuilder:
         self.reward = np.zeros((t, b), np.float32)
         self.influence = np.zeros((t, b), np.float32)
         self.state = state
-        self.symbols = np.zeros((t + 1, b, n), np.uint8) if shape.speaks else None
-        self.symbol_log_prob = np.zeros((t, b), np.float32) if shape.speaks else None
-        self.shaped_reward = np.zeros((t, b), np.float32) if shape.shaped else None
+        self.symbols = np.zeros((t + 1, b, n), np.uint8) if shape.has_symbols else None
+        self.symbol_log_prob = np.zeros((t, b), np.float32) if shape.has_symbols else None
+        self.shaped_reward = np.zeros((t, b), np.float32) if shape.has_shaped_reward else None
 
     @property
     def is_full(self) -> bool:
         """Whether all its steps have been acted."""
         return self.steps == len(self.reward)
 
-    def see(self, seen: Timestep) -> None:
-        """Write down the view of the step about to be acted, or the one after the last."""
-        self.pixels[self.steps] = seen.pixels
-        self.is_first[self.steps] = seen.is_first
-        self.visible[self.steps] = seen.visible
-        self.actions[self.steps] = seen.actions
-        if self.symbols is not None and seen.symbols is not None:
-            self.symbols[self.steps] = seen.symbols
+    def add_timestep(self, timestep: Timestep) -> None:
+        """Record the view of the step about to be acted, or the one after the last step."""
+        self.pixels[self.steps] = timestep.pixels
+        self.is_first[self.steps] = timestep.is_first
+        self.visible[self.steps] = timestep.visible
+        self.actions[self.steps] = timestep.actions
+        if self.symbols is not None and timestep.symbols is not None:
+            self.symbols[self.steps] = timestep.symbols
 
-    def act(self, decision: Decision) -> None:
-        """Write down that the step seen last was acted, and how likely what was chosen had been."""
-        self.log_prob[self.steps] = decision.act.log_prob
+    def add_decision(self, decision: Decision) -> None:
+        """Record the log-probabilities of what was chosen, and go to the next step."""
+        self.log_prob[self.steps] = decision.action.log_prob
         if self.symbol_log_prob is not None and decision.symbol is not None:
             self.symbol_log_prob[self.steps] = decision.symbol.log_prob
         self.steps += 1
 
-    def finish(self, epoch: int, seq: int, lane: int, last_actions: np.ndarray) -> Segment:
-        """The segment, once a_T is known: [B, N] what everyone did after its last step."""
-        self.actions[-1] = last_actions
+    def add_last_actions(self, actions: np.ndarray) -> None:
+        """Record a_T, [B, N]: what everyone did after the last step. The segment is complete."""
+        self.actions[-1] = actions
+
+    def build(self, epoch: int, seq: int, lane: int) -> Segment:
+        """The message, once all of it is recorded."""
         return Segment(
             epoch=epoch,
             seq=seq,

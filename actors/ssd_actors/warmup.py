@@ -1,4 +1,4 @@
-"""A step of no account, after which every kernel that a mind needs is compiled and at hand."""
+"""One step on made-up input, so that every kernel an agent needs is compiled and loaded."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from ssd_actors.agent import Agent, log_softmax
 from ssd_wire.messages import Timestep
 
 
-def warm_up(mind: Agent) -> None:
-    """Decide, tell the world, and reckon what came of it."""
-    seen = _something_to_see(mind)
-    state = mind.fresh_state()
-    moment = mind.decide(seen, state)
-    mind.act(moment)
-    past = mind.recall(moment, seen, state)
-    waits = mind.intrinsic is not None and mind.intrinsic.waits
-    mind.reward(past, seen if waits else None)
+def warm_up(agent: Agent) -> None:
+    """Run one whole step: the decision, its message, the transition and the intrinsic reward."""
+    timestep, state = _zero_timestep(agent), agent.initial_state()
+    decision = agent.decide(timestep, state)
+    agent.act_message(timestep, decision)
+    transition = agent.complete_transition(timestep, decision, timestep, state)
+    needs_tp2 = agent.intrinsic is not None and agent.intrinsic.needs_timestep_tp2
+    agent.intrinsic_reward(transition, timestep if needs_tp2 else None)
 
 
-def _something_to_see(mind: Agent) -> Timestep:
-    """As it comes off the wire: read-only."""
-    games, agents, view = mind.games, mind.shape.num_agents, mind.shape.view
-    actions = mind.shape.num_actions
-    size = mind.axes
+def _zero_timestep(agent: Agent) -> Timestep:
+    """Its arrays are read-only, as they are when they come off the wire."""
+    games, agents, view = agent.games, agent.shape.num_agents, agent.shape.view
+    actions = agent.shape.num_actions
+    size = agent.axes
 
-    def uniform(*axes: int) -> np.ndarray:
-        return log_softmax(np.zeros(axes, np.float32))
+    def uniform(*shape: int) -> np.ndarray:
+        return log_softmax(np.zeros(shape, np.float32))
 
-    seen = Timestep(
+    timestep = Timestep(
         env_incarnation=0,
         lane=0,
         tick=0,
@@ -43,7 +42,7 @@ def _something_to_see(mind: Agent) -> Timestep:
         responses=uniform(games, size["J"], size["C"], actions) if size["J"] else None,
         all_rewards=np.zeros((games, size["R"]), np.float32) if size["R"] else None,
     )
-    for array in vars(seen).values():
+    for array in vars(timestep).values():
         if isinstance(array, np.ndarray):
             array.flags.writeable = False
-    return seen
+    return timestep

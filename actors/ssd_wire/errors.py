@@ -14,7 +14,11 @@ class EndpointError(Exception):
 
 
 class RefusedError(Exception):
-    """A peer refused us for good: another run, a retired seat, an invalid segment."""
+    """A peer refused us for good: another run, an invalid segment."""
+
+
+class ReplacedError(RefusedError):
+    """A process that started later has our place."""
 
 
 class KeyFileError(Exception):

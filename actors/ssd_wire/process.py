@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import logging
@@ -18,11 +19,22 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ssd_wire.errors import EndpointError, KeyFileError, RefusedError, RunFileError
+from ssd_wire.errors import (
+    EndpointError,
+    KeyFileError,
+    RefusedError,
+    ReplacedError,
+    RunFileError,
+)
 from ssd_wire.metrics_server import MetricsServer
 
 # Exit codes beside 0 and 1. A launcher restarts what died, but not what can only fail again.
+PASSING_FAULT = 74  # the disk is full, read-only or broken: later it may work
+NOT_DRAINED = 75  # an actor that stopped before all of its segments were durable
+REPLACED = 76  # a process that started later plays this one's part
 CONFIGURATION_ERROR = 78  # unusable flags, run file, checkpoint, or another run's peer
+
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 _ADDRESS = re.compile(r"(?P<host>[^:\[\]]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
 _NUMBER = re.compile(r"\d[\d_]*(\.\d+)?([eE]\+?\d{1,2})?")
@@ -86,15 +98,23 @@ def process_options(command: Command) -> Command:
 
 
 def reports_errors(command: Command) -> Command:
-    """Turn what a user or a peer got wrong into one clear line and an exit code of its own."""
+    """Turn what a user, a peer or the disk got wrong into one clear line and an exit code."""
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         try:
             command(*args, **options)
+        except ReplacedError as fault:
+            click.echo(f"error: {fault}", err=True)
+            sys.exit(REPLACED)
         except (RunFileError, EndpointError, RefusedError, KeyFileError) as fault:
             click.echo(f"error: {fault}", err=True)
             sys.exit(CONFIGURATION_ERROR)
+        except OSError as fault:
+            if fault.errno not in _PASSING:
+                raise
+            click.echo(f"error: {fault}", err=True)
+            sys.exit(PASSING_FAULT)
 
     return run  # type: ignore[return-value]  # functools.wraps keeps the signature, not the type
 
@@ -176,8 +196,16 @@ def announce(run_dir: Path | None, role: str, addresses: Mapping[str, str]) -> N
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees all of it or the one before, never a part."""
+    """Write a file so that a reader sees all of it or the one before, never a part.
+
+    Raises:
+        OSError: when it cannot be written; then the one before stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text)
-    draft.replace(path)
+    try:
+        draft.write_text(text)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

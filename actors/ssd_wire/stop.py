@@ -12,6 +12,11 @@ import select
 import signal
 from types import FrameType
 
+# SIGHUP comes when the terminal is closed, unless it is ignored, as under nohup. SIGUSR1 is how a
+# scheduler warns of its time limit. Either may come several times, which does not mean more haste:
+# they ask to stop only once.
+ONCE = (signal.SIGHUP, signal.SIGUSR1)
+
 
 class Stop:
     """Whether this process was asked to end. Made once, in the main thread.
@@ -22,13 +27,15 @@ class Stop:
 
     def __init__(self, lifeline: int | None = None) -> None:
         self.requested = False
+        self._was_requested = False
         self._lifeline = lifeline
         self._awake, wakeup = os.pipe()
         os.set_blocking(self._awake, False)
         os.set_blocking(wakeup, False)
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+        for number in (signal.SIGTERM, signal.SIGINT, *ONCE):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -46,5 +53,7 @@ class Stop:
         return self.requested
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self.requested = True
+        del frame
+        if number not in ONCE or not self._was_requested:
+            self.requested = True
+        self._was_requested = True

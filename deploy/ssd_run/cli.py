@@ -10,27 +10,26 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from ssd_run import run_directory
 from ssd_run.launch import COMPLETE, STOPPED, prepare, run
-from ssd_run.plan import Plan, check_agrees, validate
-from ssd_run.presets import listing, load_preset
+from ssd_run.presets import listing, load_config, load_preset
 from ssd_run.processes import precheck
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Extent
 from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.progress.episodes import counts_of
 from ssd_run.reporting.screen import Heading, Screen, screen
+from ssd_run.reporting.terminal import Terminal
+from ssd_run.run_config import RunConfig, check_agrees
 from ssd_run.run_directory import RunDir
 from ssd_wire.process import WholeNumber, reports_errors, version_option, write_whole
-from ssd_wire.runfile import override
 
 
 @click.command()
 @version_option
 @click.argument("preset", required=False)
-@click.option("--list", "lists", is_flag=True, help="Show all presets and end.")
+@click.option("--list", "lists", is_flag=True, help="List all presets, and those in PRESET.")
 @click.option("--print", "prints", is_flag=True, help="Show the whole run file and end.")
 @click.option("--steps", type=WholeNumber(), help="Agent-steps of all agents together, as 5e6.")
 @click.option("--seed", type=click.IntRange(min=0), help="Same as --set run.seed=N.")
@@ -56,11 +55,12 @@ def main(
 ) -> None:
     """Train PRESET on this machine: worlds, actors and learners, each a process of its own.
 
-    PRESET is a name from --list, or the path of an own .toml file with the same sections. Without
-    --steps it trains until Ctrl-C. --set changes one value of the run file, as often as need be.
+    PRESET is a name from --list, or the path of your own .toml file with the same sections; with
+    --list it may also be a folder of such files. Without --steps it trains until Ctrl-C. --set
+    changes one value of the run file, and may be given several times.
     """
     if lists:
-        for line in listing.lines():
+        for line in listing.lines(own=listing.own_presets(preset)):
             click.echo(line)
         return
     if not stop_seconds >= 0:
@@ -68,26 +68,26 @@ def main(
     if seed is not None:
         assignments = (*assignments, f"run.seed={seed}")
     if prints:
-        click.echo(_plan(preset, assignments).toml(), nl=False)
+        click.echo(_load(preset, assignments).toml(), nl=False)
         return
     devices = _devices(device)
-    plan = _kept_plan(preset, run_dir, assignments) if resume else _plan(preset, assignments)
-    if resume and run_dir is not None and (done := _all_done(run_dir, plan, steps)):
+    config = _kept_config(preset, run_dir, assignments) if resume else _load(preset, assignments)
+    if resume and run_dir is not None and (done := _all_done(run_dir, config, steps)):
         click.echo(f"nothing to do: {done:,} of {steps:,} agent-steps are trained in {run_dir}")
         return
-    precheck.check(plan, devices)
-    with socket_directory(_tell) as sockets, _take(run_dir, plan, resume, stop_seconds) as taken:
+    precheck.check(config, devices)
+    with socket_directory(_tell) as sockets, _take(run_dir, config, resume, stop_seconds) as taken:
         taken.note_sockets(sockets)
         history = History(taken.history, taken.ledgers)
-        extent = Extent(plan.game.agents, arenas or history.arenas, steps, devices)
-        counts = counts_of(plan.game.events)
-        heading = Heading(plan.preset.name, str(taken.root), steps, plan.experiment, counts)
-        shown = screen(Console(), heading)
-        sys.exit(_launch(plan, taken, extent, history, shown, sockets, stop_seconds))
+        extent = Extent(config.game.agents, arenas or history.arenas, steps, devices)
+        counts = counts_of(config.game.events)
+        heading = Heading(config.preset.name, str(taken.root), steps, config.experiment, counts)
+        shown = screen(Terminal(), heading)
+        sys.exit(_launch(config, taken, extent, history, shown, sockets, stop_seconds))
 
 
 def _launch(
-    plan: Plan,
+    config: RunConfig,
     run_dir: RunDir,
     extent: Extent,
     history: History,
@@ -95,7 +95,7 @@ def _launch(
     sockets: Path,
     seconds: float,
 ) -> int:
-    launch = prepare(plan, run_dir, extent, history, shown, sockets)
+    launch = prepare(config, run_dir, extent, history, shown, sockets)
     with shown:
         ended = run(launch)
         killed = launch.close(ended, seconds)
@@ -110,28 +110,29 @@ def _launch(
     return 0 if clean else 1
 
 
-def _plan(preset: str | None, assignments: tuple[str, ...]) -> Plan:
+def _load(preset: str | None, assignments: tuple[str, ...]) -> RunConfig:
     if preset is None:
         raise click.UsageError("which PRESET? --list shows them")
-    return validate(override(load_preset(preset), assignments))
+    return load_config(preset, assignments)
 
 
-def _kept_plan(preset: str | None, root: Path | None, assignments: tuple[str, ...]) -> Plan:
-    """The plan of the run to go on with, which what is given now must agree with."""
+def _kept_config(preset: str | None, root: Path | None, assignments: tuple[str, ...]) -> RunConfig:
+    """The config of the run to go on with, which what is given now must agree with."""
     if root is None:
         raise click.UsageError("--resume needs the --run-dir to go on with")
-    plan = run_directory.plan_of(root)
-    run_directory.check_unedited(root, plan)
-    check_agrees(plan, {} if preset is None else load_preset(preset), assignments)
-    return plan
+    config = run_directory.read_config(root)
+    History(root / run_directory.HISTORY, root / run_directory.LEDGERS).check_protocol()
+    run_directory.check_unedited(root, config)
+    check_agrees(config, {} if preset is None else load_preset(preset), assignments)
+    return config
 
 
-def _all_done(root: Path, plan: Plan, steps: int | None) -> int:
+def _all_done(root: Path, config: RunConfig, steps: int | None) -> int:
     """Agent-steps that a run has come to, where that is all that is wanted of each agent; else 0.
 
     Only of a run that has told how it ended: otherwise to resume it tells so.
     """
-    budget = Extent(plan.game.agents, 1, steps).own_steps
+    budget = Extent(config.game.agents, 1, steps).own_steps
     try:
         own_steps = json.loads((root / "summary.json").read_text())["own_steps"]
         return sum(own_steps) if budget is not None and min(own_steps) >= budget else 0
@@ -139,11 +140,11 @@ def _all_done(root: Path, plan: Plan, steps: int | None) -> int:
         return 0
 
 
-def _take(root: Path | None, plan: Plan, resume: bool, patience: float) -> RunDir:
+def _take(root: Path | None, config: RunConfig, resume: bool, patience: float) -> RunDir:
     if root is not None and resume:
         return run_directory.go_on(root, patience, _tell)
-    named = Path("runs") / f"{plan.preset.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return run_directory.begin(root or named, plan)
+    named = Path("runs") / f"{config.preset.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return run_directory.begin(root or named, config)
 
 
 def _devices(text: str) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ssd_run.account import LearnerLedger, read_ledgers, settle
-from ssd_run.plan import Plan
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Extent, all_programs
 from ssd_run.processes.shutdown import shut_down
@@ -17,12 +16,14 @@ from ssd_run.processes.spawner import RunFailedError, Spawner
 from ssd_run.processes.supervisor import Supervisor
 from ssd_run.progress.collector import ProgressCollector
 from ssd_run.progress.episodes import Episodes, counts_of
+from ssd_run.progress.furthest import Furthest
 from ssd_run.progress.progress import AgentProgress, Progress
 from ssd_run.progress.scraper import Scraper
 from ssd_run.reporting.records import PERIOD as RECORD_PERIOD
 from ssd_run.reporting.records import Records, elapsed_before
 from ssd_run.reporting.screen import Screen
 from ssd_run.reporting.summary import Summary
+from ssd_run.run_config import RunConfig
 from ssd_run.run_directory import RunDir
 from ssd_wire.stop import Stop
 
@@ -37,7 +38,7 @@ class Launch:
     """Everything one launch holds on to.
 
     Attributes:
-        plan: What the run is.
+        config: What the run is.
         run_dir: Where it is.
         extent: How large it is here.
         screen: What the user sees.
@@ -51,7 +52,7 @@ class Launch:
         last_words: Of the process that ended the run, when one did.
     """
 
-    plan: Plan
+    config: RunConfig
     run_dir: RunDir
     extent: Extent
     screen: Screen
@@ -66,6 +67,7 @@ class Launch:
     _shown: float = field(default=float("-inf"))
     _recorded: float = field(default=0.0)
     _progress: Progress | None = None
+    _fault: OSError | None = None
 
     def observe(self) -> Progress:
         """Look at the run, about once a second; show and record it when that is due."""
@@ -76,7 +78,16 @@ class Launch:
         if self.collector.elapsed - self._recorded >= RECORD_PERIOD:
             self._recorded = self.collector.elapsed
             self.records.keep(self._progress)
+            self._report_fault(self.records.fault or self.history.fault)
         return self._progress
+
+    def _report_fault(self, fault: OSError | None) -> None:
+        """Tell the user, once, that records cannot be written, and that they can be again."""
+        if fault is not None and self._fault is None:
+            self.screen.say(f"records of this run cannot be written ({fault}); trying again")
+        if fault is None and self._fault is not None:
+            self.screen.say("records of this run are written again")
+        self._fault = fault
 
     def pause(self) -> bool:
         """Wait until it is time to look again; whether the user has asked to stop."""
@@ -110,17 +121,18 @@ class Launch:
         self.scraper.stop()
         self.records.keep(self.collector.collect())
         self.records.close()
+        self.history.close()
         return killed
 
     def summary(self, ended: str, killed: tuple[str, ...]) -> Summary:
         """What the run has come to, once all processes are gone."""
         actors, learners, unreadable = read_ledgers(self.run_dir.ledgers)
-        account = settle(actors, learners, self.history.clean, self.plan.segment_steps)
+        account = settle(actors, learners, self.history.clean, self.config.segment_steps)
         progress = self.collector.collect()
         agents = standing(learners, self.extent.agents)
         own_steps = tuple(agent.own_steps for agent in agents)
         return Summary(
-            preset=self.plan.preset.name,
+            preset=self.config.preset.name,
             run_dir=str(self.run_dir.root),
             ended=ended,
             wall_seconds=round(self.collector.elapsed, 3),
@@ -146,12 +158,17 @@ def standing(learners: Iterable[LearnerLedger], agents: int) -> tuple[AgentProgr
 
 
 def prepare(
-    plan: Plan, run_dir: RunDir, extent: Extent, history: History, screen: Screen, sockets: Path
+    config: RunConfig,
+    run_dir: RunDir,
+    extent: Extent,
+    history: History,
+    screen: Screen,
+    sockets: Path,
 ) -> Launch:
     """Make ready to launch: the fork server begins to load, nothing else is started yet.
 
     Args:
-        plan: What the run is.
+        config: What the run is.
         run_dir: Where it is.
         extent: How large it is here.
         history: Of the run so far.
@@ -160,14 +177,17 @@ def prepare(
     """
     programs = all_programs(extent, run_dir, sockets)
     spawner = Spawner(run_dir)
-    supervisor = Supervisor(programs, spawner, history, time.monotonic, screen.say)
     scraper = Scraper(run_dir.processes)
-    counts = counts_of(plan.game.events)
-    episodes = Episodes(run_dir.episodes, plan.game.horizon, counts)
+    furthest = Furthest(scraper)
+    supervisor = Supervisor(
+        programs, spawner, history, time.monotonic, screen.say, furthest.made_progress
+    )
+    counts = counts_of(config.game.events)
+    episodes = Episodes(run_dir.episodes, config.game.horizon, counts)
     before = standing(read_ledgers(run_dir.ledgers)[1], extent.agents)
     elapsed = elapsed_before(run_dir)
     return Launch(
-        plan=plan,
+        config=config,
         run_dir=run_dir,
         extent=extent,
         screen=screen,

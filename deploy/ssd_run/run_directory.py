@@ -12,7 +12,7 @@ from typing import IO, Self
 
 import click
 
-from ssd_run.plan import Plan, check_agrees, validate
+from ssd_run.run_config import RunConfig, check_agrees, validate
 from ssd_wire.endpoints import hold
 from ssd_wire.errors import EndpointError, RunFileError
 from ssd_wire.process import write_whole
@@ -23,6 +23,8 @@ PROCESSES_LOCK = ".processes.lock"
 SOCKETS_PREFIX = "ssd-"
 SOCKETS_LOCK = ".lock"  # in that directory
 SOCKETS = ".sockets"  # names the directory of this launch's sockets for as long as it is there
+HISTORY = "history.jsonl"
+LEDGERS = "ledgers"
 BEGUN_WITH = ".run.toml"  # a copy of the run file that nobody edits
 
 
@@ -45,8 +47,8 @@ class RunDir:
         self.logs = root / "logs"  # what each process wrote on its terminal
         self.checkpoints = root / "checkpoints"  # by the learners
         self.episodes = root / "episodes"  # by the worlds
-        self.ledgers = root / "ledgers"  # segments, by actors and learners
-        self.history = root / "history.jsonl"  # starts and ends of processes
+        self.ledgers = root / LEDGERS  # segments, by actors and learners
+        self.history = root / HISTORY  # starts and ends of processes
         self.metrics = root / "metrics.jsonl"
         self.tensorboard = root / "tensorboard"
         self.summary = root / "summary.json"
@@ -68,7 +70,7 @@ class RunDir:
         self.close()
 
 
-def begin(root: Path, plan: Plan) -> RunDir:
+def begin(root: Path, config: RunConfig) -> RunDir:
     """Make a new run's directory, with its run file.
 
     Raises:
@@ -83,12 +85,12 @@ def begin(root: Path, plan: Plan) -> RunDir:
     run_dir = _held(root)
     for folder in (run_dir.processes, run_dir.logs, run_dir.episodes, run_dir.ledgers):
         folder.mkdir()
-    write_whole(root / BEGUN_WITH, plan.toml())
-    write_whole(run_dir.run_file, plan.toml())
+    write_whole(root / BEGUN_WITH, config.toml())
+    write_whole(run_dir.run_file, config.toml())
     return run_dir
 
 
-def plan_of(root: Path) -> Plan:
+def read_config(root: Path) -> RunConfig:
     """What the run in a directory is.
 
     Raises:
@@ -99,19 +101,19 @@ def plan_of(root: Path) -> Plan:
     return validate(load_run_file(root / "run.toml"))
 
 
-def check_unedited(root: Path, plan: Plan) -> None:
+def check_unedited(root: Path, config: RunConfig) -> None:
     """Refuse to resume a run whose run file is not the one it began with.
 
     Args:
         root: The run's directory.
-        plan: What its run file says now.
+        config: What its run file says now.
 
     Raises:
         RunFileError: naming every key that differs.
     """
     if not (root / BEGUN_WITH).is_file():
         return
-    kept, found = validate(load_run_file(root / BEGUN_WITH)), plan.sections()
+    kept, found = validate(load_run_file(root / BEGUN_WITH)), config.sections()
     stated = {
         name: {**dict.fromkeys(keys), **found[name]} for name, keys in kept.sections().items()
     }

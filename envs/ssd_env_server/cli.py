@@ -17,7 +17,7 @@ from ssd_env_server.referee import Referee
 from ssd_env_server.server import Door, World
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.roles import Part, axes, part_of
+from ssd_influence.roles import Role, axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.links import Router, Waiting
 from ssd_wire.messages import Seat
@@ -85,15 +85,15 @@ def load_settings(run_file: Path) -> tuple[RunSettings, GameSettings, Experiment
     return run, game, experiment, fingerprint(run, game, experiment, network)
 
 
-def cast_of(experiment: ExperimentSettings, game: GameSettings) -> list[Part]:
-    """[N] the part of each agent.
+def cast_of(experiment: ExperimentSettings, game: GameSettings) -> list[Role]:
+    """[N] the role of each agent.
 
     Raises:
         RunFileError: when the experiment's leaders or roles are not for so many agents.
     """
     agents = game_spec(game).num_agents
     with blaming("experiment"):
-        return [part_of(experiment, agent, agents) for agent in range(agents)]
+        return [role_of(experiment, agent, agents) for agent in range(agents)]
 
 
 def make_world(
@@ -122,11 +122,11 @@ def make_world(
         LaneGames(GameBatch(game, run.games), lane, arena, incarnation, run.segment)
         for lane in range(run.lanes)
     ]
-    parts = cast_of(experiment, game)
+    roles = cast_of(experiment, game)
     seat = seat_of(run, game, experiment, incarnation)
     run_sizes = {"A": seat.actions, "B": seat.games, "N": seat.agents}
-    sizes = [run_sizes | axes(part, experiment, seat.actions) for part in parts]
-    lanes = [Lane(one.timesteps(), run.games, Disclosed(parts, sizes)) for one in games]
+    sizes = [run_sizes | axes(role, experiment, seat.actions) for role in roles]
+    lanes = [Lane(one.timesteps(), run.games, Disclosed(roles, sizes)) for one in games]
     referee = Referee(seat, run_fingerprint, lanes)
     return World(door, referee, games, EpisodeLog(record, arena, incarnation), sizes)
 

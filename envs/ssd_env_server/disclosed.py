@@ -1,6 +1,6 @@
 """What agents are told of one another, beside what all do: only what the experiment needs of it.
 
-Each agent's `Part` says what is meant for it, and nothing else is passed on to it.
+Each agent's `Role` says what is meant for it, and nothing else is passed on to it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ssd_influence.roles import Part
+from ssd_influence.roles import Role
 from ssd_wire.messages import Act, Array, Timestep
 
 
@@ -21,12 +21,12 @@ class Disclosed:
     The arrays of timesteps are allocated once and written in place: they hold until the next tick.
 
     Args:
-        parts: [N] each agent's part, in order.
+        roles: [N] each agent's role, in order.
         sizes: [N] lengths of the axes that each agent's messages have.
     """
 
-    def __init__(self, parts: Sequence[Part], sizes: Sequence[Mapping[str, int]]) -> None:
-        self._parts = parts
+    def __init__(self, roles: Sequence[Role], sizes: Sequence[Mapping[str, int]]) -> None:
+        self._roles = roles
         b, n = sizes[0]["B"], sizes[0]["N"]  # V and R, too, are everyone's
         self._symbols = np.zeros((b, n), np.uint8) if sizes[0]["V"] else None
         self._rewards = np.zeros((b, n), np.float32) if sizes[0]["R"] else None
@@ -35,14 +35,16 @@ class Disclosed:
         self._policies = [_policies(axes) if axes["Q"] else None for axes in sizes]
         # By agent: which others answer it, and in which place of theirs.
         self._answers = [
-            tuple((other, parts[other].answers.index(part.agent)) for other in part.asks)
-            for part in parts
+            tuple(
+                (other, roles[other].discloses_to.index(role.agent)) for other in role.disclosed_by
+            )
+            for role in roles
         ]
         self._is_silent = not any(axes["V"] or axes["J"] or axes["R"] for axes in sizes)
 
     def follows(self, agent: int) -> tuple[int, ...]:
         """Whose actions of this step an agent sees before it acts."""
-        return self._parts[agent].follows
+        return self._roles[agent].leaders
 
     def tell(self, timesteps: Sequence[Timestep], acts: Sequence[Act] = ()) -> Sequence[Timestep]:
         """Timesteps, with what is meant for each agent of the step before.

@@ -31,18 +31,18 @@ class LaneGames:
         self._lane = lane
         self._arena = arena
         self._world = world
-        self._actions = np.zeros((batch.games, batch.spec.num_agents), np.uint8)
-        self._is_first = np.ones(batch.games, np.bool_)
-        self._number = np.zeros(batch.games, np.int64)  # of each game's episode
-        self._seed = np.zeros(batch.games, np.uint64)
-        self._start = first_clocks(batch.games, batch.spec.horizon, segment)
-        self._begin(np.arange(batch.games))
+        self._actions = np.zeros((batch.num_games, batch.spec.num_agents), np.uint8)
+        self._is_first = np.ones(batch.num_games, np.bool_)
+        self._number = np.zeros(batch.num_games, np.int64)  # of each game's episode
+        self._seed = np.zeros(batch.num_games, np.uint64)
+        self._start = first_clocks(batch.num_games, batch.spec.horizon, segment)
+        self._begin(np.arange(batch.num_games))
         batch.observe()
 
     @property
     def games(self) -> int:
         """B."""
-        return self._batch.games
+        return self._batch.num_games
 
     @property
     def agents(self) -> int:
@@ -105,7 +105,7 @@ class LaneGames:
             game=game,
             number=int(self._number[game]),
             seed=int(self._seed[game]),
-            length=int(self._batch.clock[game] - self._start[game]),
+            length=int(self._batch.episode_step[game] - self._start[game]),
             returns=self._batch.returns[game].copy(),
             counts=self._batch.counts[game].copy(),
             tick=self.tick,

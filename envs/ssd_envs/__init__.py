@@ -1,1 +1,1 @@
-"""The games: rules, maps, views, kernels, PettingZoo interface. No sockets, no torch."""
+"""The games: rules, maps, views, numba kernels, PettingZoo interface. No sockets, no torch."""

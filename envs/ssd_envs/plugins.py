@@ -1,4 +1,4 @@
-"""What a run file names of one's own: `package.module:NAME`, imported when it is wanted."""
+"""Loads a user's own games and rules, which are named by import path: `package.module:NAME`."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import importlib
 import re
 from typing import Any
 
-_NAMED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-def is_named(text: str) -> bool:
-    """Whether this is a name of that form."""
-    return _NAMED.fullmatch(text) is not None
+def is_import_path(text: str) -> bool:
+    """Whether the text has the form `package.module:NAME`."""
+    return _IMPORT_PATH.fullmatch(text) is not None
 
 
-def load(name: str) -> Any:
-    """What has this name.
+def load_object(path: str) -> Any:
+    """Import the module and return the object that the path names.
 
     Raises:
-        ValueError: when it cannot be imported, whatever the reason, which is told.
+        ValueError: if the import fails for any reason; the message gives the reason.
     """
-    module, _, attribute = name.partition(":")
+    module, _, name = path.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except ModuleNotFoundError as fault:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
         raise ValueError(
-            f"cannot import {name}: {fault}; is the folder that holds it on PYTHONPATH?"
-        ) from fault
-    except Exception as fault:
-        raise ValueError(f"cannot import {name}: {type(fault).__name__}: {fault}") from fault
+            f"cannot import {path}: {error}; is the folder that holds it on PYTHONPATH?"
+        ) from error
+    except Exception as error:
+        raise ValueError(f"cannot import {path}: {type(error).__name__}: {error}") from error

@@ -1,6 +1,6 @@
-"""What is known of a game without playing it: settings, sizes, actions, colours, map.
+"""What is known of a game before it is played: settings, sizes, actions, colours, map.
 
-Nothing here needs numba, so processes that never step a game (actors, learners) start fast.
+Nothing here needs numba, so processes that do not step games (actors, learners) start fast.
 """
 
 from __future__ import annotations
@@ -17,48 +17,54 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    SkipValidation,
     field_validator,
     model_serializer,
     model_validator,
 )
 
-from ssd_envs.games import GAMES, Game, Parameter, game_of
+from ssd_envs.games import GAMES, Game, Parameter, get_game
 from ssd_envs.maps.game_map import GameMap
-from ssd_envs.maps.parser import drawing_of, parse_map
+from ssd_envs.maps.parser import parse_map, read_drawing
 from ssd_envs.palette import MAX_AGENTS, make_palette
 
 VIEW = 15
 """Each agent sees a window of VIEW x VIEW cells around itself."""
 
+VIEW_RADIUS = VIEW // 2
+
 EVENTS = ("apples", "fires", "hits", "cleaned", "opened_at")
-"""What each agent did, counted over an episode: apples eaten, fining beams fired, agents hit by
-them, waste cells cleaned; and the step, from 1, at which it opened the box, or 0 if it did not."""
+"""What is recorded of each agent over an episode: how many apples it ate, fining beams it fired,
+agents it hit with them and waste cells it cleaned; and at which step, from 1, it opened the box, or
+0 if it did not."""
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class GameSettings(BaseModel):
-    """The run file's [game]: which game, on which map, by which numbers.
+    """The run file's [game]: the game, its map and its parameters.
 
     Attributes:
         name: "cleanup", "harvest", "cleanup-small", "harvest-small", "box-trapped", or
-            `package.module:NAME` for a `Game` of one's own.
-        agents: N, at most one per spawn cell; by default 5, in small games 3, in Box Trapped 2.
-        horizon: steps per episode; by default 1000, in small games 250, in Box Trapped 100.
-        map: a drawing, or the path of a text file that holds one (read at once, so that settings
-            carry the drawing wherever they go); by default the game's own map.
-        fire_cost: Cleanup, Harvest: what firing the fining beam costs the firer.
-        fine: Cleanup, Harvest: what each agent hit by it loses.
-        beam_length: Cleanup, Harvest: cells that each of a beam's three columns covers.
-        regrowth: Harvest: a bare apple cell's chance per step, by how many apples are near; the
-            last one holds for more.
-        growth_radius: Harvest: how near is near, as the largest dx² + dy².
-        apple_growth: Cleanup: an orchard cell's chance per step when there is no waste at all.
-        waste_growth: Cleanup: the chance of each clean river cell that is tried for new waste; by
-            default 0.5, on the small map 0.05.
-        waste_limit: Cleanup: the waste density at which nothing grows and no waste appears.
-        own: a game of one's own: its own parameters; those not given have their usual values.
+            `package.module:NAME` for your own `Game`.
+        agents: N, at most one per spawn cell. Default 5, in small games 3, in Box Trapped 2.
+        horizon: steps per episode. Default 1000, in small games 250, in Box Trapped 100.
+        map: a drawing, or the path of a text file with one, which is read at once. Default: the
+            game's built-in map.
+        fire_cost: Cleanup, Harvest: what firing the fining beam costs the agent that fires it.
+        fine: Cleanup, Harvest: what each agent hit by the fining beam loses.
+        beam_length: Cleanup, Harvest: cells in each of a beam's three columns.
+        regrowth: Harvest: probabilities that a bare apple cell grows an apple in a step, with 0,
+            1, 2, ... apples nearby. The last one also holds for more.
+        growth_radius: Harvest: which apples count as nearby, as the largest dx² + dy².
+        apple_growth: Cleanup: probability that a bare apple cell grows an apple in a step when
+            there is no waste.
+        waste_growth: Cleanup: probability that a clean river cell turns to waste when it is tried.
+            In each step cells are tried in random order until one does. Default 0.5, in
+            "cleanup-small" 0.05.
+        waste_limit: Cleanup: waste density from which on no apples grow and no waste appears.
+        own: parameters of your own game. Those not given have the defaults that the game defines.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,55 +77,55 @@ class GameSettings(BaseModel):
     fine: Points = 50.0
     beam_length: int = Field(5, ge=1, lt=2**31)
     regrowth: tuple[Probability, ...] = Field((0.0, 0.005, 0.02, 0.05), min_length=1)
-    growth_radius: int = Field(2, ge=1, le=(VIEW // 2) ** 2)
+    growth_radius: int = Field(2, ge=1, le=VIEW_RADIUS**2)
     apple_growth: Probability = 0.05
     waste_growth: Probability = 0.5
     waste_limit: float = Field(0.4, gt=0, le=1)
-    own: dict[str, Parameter] = Field(default_factory=dict)
+    own: dict[str, SkipValidation[Parameter]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
-    def _as_usual_in_this_game(cls, given: Any) -> Any:
+    def _fill_in_game_defaults(cls, given: Any) -> Any:
         try:
-            game = game_of(str(given.get("name")))
+            game = get_game(str(given.get("name")))
         except (AttributeError, ValueError):
-            return given  # what is wrong with it is told field by field
+            return given  # the validation of the fields reports the error
         return {**game.defaults, **given, "own": _with_defaults(game.own, given.get("own", {}))}
 
     @field_validator("name")
     @classmethod
-    def _is_a_game(cls, given: str) -> str:
-        game_of(given)
+    def _check_name(cls, given: str) -> str:
+        get_game(given)
         return given
 
     @field_validator("map", mode="before")
     @classmethod
     def _read_map(cls, given: Any) -> Any:
-        return drawing_of(given) if isinstance(given, str | Path) else given
+        return read_drawing(given) if isinstance(given, str | Path) else given
 
     @model_validator(mode="after")
-    def _fits_game(self) -> Self:
-        elsewhere = frozenset[str]().union(*(game.parameters for game in GAMES.values()))
-        for parameter in sorted(elsewhere - self._game.parameters):
+    def _check_fit_to_game(self) -> Self:
+        of_any_game = frozenset[str]().union(*(game.parameters for game in GAMES.values()))
+        for parameter in sorted(of_any_game - self._game.parameters):
             if getattr(self, parameter) != type(self).model_fields[parameter].default:
                 raise ValueError(f"{self.name} has no {parameter}")
         for parameter, value in self.own.items():
-            self._check_own(parameter, value)
+            self._check_own_parameter(parameter, value)
         self.parsed_map()
         return self
 
-    def _check_own(self, parameter: str, value: Parameter) -> None:
-        usual = self._game.own
-        if parameter not in usual:
+    def _check_own_parameter(self, parameter: str, value: Parameter) -> None:
+        defaults = self._game.own
+        if parameter not in defaults:
             raise ValueError(
-                f"{self.name} has no own {parameter}: it has {', '.join(usual) or 'none'}"
+                f"{self.name} has no own {parameter}: it has {', '.join(defaults) or 'none'}"
             )
-        if type(value) is not type(usual[parameter]):
-            wanted = type(usual[parameter]).__name__
+        if type(value) is not type(defaults[parameter]):
+            wanted = type(defaults[parameter]).__name__
             raise ValueError(f"own {parameter}: wanted {wanted}, found {value!r}")
 
     @model_serializer(mode="wrap")
-    def _without_what_most_games_lack(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_own_if_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
         return written if self.own else {k: v for k, v in written.items() if k != "own"}
 
@@ -130,20 +136,20 @@ class GameSettings(BaseModel):
 
     @property
     def _game(self) -> Game:
-        return game_of(self.name)
+        return get_game(self.name)
 
     def parsed_map(self) -> GameMap:
         """The map, checked against this game's symbols and number of agents."""
-        drawing = self._game.drawing if self.map is None else self.map
+        drawing = self._game.map if self.map is None else self.map
         return parse_map(drawing, self._game.symbols, self.agents)
 
 
-def _with_defaults(usual: Mapping[str, Parameter], given: Any) -> Any:
-    """Own parameters with those that were not given; whole numbers where fractions are usual."""
+def _with_defaults(defaults: Mapping[str, Parameter], given: Any) -> Any:
+    """Own parameters with the defaults of those not given; integers become floats as needed."""
     if not isinstance(given, Mapping):
         return given
-    whole = {k: v for k, v in given.items() if type(v) is int and type(usual.get(k)) is float}
-    return {**usual, **given, **{parameter: float(value) for parameter, value in whole.items()}}
+    integers = {k: v for k, v in given.items() if type(v) is int and type(defaults.get(k)) is float}
+    return {**defaults, **given, **{name: float(value) for name, value in integers.items()}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,11 +157,11 @@ class GameSpec:
     """A game's sizes, names and colours.
 
     Attributes:
-        name: the game.
+        name: of the game.
         num_agents: N.
-        action_names: one per action, by number.
+        action_names: in the order of the actions' numbers.
         view: V, the side of the square window that each agent sees.
-        palette: uint8 [P, 3] RGB of each palette index.
+        palette: uint8 [P, 3] the RGB colour of each palette index.
         horizon: steps per episode.
         map: the parsed map.
     """
@@ -175,11 +181,11 @@ class GameSpec:
 
 
 def game_spec(settings: GameSettings) -> GameSpec:
-    """All that is known of a game before it is played."""
+    """The sizes, names and colours of the game that the settings describe."""
     return GameSpec(
         name=settings.name,
         num_agents=settings.agents,
-        action_names=game_of(settings.name).actions,
+        action_names=get_game(settings.name).actions,
         view=VIEW,
         palette=make_palette(settings.agents),
         horizon=settings.horizon,

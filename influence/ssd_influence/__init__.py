@@ -1,1 +1,1 @@
-"""Networks, models of other agents, counterfactuals, divergences and measures. No processes."""
+"""Networks, models of other agents, influence rewards and measures. No processes."""

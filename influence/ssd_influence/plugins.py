@@ -1,34 +1,34 @@
-"""Something of the user's own in the place of ours: a class, by its name in a run file."""
+"""Classes of the user's own, loaded by the name that a run file gives."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any, TypeVar
 
-Own = TypeVar("Own")
+Base = TypeVar("Base")
 
 
-def own_class(name: str, wanted: type[Own]) -> type[Own]:
-    """The class that `package.module:Name` names.
+def load_class(name: str, base: type[Base]) -> type[Base]:
+    """Import the class that `package.module:Name` names.
 
     Args:
-        name: where Python finds it.
-        wanted: what it must be a subclass of.
+        name: module path and class name.
+        base: the class that it must be derived from.
 
     Raises:
-        ValueError: there is no such module or class, it cannot be imported, for whatever reason,
-            or it is not of the wanted kind.
+        ValueError: the module or the class does not exist, the import fails for any reason, or the
+            class is no subclass of `base`.
     """
     module, _, attribute = name.partition(":")
     try:
         found: Any = getattr(import_module(module), attribute)
-    except Exception as fault:  # the user's module may raise anything
-        found = f"{type(fault).__name__}: {fault}"
-        lost = isinstance(fault, ModuleNotFoundError)
-        hint = "; is the folder that holds it on PYTHONPATH?" if lost else ""
+    except Exception as error:  # the user's module may raise anything
+        found = f"{type(error).__name__}: {error}"
+        is_missing = isinstance(error, ModuleNotFoundError)
+        hint = "; is the folder that holds it on PYTHONPATH?" if is_missing else ""
         raise ValueError(
-            f"{name}: wanted a subclass of {wanted.__name__}, found {found}{hint}"
-        ) from fault
-    if not (isinstance(found, type) and issubclass(found, wanted)):
-        raise ValueError(f"{name}: wanted a subclass of {wanted.__name__}, found {found!r}")
+            f"{name}: wanted a subclass of {base.__name__}, found {found}{hint}"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ValueError(f"{name}: wanted a subclass of {base.__name__}, found {found!r}")
     return found

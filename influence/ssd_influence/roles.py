@@ -1,8 +1,8 @@
-"""Who influences whom, who acts before whom, and what each agent is told for it. Needs no torch.
+"""Which agents influence which, who acts first, and what each agent receives. Needs no torch.
 
-In experiment I (§4) influencers act first within a step, and influencees see what they do. In II
-(§5) everybody hears everybody's symbols. In both, those who may be influenced disclose how they
-would have acted otherwise; in III, and in all baselines, nobody discloses anything.
+In experiment I (§4) influencers act first within a step, and influencees see their actions. In II
+(§5) all agents receive all symbols. In both, agents that may be influenced disclose how they would
+have acted otherwise. In III (§6), and in all baselines, nobody discloses anything.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from ssd_influence.settings import ExperimentSettings
 
 
 @dataclass(frozen=True)
-class Part:
-    """What agent k has to do with the others, beside living among them. All numbers ascend.
+class Role:
+    """How agent k interacts with the others, beside sharing an environment. All tuples ascend.
 
     Attributes:
         agent: k.
         num_agents: N.
-        leads: k's action of a step is shown to others before they act.
-        follows: the L agents whose actions of this step k sees before it acts.
-        rewarded: k is rewarded for its influence.
-        answers: the K agents to whom k discloses what it would do, had they done otherwise.
-        asks: the J agents that disclose so to k.
-        tells_policy: k tells those who follow it from which policy it acted.
-        is_told_policies: k is told so by those it follows, to know how far it was influenced.
+        is_leader: other agents see k's action of a step before they act.
+        leaders: the L agents whose actions of this step k sees before it acts.
+        is_rewarded: k is rewarded for its influence.
+        discloses_to: the K agents to which k discloses what it would do, had they acted otherwise.
+        disclosed_by: the J agents that disclose the same to k.
+        sends_log_probs: k sends the log-probabilities of its policy to the agents it leads.
+        receives_log_probs: k receives those of its leaders, to compute how far it was influenced.
     """
 
     agent: int
     num_agents: int
-    leads: bool
-    follows: tuple[int, ...]
-    rewarded: bool
-    answers: tuple[int, ...]
-    asks: tuple[int, ...]
-    tells_policy: bool
-    is_told_policies: bool
+    is_leader: bool
+    leaders: tuple[int, ...]
+    is_rewarded: bool
+    discloses_to: tuple[int, ...]
+    disclosed_by: tuple[int, ...]
+    sends_log_probs: bool
+    receives_log_probs: bool
 
     @property
     def others(self) -> tuple[int, ...]:
@@ -44,57 +44,57 @@ class Part:
         return tuple(j for j in range(self.num_agents) if j != self.agent)
 
 
-def part_of(experiment: ExperimentSettings, agent: int, num_agents: int) -> Part:
-    """The part of agent k of N.
+def role_of(experiment: ExperimentSettings, agent: int, num_agents: int) -> Role:
+    """The role of agent k of N.
 
     Raises:
-        ValueError: the experiment's leaders or roles are not for so many agents.
+        ValueError: the experiment's leaders or roles do not fit this number of agents.
     """
     influencers, influencees = _influencers_and_influencees(experiment, num_agents)
     disclosed = experiment.influence in ("basic", "communication")
     in_turn = experiment.agents_act_in_turn
-    leads, follows = in_turn and agent in influencers, in_turn and agent in influencees
-    return Part(
+    is_leader, is_follower = in_turn and agent in influencers, in_turn and agent in influencees
+    return Role(
         agent=agent,
         num_agents=num_agents,
-        leads=leads,
-        follows=influencers if follows else (),
-        rewarded=experiment.influence != "off" and agent in influencers,
-        answers=_without(agent, influencers) if disclosed and agent in influencees else (),
-        asks=_without(agent, influencees) if disclosed and agent in influencers else (),
-        tells_policy=leads and experiment.influencee_reward,
-        is_told_policies=follows and experiment.influencee_reward,
+        is_leader=is_leader,
+        leaders=influencers if is_follower else (),
+        is_rewarded=experiment.influence != "off" and agent in influencers,
+        discloses_to=_without(agent, influencers) if disclosed and agent in influencees else (),
+        disclosed_by=_without(agent, influencees) if disclosed and agent in influencers else (),
+        sends_log_probs=is_leader and experiment.influencee_reward,
+        receives_log_probs=is_follower and experiment.influencee_reward,
     )
 
 
-def axes(part: Part, experiment: ExperimentSettings, num_actions: int) -> dict[str, int]:
-    """How long the axes are of what only some experiments tell some agents; 0 for not at all.
+def axes(role: Role, experiment: ExperimentSettings, num_actions: int) -> dict[str, int]:
+    """Sizes of the axes that only some experiments have for some agents; 0 if it has none.
 
-    V symbols; L agents that it follows, Q of which tell their policies; D = 1 if it tells its own;
-    K agents to whom it discloses, J that disclose to it, C alternatives of what each could have
-    done or said; R agents whose rewards it is told.
+    V symbols; L leaders of this agent, Q of which send their log-probabilities; D = 1 if it sends
+    its own; K agents to which it discloses, J that disclose to it, C alternatives that each could
+    have chosen; R agents whose rewards it receives.
     """
     alternatives = {"basic": num_actions, "communication": experiment.symbols}
-    leaders = len(part.follows)
+    leaders = len(role.leaders)
     return {
         "V": experiment.symbols,
         "L": leaders,
-        "Q": leaders if part.is_told_policies else 0,
-        "D": int(part.tells_policy),
-        "K": len(part.answers),
-        "J": len(part.asks),
+        "Q": leaders if role.receives_log_probs else 0,
+        "D": int(role.sends_log_probs),
+        "K": len(role.discloses_to),
+        "J": len(role.disclosed_by),
         "C": alternatives.get(experiment.influence, 0),
-        "R": 0 if experiment.reward == "own" else part.num_agents,
+        "R": 0 if experiment.reward == "own" else role.num_agents,
     }
 
 
 def _influencers_and_influencees(
     experiment: ExperimentSettings, num_agents: int
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Both without the plain; disjoint where agents act in turn."""
+    """Both without plain agents; disjoint if agents act in turn."""
     everyone = tuple(range(num_agents))
     if experiment.roles:
-        return _cast(experiment, num_agents)
+        return _by_role_names(experiment, num_agents)
     if not experiment.leaders:
         return everyone, everyone
     if experiment.leaders >= num_agents:
@@ -105,19 +105,19 @@ def _influencers_and_influencees(
     return everyone[: experiment.leaders], everyone[experiment.leaders :]
 
 
-def _cast(
+def _by_role_names(
     experiment: ExperimentSettings, num_agents: int
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Influencers and influencees by the run file's roles."""
-    roles = experiment.roles
-    if len(roles) != num_agents:
-        raise ValueError(f"roles: wanted one for each of {num_agents} agents, found {len(roles)}")
-    influencers = tuple(agent for agent in range(num_agents) if roles[agent] == "influencer")
-    influencees = tuple(agent for agent in range(num_agents) if roles[agent] == "influencee")
+    """Influencers and influencees by the run file's `roles`."""
+    names = experiment.roles
+    if len(names) != num_agents:
+        raise ValueError(f"roles: wanted one for each of {num_agents} agents, found {len(names)}")
+    influencers = tuple(agent for agent in range(num_agents) if names[agent] == "influencer")
+    influencees = tuple(agent for agent in range(num_agents) if names[agent] == "influencee")
     if not experiment.agents_act_in_turn:
         return influencers, tuple(sorted(influencers + influencees))
     if not (influencers and influencees):
-        found = ", ".join(roles)
+        found = ", ".join(names)
         raise ValueError(f"roles: wanted at least one influencer and one influencee, found {found}")
     return influencers, influencees
 

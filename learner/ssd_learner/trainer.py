@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.networks.bfloat16 import fast_in_bfloat16
+from ssd_influence.networks.bfloat16 import has_fast_bfloat16
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.optimizer import MOMENTS, make_optimizer, parameter_groups
 from ssd_learner.reporting.report import Scalars
@@ -52,12 +52,12 @@ class Trainer:
         self.learning = learning
         self.device = device
         self.network = make_network(shape, network, experiment).to(device)
-        self.network.take_products_in(_matmul_dtype(learning, device))
+        self.network.set_matmul_dtype(_matmul_dtype(learning, device))
         self.groups = parameter_groups(self.network, learning)
         self.optimizer = make_optimizer(learning, self.groups)
         self.value_normalisers: dict[str, ValueNormaliser] = {}
         if learning.algorithm == "ppo":
-            self.network.policy.value_pull = learning.value_gradient_limit
+            self.network.policy.value_gradient_limit = learning.value_gradient_limit
             if learning.normalise_values:
                 self._add_value_normalisers()
         self.own_steps = 0
@@ -196,7 +196,7 @@ class Trainer:
 
 def _matmul_dtype(learning: LearningSettings, device: torch.device) -> torch.dtype:
     if learning.matmul_dtype == "auto":
-        use_bfloat16 = device.type == "cpu" and fast_in_bfloat16()
+        use_bfloat16 = device.type == "cpu" and has_fast_bfloat16()
     else:
         use_bfloat16 = learning.matmul_dtype == "bfloat16"
     return torch.bfloat16 if use_bfloat16 else torch.float32

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from ssd_run import run_directory
-from ssd_run.plan import Plan, validate
-from ssd_run.presets import load_preset
+from ssd_run.presets import load_config
+from ssd_run.run_config import RunConfig
 from ssd_run.run_directory import RunDir
 
 
 @pytest.fixture
-def plan() -> Plan:
-    return validate(load_preset("cleanup-moa"))
+def config() -> RunConfig:
+    return load_config("cleanup-moa")
 
 
 @pytest.fixture
-def run_dir(tmp_path: Path, plan: Plan) -> Iterator[RunDir]:
-    held = run_directory.begin(tmp_path / "run", plan)
+def run_dir(tmp_path: Path, config: RunConfig) -> Iterator[RunDir]:
+    held = run_directory.begin(tmp_path / "run", config)
     yield held
     held.close()

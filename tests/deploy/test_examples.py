@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
+from ssd_run.presets import load_config, load_preset
+from ssd_run.run_config import validate
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import override
 
@@ -15,13 +15,13 @@ OWN_GAME = str(EXAMPLES / "own_game" / "run.toml")
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/run.toml")), ids=lambda p: p.parent.name)
 def test_an_examples_run_file_written_out_reads_back_the_same(path):
-    plan = validate(load_preset(str(path)))
-    assert validate(plan.sections()) == plan
+    config = load_config(str(path))
+    assert validate(config.sections()) == config
 
 
 def test_one_own_parameter_of_a_game_can_be_changed_alone():
-    plan = validate(override(load_preset(OWN_GAME), ["game.own={growth=0.1}"]))
-    assert plan.game.own == {"growth": 0.1, "sowing": 0.2}
+    config = load_config(OWN_GAME, ["game.own={growth=0.1}"])
+    assert config.game.own == {"growth": 0.1, "sowing": 0.2}
 
 
 def test_a_game_that_cannot_be_imported_is_a_mistake_in_the_run_file():

@@ -22,14 +22,14 @@ class Player:
     def __init__(self, dealer, agent, sizes, fingerprint):
         join = Join(agent, actor_incarnation=agent + 5, fingerprint=fingerprint)
         self.dealer = dealer
-        self.world = EnvClient(dealer, join, 1, sizes, time.monotonic)
+        self.env = EnvClient(dealer, join, 1, sizes, time.monotonic)
         self.ticks = []
 
     def work(self):
-        for seen in self.world.timesteps():
+        for seen in self.env.timesteps():
             self.ticks.append(seen.tick)
             action = np.zeros(len(seen.is_first), np.uint8)
-            self.world.act(Act(seen.env_incarnation, seen.lane, seen.tick, action))
+            self.env.send(Act(seen.env_incarnation, seen.lane, seen.tick, action))
 
 
 class Arena:
@@ -86,7 +86,7 @@ def test_connections_cut_while_the_world_is_busy_are_made_anew_and_no_tick_is_de
 def test_a_world_that_is_busy_for_long_hears_actors_that_connected_anew(arena, monkeypatch):
     arena.play(5)
     with monkeypatch.context() as context:
-        context.setattr("ssd_actors.retry.IN_VAIN", 0.3)
+        context.setattr("ssd_actors.retry.RECONNECT_SECONDS", 0.3)
         until(lambda: len(arena.relay.heard) >= 6, arena.players_work)
     arena.play(5)
 

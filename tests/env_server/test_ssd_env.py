@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ssd_env_server.cli import load_settings
-from ssd_influence.roles import axes, part_of
+from ssd_influence.roles import axes, role_of
 from ssd_wire.codec import decode, encode
 from ssd_wire.links import Dealer
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
@@ -45,8 +45,8 @@ class HandWrittenActor:
         self.dealer = Dealer(arena.endpoint)
         _, _, experiment, fingerprint = load_settings(arena.run_file)
         self.join = Join(agent, incarnation, fingerprint)
-        part = part_of(experiment, agent, num_agents=2)
-        self.sizes = {"A": 8, "B": 2, "N": 2} | axes(part, experiment, num_actions=8)
+        role = role_of(experiment, agent, num_agents=2)
+        self.sizes = {"A": 8, "B": 2, "N": 2} | axes(role, experiment, num_actions=8)
         self.seat = None
         self.told = {}
         self.refusals = []

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from ssd_envs.batch import GameBatch
-from ssd_envs.drawing import draw
+from ssd_envs.drawing import draw_game
 
 
 def _play(batch: GameBatch, actions: str) -> None:
-    """One step, the same in all games: `actions` names each agent's, in order."""
+    """Play the same step in all games; `actions` has the action names of the agents in order."""
     numbers = [batch.spec.action_names.index(name) for name in actions.split()]
-    batch.step(np.tile(np.array(numbers, np.uint8), (batch.games, 1)))
+    batch.step(np.tile(np.array(numbers, np.uint8), (batch.num_games, 1)))
 
 
-def _looks(batch: GameBatch, drawing: str, game: int = 0, *, beams: bool = False) -> bool:
-    """Whether a game stands as drawn; agents may be left unnumbered if in reading order."""
-    drawn, wanted = draw(batch, game, beams=beams), textwrap.dedent(drawing).strip()
+def _looks_like(batch: GameBatch, drawing: str, game: int = 0, *, beams: bool = False) -> bool:
+    """Assert that a game is as drawn. Without a last line, agent numbers are not compared."""
+    drawn, wanted = draw_game(batch, game, beams=beams), textwrap.dedent(drawing).strip()
     if "agents:" not in wanted:
         drawn = drawn[: drawn.index("\nagents:")]
     assert drawn == wanted, f"\nwanted\n{wanted}\nfound\n{drawn}"
@@ -29,5 +29,5 @@ def play() -> Callable[[GameBatch, str], None]:
 
 
 @pytest.fixture(scope="session")
-def looks() -> Callable[..., bool]:
-    return _looks
+def looks_like() -> Callable[..., bool]:
+    return _looks_like

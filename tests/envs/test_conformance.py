@@ -1,4 +1,4 @@
-"""What holds in every game, however it is played. A new game inherits the suite."""
+"""The conformance suite: what holds in every game. A new game inherits it."""
 
 import copy
 import pickle
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ssd_envs.batch import GameBatch
-from ssd_envs.drawing import draw
+from ssd_envs.drawing import draw_game
 from ssd_envs.palette import AGENT
 from ssd_envs.spec import EVENTS, GameSettings, game_spec
 
@@ -24,9 +24,9 @@ def seeds(*numbers):
     return np.array(numbers, np.uint64)
 
 
-def random_actions(spec, steps, games, luck=0):
+def random_actions(spec, steps, games, seed=0):
     shape = (steps, games, spec.num_agents)
-    return np.random.default_rng(luck).integers(spec.num_actions, size=shape, dtype=np.uint8)
+    return np.random.default_rng(seed).integers(spec.num_actions, size=shape, dtype=np.uint8)
 
 
 def same(one, other):
@@ -44,7 +44,7 @@ def alone(state, game):
 
 
 class GameConformance:
-    """Inherit with `name` set, and in `crowd` the settings of its most crowded game."""
+    """Subclasses set `name`, and in `crowd` settings with as many agents as fit on a small map."""
 
     name: str
     crowd: ClassVar[dict[str, Any]]
@@ -57,8 +57,8 @@ class GameConformance:
         batch.reset(np.arange(games, dtype=np.uint64))
         return batch
 
-    def play(self, batch, steps, luck=0):
-        for actions in random_actions(batch.spec, steps, batch.games, luck):
+    def play(self, batch, steps, seed=0):
+        for actions in random_actions(batch.spec, steps, batch.num_games, seed):
             batch.step(actions)
             yield batch
 
@@ -68,19 +68,19 @@ class GameConformance:
             found = np.bincount(drawn, minlength=4)
             assert found == pytest.approx(np.full(4, 500), abs=80)
 
-    def test_in_a_crowd_the_state_stays_valid_with_one_agent_per_cell(self):
+    def test_on_a_crowded_map_the_state_stays_valid_with_one_agent_per_cell(self):
         batch = self.started(20, **self.crowd)
         for _ in self.play(batch, 200):
             batch.state().check(batch.spec)
             state = batch.state()
             for game in range(20):
-                rows, columns = state.places[game].T
+                rows, columns = state.positions[game].T
                 uncovered = state.beams[game, rows, columns] == 0
-                shown = batch.picture(game)[rows, columns]
+                shown = batch.board_pixels(game)[rows, columns]
                 assert (shown[uncovered] == AGENT + np.flatnonzero(uncovered)).all()
-                assert (batch.picture(game) >= AGENT).sum() == uncovered.sum()
+                assert (batch.board_pixels(game) >= AGENT).sum() == uncovered.sum()
 
-    def test_same_seed_and_actions_make_the_same_episode_whatever_the_batch(self):
+    def test_same_seed_and_actions_give_the_same_episode_in_any_batch(self):
         spec = game_spec(self.settings())
         actions = random_actions(spec, 200, 64)
         many, alone = GameBatch(self.settings(), 64), GameBatch(self.settings(), 1)
@@ -104,24 +104,26 @@ class GameConformance:
         fresh.reset(seeds(5, 6))
         assert same(batch.state(), fresh.state())
 
-    def test_other_seeds_make_other_episodes(self):
+    def test_different_seeds_give_different_episodes(self):
         batch = self.started(50)
-        assert len(set(batch.state().random.tolist())) == 50
-        assert len({draw(batch, game) for game in range(50)}) > 10
+        assert len(set(batch.state().rng_state.tolist())) == 50
+        assert len({draw_game(batch, game) for game in range(50)}) > 10
 
-    def test_some_games_can_be_reset_while_the_others_go_on(self):
+    def test_some_games_can_be_reset_while_the_others_continue(self):
         batch = self.started(3)
         for _ in self.play(batch, 5):
             pass
         before = batch.state()
-        batch.reset(seeds(7, 8), games=np.array([2, 0]), clock=np.array([100, 0], np.int32))
-        assert batch.clock.tolist() == [0, 5, 100]
+        batch.reset(
+            seeds(7, 8), indices=np.array([2, 0]), episode_step=np.array([100, 0], np.int32)
+        )
+        assert batch.episode_step.tolist() == [0, 5, 100]
         assert same(batch.state(np.array([1])), alone(before, 1))
         other = GameBatch(self.settings(), 1)
-        other.reset(seeds(7), clock=np.array([100]))
+        other.reset(seeds(7), episode_step=np.array([100]))
         assert same(batch.state(np.array([2])), other.state())
 
-    def test_a_restored_game_goes_on_bit_for_bit_wherever_it_is_put(self):
+    def test_a_restored_game_continues_bit_for_bit_at_any_index_of_any_batch(self):
         batch = self.started(3)
         for _ in self.play(batch, 30):
             pass
@@ -129,11 +131,11 @@ class GameConformance:
         elsewhere = GameBatch(self.settings(), 5)
         elsewhere.reset(np.arange(5, dtype=np.uint64))
         elsewhere.restore(saved, np.array([4]))
-        for action in random_actions(batch.spec, 100, 1, luck=1):
+        for action in random_actions(batch.spec, 100, 1, seed=1):
             for played, game in ((batch, 1), (elsewhere, 4)):
-                played.step(np.repeat(action, played.games, axis=0))
+                played.step(np.repeat(action, played.num_games, axis=0))
                 played.observe()
-                assert played.clock[game] == batch.clock[1]
+                assert played.episode_step[game] == batch.episode_step[1]
             assert np.array_equal(elsewhere.pixels[:, 4], batch.pixels[:, 1])
             assert np.array_equal(elsewhere.reward[:, 4], batch.reward[:, 1])
         assert same(elsewhere.state(np.array([4])), batch.state(np.array([1])))
@@ -147,26 +149,26 @@ class GameConformance:
         other.observe()
         assert np.array_equal(other.pixels, batch.pixels)
 
-    def test_views_are_windows_of_the_board_turned_by_the_heading(self):
+    def test_views_are_windows_of_the_board_rotated_by_the_heading(self):
         batch = self.started(4)
         for _ in self.play(batch, 30):
             batch.observe()
             state = batch.state()
             for game in range(4):
-                board = np.pad(batch.picture(game), 7)
-                for agent, (row, column) in enumerate(state.places[game]):
+                board = np.pad(batch.board_pixels(game), 7)
+                for agent, (row, column) in enumerate(state.positions[game]):
                     window = board[row : row + 15, column : column + 15]
                     turned = np.rot90(window, state.headings[game, agent])
                     assert np.array_equal(batch.pixels[agent, game], turned)
 
-    def test_visible_is_who_stands_in_the_window(self):
+    def test_visible_agents_are_those_in_the_window(self):
         batch = self.started(4)
         for _ in self.play(batch, 30):
             batch.observe()
-            apart = np.abs(batch.state().places[:, :, None] - batch.state().places[:, None])
+            apart = np.abs(batch.state().positions[:, :, None] - batch.state().positions[:, None])
             assert np.array_equal(batch.visible, (apart.max(-1) <= 7).transpose(1, 0, 2))
 
-    def test_rewards_are_apples_less_costs_and_fines(self):
+    def test_rewards_are_apples_minus_costs_and_fines(self):
         batch = self.started(4)
         total = np.zeros(4)
         for _ in self.play(batch, 300):
@@ -175,21 +177,21 @@ class GameConformance:
         expected = events[:, APPLES] - events[:, FIRES] - 50 * events[:, HITS]
         assert total.tolist() == expected.tolist() == batch.returns.sum(1).tolist()
 
-    def test_only_the_horizon_ends_an_episode_and_then_no_step_is_taken(self):
+    def test_an_episode_ends_at_the_horizon_only_and_then_a_step_is_refused(self):
         batch = self.started(2, horizon=10)
-        batch.reset(seeds(0), games=np.array([1]), clock=np.array([3]))
+        batch.reset(seeds(0), indices=np.array([1]), episode_step=np.array([3]))
         actions = np.full((2, batch.spec.num_agents), 4, np.uint8)
         for step in range(7):
             assert batch.ended.tolist() == [False, False]
-            assert batch.clock.tolist() == [step, step + 3]
+            assert batch.episode_step.tolist() == [step, step + 3]
             batch.step(actions)
         assert batch.ended.tolist() == [False, True]
         with pytest.raises(ValueError, match="game 1 has ended"):
             batch.step(actions)
 
-    def test_a_fresh_batch_waits_for_its_reset(self):
+    def test_a_new_batch_must_be_reset_before_a_step(self):
         batch = GameBatch(self.settings(), 2)
-        batch.reset(seeds(0), games=np.array([0]))
+        batch.reset(seeds(0), indices=np.array([0]))
         with pytest.raises(ValueError, match="game 1 has ended: reset it"):
             batch.step(np.zeros((2, batch.spec.num_agents), np.uint8))
 
@@ -198,19 +200,19 @@ class GameConformance:
         before = batch.state()
         actions = np.zeros((2, batch.spec.num_agents), np.uint8)
         actions[1, 1] = batch.spec.num_actions
-        with pytest.raises(ValueError, match=f"agent 1 of game 1 did {batch.spec.num_actions}"):
+        with pytest.raises(ValueError, match=f"agent 1 of game 1 is {batch.spec.num_actions}"):
             batch.step(actions)
         assert same(batch.state(), before)
 
     @pytest.mark.parametrize(
-        ("lacking", "dtype"), [(1, np.uint8), (0, np.int64)], ids=["too few agents", "wide"]
+        ("missing", "dtype"), [(1, np.uint8), (0, np.int64)], ids=["too few agents", "wrong dtype"]
     )
-    def test_actions_of_another_shape_or_dtype_are_refused(self, lacking, dtype):
+    def test_actions_of_another_shape_or_dtype_are_refused(self, missing, dtype):
         batch = self.started(3)
         agents = batch.spec.num_agents
         wanted = rf"actions must be uint8 \[3, {agents}\], not "
         with pytest.raises(ValueError, match=wanted):
-            batch.step(np.zeros((3, agents - lacking), dtype))
+            batch.step(np.zeros((3, agents - missing), dtype))
         with pytest.raises(ValueError, match=wanted):
             batch.step(np.zeros((agents, 4), np.uint8))
 
@@ -219,13 +221,13 @@ class GameConformance:
         [
             ({"seeds": seeds(1)}, "seeds"),
             ({"seeds": np.zeros(2, np.int64)}, "seeds"),
-            ({"seeds": seeds(1), "games": np.array([2])}, "games"),
-            ({"seeds": seeds(1), "games": np.array([-1])}, "games"),
-            ({"seeds": seeds(1, 2), "games": np.array([1, 1])}, "games"),
-            ({"seeds": seeds(1), "games": np.array([0.0])}, "games"),
-            ({"seeds": seeds(1, 2), "clock": np.array([0])}, "clock"),
-            ({"seeds": seeds(1, 2), "clock": np.array([0, -1])}, "starts at"),
-            ({"seeds": seeds(1, 2), "clock": np.array([0, 1000])}, "starts at"),
+            ({"seeds": seeds(1), "indices": np.array([2])}, "indices"),
+            ({"seeds": seeds(1), "indices": np.array([-1])}, "indices"),
+            ({"seeds": seeds(1, 2), "indices": np.array([1, 1])}, "indices"),
+            ({"seeds": seeds(1), "indices": np.array([0.0])}, "indices"),
+            ({"seeds": seeds(1, 2), "episode_step": np.array([0])}, "episode_step"),
+            ({"seeds": seeds(1, 2), "episode_step": np.array([0, -1])}, "starts at"),
+            ({"seeds": seeds(1, 2), "episode_step": np.array([0, 1000])}, "starts at"),
         ],
     )
     def test_a_reset_with_wrong_arguments_is_refused(self, arguments, wrong):
@@ -235,14 +237,14 @@ class GameConformance:
     @pytest.mark.parametrize(
         ("field", "value", "wrong"),
         [
-            ("cells", 1, "row 1, column 1: the map has .* cannot hold a palette index of 1"),
-            ("cells", 200, "cells must be below"),
+            ("contents", 1, "row 1, column 1: the map has .* cannot hold a palette index of 1"),
+            ("contents", 200, "contents must be below"),
             ("beams", 5, "beams must be 0 or a beam's index"),
-            ("places", 0, "places must be no wall"),
-            ("places", 99, "places must be on the map"),
-            ("places", -1, "places must be on the map"),
+            ("positions", 0, "positions must be outside walls"),
+            ("positions", 99, "positions must be on the map"),
+            ("positions", -1, "positions must be on the map"),
             ("headings", 4, "headings must be 0 to 3"),
-            ("clock", 1001, "clock must be 0 to 1000"),
+            ("episode_step", 1001, "episode_step must be 0 to 1000"),
             ("returns", np.nan, "returns must be finite"),
         ],
     )
@@ -256,33 +258,33 @@ class GameConformance:
     def test_a_state_with_two_agents_in_one_cell_is_refused(self):
         batch = self.started(2)
         state = batch.state()
-        state.places[0, 0] = state.places[0, 1]
+        state.positions[0, 0] = state.positions[0, 1]
         with pytest.raises(ValueError, match="one agent per cell"):
             batch.restore(state)
 
     def test_a_state_of_another_shape_or_dtype_is_refused(self):
         batch = self.started(2)
         state = batch.state()
-        with pytest.raises(ValueError, match=r"clock must be int32 \[2\], not int64 \[2\]"):
-            batch.restore(replace(state, clock=state.clock.astype(np.int64)))
-        with pytest.raises(ValueError, match="a state of 2 games cannot be set in 1"):
+        with pytest.raises(ValueError, match=r"episode_step must be int32 \[2\], not int64 \[2\]"):
+            batch.restore(replace(state, episode_step=state.episode_step.astype(np.int64)))
+        with pytest.raises(ValueError, match="a state of 2 games cannot be restored into 1"):
             batch.restore(state, np.array([0]))
 
     @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
-    def test_a_copy_goes_on_as_the_original_does_and_counts_as_it_does(self, copied):
+    def test_a_copy_continues_and_counts_as_the_original_does(self, copied):
         batch = self.started(3)
         for _ in self.play(batch, 20):
             pass
         other = copied(batch)
-        for _ in zip(self.play(batch, 100, luck=1), self.play(other, 100, luck=1), strict=True):
+        for _ in zip(self.play(batch, 100, seed=1), self.play(other, 100, seed=1), strict=True):
             pass
         assert same(batch.state(), other.state())
         assert np.array_equal(batch.counts, other.counts)
         assert other.counts.any()
 
-    def test_arrays_are_written_in_place(self):
+    def test_arrays_are_overwritten_in_place(self):
         batch = self.started(2)
-        names = ["pixels", "visible", "reward", "clock", "ended", "returns", "counts"]
+        names = ["pixels", "visible", "reward", "episode_step", "ended", "returns", "counts"]
         before = [getattr(batch, name) for name in names]
         for _ in self.play(batch, 3):
             batch.observe()
@@ -306,33 +308,33 @@ class GameConformance:
         plain.step(actions)
         assert same(batch.state(), plain.state())
 
-    def test_a_batch_has_games(self):
+    def test_a_batch_without_games_is_refused(self):
         with pytest.raises(ValueError, match="at least 1 game, not 0"):
             GameBatch(self.settings(), 0)
 
 
 class SpawnConformance(GameConformance):
-    """What holds as well where every agent starts from one of the map's spawn cells."""
+    """What holds in addition in games whose agents start on spawn cells."""
 
     def test_a_reset_puts_agents_on_distinct_spawn_cells(self):
         batch = self.started(200)
-        places = batch.state().places
-        spawns = {tuple(cell) for cell in np.argwhere(batch.spec.map.marked("+")).tolist()}
-        for game in places.tolist():
-            taken = {tuple(place) for place in game}
+        positions = batch.state().positions
+        spawns = {tuple(cell) for cell in np.argwhere(batch.spec.map.mask("+")).tolist()}
+        for game in positions.tolist():
+            taken = {tuple(position) for position in game}
             assert len(taken) == batch.spec.num_agents
             assert taken <= spawns
 
     def test_spawn_cells_are_drawn_evenly(self):
         batch = self.started(2000)
-        spawns = np.argwhere(batch.spec.map.marked("+"))
+        spawns = np.argwhere(batch.spec.map.mask("+"))
         expected = 2000 / len(spawns)
-        for places in batch.state().places.transpose(1, 0, 2):
-            there = (places[:, None] == spawns).all(-1).sum(0)
+        for positions in batch.state().positions.transpose(1, 0, 2):
+            there = (positions[:, None] == spawns).all(-1).sum(0)
             assert there == pytest.approx(np.full(len(spawns), expected), abs=5 * expected**0.5)
 
-    def test_as_many_agents_as_spawn_cells_fit(self):
-        spawns = int(game_spec(self.settings()).map.marked("+").sum())
+    def test_there_can_be_as_many_agents_as_spawn_cells(self):
+        spawns = int(game_spec(self.settings()).map.mask("+").sum())
         batch = self.started(agents=spawns)
         for _ in self.play(batch, 20):
             batch.state().check(batch.spec)

@@ -1,4 +1,4 @@
-"""A game of one's own is a game like the others. The example's rules are tested as theirs are."""
+"""A user's own game works like the built-in ones. The rules of the example are tested too."""
 
 import subprocess
 import sys
@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.envs.drawn_batch import drawn_batch
 
 from ssd_envs.batch import GameBatch
-from ssd_envs.drawing import scene
 from ssd_envs.games import GAMES, MOVES, Game
 from ssd_envs.maps.game_map import LEGEND
 from ssd_envs.palette import APPLE
@@ -28,23 +28,23 @@ RULES = """
         def __init__(self, settings, layout):
             self.map = settings.parsed_map()
             self.wage = settings.own["wage"]
-            self.bearing = layout.cells(self.map.marked("o"))
+            self.bearing = layout.cells_where(self.map.mask("o"))
 
-        def first_cells(self):
-            return np.where(self.map.marked("#"), 1, 0).astype(np.uint8)
+        def initial_contents(self):
+            return np.where(self.map.mask("#"), 1, 0).astype(np.uint8)
 
-        def act(self, boards):
-            SEEN.append(("act", boards.clock.tolist(), boards.counts[1].tolist()))
+        def apply_actions(self, boards):
+            SEEN.append(("act", boards.episode_step.tolist(), boards.counts[1].tolist()))
             boards.reward[:] += self.wage * (boards.actions.T == 8)
 
         def grow(self, boards):
-            SEEN.append(("grow", boards.clock.tolist(), boards.reward.T.tolist()))
-            boards.cells[:, self.bearing] = 2
+            SEEN.append(("grow", boards.episode_step.tolist(), boards.reward.T.tolist()))
+            boards.contents[:, self.bearing] = 2
 
     PAID = Game(
         actions=(*MOVES, "fire", "work"),
         symbols="#.+o",
-        drawing="#####\\n#+++#\\n#+o+#\\n#####",
+        map="#####\\n#+++#\\n#+o+#\\n#####",
         rules="paid:Paid",
         own={"wage": 2.0},
         defaults={"agents": 2, "horizon": 10},
@@ -54,7 +54,7 @@ RULES = """
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """Writes a module that can be imported for the length of a test."""
+    """Writes a module that can be imported during a test."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def write(name, text):
@@ -64,18 +64,18 @@ def module(tmp_path, monkeypatch):
     return write
 
 
-def orchard(drawing, games=1, **own):
-    return scene(NAME, drawing, games, own=own)
+def orchard(drawing, num_games=1, **own):
+    return drawn_batch(NAME, drawing, num_games, own=own)
 
 
-def test_an_own_game_has_the_sizes_that_it_says_unless_told_otherwise():
+def test_an_own_game_has_its_own_sizes_unless_settings_change_them():
     spec = game_spec(GameSettings(name=NAME))
     assert (spec.name, spec.num_agents, spec.horizon) == (NAME, 3, 250)
     assert spec.action_names == (*MOVES, "fire", "sow")
     assert game_spec(GameSettings(name=NAME, agents=4, horizon=9)).horizon == 9
 
 
-def test_an_own_games_spec_is_known_without_numba_and_without_its_rules():
+def test_the_spec_of_an_own_game_is_made_without_numba_and_without_its_rules():
     settings = f"from ssd_envs.spec import *; game_spec(GameSettings(name={NAME!r}))"
     loaded = "print({'numba', 'torch', 'own_game.rules'} & set(sys.modules))"
     script = f"import sys; sys.path = {sys.path!r}; {settings}; {loaded}"
@@ -85,18 +85,18 @@ def test_an_own_games_spec_is_known_without_numba_and_without_its_rules():
     assert done.stdout.strip() == "set()"
 
 
-def test_own_parameters_that_are_not_given_have_their_usual_values():
+def test_own_parameters_that_are_not_given_have_their_default_values():
     assert GameSettings(name=NAME).own == {"growth": 0.05, "sowing": 0.2}
     assert GameSettings(name=NAME, own={"growth": 1}).own == {"growth": 1.0, "sowing": 0.2}
 
 
-def test_settings_of_an_own_game_written_out_read_back_the_same():
+def test_dumped_settings_of_an_own_game_load_unchanged():
     settings = GameSettings(name=NAME, own={"sowing": 0.5}, fine=3)
     assert GameSettings.model_validate(settings.model_dump()) == settings
     assert settings.model_dump()["own"] == {"growth": 0.05, "sowing": 0.5}
 
 
-def test_games_without_own_parameters_do_not_write_any():
+def test_dumped_settings_of_games_without_own_parameters_have_no_own_key():
     assert all("own" not in GameSettings(name=name).model_dump() for name in GAMES)
 
 
@@ -106,14 +106,16 @@ def test_games_without_own_parameters_do_not_write_any():
         ({"own": {"sowin": 0.5}}, "has no own sowin: it has growth, sowing"),
         ({"own": {"sowing": "much"}}, "own sowing: wanted float, found 'much'"),
         ({"own": {"sowing": True}}, "own sowing: wanted float, found True"),
+        ({"own": {"sowing": [1]}}, r"own sowing: wanted float, found \[1\]"),
         ({"own": 3}, "own"),
         ({"waste_limit": 0.3}, "has no waste_limit"),
         ({"regrowth": (0.5,)}, "has no regrowth"),
     ],
 )
-def test_what_an_own_game_does_not_have_is_refused(settings, wrong):
-    with pytest.raises(ValueError, match=wrong):
+def test_parameters_that_an_own_game_does_not_have_are_refused_in_one_error(settings, wrong):
+    with pytest.raises(ValueError, match=wrong) as refused:
         GameSettings.model_validate({"name": NAME, **settings})
+    assert len(refused.value.errors()) == 1
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -123,7 +125,7 @@ def test_no_other_game_has_own_parameters(name):
 
 
 @pytest.mark.parametrize("name", ["chess", "chess.game", "Cleanup", "", ":X", "a:b:c", "a b:c"])
-def test_an_unknown_name_is_refused_with_all_that_are_known(name):
+def test_an_unknown_name_is_refused_with_all_known_names(name):
     with pytest.raises(ValueError, match="no game is called") as refused:
         GameSettings(name=name)
     assert repr(name) in str(refused.value)
@@ -152,18 +154,18 @@ def test_an_own_game_that_cannot_be_imported_is_refused_with_the_reason(module, 
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        ({"actions": ("stay", "fire")}, "actions are left, right"),
-        ({"actions": (*MOVES, "sow", "sow")}, "actions are left, right"),
-        ({"symbols": "#.+x"}, r"symbols are of '.*', not x"),
+        ({"actions": ("stay", "fire")}, "actions must be left, right"),
+        ({"actions": (*MOVES, "sow", "sow")}, "actions must be left, right"),
+        ({"symbols": "#.+x"}, r"symbols must be among '.*', not x"),
         ({"rules": "own_game.rules"}, "package.module:Class, not 'own_game.rules'"),
     ],
 )
-def test_a_game_that_cannot_be_played_is_not_constructed(change, wrong):
+def test_a_game_that_cannot_be_played_cannot_be_constructed(change, wrong):
     with pytest.raises(ValueError, match=wrong):
         replace(GAMES["harvest"], **change)
 
 
-def test_every_symbol_that_a_game_may_have_says_what_its_cells_may_hold():
+def test_for_every_map_symbol_it_is_defined_what_its_cells_may_hold():
     assert set(CONTENTS) == set(LEGEND)
 
 
@@ -174,19 +176,19 @@ def test_every_symbol_that_a_game_may_have_says_what_its_cells_may_hold():
         ("own_game.rules:Bare", "cannot import own_game.rules:Bare"),
         (
             "own_game.rules:sow",
-            "own_game.rules:sow: wanted a class of ssd_envs.rules.interface.Rules",
+            "own_game.rules:sow: wanted a subclass of ssd_envs.rules.interface.Rules",
         ),
-        ("builtins:dict", "builtins:dict: wanted a class of ssd_envs.rules.interface.Rules"),
+        ("builtins:dict", "builtins:dict: wanted a subclass of ssd_envs.rules.interface.Rules"),
     ],
 )
-def test_rules_that_are_none_are_refused_when_the_game_is_to_be_played(monkeypatch, rules, wrong):
+def test_rules_of_the_wrong_type_are_refused_when_a_batch_is_made(monkeypatch, rules, wrong):
     monkeypatch.setitem(GAMES, "harvest", replace(GAMES["harvest"], rules=rules))
     settings = GameSettings(name="harvest")
     with pytest.raises(ValueError, match=wrong):
         GameBatch(settings, 1)
 
 
-def test_what_an_own_action_pays_is_part_of_the_reward(module):
+def test_reward_for_an_own_action_is_part_of_the_reward(module):
     module("paid", RULES)
     batch = GameBatch(GameSettings(name="paid:PAID", own={"wage": 3}), 2)
     batch.reset(np.arange(2, dtype=np.uint64))
@@ -198,7 +200,7 @@ def test_what_an_own_action_pays_is_part_of_the_reward(module):
 def test_own_actions_come_after_the_beams_and_before_growth_in_the_same_step(module):
     module("paid", RULES)
     batch = GameBatch(GameSettings(name="paid:PAID"), 1)
-    batch.reset(np.zeros(1, np.uint64), clock=np.array([6]))
+    batch.reset(np.zeros(1, np.uint64), episode_step=np.array([6]))
     batch.step(np.array([[7, 8]], np.uint8))
     seen, fired = sys.modules["paid"].SEEN, [[1, 0]]
     assert batch.counts[:, :, EVENTS.index("fires")].tolist() == fired
@@ -215,46 +217,50 @@ def test_own_actions_come_after_the_beams_and_before_growth_in_the_same_step(mod
     ],
     ids=["bare cell ahead", "below, facing down", "floor ahead", "wall ahead"],
 )
-def test_who_sows_makes_the_bare_orchard_cell_ahead_bear(play, looks, before, after):
+def test_sowing_grows_an_apple_on_the_bare_apple_cell_ahead(play, looks_like, before, after):
     batch = orchard(before, growth=0.0, sowing=1.0)
     play(batch, "sow stay")
-    assert looks(batch, after)
+    assert looks_like(batch, after)
     batch.state().check(batch.spec)
 
 
-def test_nobody_sows_where_somebody_stands(play, looks):
+def test_sowing_has_no_effect_on_a_cell_with_an_agent(play, looks_like):
     drawing = "####\n#><#\n#..#\n#..#\n####\nagents: 0 1"
     batch = orchard(f"{drawing},", growth=0.0, sowing=1.0)
     play(batch, "sow stay")
-    assert looks(batch, drawing)  # which would say 1o
+    assert looks_like(batch, drawing)  # which would say 1o
 
 
-def test_sowing_succeeds_as_often_as_its_chance(play):
-    batch = orchard("#####\n#>,.#\n#..<#\n#####", games=4000, growth=0.0, sowing=0.3)
+def test_sowing_succeeds_with_its_probability(play):
+    batch = orchard("#####\n#>,.#\n#..<#\n#####", num_games=4000, growth=0.0, sowing=0.3)
     play(batch, "sow stay")
-    sown = (batch.state().cells == APPLE).sum()
+    sown = (batch.state().contents == APPLE).sum()
     assert sown / 4000 == pytest.approx(0.3, abs=0.03)
 
 
 @pytest.mark.parametrize(
-    ("row", "chance"),
+    ("row", "probability"),
     [("o,,,", 0.1), ("oo,,", 0.2), ("ooo,", 0.3), (",,,,", 0.0)],
     ids=["a quarter stands", "half", "three quarters", "bare"],
 )
-def test_a_bare_cell_bears_again_by_how_much_of_the_orchard_is_left(play, row, chance):
-    batch = orchard(f"######\n#{row}#\n#^..<#\n######", games=4000, growth=0.4, sowing=1.0)
+def test_bare_cells_regrow_by_how_much_of_the_orchard_is_left(play, row, probability):
+    batch = orchard(f"######\n#{row}#\n#^..<#\n######", num_games=4000, growth=0.4, sowing=1.0)
     play(batch, "stay stay")
-    grown = (batch.state().cells[:, 1] == APPLE).sum() - 4000 * row.count("o")
-    assert grown / (4000 * row.count(",")) == pytest.approx(chance, abs=0.03 * (chance > 0))
+    grown = (batch.state().contents[:, 1] == APPLE).sum() - 4000 * row.count("o")
+    assert grown / (4000 * row.count(",")) == pytest.approx(
+        probability, abs=0.03 * (probability > 0)
+    )
 
 
 def test_nothing_grows_under_an_agent(play):
-    batch = orchard("####\n#o<#\n#.^#\n#..#\n####\nagents: 0, 1", games=50, growth=1.0, sowing=0.0)
+    batch = orchard(
+        "####\n#o<#\n#.^#\n#..#\n####\nagents: 0, 1", num_games=50, growth=1.0, sowing=0.0
+    )
     for _ in range(20):
         play(batch, "stay stay")
-        assert (batch.state().cells[:, 1, 2] != APPLE).all()
+        assert (batch.state().contents[:, 1, 2] != APPLE).all()
 
 
-def test_a_game_can_be_made_of_what_the_others_are_made_of():
-    game = Game(actions=MOVES, symbols="#.+", drawing="", rules="ssd_envs.rules.harvest:Harvest")
+def test_an_own_game_can_use_the_rules_of_a_built_in_game():
+    game = Game(actions=MOVES, symbols="#.+", map="", rules="ssd_envs.rules.harvest:Harvest")
     assert (game.parameters, game.own, game.defaults) == (frozenset(), {}, {})

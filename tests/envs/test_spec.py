@@ -1,10 +1,8 @@
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from ssd_envs.palette import AGENT, MAX_AGENTS, make_palette
 from ssd_envs.spec import GAMES, GameSettings, game_spec
 
 MOVES = ("left", "right", "forward", "backward", "stay", "turn_clockwise", "turn_counterclockwise")
@@ -36,7 +34,9 @@ def test_actions_are_numbered_as_published(name, actions):
         ("box-trapped", 2, 100),
     ],
 )
-def test_each_game_has_its_usual_agents_and_horizon_unless_told_otherwise(name, agents, horizon):
+def test_each_game_has_its_default_agents_and_horizon_unless_settings_change_them(
+    name, agents, horizon
+):
     spec = game_spec(GameSettings(name=name))
     assert (spec.num_agents, spec.view, spec.horizon) == (agents, 15, horizon)
     assert game_spec(GameSettings(name=name, horizon=7)).horizon == 7
@@ -50,11 +50,11 @@ def test_each_game_has_its_usual_agents_and_horizon_unless_told_otherwise(name, 
         ("box-trapped", {"apples", "opened_at"}),
     ],
 )
-def test_each_game_tells_which_events_can_happen_in_it(name, events):
+def test_settings_list_the_events_that_can_happen_in_the_game(name, events):
     assert set(GameSettings(name=name).events) == events
 
 
-def test_settings_written_out_read_back_the_same_in_every_game():
+def test_dumped_settings_of_every_game_load_unchanged():
     for name in GAMES:
         settings = GameSettings(name=name)
         assert GameSettings.model_validate(settings.model_dump()) == settings
@@ -63,7 +63,7 @@ def test_settings_written_out_read_back_the_same_in_every_game():
 @pytest.mark.parametrize(
     ("name", "others"), [("cleanup", {"waste_growth": (0.05, 0.5)}), ("harvest", {})]
 )
-def test_a_small_game_has_the_rules_of_the_large_one_and_all_its_numbers_but_these(name, others):
+def test_a_small_game_differs_from_the_large_one_in_these_settings_only(name, others):
     small, large = (GameSettings(name=it).model_dump() for it in (f"{name}-small", name))
     differ = {key: (small[key], large[key]) for key in small if small[key] != large[key]}
     sizes = {"agents": (3, 5), "horizon": (250, 1000)}
@@ -76,47 +76,6 @@ def test_an_unknown_game_is_refused():
         GameSettings.model_validate({"name": "chess"})
     with pytest.raises(ValueError, match="name"):
         GameSettings.model_validate({})
-
-
-@pytest.mark.parametrize(
-    ("colour", "index"),
-    [
-        ((0, 0, 0), 0),
-        ((180, 180, 180), 1),
-        ((0, 255, 0), 2),
-        ((255, 255, 0), 3),
-        ((100, 255, 255), 4),
-        ((99, 156, 194), 5),
-        ((113, 75, 24), 6),
-        ((0, 0, 255), AGENT),
-        ((2, 81, 154), AGENT + 1),
-        ((204, 0, 204), AGENT + 2),
-        ((216, 30, 54), AGENT + 3),
-        ((254, 151, 0), AGENT + 4),
-        ((160, 255, 100), AGENT + 5),
-        ((99, 99, 255), AGENT + 6),
-        ((250, 204, 255), AGENT + 7),
-        ((238, 223, 16), AGENT + 8),
-    ],
-)
-def test_things_and_the_first_nine_agents_have_their_published_colours(colour, index):
-    assert tuple(make_palette(9)[index]) == colour
-
-
-def test_all_colours_differ_up_to_as_many_agents_as_a_byte_can_name():
-    palette = make_palette(MAX_AGENTS)
-    assert palette.shape == (256, 3)
-    apart = np.abs(palette[:, None].astype(int) - palette).max(-1) + 255 * np.eye(256, dtype=int)
-    assert apart.min() >= 16
-
-
-def test_an_agents_colour_does_not_depend_on_how_many_there_are():
-    assert np.array_equal(make_palette(30)[: AGENT + 12], make_palette(12))
-
-
-def test_more_agents_than_a_byte_can_name_are_refused():
-    with pytest.raises(ValueError, match="0 to 249 agents, not 250"):
-        make_palette(MAX_AGENTS + 1)
 
 
 @pytest.mark.parametrize(
@@ -156,23 +115,23 @@ def test_a_parameter_of_another_game_is_refused(name, parameter):
         GameSettings(name=name, **parameter)
 
 
-def test_a_game_has_as_many_agents_as_its_map_has_spawn_cells_at_most():
+def test_a_game_has_at_most_as_many_agents_as_spawn_cells():
     assert game_spec(GameSettings(name="cleanup", agents=10)).num_agents == 10
     with pytest.raises(ValueError, match=r"10 spawn cells .* needs 11"):
         GameSettings(name="cleanup", agents=11)
 
 
-def test_box_trapped_is_for_two():
+def test_box_trapped_is_for_two_agents():
     with pytest.raises(ValueError, match="this game is for 2 agents, not 3"):
         GameSettings(name="box-trapped", agents=3)
 
 
-def test_settings_do_not_change():
+def test_settings_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
         GameSettings(name="cleanup").agents = 3
 
 
-def test_a_games_spec_is_known_without_numba_and_torch():
+def test_spec_is_imported_without_numba_and_torch():
     script = "import sys, ssd_envs.spec; print({'numba', 'torch'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

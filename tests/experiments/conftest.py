@@ -16,7 +16,7 @@ from ssd_env_server.episodes import Arena as Place
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_run.plan import validate
+from ssd_run.run_config import validate
 from ssd_wire.codec import encode
 from ssd_wire.messages import Join
 from ssd_wire.weights import Weights
@@ -51,57 +51,58 @@ class Line:
 
 
 class Player:
-    """One agent: its mind with the weights it keeps, its lane, and all that it saw and did."""
+    """One agent of the arena, its lane, and everything that it received, sent and recorded."""
 
-    def __init__(self, arena, agent, opinion):
-        plan, spec = arena.plan, game_spec(arena.plan.game)
-        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
-        noise = torch.Generator().manual_seed(100 + agent)
-        self.agent = agent
-        self.mind = Agent(shape, plan.network, plan.experiment, plan.run.games, noise)
-        self.weights = _weights(self.mind, agent, opinion, plan)
-        draft = SegmentShape.of(plan.run, spec, plan.experiment, self.mind.network.state_size)
-        self.lane = Lane(0, self.mind, draft)
+    def __init__(self, arena, index, opinion):
+        config, spec = arena.config, game_spec(arena.config.game)
+        shape = AgentShape(index, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+        rng = torch.Generator().manual_seed(100 + index)
+        self.index = index
+        self.agent = Agent(shape, config.network, config.experiment, config.run.games, rng)
+        self.weights = _weights(self.agent, opinion, config)
+        segment_shape = SegmentShape.of(
+            config.run, spec, config.experiment, self.agent.network.state_size
+        )
+        self.lane = Lane(0, self.agent, segment_shape)
         sizes = {
-            "T": plan.run.segment,
-            "B": plan.run.games,
+            "T": config.run.segment,
+            "B": config.run.games,
             "N": spec.num_agents,
             "W": spec.view,
             "P": len(spec.palette),
             "A": spec.num_actions,
-            **self.mind.axes,
+            **self.agent.axes,
         }
-        self.line = Line(arena, agent)
-        join = Join(agent, 1 + agent, FINGERPRINT)
-        self.world = EnvClient(self.line, join, 1, sizes, lambda: arena.now)
+        self.line = Line(arena, index)
+        join = Join(index, 1 + index, FINGERPRINT)
+        self.env = EnvClient(self.line, join, 1, sizes, lambda: arena.now)
         self.shown, self.acts, self.segments = [], [], []
 
     def live(self):
         """Answer all timesteps that are here."""
-        for seen in self.world.timesteps():
+        for seen in self.env.timesteps():
             if seen.env_incarnation != self.lane.env_incarnation:
-                self.lane.enter(seen.env_incarnation)
-            if (finished := self.lane.reckon(seen)) is not None:
+                self.lane.reset(seen.env_incarnation)
+            if (segment := self.lane.complete_step(seen)) is not None:
                 seq = len(self.segments) + 1
-                made = finished.draft.finish(1, seq, 0, finished.last_actions)
-                self.segments.append(made)
-            if self.lane.wants_segment:
+                self.segments.append(segment.build(epoch=1, seq=seq, lane=0))
+            if self.lane.needs_segment:
                 self.lane.begin_segment(seen, self.weights)
             act = self.lane.act(seen)
             self.shown.append(seen)
             self.acts.append(act)
-            self.world.act(act)
+            self.env.send(act)
 
     def of_segments(self, name):
         """[T·segments, …] what all segments say, one after the other."""
         return np.concatenate([getattr(segment, name) for segment in self.segments])
 
 
-def _weights(mind, agent, opinion, plan):
+def _weights(agent, opinion, config):
     """Of a network that is not near uniform, as a new one is."""
     state = torch.get_rng_state()
-    torch.manual_seed(1000 + agent)
-    network = make_network(mind.shape, plan.network, plan.experiment)
+    torch.manual_seed(1000 + agent.shape.agent)
+    network = make_network(agent.shape, config.network, config.experiment)
     torch.set_rng_state(state)
     with torch.no_grad():
         network.policy.logits.weight.mul_(opinion)
@@ -119,15 +120,15 @@ class Arena:
 
     dropped = 0  # the world's door is this very object
 
-    def __init__(self, plan, opinion=300.0):
-        self.plan = plan
+    def __init__(self, config, opinion=300.0):
+        self.config = config
         self.now = 0.0
         self.arrived = deque()
         self.frames = defaultdict(list)  # by agent: all that ever reached it
-        self.players = [Player(self, agent, opinion) for agent in range(plan.game.agents)]
-        place = Place(plan.run.seed, 0, 7)
+        self.players = [Player(self, agent, opinion) for agent in range(config.game.agents)]
+        place = Place(config.run.seed, 0, 7)
         self.world = make_world(
-            self, plan.run, plan.game, plan.experiment, FINGERPRINT, place, None
+            self, config.run, config.game, config.experiment, FINGERPRINT, place, None
         )
         self.world.clock = lambda: self.now
 
@@ -175,8 +176,8 @@ def _compiled():
 
 
 @pytest.fixture(scope="session")
-def small_plan():
-    """A small plan of 4 agents, with whatever the test wants otherwise, section by section."""
+def small_config():
+    """A small config of 4 agents, with whatever the test wants otherwise, section by section."""
 
     def make(**sections):
         names = {*SMALL, *sections}

@@ -19,13 +19,13 @@ class Controller:
 
     def __init__(self, arena):
         self.players = arena.players
-        self.networks = [player.mind.network for player in arena.players]
-        self.games = arena.plan.run.games
+        self.networks = [player.agent.network for player in arena.players]
+        self.games = arena.config.run.games
         self.features = {}
         self.actions = np.stack([[act.action for act in p.acts] for p in self.players], -1)
         self.is_first = np.stack([seen.is_first for seen in self.players[0].shown])  # [ticks, B]
         self.symbols = np.zeros_like(self.actions)
-        if arena.plan.experiment.symbols:
+        if arena.config.experiment.symbols:
             self.symbols = np.stack([[act.symbol for act in p.acts] for p in self.players], -1)
         self.memories = [LstmState(*network.split_state(network.initial_state(self.games)).policy)
                          for network in self.networks]  # fmt: skip
@@ -39,14 +39,14 @@ class Controller:
             pixels = torch.from_numpy(player.shown[tick].pixels.copy())
             self.features[agent, tick] = network.features(pixels)
         features = self.features[agent, tick]
-        follows = network.part.follows
+        follows = network.role.leaders
         now = self.actions[tick][:, list(follows)] if leaders is None else leaders
         return network.policy_step(
             features.policy,
             torch.from_numpy(before),
             torch.from_numpy(self.is_first[tick]),
             self.memories[agent],
-            leaders_t=torch.from_numpy(now) if follows else None,
+            leader_actions_t=torch.from_numpy(now) if follows else None,
             symbols_tm1=torch.from_numpy(said if symbols is None else symbols),
         )
 
@@ -59,7 +59,7 @@ class Controller:
 
 def by_action(controller, tick, k, j, num_actions):
     """[B, A, A] what j would do, had leader k done each thing; the other leaders as they did."""
-    follows = list(controller.networks[j].part.follows)
+    follows = list(controller.networks[j].role.leaders)
     tables = []
     for tilde in range(num_actions):
         leaders = controller.actions[tick][:, follows].copy()
@@ -73,12 +73,12 @@ def by_action(controller, tick, k, j, num_actions):
 def basic_literally(arena, kind):
     """[ticks, B, N] c of leaders, and what influencees were under."""
     controller = Controller(arena)
-    agents, num_actions = len(arena.players), arena.players[0].mind.shape.num_actions
+    agents, num_actions = len(arena.players), arena.players[0].agent.shape.num_actions
     influence = np.zeros((TICKS, controller.games, agents))
     for tick in range(TICKS):
         policies = [controller.ask(agent, tick).logits.numpy() for agent in range(agents)]
         for j, network in enumerate(controller.networks):
-            for k in network.part.follows:
+            for k in network.role.leaders:
                 tables = by_action(controller, tick, k, j, num_actions)
                 for game, table in enumerate(tables):
                     pi = softmax(policies[k][game])
@@ -86,7 +86,7 @@ def basic_literally(arena, kind):
                     did = controller.actions[tick, game]
                     moved = divergence(kind, table[did[k]], marginal, did[j])
                     influence[tick, game, k] += moved
-                    if arena.plan.experiment.influencee_reward:
+                    if arena.config.experiment.influencee_reward:
                         influence[tick, game, j] += moved
         controller.go_on(tick)
     return influence
@@ -96,7 +96,7 @@ def basic_literally(arena, kind):
 def communication_literally(arena, kind):
     """[ticks, B, N] c of the symbols said at each tick, by what was done at the next."""
     controller = Controller(arena)
-    agents, symbols = len(arena.players), arena.plan.experiment.symbols
+    agents, symbols = len(arena.players), arena.config.experiment.symbols
     influence = np.zeros((TICKS, controller.games, agents))
     spoken = None  # the communication policies of the tick before
     for tick in range(TICKS):
@@ -141,14 +141,14 @@ BASIC = {
 
 
 @pytest.mark.parametrize("name", BASIC)
-def test_basic_influence_is_what_a_controller_of_all_agents_would_reward(arena, small_plan, name):
-    plan = small_plan(experiment={"influence": "basic"} | BASIC[name])
-    played = arena(plan).play(TICKS)
-    literal = basic_literally(played, plan.experiment.divergence)
+def test_basic_influence_is_what_a_controller_of_all_agents_would_reward(arena, small_config, name):
+    config = small_config(experiment={"influence": "basic"} | BASIC[name])
+    played = arena(config).play(TICKS)
+    literal = basic_literally(played, config.experiment.divergence)
     found = rewarded(played)
     assert found.shape == (TICKS - 2, *literal.shape[1:])
     assert found == pytest.approx(literal[: TICKS - 2], abs=1e-5)
-    paid = [p.agent for p in played.players if p.mind.intrinsic is not None]
+    paid = [p.index for p in played.players if p.agent.intrinsic is not None]
     assert (np.abs(found[..., paid]) > 1e-3).mean() > 0.3
 
 
@@ -161,12 +161,12 @@ COMMUNICATION = {
 
 @pytest.mark.parametrize("name", COMMUNICATION)
 def test_influence_of_symbols_is_what_a_controller_of_all_agents_would_reward(
-    arena, small_plan, name
+    arena, small_config, name
 ):
     switches = {"influence": "communication", "symbols": 6, "visible_actions": False}
-    plan = small_plan(experiment=switches | COMMUNICATION[name])
-    played = arena(plan).play(TICKS)
-    literal = communication_literally(played, plan.experiment.divergence)
+    config = small_config(experiment=switches | COMMUNICATION[name])
+    played = arena(config).play(TICKS)
+    literal = communication_literally(played, config.experiment.divergence)
     found = rewarded(played)
     assert found == pytest.approx(literal[: TICKS - 2], abs=1e-5)
     assert (np.abs(found) > 1e-3).mean() > 0.3
@@ -180,8 +180,8 @@ def test_influence_of_symbols_is_what_a_controller_of_all_agents_would_reward(
     ],
     ids=["basic", "communication"],
 )
-def test_the_episodes_of_these_tests_do_end(arena, small_plan, switches):
-    played = arena(small_plan(experiment=switches)).play(TICKS)
+def test_the_episodes_of_these_tests_do_end(arena, small_config, switches):
+    played = arena(small_config(experiment=switches)).play(TICKS)
     is_first = np.stack([seen.is_first for seen in played.players[0].shown])
     assert (is_first.sum(0) >= 4).all()
     assert len({tuple(starts) for starts in is_first.T.tolist()}) > 1  # not all at once

@@ -7,9 +7,7 @@ import torch
 from ssd_learner.segments.batch import stack_games
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset, preset_names
-from ssd_wire.runfile import override
+from ssd_run.presets import load_config, preset_names
 
 TICKS = 22  # four segments of 5 steps and two ticks: two episodes of 10 steps in every game
 SMALL = (
@@ -18,7 +16,7 @@ SMALL = (
     "run.lanes=1",
     "game.horizon=10",
     "learning.horizon=20",
-    "learning.products=float32",  # what the actor takes them in
+    "learning.matmul_dtype=float32",  # what the actor takes them in
     "network.lstm=24",
     "network.moa_lstm=28",
 )
@@ -26,19 +24,19 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module", params=preset_names())
-def plan(request):
-    return validate(override(load_preset(request.param), SMALL))
+def config(request):
+    return load_config(request.param, SMALL)
 
 
 @pytest.fixture(scope="module")
-def played(plan, arena):
-    return arena(plan).play(TICKS)
+def played(config, arena):
+    return arena(config).play(TICKS)
 
 
-def trainer_of(plan, player):
+def trainer_of(config, player):
     """The agent's learner, at the weights that the agent acted with."""
-    sections = plan.network, plan.experiment, plan.learning
-    trainer = Trainer(player.mind.shape, *sections, CPU, plan.run.seed)
+    sections = config.network, config.experiment, config.learning
+    trainer = Trainer(player.agent.shape, *sections, CPU, config.run.seed)
     for name, parameter in trainer.network.named_parameters():
         parameter.data.copy_(torch.from_numpy(player.weights.tensors[name].copy()))
     return trainer
@@ -49,16 +47,16 @@ def test_every_agent_hands_in_all_that_it_lived(played):
     assert all(segment.is_first[1:].any() for p in played.players for segment in p.segments[::2])
 
 
-def test_the_learner_finds_what_was_chosen_as_likely_as_the_actor_did(plan, played):
+def test_the_learner_finds_what_was_chosen_as_likely_as_the_actor_did(config, played):
     for player in played.players:
-        trainer = trainer_of(plan, player)
+        trainer = trainer_of(config, player)
         for segment in player.segments:
             batch = stack_games([segment], CPU)
             with torch.no_grad():
                 unroll = trainer.network.unroll(
                     batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
                 )
-            k = player.agent
+            k = player.index
             chosen = [(unroll.policy_logits, batch.actions[1:-1, :, k], segment.log_prob)]
             if segment.symbols is not None:
                 said = batch.symbols[1:, :, k]
@@ -69,19 +67,19 @@ def test_the_learner_finds_what_was_chosen_as_likely_as_the_actor_did(plan, play
                 assert found == pytest.approx(wanted, abs=2e-5)
 
 
-def test_every_weight_learns_and_every_loss_is_finite(plan, played):
+def test_every_weight_learns_and_every_loss_is_finite(config, played):
     for player in played.players:
-        trainer = trainer_of(plan, player)
+        trainer = trainer_of(config, player)
         before = {name: w.detach().clone() for name, w in trainer.network.named_parameters()}
         report = train(trainer, player.segments, lambda: True)
-        assert np.isfinite(report.numbers).all()
+        assert np.isfinite(report.values).all()
         for name, weight in trainer.network.named_parameters():
             assert not torch.equal(weight, before[name]), name
 
 
-def test_a_learner_goes_on_from_its_state_as_if_nothing_had_happened(plan, played):
+def test_a_learner_goes_on_from_its_state_as_if_nothing_had_happened(config, played):
     player = played.players[-1]
-    one, other = (trainer_of(plan, player) for _ in range(2))
+    one, other = (trainer_of(config, player) for _ in range(2))
     train(one, player.segments[:2], lambda: True)
     kept = {name: tensor.clone() for name, tensor in one.state().items()}
     clocks = one.own_steps, one.version
@@ -95,15 +93,15 @@ def test_a_learner_goes_on_from_its_state_as_if_nothing_had_happened(plan, playe
         assert torch.equal(mine, theirs), name
 
 
-def test_influence_is_rewarded_where_the_part_says_so_and_nowhere_else(plan, played):
+def test_influence_is_rewarded_where_the_part_says_so_and_nowhere_else(config, played):
     for player in played.players:
         influence = player.of_segments("influence")
-        part = player.mind.part
+        part = player.agent.role
         assert np.isfinite(influence).all()
-        assert influence.any() == (part.rewarded or part.is_told_policies)
-        if plan.experiment.divergence != "pmi":
+        assert influence.any() == (part.is_rewarded or part.receives_log_probs)
+        if config.experiment.divergence != "pmi":
             assert influence.min() > -1e-6
-        if plan.experiment.influence.startswith(("moa", "communication")):
+        if config.experiment.influence.startswith(("moa", "communication")):
             assert not influence[player.of_segments("is_first")[_steps(player)]].any()
 
 
@@ -113,18 +111,18 @@ def _steps(player):
     return np.arange(len(player.segments) * length) % length > 0
 
 
-def test_nobody_is_told_what_the_experiment_does_not_tell_it(plan, played):
-    disclosed = plan.experiment.influence in ("basic", "communication")
+def test_nobody_is_told_what_the_experiment_does_not_tell_it(config, played):
+    disclosed = config.experiment.influence in ("basic", "communication")
     for player in played.players:
         for seen in player.shown:
-            assert (seen.all_rewards is not None) == (plan.experiment.reward != "own")
-            assert (seen.symbols is not None) == (plan.experiment.symbols > 0)
+            assert (seen.all_rewards is not None) == (config.experiment.reward != "own")
+            assert (seen.symbols is not None) == (config.experiment.symbols > 0)
             assert disclosed or (seen.responses is None and seen.leader_log_probs is None)
-            assert (seen.leader_actions is not None) == bool(player.mind.part.follows)
+            assert (seen.leader_actions is not None) == bool(player.agent.role.leaders)
 
 
-def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(plan, played):
-    kind = plan.experiment.reward
+def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(config, played):
+    kind = config.experiment.reward
     if kind == "own":
         assert all(segment.shaped_reward is None for p in played.players for segment in p.segments)
         return
@@ -133,9 +131,9 @@ def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(
     agents = len(played.players)
     smooth = np.zeros_like(earned[0])
     for step, is_first in enumerate(firsts):
-        smooth = plan.experiment.smoothing * smooth + earned[step]
+        smooth = config.experiment.smoothing * smooth + earned[step]
         for player in played.players:
-            k = player.agent
+            k = player.index
             others = [i for i in range(agents) if i != k]
             if kind == "prosocial":
                 wanted = earned[step, :, k] + 0.85 * earned[step][:, others].sum(1)

@@ -9,10 +9,9 @@ import torch
 from ssd_learner.segments.batch import stack_games
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
+from ssd_run.presets import load_config
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import blaming, override
+from ssd_wire.runfile import blaming
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 RUN_FILES = sorted(EXAMPLES.glob("*/run.toml"))
@@ -21,29 +20,29 @@ SMALL = (
     "run.segment=5",
     "game.horizon=10",
     "learning.horizon=20",
-    "learning.products=float32",
+    "learning.matmul_dtype=float32",
     "network.lstm=24",
 )
 CPU = torch.device("cpu")
 
 
-def plan_of(path):
-    return validate(override(load_preset(str(path)), SMALL))
+def small_config(path):
+    return load_config(str(path), SMALL)
 
 
 @pytest.fixture(scope="module", params=RUN_FILES, ids=[path.parent.name for path in RUN_FILES])
-def plan(request):
-    return plan_of(request.param)
+def config(request):
+    return small_config(request.param)
 
 
 @pytest.fixture(scope="module")
-def played(plan, arena):
-    return arena(plan).play(22)
+def played(config, arena):
+    return arena(config).play(22)
 
 
 def test_each_extension_point_has_an_example():
     named = [
-        plan_of(path).sections()[section][key]
+        small_config(path).sections()[section][key]
         for path, (section, key) in zip(
             RUN_FILES,
             [("game", "name"), ("network", "kind"), ("experiment", "influence")],
@@ -53,13 +52,13 @@ def test_each_extension_point_has_an_example():
     assert all(":" in name for name in named)
 
 
-def test_an_example_learns(plan, played):
+def test_an_example_learns(config, played):
     for player in played.players:
         trainer = Trainer(
-            player.mind.shape, plan.network, plan.experiment, plan.learning, CPU, seed=1
+            player.agent.shape, config.network, config.experiment, config.learning, CPU, seed=1
         )
         report = train(trainer, player.segments, lambda: True)
-        assert np.isfinite(report.numbers).all()
+        assert np.isfinite(report.values).all()
         assert report.influence > 0
 
 
@@ -68,28 +67,28 @@ def test_its_learner_finds_its_actions_as_likely_as_its_actor_did(played):
         for segment in player.segments:
             batch = stack_games([segment], CPU)
             with torch.no_grad():
-                unroll = player.mind.network.unroll(
+                unroll = player.agent.network.unroll(
                     batch.pixels, batch.is_first_host, batch.actions, batch.state
                 )
             log_policy = unroll.policy_logits[:-1].log_softmax(-1)
-            own = batch.actions[1:-1, :, player.agent, None]
+            own = batch.actions[1:-1, :, player.index, None]
             found = log_policy.gather(-1, own).squeeze(-1).numpy()
             assert found == pytest.approx(segment.log_prob, abs=1e-5)
 
 
 def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(arena):
-    played = arena(plan_of(EXAMPLES / "own_reward" / "run.toml")).play(22)
+    played = arena(small_config(EXAMPLES / "own_reward" / "run.toml")).play(22)
     player = played.players[0]
     for segment in player.segments:
         batch = stack_games([segment], CPU)
         with torch.no_grad():
-            unroll = player.mind.network.unroll(
+            unroll = player.agent.network.unroll(
                 batch.pixels, batch.is_first_host, batch.actions, batch.state
             )
         log_p = unroll.moa_logits.log_softmax(-1).numpy()  # [T, B, J, A]
         for t, b in np.ndindex(segment.influence.shape):
-            seen = [j for j in player.mind.part.others if segment.visible[t, b, j]]
-            places = [player.mind.part.others.index(j) for j in seen]
+            seen = [j for j in player.agent.role.others if segment.visible[t, b, j]]
+            places = [player.agent.role.others.index(j) for j in seen]
             told = [
                 -log_p[t, b, p, segment.actions[t + 2, b, j]]
                 for p, j in zip(places, seen, strict=True)
@@ -108,6 +107,6 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
 )
 def test_what_cannot_be_loaded_is_named(arena, assignment, fault):
     path = EXAMPLES / "own_reward" / "run.toml"
-    plan = validate(override(load_preset(str(path)), [*SMALL, assignment]))
+    config = load_config(str(path), [*SMALL, assignment])
     with pytest.raises(RunFileError, match=fault), blaming("experiment"):
-        arena(plan)
+        arena(config)

@@ -1,4 +1,4 @@
-"""Small agents and segments whose axes all differ, so that no two pass for one another."""
+"""Small agents and segments. All axes have different sizes, so that mixing two up fails."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=17, moa_lstm=19, commun
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """T steps of B games, as a learner gets them."""
+    """T steps of B games, as a learner receives them."""
 
     pixels: Tensor  # [T+1, B, V, V] uint8
     is_first: Tensor  # [T+1, B] bool
@@ -30,7 +30,7 @@ class Segment:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
-    """As in every process of a run: torch's threads wait long for each other on a busy machine."""
+    """As in every process of a run; torch's threads are slow to synchronise on a busy machine."""
     torch.set_num_threads(1)
 
 
@@ -50,7 +50,7 @@ def make_shape() -> Callable[..., AgentShape]:
 
 @pytest.fixture
 def make_network(make_shape: Callable[..., AgentShape]) -> Callable[..., AgentNetwork]:
-    """An agent with opinions: its heads are not near uniform, as those of a new one are."""
+    """An agent with large logits; a new agent's are near uniform."""
 
     def make(shape: AgentShape | None = None, **experiment: object) -> AgentNetwork:
         settings = ExperimentSettings.model_validate({"influence": "moa", **experiment})
@@ -69,23 +69,23 @@ def make_network(make_shape: Callable[..., AgentShape]) -> Callable[..., AgentNe
 
 @pytest.fixture
 def make_segment() -> Callable[..., Segment]:
-    """Drawn views, actions, symbols and starting state; episodes start at 0, inside, at the end."""
+    """Random views, actions, symbols and state; episodes start at 0, in the middle, at the end."""
 
     def make(network: AgentNetwork, shape: AgentShape) -> Segment:
         is_first = torch.zeros(STEPS + 1, GAMES, dtype=torch.bool)
         is_first[0, 0] = is_first[4, 1] = is_first[4, 3] = is_first[7, 3] = True
         is_first[STEPS - 1, 2] = is_first[STEPS, 4] = True
         steps = (STEPS + 1, GAMES)
-        said = (*steps, shape.num_agents)
+        by_agent = (*steps, shape.num_agents)
         symbols = network.experiment.symbols
         return Segment(
             pixels=torch.randint(0, COLOURS, (*steps, VIEW, VIEW), dtype=torch.uint8),
             is_first=is_first,
-            visible=torch.rand(said) < 0.5,
+            visible=torch.rand(by_agent) < 0.5,
             actions=torch.randint(
                 0, shape.num_actions, (STEPS + 2, GAMES, shape.num_agents), dtype=torch.uint8
             ),
-            symbols=torch.randint(0, symbols, said, dtype=torch.uint8) if symbols else None,
+            symbols=torch.randint(0, symbols, by_agent, dtype=torch.uint8) if symbols else None,
             state=torch.randn(GAMES, network.state_size),
         )
 

@@ -1,158 +1,158 @@
-"""Who does what with whom: every rule for every agent of drawn populations."""
+"""Roles: each rule holds for every agent of random populations."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssd_influence.roles import Part, axes, part_of
+from ssd_influence.roles import Role, axes, role_of
 from ssd_influence.settings import ExperimentSettings
 
 ACTIONS, SYMBOLS = 9, 7
-INFLUENCES = ("off", "basic", "communication", "moa", "moa_communication", "mine:Own")
+INFLUENCES = ("off", "basic", "communication", "moa", "moa_communication", "mine:Custom")
 ROLES = st.sampled_from(["influencer", "influencee", "plain"])
 MIXED = ("influencee", "influencer", "plain", "influencer", "influencee")
 
-unhurried = settings(deadline=None)  # on a busy machine, any example may be slow
+without_deadline = settings(deadline=None)  # a busy machine may be slow
 
 
-def parts(num_agents, **experiment) -> list[Part]:
-    switches = ExperimentSettings.model_validate({"symbols": SYMBOLS, **experiment})
-    return [part_of(switches, agent, num_agents) for agent in range(num_agents)]
+def roles_of(num_agents, **switches) -> list[Role]:
+    experiment = ExperimentSettings.model_validate({"symbols": SYMBOLS, **switches})
+    return [role_of(experiment, agent, num_agents) for agent in range(num_agents)]
 
 
-def the(predicate, parts) -> list[int]:
-    return [part.agent for part in parts if predicate(part)]
+def agents_where(predicate, roles) -> list[int]:
+    return [role.agent for role in roles if predicate(role)]
 
 
 @st.composite
 def populations(draw):
-    """Parts of all agents in any experiment that can be."""
+    """The roles of all agents in any valid experiment."""
     influence, n = draw(st.sampled_from(INFLUENCES)), draw(st.integers(2, 12))
     rest = draw(st.lists(ROLES, min_size=n - 2, max_size=n - 2))
-    cast = tuple(draw(st.permutations(["influencer", "influencee", *rest])))
-    ways = [{"roles": cast}]
+    names = tuple(draw(st.permutations(["influencer", "influencee", *rest])))
+    variants = [{"roles": names}]
     if influence in ("off", "basic"):
-        ways.append({"leaders": draw(st.integers(1, n - 1))})
+        variants.append({"leaders": draw(st.integers(1, n - 1))})
     if influence != "basic":
-        ways.append({})
-    switches = {"influence": influence, **draw(st.sampled_from(ways))}
-    switches["influencee_reward"] = influence == "basic" and draw(st.booleans())
-    return switches, parts(n, **switches)
+        variants.append({})
+    experiment = {"influence": influence, **draw(st.sampled_from(variants))}
+    experiment["influencee_reward"] = influence == "basic" and draw(st.booleans())
+    return experiment, roles_of(n, **experiment)
 
 
-@unhurried
+@without_deadline
 @given(populations())
-def test_one_is_asked_by_those_it_answers_and_never_by_itself(population):
+def test_an_agent_receives_disclosures_from_those_that_disclose_to_it_never_itself(population):
     _, everyone = population
     for a in everyone:
-        assert a.agent not in (*a.asks, *a.answers, *a.follows)
+        assert a.agent not in (*a.disclosed_by, *a.discloses_to, *a.leaders)
         for b in everyone:
-            assert (b.agent in a.asks) == (a.agent in b.answers)
+            assert (b.agent in a.disclosed_by) == (a.agent in b.discloses_to)
 
 
-@unhurried
+@without_deadline
 @given(populations())
-def test_who_leads_follows_nobody_and_whoever_follows_follows_all_who_lead(population):
+def test_a_leader_has_no_leaders_and_a_follower_follows_all_leaders(population):
     _, everyone = population
-    leaders = the(lambda part: part.leads, everyone)
-    for part in everyone:
-        assert part.follows in ((), tuple(leaders))
-        assert not (part.leads and part.follows)
+    leaders = agents_where(lambda role: role.is_leader, everyone)
+    for role in everyone:
+        assert role.leaders in ((), tuple(leaders))
+        assert not (role.is_leader and role.leaders)
 
 
-@unhurried
+@without_deadline
 @given(populations())
-def test_only_those_whose_influence_is_disclosed_by_others_ask_and_only_if_rewarded(population):
-    switches, everyone = population
-    for part in everyone:
-        if switches["influence"] not in ("basic", "communication"):
-            assert part.asks == part.answers == ()
-        if part.asks:
-            assert part.rewarded
+def test_agents_disclose_only_if_influence_needs_it_and_only_to_rewarded_agents(population):
+    experiment, everyone = population
+    for role in everyone:
+        if experiment["influence"] not in ("basic", "communication"):
+            assert role.disclosed_by == role.discloses_to == ()
+        if role.disclosed_by:
+            assert role.is_rewarded
 
 
-@unhurried
+@without_deadline
 @given(populations())
-def test_policies_are_told_by_leaders_to_those_who_follow_them_and_only_for_their_reward(
+def test_log_probs_go_from_leaders_to_followers_only_for_the_influencee_reward(
     population,
 ):
-    switches, everyone = population
-    for part in everyone:
-        assert part.tells_policy == (part.leads and switches["influencee_reward"])
-        assert part.is_told_policies == (bool(part.follows) and switches["influencee_reward"])
+    experiment, everyone = population
+    for role in everyone:
+        assert role.sends_log_probs == (role.is_leader and experiment["influencee_reward"])
+        assert role.receives_log_probs == (bool(role.leaders) and experiment["influencee_reward"])
 
 
-@unhurried
+@without_deadline
 @given(populations())
-def test_numbers_ascend(population):
-    for part in population[1]:
-        for numbers in (part.follows, part.asks, part.answers, part.others):
+def test_agent_numbers_ascend(population):
+    for role in population[1]:
+        for numbers in (role.leaders, role.disclosed_by, role.discloses_to, role.others):
             assert list(numbers) == sorted(set(numbers))
 
 
 @pytest.mark.parametrize("influence", ["off", "basic"])
 @pytest.mark.parametrize("leaders", [1, 2, 3, 4])
 def test_the_first_agents_lead_and_all_others_follow(influence, leaders):
-    everyone = parts(5, influence=influence, leaders=leaders)
-    assert the(lambda part: part.leads, everyone) == list(range(leaders))
-    assert the(lambda part: part.follows, everyone) == list(range(leaders, 5))
-    rewarded = the(lambda part: part.rewarded, everyone)
+    everyone = roles_of(5, influence=influence, leaders=leaders)
+    assert agents_where(lambda role: role.is_leader, everyone) == list(range(leaders))
+    assert agents_where(lambda role: role.leaders, everyone) == list(range(leaders, 5))
+    rewarded = agents_where(lambda role: role.is_rewarded, everyone)
     assert rewarded == (list(range(leaders)) if influence == "basic" else [])
 
 
 @pytest.mark.parametrize("leaders", [3, 4])
-def test_somebody_must_be_left_to_follow(leaders):
+def test_leaders_need_at_least_one_follower(leaders):
     with pytest.raises(ValueError, match=f"wanted 1 to 2 of 3 agents, found {leaders}"):
-        parts(3, influence="basic", leaders=leaders)
+        roles_of(3, influence="basic", leaders=leaders)
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_there_is_a_role_for_each_agent(count):
+def test_roles_of_another_number_of_agents_are_refused(count):
     with pytest.raises(ValueError, match=f"wanted one for each of 3 agents, found {count}"):
-        parts(3, roles=("plain",) * count)
+        roles_of(3, roles=("plain",) * count)
 
 
 @pytest.mark.parametrize("role", ["influencer", "influencee", "plain"])
 @pytest.mark.parametrize("influence", ["off", "basic"])
-def test_acting_in_turn_takes_both_who_lead_and_who_follow(influence, role):
+def test_acting_in_turn_needs_an_influencer_and_an_influencee(influence, role):
     with pytest.raises(ValueError, match="at least one influencer and one influencee"):
-        parts(3, influence=influence, roles=(role, "plain", role))
+        roles_of(3, influence=influence, roles=(role, "plain", role))
 
 
-def test_roles_cast_leaders_and_followers_anywhere_and_plain_agents_take_no_part():
-    everyone = parts(5, influence="basic", roles=MIXED)
-    assert the(lambda part: part.leads, everyone) == [1, 3]
-    assert the(lambda part: part.follows, everyone) == [0, 4]
-    assert [part.answers for part in everyone] == [(1, 3), (), (), (), (1, 3)]
-    assert [part.asks for part in everyone] == [(), (0, 4), (), (0, 4), ()]
-    assert the(lambda part: part.rewarded, everyone) == [1, 3]
+def test_roles_can_make_any_agent_a_leader_and_plain_agents_neither_lead_nor_follow():
+    everyone = roles_of(5, influence="basic", roles=MIXED)
+    assert agents_where(lambda role: role.is_leader, everyone) == [1, 3]
+    assert agents_where(lambda role: role.leaders, everyone) == [0, 4]
+    assert [role.discloses_to for role in everyone] == [(1, 3), (), (), (), (1, 3)]
+    assert [role.disclosed_by for role in everyone] == [(), (0, 4), (), (0, 4), ()]
+    assert agents_where(lambda role: role.is_rewarded, everyone) == [1, 3]
 
 
-def test_of_symbols_influencers_are_influenced_too_and_plain_agents_neither():
-    everyone = parts(5, influence="communication", roles=MIXED)
-    assert [part.asks for part in everyone] == [(), (0, 3, 4), (), (0, 1, 4), ()]
-    assert [part.answers for part in everyone] == [(1, 3), (3,), (), (1,), (1, 3)]
-    assert not the(lambda part: part.leads or part.follows, everyone)
+def test_with_communication_influencers_are_influenced_too_and_plain_agents_are_not():
+    everyone = roles_of(5, influence="communication", roles=MIXED)
+    assert [role.disclosed_by for role in everyone] == [(), (0, 3, 4), (), (0, 1, 4), ()]
+    assert [role.discloses_to for role in everyone] == [(1, 3), (3,), (), (1,), (1, 3)]
+    assert not agents_where(lambda role: role.is_leader or role.leaders, everyone)
 
 
-def test_without_roles_everybody_influences_everybody():
-    everyone = parts(4, influence="communication")
-    for part in everyone:
-        assert part.asks == part.answers == part.others
-        assert part.rewarded
+def test_without_roles_all_agents_influence_each_other():
+    everyone = roles_of(4, influence="communication")
+    for role in everyone:
+        assert role.disclosed_by == role.discloses_to == role.others
+        assert role.is_rewarded
 
 
-@pytest.mark.parametrize("influence", ["moa", "moa_communication", "mine:Own"])
-def test_where_nothing_is_disclosed_roles_say_who_is_rewarded(influence):
-    everyone = parts(5, influence=influence, roles=MIXED)
-    assert the(lambda part: part.rewarded, everyone) == [1, 3]
+@pytest.mark.parametrize("influence", ["moa", "moa_communication", "mine:Custom"])
+def test_with_a_moa_roles_decide_who_is_rewarded(influence):
+    everyone = roles_of(5, influence=influence, roles=MIXED)
+    assert agents_where(lambda role: role.is_rewarded, everyone) == [1, 3]
 
 
 @pytest.mark.parametrize("influence", INFLUENCES)
-def test_all_are_rewarded_where_nobody_says_otherwise_and_none_where_nothing_is(influence):
-    everyone = parts(3, influence=influence, leaders=2 * (influence == "basic"))
+def test_without_roles_all_influencers_are_rewarded_and_none_if_influence_is_off(influence):
+    everyone = roles_of(3, influence=influence, leaders=2 * (influence == "basic"))
     wanted = {"off": [], "basic": [0, 1]}.get(influence, [0, 1, 2])
-    assert the(lambda part: part.rewarded, everyone) == wanted
+    assert agents_where(lambda role: role.is_rewarded, everyone) == wanted
 
 
 @pytest.mark.parametrize(
@@ -179,10 +179,10 @@ def test_all_are_rewarded_where_nobody_says_otherwise_and_none_where_nothing_is(
         (1, {"reward": "inequity_averse"}, {"R": 5}),
     ],
 )
-def test_messages_have_the_axes_that_the_part_has_a_use_for(agent, experiment, wanted):
-    switches = ExperimentSettings.model_validate(experiment)
-    alternatives = {"basic": ACTIONS, "communication": switches.symbols}
+def test_messages_have_only_the_axes_that_the_role_needs(agent, experiment, wanted):
+    experiment = ExperimentSettings.model_validate(experiment)
+    alternatives = {"basic": ACTIONS, "communication": experiment.symbols}
     none = dict.fromkeys("VLQDKJCR", 0)
-    always = {"V": switches.symbols, "C": alternatives.get(switches.influence, 0)}
-    found = axes(part_of(switches, agent, 5), switches, ACTIONS)
+    always = {"V": experiment.symbols, "C": alternatives.get(experiment.influence, 0)}
+    found = axes(role_of(experiment, agent, 5), experiment, ACTIONS)
     assert found == {**none, **always, **wanted}

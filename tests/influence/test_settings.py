@@ -1,26 +1,28 @@
 import math
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
-from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_influence.kernels.divergences import DIVERGENCES
+from ssd_influence.settings import Divergence, ExperimentSettings, NetworkSettings
 
 
 @pytest.mark.parametrize(
     ("own_steps", "beta"), [(0, 0.0), (10, 0.155), (40, 0.62), (41, 0.62), (10**9, 0.62)]
 )
-def test_beta_grows_linearly_over_the_agent_s_own_steps_and_then_stays(own_steps, beta):
+def test_beta_grows_linearly_over_own_steps_and_then_stays_constant(own_steps, beta):
     settings = ExperimentSettings(influence="moa", beta=0.62, beta_ramp=40)
     assert settings.beta_at(own_steps) == pytest.approx(beta)
 
 
-def test_without_a_ramp_beta_is_whole_from_the_start():
+def test_without_a_ramp_beta_has_its_full_value_from_the_start():
     assert ExperimentSettings(influence="moa", beta=0.62).beta_at(0) == 0.62
 
 
-def test_clipping_can_be_off():
+def test_infinity_switches_the_influence_clip_off():
     assert ExperimentSettings(influence_clip=math.inf).influence_clip == math.inf
 
 
@@ -52,7 +54,7 @@ def test_clipping_can_be_off():
         {"apples": 3},
     ],
 )
-def test_a_setting_that_means_nothing_is_refused(wrong):
+def test_an_invalid_value_is_refused(wrong):
     with pytest.raises(ValidationError):
         ExperimentSettings.model_validate(wrong)
 
@@ -60,17 +62,20 @@ def test_a_setting_that_means_nothing_is_refused(wrong):
 @pytest.mark.parametrize(
     ("wrong", "objection"),
     [
-        ({"beta": 0.1}, 'beta = 0.1 weighs an influence reward: influence = "off" has none'),
+        ({"beta": 0.1}, 'beta = 0.1 weighs an influence reward, but influence = "off"'),
         ({"influence": "basic"}, "needs leaders, or roles"),
-        ({"influence": "basic", "leaders": 1, "roles": ("influencer",)}, "say the same twice"),
+        (
+            {"influence": "basic", "leaders": 1, "roles": ("influencer",)},
+            "leaders = 1 and roles exclude each other",
+        ),
         ({"influence": "moa", "leaders": 2}, 'leaders = 2: with influence = "moa" nobody acts'),
         ({"influence": "moa", "influencee_reward": True}, 'needs influence = "basic", not "moa"'),
         ({"influence": "communication"}, "is of symbols: it needs symbols of at least 2"),
         ({"influence": "moa_communication"}, "is of symbols: it needs symbols of at least 2"),
-        ({"symbols": 1}, "symbols = 1 says nothing"),
+        ({"symbols": 1}, "symbols = 1 carries no information"),
     ],
 )
-def test_switches_that_do_not_fit_together_are_refused_and_why(wrong, objection):
+def test_inconsistent_settings_are_refused_with_the_reason(wrong, objection):
     with pytest.raises(ValidationError, match=objection):
         ExperimentSettings.model_validate(wrong)
 
@@ -89,14 +94,18 @@ def test_switches_that_do_not_fit_together_are_refused_and_why(wrong, objection)
         {"moa_auxiliary": True, "reward": "inequity_averse"},
     ],
 )
-def test_switches_that_fit_together_are_taken(experiment):
+def test_consistent_settings_are_accepted(experiment):
     settings = ExperimentSettings.model_validate(experiment)
     assert settings.model_dump(include=set(experiment)) == experiment
 
 
+def test_the_settings_name_exactly_the_divergences_that_the_kernels_have():
+    assert set(get_args(Divergence)) == set(DIVERGENCES)
+
+
 @pytest.mark.parametrize("moa_auxiliary", [False, True])
 @pytest.mark.parametrize(
-    ("influence", "needs"),
+    ("influence", "needs_moa"),
     [
         ("off", False),
         ("basic", False),
@@ -106,32 +115,32 @@ def test_switches_that_fit_together_are_taken(experiment):
         ("my.package:Curiosity", False),
     ],
 )
-def test_agents_model_each_other_where_their_reward_needs_it_or_it_is_asked_for(
-    influence, needs, moa_auxiliary
+def test_agents_have_a_moa_if_their_reward_needs_it_or_moa_auxiliary_is_set(
+    influence, needs_moa, moa_auxiliary
 ):
     leaders = int(influence == "basic")
     settings = ExperimentSettings(
         influence=influence, moa_auxiliary=moa_auxiliary, leaders=leaders, symbols=5
     )
-    assert settings.has_moa == (needs or moa_auxiliary)
+    assert settings.has_moa == (needs_moa or moa_auxiliary)
     assert settings.influence_of_symbols == influence.endswith("communication")
 
 
-def test_a_layer_has_at_least_one_unit():
+def test_a_layer_needs_at_least_one_unit():
     with pytest.raises(ValidationError):
         NetworkSettings(hidden=0)
 
 
 @pytest.mark.parametrize("kind", ["papers", "my.module", "my.module:", ":Mine", "my module:Mine"])
-def test_a_network_is_the_paper_s_or_a_class_in_a_module(kind):
+def test_the_network_is_the_paper_s_or_names_a_class_in_a_module(kind):
     with pytest.raises(ValidationError):
         NetworkSettings(kind=kind)
     assert NetworkSettings(kind="my.module:Mine").kind == "my.module:Mine"
 
 
-def test_settings_of_one_s_own_are_for_a_network_of_one_s_own():
+def test_own_settings_are_accepted_for_a_custom_network_only():
     own = {"depth": 3, "width": 0.5, "name": "mine", "wide": True}
-    with pytest.raises(ValidationError, match="is for a network of one's own"):
+    with pytest.raises(ValidationError, match="is for a custom network"):
         NetworkSettings(own=own)
     found = NetworkSettings(kind="my.module:Mine", own=own).own
     assert [(name, type(of)) for name, of in found.items()] == [
@@ -141,10 +150,10 @@ def test_settings_of_one_s_own_are_for_a_network_of_one_s_own():
 
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
-        ExperimentSettings().alpha = 2  # type: ignore[misc]  # just what is forbidden
+        ExperimentSettings().alpha = 2  # type: ignore[misc]  # the error under test
 
 
-def test_settings_start_without_torch():
+def test_settings_roles_and_social_rewards_import_without_torch():
     ours = "ssd_influence.roles, ssd_influence.settings, ssd_influence.rewards.social"
     program = f"import sys, {ours}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

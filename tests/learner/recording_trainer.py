@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ssd_actors.lane import Finished
 from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_learner.checkpoints.checkpoint_file import Progress
@@ -47,9 +46,9 @@ class RecordingTrainer:
 
 
 def numbered_segment(number):
-    """A finished segment whose reward is its number."""
-    builder = SegmentBuilder(
+    """A complete segment whose reward is its number."""
+    segment = SegmentBuilder(
         SEGMENT, learner_incarnation=1, weights_version=0, state=np.zeros((1, 1), np.float32)
     )
-    builder.reward[:] = number
-    return Finished(builder, np.zeros((1, 2), np.uint8))
+    segment.reward[:] = number
+    return segment

@@ -62,7 +62,7 @@ class Pair:
         )
         self.learner.publish_weights()
         hello = Hello(AGENT, 0, 7, FINGERPRINT)
-        self.outbox = Outbox(lanes=1, retained=100)
+        self.outbox = Outbox(lanes=1, max_kept=100)
         self.client = LearnerClient(
             dealer, NoWeights(), hello, self.outbox, SIZES, {}, time.monotonic
         )
@@ -73,7 +73,7 @@ class Pair:
         return Report()
 
     def step_actor(self):
-        self.client.tend()
+        self.client.poll()
         time.sleep(0.002)
 
     def step_both(self):
@@ -106,17 +106,17 @@ def test_connections_cut_while_the_learner_is_busy_lose_and_repeat_no_segment(pa
         pair.relay.cut()
         until(lambda wanted=connections: len(pair.relay.heard) >= wanted, pair.step_actor)
         pair.make_segments(2)
-        until(lambda: pair.outbox.is_settled, pair.step_both)
+        until(lambda: pair.outbox.all_durable, pair.step_both)
     assert pair.trainer.trained == tuple(range(1, 13))
 
 
 def test_a_learner_that_was_busy_for_long_hears_an_actor_that_reconnected(pair, monkeypatch):
     with monkeypatch.context() as context:
-        context.setattr("ssd_actors.retry.IN_VAIN", 0.3)
+        context.setattr("ssd_actors.retry.RECONNECT_SECONDS", 0.3)
         pair.make_segments(2)
         until(lambda: len(pair.relay.heard) >= 3, pair.step_actor)
     pair.make_segments(1)
-    until(lambda: pair.outbox.is_settled, pair.step_both)
+    until(lambda: pair.outbox.all_durable, pair.step_both)
     assert pair.trainer.trained == (1, 2, 3)
 
 
@@ -126,5 +126,5 @@ def test_two_processes_that_claim_one_epoch_do_not_end_the_learner(pair):
         twin.learner, twin.trainer = pair.learner, pair.trainer
         until(twin.client.has_room, lambda: (twin.step_both(), pair.step_actor()))
     pair.make_segments(3)
-    until(lambda: pair.outbox.is_settled, pair.step_both)
+    until(lambda: pair.outbox.all_durable, pair.step_both)
     assert pair.trainer.trained == (1, 2, 3)

@@ -217,7 +217,7 @@ class Simulation:
 
     def step_actor(self, actor):
         try:
-            actor.client.tend()
+            actor.client.poll()
         except RefusedError:  # another actor has its seat
             self.remove_actor(actor)
 
@@ -236,7 +236,7 @@ class Simulation:
         self.step_actor(actor)
 
     def say_bye(self, actor):
-        actor.client.say_bye()
+        actor.client.send_bye()
 
     def run_learner(self, _):
         self.step_learner()
@@ -331,11 +331,11 @@ class Simulation:
                 actor.refuses_sends = False
                 if actor.epoch not in leaving and actor.client.has_room():
                     actor.make_segment(next(self.numbers))
-                    actor.client.say_bye()
+                    actor.client.send_bye()
                     leaving.add(actor.epoch)
                 self.step_actor(actor)
             self.step_learner()
-            if all(one.epoch in leaving and one.outbox.is_settled for one in self.actors):
+            if all(one.epoch in leaving and one.outbox.all_durable for one in self.actors):
                 return
         raise AssertionError("an actor waits for ever")
 

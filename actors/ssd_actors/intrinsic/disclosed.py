@@ -1,6 +1,7 @@
-"""Influence by what the others disclose of how they would have acted: experiments I and II.
+"""Influence by what the others disclose: how they would have acted (experiments I and II).
 
-P[c, j, ·] comes from agent j itself: its policy, had agent k done (§4) or said (§5) each c.
+P[c, j, ·] comes from agent j itself. It is its policy, had agent k chosen each action c (§4) or
+each symbol c (§5).
 """
 
 from __future__ import annotations
@@ -9,82 +10,88 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_actors.intrinsic.reward import Intrinsic
-from ssd_actors.intrinsic.transition import Past
-from ssd_influence.inference.decision import Choice
-from ssd_influence.rewards.influence import influence
+from ssd_actors.intrinsic.transition import Transition
+from ssd_influence.inference.decision import Sample
+from ssd_influence.rewards.influence import influence_reward
 from ssd_wire.messages import Timestep
 
 F32 = NDArray[np.float32]
 
 
 class BasicInfluence(Intrinsic):
-    """How far a leader's action moved those who saw it before they acted, within the same step."""
+    """How far a leader's action changed what its followers did in the same step."""
 
-    def reward(self, past: Past, after: Timestep | None) -> F32:  # noqa: ARG002 - known before
-        """Also for an episode's last step: all of it lies within that step."""
-        everywhere = np.arange(len(past.next.is_first))
-        return _moved(self, past.moment.decision.act, past.next, everywhere)
+    def reward(self, transition: Transition, timestep_tp2: Timestep | None) -> F32:  # noqa: ARG002 - not needed
+        """Also for the last step of an episode: all of it happens within that step."""
+        all_games = np.arange(len(transition.next_timestep.is_first))
+        choice = transition.decision.action
+        return _disclosed_influence(self, choice, transition.next_timestep, all_games)
 
 
 class CommunicationInfluence(Intrinsic):
-    """How far a symbol, heard in the next step, moved what everybody did in it."""
+    """How far a symbol, received in the next step, changed what everyone did in that step."""
 
-    waits = True
+    needs_timestep_tp2 = True
 
-    def reward(self, past: Past, after: Timestep | None) -> F32:
-        """0 for the last symbol of an episode, which nobody hears in it."""
-        if after is None or past.moment.decision.symbol is None:
-            raise ValueError("what a symbol did is known after the step in which it was heard")
-        heard = np.flatnonzero(~past.next.is_first)
-        return _moved(self, past.moment.decision.symbol, after, heard)
+    def reward(self, transition: Transition, timestep_tp2: Timestep | None) -> F32:
+        """0 for the last symbol of an episode, which nobody receives in it."""
+        symbol = transition.decision.symbol
+        if timestep_tp2 is None or symbol is None:
+            raise ValueError("wanted a symbol and timestep t + 2, found None")
+        received = np.flatnonzero(~transition.next_timestep.is_first)
+        return _disclosed_influence(self, symbol, timestep_tp2, received)
 
 
 class UnderInfluence(Intrinsic):
-    """How far an influencee was moved by those it follows: the influencee's reward of §10.4.1.
+    """How far an influencee was influenced by its leaders: the influencee's reward of §10.4.1.
 
-    It has all that this takes: its own policy, and the leaders' actions and policies of the step.
+    The agent can compute it from its own policy and its leaders' actions and policies.
     """
 
-    def reward(self, past: Past, after: Timestep | None) -> F32:  # noqa: ARG002 - known before
+    def reward(self, transition: Transition, timestep_tp2: Timestep | None) -> F32:  # noqa: ARG002 - not needed
         """Summed over the leaders."""
-        seen, decision = past.moment.seen, past.moment.decision
-        if (
-            seen.leader_actions is None
-            or seen.leader_log_probs is None
-            or decision.responses is None
-        ):
-            raise ValueError("who follows nobody is influenced by nobody")
-        games = np.arange(len(seen.is_first))
-        did = decision.act.chosen[:, None]
+        timestep, decision = transition.timestep, transition.decision
+        actions, log_probs = timestep.leader_actions, timestep.leader_log_probs
+        if actions is None or log_probs is None or decision.responses is None:
+            raise ValueError("wanted an agent that follows leaders, found one that has none")
+        games = np.arange(len(timestep.is_first))
+        own_action = decision.action.choice[:, None]
         total = np.zeros(len(games), np.float32)
-        for place in range(seen.leader_actions.shape[1]):
-            led = Choice(
-                seen.leader_log_probs[:, place].copy(),
-                seen.leader_actions[:, place].copy(),
-                _NOT_ASKED_FOR,
-            )
-            had_it_been = np.ascontiguousarray(decision.responses[:, place])  # [B, C, A]
+        for leader in range(actions.shape[1]):
+            choice = Sample(log_probs[:, leader].copy(), actions[:, leader].copy(), _UNUSED)
+            responses = np.ascontiguousarray(decision.responses[:, leader])  # [B, C, A]
             counted = np.ones((len(games), 1), np.bool_)
-            kind = self.experiment.divergence
-            total += influence(had_it_been, led, counted, kind, games, did)
+            divergence = self.experiment.divergence
+            total += influence_reward(responses, choice, counted, divergence, games, own_action)
         return total
 
 
-_NOT_ASKED_FOR = np.empty(0, np.float32)  # a leader's log-probability: influence needs none
+_UNUSED = np.empty(0, np.float32)  # log-probability of a leader's action: influence needs none
 
 
-def _moved(rewarded: Intrinsic, choice: Choice, told: Timestep, games: NDArray[np.int64]) -> F32:
-    """[B] of what k chose, by the responses and actions that a timestep tells; 0 elsewhere."""
-    if told.responses is None:
-        raise ValueError("nobody has disclosed how it would have acted")
-    asked = rewarded.part.asks
-    _, others, alternatives, actions = told.responses.shape
-    by_choice = np.ascontiguousarray(told.responses[games].transpose(0, 2, 1, 3))  # [R, C, J, A]
-    return influence(
-        by_choice.reshape(len(games), alternatives, others * actions),
+def _disclosed_influence(
+    intrinsic: Intrinsic, choice: Sample, timestep: Timestep, games: NDArray[np.int64]
+) -> F32:
+    """[B] influence of agent k's choice.
+
+    Args:
+        intrinsic: Of agent k.
+        choice: What agent k chose.
+        timestep: It carries the responses that the others disclosed, and their actions.
+        games: [R] those to compute it in; it is 0 in the others.
+    """
+    if timestep.responses is None:
+        raise ValueError("wanted the others' responses, found None")
+    others = intrinsic.role.disclosed_by
+    _, num_others, alternatives, num_actions = timestep.responses.shape
+    responses = np.ascontiguousarray(
+        timestep.responses[games].transpose(0, 2, 1, 3)
+    )  # [R, C, J, A]
+    return influence_reward(
+        responses.reshape(len(games), alternatives, num_others * num_actions),
         choice,
-        np.ones((len(told.is_first), len(asked)), np.bool_),
-        rewarded.experiment.divergence,
+        np.ones((len(timestep.is_first), len(others)), np.bool_),
+        intrinsic.experiment.divergence,
         games,
-        np.take(told.actions, asked, 1),
+        np.take(timestep.actions, others, 1),
     )

@@ -1,7 +1,7 @@
-"""What an intrinsic reward is, to a lane that earns it. Derive from this for one of your own.
+"""The interface of intrinsic rewards. Derive from `Intrinsic` to write your own.
 
-A run file names it as `[experiment] influence = "package.module:Name"`. Its c is clipped to
-± `influence_clip`, travels apart from the environment's reward, and the learner weighs it with β.
+A run file names it as `[experiment] influence = "package.module:Name"`. Its reward is clipped to
+± `influence_clip` and sent apart from the environment's reward; the learner weighs it with β.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_actors.intrinsic.transition import Moment, Past
+from ssd_actors.intrinsic.transition import Transition
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.roles import Part
+from ssd_influence.roles import Role
 from ssd_influence.settings import ExperimentSettings
 from ssd_wire.messages import Timestep
 
@@ -19,49 +19,48 @@ NO_GAMES = np.empty(0, np.int64)
 
 
 class Intrinsic:
-    """c of each step in one lane.
+    """The intrinsic reward c_t of one agent.
 
     Args:
-        shape: Who the agent is.
-        part: What it has to do with the others.
+        shape: Which agent it is, and its numbers of agents, actions and cells.
+        role: Whom it influences and who influences it.
         experiment: The section of the run file.
 
     Attributes:
-        waits: Whether c_t is known only with timestep t + 2; otherwise it is with t + 1.
+        needs_timestep_tp2: Whether c_t can be computed only when timestep t + 2 has arrived, with
+            everyone's a_{t+1}. Otherwise it is computed when timestep t + 1 has arrived.
     """
 
-    waits = False
+    needs_timestep_tp2 = False
 
-    def __init__(self, shape: AgentShape, part: Part, experiment: ExperimentSettings) -> None:
+    def __init__(self, shape: AgentShape, role: Role, experiment: ExperimentSettings) -> None:
         self.shape = shape
-        self.part = part
+        self.role = role
         self.experiment = experiment
 
-    def asks_about(
+    def counterfactual_games(
         self,
-        moment: Moment,  # noqa: ARG002 - for those who ask
-        following: Timestep,  # noqa: ARG002 - the same
+        transition: Transition,  # noqa: ARG002 - for subclasses
     ) -> NDArray[np.int64]:
-        """In which games the MOA is asked what the others would do had the agent acted otherwise.
+        """In which games to ask the MOA what the others would do, had this agent chosen otherwise.
 
         Args:
-            moment: step t.
-            following: timestep t + 1.
+            transition: step t and timestep t + 1, without counterfactuals yet.
 
         Returns:
-            [R] long, ascending numbers of games; none unless overridden.
+            int64 [R], game numbers in ascending order; none unless overridden.
         """
         return NO_GAMES
 
-    def reward(self, past: Past, after: Timestep | None) -> NDArray[np.float32]:
+    def reward(self, transition: Transition, timestep_tp2: Timestep | None) -> NDArray[np.float32]:
         """c_t, not clipped.
 
         Args:
-            past: step t and timestep t + 1.
-            after: timestep t + 2, which tells everyone's a_{t+1}, for a reward that waits for it;
-                None otherwise.
+            transition: step t and timestep t + 1, with counterfactuals if they were asked for.
+            timestep_tp2: timestep t + 2, which carries everyone's a_{t+1}; None unless
+                `needs_timestep_tp2`.
 
         Returns:
-            [B] float32.
+            float32 [B].
         """
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What an agent remembers of a step until the timesteps after it tell what came of it."""
+"""One step of a lane and what followed it: what an intrinsic reward is computed from."""
 
 from __future__ import annotations
 
@@ -12,25 +12,13 @@ from ssd_wire.messages import Timestep
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
-    """Step t of one lane.
+class Counterfactuals:
+    """What the agent's model of the others (MOA) predicts, had the agent chosen otherwise.
 
     Attributes:
-        seen: s_t, and what the agent was told with it.
-        decision: what it did and said, and from which policies.
-    """
-
-    seen: Timestep
-    decision: Decision
-
-
-@dataclass(frozen=True, eq=False)
-class WhatIf:
-    """What the agent's own model of the others expected, had it done or said otherwise.
-
-    Attributes:
-        games: [R] long, the games that were asked about.
-        logits: [R, C, J · A] of a_{t+1} of each other agent, for each of the C alternatives.
+        games: int64 [R], the games that this was asked for.
+        logits: float32 [R, C, J · A] of a_{t+1} of each of the J other agents, had this agent
+            chosen each of its C alternatives (actions or symbols) at t.
     """
 
     games: NDArray[np.int64]
@@ -38,16 +26,18 @@ class WhatIf:
 
 
 @dataclass(frozen=True, eq=False)
-class Past:
-    """Step t, and what has come to be known of it since.
+class Transition:
+    """Step t of B games, and the timestep after it.
 
     Attributes:
-        moment: step t.
-        next: the timestep t + 1, which tells everyone's a_t, and k's reward for its own. Where its
-            `is_first` is true, step t was the last of its episode.
-        what_if: what the MOA was asked about step t; None if nothing.
+        timestep: timestep t, with the observation s_t.
+        decision: the action and the symbol chosen at t, and the logits they were drawn from.
+        next_timestep: timestep t + 1. It carries everyone's a_t, and this agent's own reward for
+            its a_t. Where its `is_first` is true, step t was the last of its episode.
+        counterfactuals: what the MOA predicts; None if it was not asked.
     """
 
-    moment: Moment
-    next: Timestep
-    what_if: WhatIf | None
+    timestep: Timestep
+    decision: Decision
+    next_timestep: Timestep
+    counterfactuals: Counterfactuals | None = None

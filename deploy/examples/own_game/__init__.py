@@ -1,1 +1,1 @@
-"""A game of one's own: a common orchard, which can be eaten bare and sown again."""
+"""An example of your own game: a common orchard that can be eaten bare, and sown again."""

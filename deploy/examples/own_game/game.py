@@ -1,4 +1,4 @@
-"""All of the game but its rules, so that actors and learners know it without numba."""
+"""The game except its rules, so that actors and learners can import it without numba."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAP = """
 COMMONS = Game(
     actions=(*MOVES, "fire", "sow"),
     symbols="#.+o",
-    drawing=MAP,
+    map=MAP,
     rules="own_game.rules:Commons",
     parameters=BEAM_PARAMETERS,
     own={"growth": 0.05, "sowing": 0.2},

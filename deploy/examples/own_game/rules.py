@@ -1,9 +1,9 @@
-"""What the game adds to moving, eating and fining.
+"""The rules of the game: growth and sowing.
 
-The orchard grows back by how much of it is left: each bare cell bears again with the chance
-growth × apples ÷ cells. So it yields most while half of it stands, and nothing once it is bare.
-Then somebody has to sow: a bare cell ahead of whoever does bears with the chance `sowing`, for
-anyone to eat.
+The orchard grows back by how much of it is left: each bare cell grows an apple with probability
+growth × apples ÷ cells. So it yields most while half of it is left, and nothing once it is bare.
+Then an agent has to sow: a bare cell ahead of it grows an apple with probability `sowing`. Any
+agent can eat that apple.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_envs.kernels.jit import kernel
-from ssd_envs.kernels.rng import after, unit
+from ssd_envs.kernels.rng import next_state, uniform
 from ssd_envs.layout import Layout
 from ssd_envs.palette import APPLE, EMPTY, WALL
 from ssd_envs.rules.interface import Boards, Rules
@@ -27,101 +27,103 @@ class Commons(Rules):
 
     def __init__(self, settings: GameSettings, layout: Layout) -> None:
         self._map = settings.parsed_map()
-        self._orchard = layout.cells(self._map.marked("o"))
-        self._fertile = np.zeros(layout.size, np.bool_)
-        self._fertile[self._orchard] = True
-        self._forward = layout.forward
-        self._sow = game_spec(settings).action_names.index("sow")
+        self._apple_cells = layout.cells_where(self._map.mask("o"))
+        self._is_apple_cell = np.zeros(layout.size, np.bool_)
+        self._is_apple_cell[self._apple_cells] = True
+        self._forward_offset = layout.forward_offset
+        self._sow_action = game_spec(settings).action_names.index("sow")
         self._growth = float(settings.own["growth"])
         self._sowing = float(settings.own["sowing"])
 
-    def first_cells(self) -> Bytes:
+    def initial_contents(self) -> Bytes:
         """What each cell holds at reset, as palette index: uint8 [height, width]."""
-        cells = np.full((self._map.height, self._map.width), EMPTY, np.uint8)
-        cells[self._map.marked("#")] = WALL
-        cells[self._map.marked("o")] = APPLE
-        return cells
+        contents = np.full((self._map.height, self._map.width), EMPTY, np.uint8)
+        contents[self._map.mask("#")] = WALL
+        contents[self._map.mask("o")] = APPLE
+        return contents
 
-    def act(self, boards: Boards) -> None:
+    def apply_actions(self, boards: Boards) -> None:
         """Sow, in the order of the agents' numbers."""
         sow(
-            boards.actions == self._sow,
-            self._forward,
-            self._fertile,
+            boards.actions == self._sow_action,
+            self._forward_offset,
+            self._is_apple_cell,
             self._sowing,
-            boards.cells,
-            boards.agents,
-            boards.place,
+            boards.contents,
+            boards.occupants,
+            boards.position,
             boards.heading,
-            boards.random,
+            boards.rng_state,
         )
 
     def grow(self, boards: Boards) -> None:
-        """Let the orchard grow back."""
-        regrow(self._orchard, self._growth, boards.cells, boards.agents, boards.random)
+        """Grow apples in all games."""
+        regrow_apples(
+            self._apple_cells, self._growth, boards.contents, boards.occupants, boards.rng_state
+        )
 
 
 @kernel
 def sow(
     sows: npt.NDArray[np.bool_],
-    forward: Ints,
-    fertile: npt.NDArray[np.bool_],
-    chance: float,
-    cells: Bytes,
-    agents: Bytes,
-    place: Ints,
+    forward_offset: Ints,
+    is_apple_cell: npt.NDArray[np.bool_],
+    probability: float,
+    contents: Bytes,
+    occupants: Bytes,
+    position: Ints,
     heading: Ints,
-    random: npt.NDArray[np.uint64],
+    rng_state: npt.NDArray[np.uint64],
 ) -> None:
-    """Sow the bare cells that lie ahead of those who do.
+    """Sow the bare apple cells ahead of the agents that sow.
 
     Args:
-        sows: [B, N] whether each agent does.
-        forward: [4] what a step ahead adds to a cell, by heading.
-        fertile: [size] whether a cell can bear apples.
-        chance: that it does.
-        cells: [B, size] what each cell holds; changed.
-        agents: [B, size] who stands on each cell, as palette index, or 0.
-        place: [B, N] each agent's cell.
+        sows: [B, N] whether each agent sows.
+        forward_offset: [4] what a step forward adds to a cell, by heading.
+        is_apple_cell: [size] whether a cell can bear apples.
+        probability: that a sown cell grows an apple.
+        contents: [B, size] what each cell holds; changed.
+        occupants: [B, size] the agent on each cell, as palette index, or 0.
+        position: [B, N] each agent's cell.
         heading: [B, N]
-        random: [B] the games' random states; changed.
+        rng_state: [B] changed.
     """
-    for b in range(place.shape[0]):
-        for k in range(place.shape[1]):
-            ahead = place[b, k] + forward[heading[b, k]]
-            bare = fertile[ahead] and cells[b, ahead] == EMPTY and agents[b, ahead] == EMPTY
-            if sows[b, k] and bare:
-                random[b] = after(random[b])
-                if unit(random[b]) < chance:
-                    cells[b, ahead] = APPLE
+    for b in range(position.shape[0]):
+        for k in range(position.shape[1]):
+            cell = position[b, k] + forward_offset[heading[b, k]]
+            is_free = contents[b, cell] == EMPTY and occupants[b, cell] == EMPTY
+            if sows[b, k] and is_apple_cell[cell] and is_free:
+                rng_state[b] = next_state(rng_state[b])
+                if uniform(rng_state[b]) < probability:
+                    contents[b, cell] = APPLE
 
 
 @kernel
-def regrow(
-    orchard: Ints,
+def regrow_apples(
+    apple_cells: Ints,
     growth: float,
-    cells: Bytes,
-    agents: Bytes,
-    random: npt.NDArray[np.uint64],
+    contents: Bytes,
+    occupants: Bytes,
+    rng_state: npt.NDArray[np.uint64],
 ) -> None:
-    """Grow apples on bare orchard cells without an agent, all by the same board.
+    """Grow apples on bare apple cells without an agent; all cells decide from the same board.
 
     Args:
-        orchard: [K] the cells that can bear apples.
-        growth: each one's chance if none were bare.
-        cells: [B, size] what each cell holds; changed.
-        agents: [B, size] who stands on each cell, as palette index, or 0.
-        random: [B] the games' random states; changed.
+        apple_cells: [K] the cells that can bear apples.
+        growth: the probability of each cell if none were bare.
+        contents: [B, size] what each cell holds; changed.
+        occupants: [B, size] the agent on each cell, as palette index, or 0.
+        rng_state: [B] changed.
     """
-    for b in range(cells.shape[0]):
+    for b in range(contents.shape[0]):
         apples = 0
-        for cell in orchard:
-            apples += cells[b, cell] == APPLE
+        for cell in apple_cells:
+            apples += contents[b, cell] == APPLE
         if apples == 0:
             continue
-        chance = growth * apples / orchard.size
-        for cell in orchard:
-            if cells[b, cell] == EMPTY and agents[b, cell] == EMPTY:
-                random[b] = after(random[b])
-                if unit(random[b]) < chance:
-                    cells[b, cell] = APPLE
+        probability = growth * apples / apple_cells.size
+        for cell in apple_cells:
+            if contents[b, cell] == EMPTY and occupants[b, cell] == EMPTY:
+                rng_state[b] = next_state(rng_state[b])
+                if uniform(rng_state[b]) < probability:
+                    contents[b, cell] = APPLE

@@ -1,1 +1,1 @@
-"""An intrinsic reward of one's own: being surprised by what others do."""
+"""An example of an intrinsic reward of your own: surprise at what the others do."""

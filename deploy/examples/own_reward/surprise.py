@@ -1,7 +1,7 @@
-"""Curiosity about the others: c is how little the agent expected of what they did next.
+"""An intrinsic reward for surprise: how little the agent expected of what the others did next.
 
-With P[j, ·] = p(aʲ_{t+1} | a_t, s_t), what the agent's own model of the others expects after what
-it did, c_t is the mean of −log P[j, aʲ_{t+1}] over the agents in view. It needs that model:
+With P[j, ·] = p(aʲ_{t+1} | a_t, s_t), the prediction of the agent's own model of the others (MOA),
+c_t is the mean of −log P[j, aʲ_{t+1}] over the visible agents j. It needs that model:
 `moa_auxiliary = true`.
 """
 
@@ -10,35 +10,37 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_actors.intrinsic.reward import Intrinsic
-from ssd_actors.intrinsic.transition import Moment, Past
+from ssd_actors.intrinsic import Intrinsic, Transition
 from ssd_wire.messages import Timestep
 
 
 class Surprise(Intrinsic):
-    """c_t in nats; 0 where nobody is in view, and at an episode's last step."""
+    """c_t in nats; 0 where nobody is visible, and at an episode's last step."""
 
-    waits = True  # for a_{t+1}, which timestep t + 2 tells
+    needs_timestep_tp2 = True  # it carries a_{t+1}
 
-    def asks_about(self, moment: Moment, following: Timestep) -> NDArray[np.int64]:
-        """Games in which somebody is in view, and the episode goes on."""
-        return np.flatnonzero(self._in_view(moment).any(1) & ~following.is_first)
+    def counterfactual_games(self, transition: Transition) -> NDArray[np.int64]:
+        """Games in which somebody is visible and the episode goes on."""
+        goes_on = ~transition.next_timestep.is_first
+        return np.flatnonzero(self._visible(transition).any(1) & goes_on)
 
-    def reward(self, past: Past, after: Timestep | None) -> NDArray[np.float32]:
-        """[B] float32."""
-        total = np.zeros(len(past.next.is_first), np.float32)
-        if past.what_if is None or after is None:
-            return total
-        games, others = past.what_if.games, self.part.others
-        did, view = past.moment.decision.act.chosen[games], self._in_view(past.moment)[games]
-        logits = past.what_if.logits[np.arange(len(games)), did]  # after what it really did
+    def reward(self, transition: Transition, timestep_tp2: Timestep | None) -> NDArray[np.float32]:
+        """float32 [B]."""
+        c_t = np.zeros(len(transition.next_timestep.is_first), np.float32)
+        predicted = transition.counterfactuals
+        if predicted is None or timestep_tp2 is None:
+            return c_t
+        games, others = predicted.games, self.role.others
+        own_action = transition.decision.action.choice[games]
+        logits = predicted.logits[np.arange(len(games)), own_action]  # for what it really did
         logits = logits.reshape(len(games), len(others), self.shape.num_actions)
-        log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-        next_actions = after.actions[games][:, list(others), None].astype(np.int64)
-        surprise = -np.take_along_axis(log_p, next_actions, -1)[..., 0]  # [R, J]
-        total[games] = (surprise * view).sum(1) / view.sum(1)
-        return total
+        log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        next_actions = timestep_tp2.actions[games][:, list(others), None].astype(np.int64)
+        surprise = -np.take_along_axis(log_probs, next_actions, -1)[..., 0]  # [R, J]
+        visible = self._visible(transition)[games]
+        c_t[games] = (surprise * visible).sum(1) / visible.sum(1)
+        return c_t
 
-    def _in_view(self, moment: Moment) -> NDArray[np.bool_]:
-        """[B, J]."""
-        return np.take(moment.seen.visible, self.part.others, 1)
+    def _visible(self, transition: Transition) -> NDArray[np.bool_]:
+        """[B, J] whether this agent saw each other agent in s_t."""
+        return np.take(transition.timestep.visible, self.role.others, 1)

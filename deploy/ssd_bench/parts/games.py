@@ -1,4 +1,4 @@
-"""The games: their kernels alone, and with all agents' views."""
+"""A game, with the views of all its agents."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from ssd_bench.parts import plans
-from ssd_bench.parts.ceilings import GAMES_AIM
+from ssd_bench.parts import inputs
 from ssd_bench.parts.timing import Part, Work
 from ssd_envs.batch import GameBatch
 
@@ -17,25 +16,22 @@ GAMES = 64
 
 
 def parts(game: str) -> Iterator[Part]:
-    """Both, in B = 64 games."""
-    for views in (False, True):
-        name = f"games/{game}/{'views' if views else 'kernels'}/B{GAMES}"
-        yield Part(name, partial(_playing, game, views), ceiling=f"{GAMES_AIM}/{game}")
+    """In B = 64 games."""
+    yield Part(f"games/{game}/B{GAMES}", partial(_step, game))
 
 
 @contextmanager
-def _playing(game: str, views: bool) -> Iterator[Work]:
+def _step(game: str) -> Iterator[Work]:
     """Uniformly random actions, episode after episode."""
-    settings = plans.plan_for(game, "baseline").game
+    settings = inputs.config_for(game, "baseline").game
     batch = GameBatch(settings, GAMES)
     shape, rng = (settings.horizon, GAMES, settings.agents), np.random.default_rng(0)
     actions = rng.integers(batch.spec.num_actions, size=shape, dtype=np.uint8)
 
-    def go() -> None:
+    def call() -> None:
         if batch.ended[0]:
             batch.reset(np.arange(GAMES, dtype=np.uint64))
-        batch.step(actions[batch.clock[0]])
-        if views:
-            batch.observe()
+        batch.step(actions[batch.episode_step[0]])
+        batch.observe()
 
-    yield Work(go, GAMES * settings.agents, also={"env-steps": GAMES})
+    yield Work(call, GAMES * settings.agents, also={"env-steps": GAMES})

@@ -1,64 +1,63 @@
-"""How parts are timed: each alone, one after the other, over and over.
+"""How parts are timed: one thread, one part after the other, round after round.
 
-All parts take their first repeat, then all their second, and so on. A slow spell of the machine
-then falls on all of them alike, and shows as spread instead of as a slower part. What needs one
-thread only is timed by what that thread has computed, which is how long it takes where nobody else
-wants its core; what goes to and fro between processes is timed by the clock on the wall.
+All parts do their first repeat, then all their second, and so on: a slow moment of the machine
+affects all of them alike and shows as spread. What counts is the CPU time of the thread, so that
+other processes hardly disturb it.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from timeit import timeit
 
-from ssd_bench.results.rows import AGENT_STEPS, Row
+from rich.console import Console
+from rich.progress import track
 
-SHORT = 0.02  # seconds; a go shorter than this finds its caches cold after other parts' repeats
+from ssd_bench.results.rows import Row
+
+SHORT = 0.02  # seconds; a call shorter than this finds its caches cold after other parts' repeats
 
 
 @dataclass(frozen=True)
 class Work:
-    """Something to be done over and over: `go` does it once.
+    """Something to do over and over: `call` does it once.
 
     Attributes:
-        amount: Units in one go.
-        also: Other things in one go, by what they are called.
-        clock: Tells its time in seconds.
+        amount: Agent-steps per call.
+        also: Other things per call, by name.
     """
 
-    go: Callable[[], object]
+    call: Callable[[], object]
     amount: float
-    unit: str = AGENT_STEPS
     also: Mapping[str, float] = field(default_factory=dict)
-    clock: Callable[[], float] = time.thread_time
 
 
 @dataclass(frozen=True)
 class Part:
-    """A row to be: `prepare` makes all that the work needs, and in the end clears it away."""
+    """A row to be measured: `prepare` sets its work up, and cleans up afterwards."""
 
     name: str
     prepare: Callable[[], AbstractContextManager[Work]]
-    ceiling: str | None = None  # the row that it is held against
+    ceiling: str | None = None  # the row that it is compared with
 
 
 def measure(
     parts: Sequence[Part],
     repeats: int,
     seconds: float,
-    watch: Callable[[Sequence[int]], Iterable[int]] = lambda rounds: rounds,
+    clock: Callable[[], float] = time.thread_time,
 ) -> list[Row]:
-    """Time all parts, each for about so many seconds over all its repeats; `watch` may tell."""
+    """Time all parts, each for about so many seconds in all; shows a progress bar on a terminal."""
+    console = Console(stderr=True)
+    bar = track(range(repeats), console=console, transient=True, disable=not console.is_terminal)
     with ExitStack() as stack:
         works = [stack.enter_context(part.prepare()) for part in parts]
-        goes = [_goes(work, seconds / repeats) for work in works]
-        rounds = [
-            [_seconds(work, n) / n for work, n in zip(works, goes, strict=True)]
-            for _ in watch(range(repeats))
-        ]
+        calls = [_calls(work, seconds / repeats) for work in works]
+        rounds = [[_seconds(*each, clock) for each in zip(works, calls, strict=True)] for _ in bar]
     each = zip(*rounds, strict=True)
     return [_row(part, work, times) for part, work, times in zip(parts, works, each, strict=True)]
 
@@ -66,31 +65,24 @@ def measure(
 def _row(part: Part, work: Work, times: Sequence[float]) -> Row:
     return Row(
         name=part.name,
-        unit=work.unit,
         samples=tuple(work.amount / t for t in times),
         also={f"{name}/s": tuple(n / t for t in times) for name, n in work.also.items()},
         ceiling=part.ceiling,
     )
 
 
-def _goes(work: Work, seconds: float) -> int:
-    """How many goes take so long on the wall's clock, by trying."""
-    work.go()  # compiles, allocates
-    goes, spent = 1, _time(work.go, 1, time.perf_counter)
+def _calls(work: Work, seconds: float) -> int:
+    """How many calls take so long in wall time, found by trying."""
+    work.call()  # compiles, allocates
+    calls, spent = 1, timeit(work.call, number=1)
     while spent < seconds / 5:
-        goes *= 2
-        spent = _time(work.go, goes, time.perf_counter)
-    return max(1, math.ceil(goes * seconds / spent))
+        calls *= 2
+        spent = timeit(work.call, number=calls)
+    return max(1, math.ceil(calls * seconds / spent))
 
 
-def _seconds(work: Work, goes: int) -> float:
-    if _time(work.go, 1, time.perf_counter) < SHORT:
-        _time(work.go, math.ceil(goes / 10), time.perf_counter)
-    return _time(work.go, goes, work.clock)
-
-
-def _time(go: Callable[[], object], goes: int, clock: Callable[[], float]) -> float:
-    began = clock()
-    for _ in range(goes):
-        go()
-    return clock() - began
+def _seconds(work: Work, calls: int, clock: Callable[[], float]) -> float:
+    """Seconds per call."""
+    if timeit(work.call, number=1) < SHORT:
+        timeit(work.call, number=math.ceil(calls / 10))  # warms the caches up
+    return timeit(work.call, timer=clock, number=calls) / calls

@@ -1,4 +1,4 @@
-"""On which machine, with which libraries, and from which commit something was measured."""
+"""The machine, libraries and commit that a result was measured with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cores() -> int:
 
 
 def facts() -> dict[str, Any]:
-    """All of it, now: the load is what others do beside us."""
+    """All of them; the load average tells what else the machine was doing."""
     return {
         "cpu": _cpu(),
         "cores": cores(),
@@ -38,7 +38,7 @@ def _cpu() -> str:
 
 
 def _commit() -> str | None:
-    """The commit that the code was checked out from, with a + where files have changed since."""
+    """The commit of the checkout, with a + where files have changed since."""
     described = subprocess.run(
         ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],  # noqa: S607
         cwd=Path(__file__).parent,

@@ -1,9 +1,9 @@
-"""What a bench has found, as rows, and the JSON file that keeps them."""
+"""Results of a bench as rows, and the JSON file that keeps them."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,26 +23,24 @@ class Row(BaseModel):
     """One thing that was measured.
 
     Attributes:
-        name: Unique; groups and what varies within them, separated by slashes.
+        name: Unique; from general to special, separated by slashes.
         unit: What is counted.
         samples: Of that unit per second, one for each repeat or run.
-        also: Other figures of the same repeats or runs, by what they are called, units included.
-        ceiling: The row that this one is held against, if any.
-        share: The medians' ratio to that row's; None where it was not measured.
+        also: Other figures of the same repeats or runs, by name, units included.
+        ceiling: The row that this one is compared with, if any.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     name: str
     unit: str = AGENT_STEPS
     samples: Annotated[tuple[Rate, ...], Field(min_length=1)]
     also: Mapping[str, tuple[Figure, ...]] = {}
     ceiling: str | None = None
-    share: float | None = None
 
     @property
     def group(self) -> str:
-        """Of rows that stand together: what its name begins with."""
+        """The first part of its name; rows of one group are shown together."""
         return self.name.partition("/")[0]
 
     @property
@@ -57,7 +55,7 @@ class Row(BaseModel):
 
 
 class Result(BaseModel):
-    """All rows of one bench, where they were measured (`machine.facts`), and by what options."""
+    """All rows of one bench, the machine (`machine.facts`), and the command's options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,41 +64,28 @@ class Result(BaseModel):
     settings: dict[str, Any]
     rows: tuple[Row, ...]
 
-    def write(self, path: Path) -> None:
-        """Keep it in a file, whole or not at all."""
-        write_whole(path, self.model_dump_json(indent=1) + "\n")
+    def share(self, row: Row) -> float | None:
+        """A row's rate as a share of its ceiling's; None where that was not measured."""
+        rates = {one.name: one.rate for one in self.rows}
+        return row.rate / rates[row.ceiling] if row.ceiling in rates else None
+
+    def write(self, path: Path | None) -> None:
+        """Write a file, whole or not at all, if one is wanted."""
+        if path is not None:
+            write_whole(path, self.model_dump_json(indent=1) + "\n")
 
 
 def read(path: Path) -> Result:
-    """What `Result.write` has written.
+    """Read a file that `Result.write` has written.
 
     Raises:
-        click.ClickException: when the file cannot be read or holds something else.
+        click.ClickException: when the file holds something else.
     """
     try:
         return Result.model_validate_json(path.read_bytes())
-    except OSError as fault:
-        raise click.ClickException(f"{path}: cannot be read: {fault}") from fault
-    except ValidationError as fault:
-        first = fault.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
         raise click.ClickException(
-            f"{path}: wanted what ssd-bench --json writes; {where}: {first['msg']}"
-        ) from fault
-
-
-def with_shares(rows: Sequence[Row]) -> list[Row]:
-    """The same rows, each with its share of its ceiling where that was measured too."""
-    rates = {row.name: row.rate for row in rows}
-    return [
-        row.model_copy(update={"share": row.rate / rates[row.ceiling]})
-        if row.ceiling in rates
-        else row
-        for row in rows
-    ]
-
-
-def one_after_the_other(name: str, rows: Iterable[Row], at_once: int = 1) -> Row:
-    """What so many chains would reach, if each unit had to pass through all rows of its chain."""
-    times = zip(*(row.samples for row in rows), strict=True)
-    return Row(name=name, samples=tuple(at_once / sum(1 / rate for rate in each) for each in times))
+            f"{path}: wanted a file that ssd-bench --json has written; {where}: {first['msg']}"
+        ) from error

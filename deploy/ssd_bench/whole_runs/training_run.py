@@ -1,4 +1,4 @@
-"""A run of `ssd-train` as a child of ours, and what its learners say of themselves."""
+"""A run of `ssd-train` as a child process, and what its learners report."""
 
 from __future__ import annotations
 
@@ -7,42 +7,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
-from ssd_run.plan import Plan, validate
-from ssd_run.presets import load_preset
+from ssd_bench.processes import START_SECONDS, STOP_SECONDS, log
 from ssd_run.progress.scraper import fetch
-from ssd_wire.runfile import override
+from ssd_run.run_config import RunConfig
 
-START = 180.0  # seconds within which every learner has made an update
-STOP = 60.0  # seconds within which a run has stopped
-TAIL = 3000  # characters of what a run has printed, where it went wrong
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What to run: a preset, or the path of a file, and assignments as `ssd-train --set` takes."""
-
-    preset: str
-    assignments: tuple[str, ...] = ()
-
-    @property
-    def plan(self) -> Plan:
-        """What they say."""
-        return validate(override(load_preset(self.preset), self.assignments))
+TAIL = 3000  # characters of what a failed run has printed
 
 
 @dataclass(frozen=True)
 class TrainingRun:
     """A run seen from outside."""
 
-    process: subprocess.Popen[str]  # its `ssd-train`
+    process: subprocess.Popen[bytes]  # its `ssd-train`
     run_dir: Path
     agents: int
     began: float  # by `time.monotonic`
@@ -52,73 +38,75 @@ class TrainingRun:
         """Seconds since the launch."""
         return time.monotonic() - self.began
 
-    def pids(self) -> dict[str, int]:
-        """Role → pid of all processes that have said that they are up."""
-        return {role: entry["pid"] for role, entry in self._entries()}
+    @property
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """Role → pid and addresses of all processes that are up."""
+        paths = sorted(self.run_dir.glob("processes/*.json"))
+        return {path.stem: json.loads(path.read_text()) for path in paths}
 
-    def trained(self) -> tuple[Sequence[float], Sequence[float]] | None:
-        """Own-steps and updates of all learners now; None if one of them is silent.
+    def trained(self) -> NDArray[np.float64] | None:
+        """[2, N] own-steps and updates of all learners; None if one of them does not answer.
 
         Raises:
             click.ClickException: when the run has ended by itself.
         """
         if self.process.poll() is not None:
-            output, _ = self.process.communicate()
-            raise click.ClickException(f"ssd-train has ended by itself:\n{output[-TAIL:]}")
-        learners = [entry for role, entry in self._entries() if role.startswith("learner-")]
+            raise click.ClickException(f"ssd-train has ended by itself:\n{self.tail()}")
+        learners = [one for role, one in self.entries.items() if role.startswith("learner-")]
         try:
-            said = [fetch(entry["metrics"]) for entry in learners]
+            metrics = [fetch(entry["metrics"]) for entry in learners]
         except OSError:  # not serving yet, or too busy to answer in time
             return None
-        names = "ssd_learner_own_steps_total", "ssd_learner_updates_total"
-        own_steps, updates = ([one[name] for one in said] for name in names)
-        return (own_steps, updates) if len(said) == self.agents else None
+        names = ("ssd_learner_own_steps_total", "ssd_learner_updates_total")
+        counters = np.array([[one[name] for one in metrics] for name in names])
+        return counters if len(metrics) == self.agents else None
 
     def wait_for_first_updates(self) -> float:
-        """Return when every learner has made one; seconds since the launch.
+        """Wait until every learner has made an update; seconds since the launch.
 
         Raises:
             click.ClickException: when that takes too long, or the run has ended by itself.
         """
-        while self.elapsed < START:
-            if (said := self.trained()) is not None and min(said[1]) > 0:
+        while self.elapsed < START_SECONDS:
+            if (trained := self.trained()) is not None and trained[1].min() > 0:
                 return self.elapsed
             time.sleep(0.2)
-        raise click.ClickException(f"no update of every learner within {START:.0f} s")
+        raise click.ClickException(f"no update of every learner within {START_SECONDS:.0f} s")
 
-    def _entries(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        for path in sorted((self.run_dir / "processes").glob("*.json")):
-            yield path.stem, json.loads(path.read_text())
+    def tail(self) -> str:
+        """The end of what it has printed."""
+        return self.run_dir.with_suffix(".log").read_text()[-TAIL:]
 
 
 @contextmanager
-def training_run(request: RunRequest, say: Callable[[str], None]) -> Iterator[TrainingRun]:
-    """A run in a folder of its own, until this context ends; if we are killed, it soon dies."""
+def training_run(config: RunConfig) -> Iterator[TrainingRun]:
+    """A run in a temporary directory, until this context ends."""
     with tempfile.TemporaryDirectory(prefix="ssd-bench-", ignore_cleanup_errors=True) as folder:
-        run_dir = Path(folder) / "run"
-        sets = [f"--set={assignment}" for assignment in request.assignments]
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "ssd_run.cli", request.preset, *sets, f"--run-dir={run_dir}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        run_dir, run_file = Path(folder, "run"), Path(folder, "run.toml")
+        run_file.write_text(config.toml(), encoding="utf-8")
+        with run_dir.with_suffix(".log").open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own command
+                [sys.executable, "-m", "ssd_run.cli", run_file, f"--run-dir={run_dir}"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        run = TrainingRun(process, run_dir, config.game.agents, time.monotonic())
         try:
-            yield TrainingRun(process, run_dir, request.plan.game.agents, time.monotonic())
+            yield run
         finally:
-            _stop(process, say)
+            _stop(run)
 
 
-def _stop(process: subprocess.Popen[str], say: Callable[[str], None]) -> None:
-    if process.poll() is not None:
+def _stop(run: TrainingRun) -> None:
+    if run.process.poll() is not None:
         return
-    process.terminate()
+    run.process.terminate()
     try:
-        output, _ = process.communicate(timeout=STOP)
+        code = run.process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
-        output, _ = process.communicate()
-    if process.returncode != 0:
-        say(f"ssd-train did not stop cleanly ({process.returncode}):\n{output[-TAIL:]}")
+        run.process.kill()
+        code = run.process.wait()
+    if code != 0:
+        log(f"ssd-train did not stop cleanly (exit code {code}):\n{run.tail()}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ssd_lab.evaluation.play import load_agents
 from ssd_lab.evaluation.trajectories import Trajectories, play_out
 from ssd_run.json_lines import read_lines
-from ssd_run.run_directory import plan_of
+from ssd_run.run_directory import read_config
 
 EPISODES = 100
 _EVALUATION = 0xE7A1
@@ -33,10 +33,10 @@ def evaluate(run_dir: Path, episodes: int = EPISODES, draw: int = 0) -> Trajecto
         RunFileError: when the run file is unusable.
         CheckpointError: when an agent has no usable checkpoint.
     """
-    plan = plan_of(run_dir)
-    seeds = unseen_seeds(run_dir, plan.run.seed, episodes, draw)
+    config = read_config(run_dir)
+    seeds = unseen_seeds(run_dir, config.run.seed, episodes, draw)
     agents = load_agents(run_dir, episodes, seed=int(seeds[0] >> 8))
-    return play_out([agent.mind for agent in agents], plan.game, seeds)
+    return play_out([agent.mind for agent in agents], config.game, seeds)
 
 
 def unseen_seeds(run_dir: Path, seed: int, episodes: int, draw: int = 0) -> NDArray[np.uint64]:

@@ -37,7 +37,7 @@ class TrainedAgent:
 
     def __init__(self, mind: Agent) -> None:
         self.mind = mind
-        self._memory = mind.fresh_state()
+        self._memory = mind.initial_state()
 
     def act(
         self, pixels: Bytes, actions: Bytes, is_first: NDArray[np.bool_], **told: Bytes
@@ -50,7 +50,7 @@ class TrainedAgent:
             is_first: the same.
             **told: `leader_actions` and `symbols`, the same.
         """
-        return self.decide(pixels, actions, is_first, **told).act.chosen
+        return self.decide(pixels, actions, is_first, **told).action.choice
 
     def decide(
         self,
@@ -66,7 +66,7 @@ class TrainedAgent:
             pixels: uint8 [B, V, V] the agent's views, as palette indices.
             actions: uint8 [B, N] what everyone did in the step before; not read where `is_first`.
             is_first: bool [B] whether the view is the first of an episode: there memory is wiped.
-            leader_actions: uint8 [B, L] what those in `mind.part.follows` do now.
+            leader_actions: uint8 [B, L] what those in `mind.role.leaders` do now.
             symbols: uint8 [B, N] what everyone said in the step before; not read where `is_first`.
 
         Raises:
@@ -97,7 +97,7 @@ class TrainedAgent:
             leader_actions=leader_actions if size["L"] else None,
             symbols=symbols if size["V"] else None,
         )
-        return self.mind.decide(seen, self._memory).decision
+        return self.mind.decide(seen, self._memory)
 
 
 def _check_shape(wanted: tuple[int, ...], **given: Bytes | None) -> None:
@@ -134,9 +134,9 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     agents = []
     for agent in range(spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
-        noise = torch.Generator().manual_seed(seed * spec.num_agents + agent)
-        mind = Agent(shape, network, experiment, games, noise)
-        mind.take(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
+        rng = torch.Generator().manual_seed(seed * spec.num_agents + agent)
+        mind = Agent(shape, network, experiment, games, rng)
+        mind.load_weights(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
         agents.append(TrainedAgent(mind))
     return agents
 
@@ -173,10 +173,10 @@ def _newest_weights(folder: Path) -> Weights:
     path = newest_checkpoint(folder)
     if path is None:
         raise CheckpointError(f"{folder}: wanted a checkpoint, found none")
-    clocks, tensors = read_checkpoint(path)
+    progress, tensors = read_checkpoint(path)
     weights = {
         name.removeprefix("weights/"): tensor.numpy()
         for name, tensor in tensors.items()
         if name.startswith("weights/")
     }
-    return Weights(0, clocks.version, clocks.own_steps, weights)
+    return Weights(0, progress.version, progress.own_steps, weights)

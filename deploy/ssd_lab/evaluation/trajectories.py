@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_actors.agent import Agent
-from ssd_actors.intrinsic.transition import Moment, Past
+from ssd_actors.intrinsic import Transition
 from ssd_env_server.disclosed import Disclosed
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import EVENTS, GameSettings, game_spec
+from ssd_influence.inference.decision import Decision
 from ssd_wire.messages import Act, Timestep
 
 
@@ -31,7 +32,7 @@ class Trajectories:
         counts: int64 [E, N, K] what each agent did, in the order of `EVENTS`.
         actions: uint8 [T, E, N].
         influence: float32 [T, E, N] c of each step, clipped; nats where it is influence, and 0
-            where an agent reckons none. Where it is by a MOA, 0 at the last step.
+            where an agent computes none. Where it is by a MOA, 0 at the last step.
     """
 
     seeds: NDArray[np.uint64]
@@ -74,7 +75,7 @@ def play_out(
         actions[t] = np.stack([act.action for act in acts], 1)
         batch.step(actions[t])
     for player, seen in zip(players, disclosed.tell(_timesteps(batch, acts), acts), strict=True):
-        player.reckon(seen)
+        player.complete_step(seen)
     return Trajectories(seeds, batch.returns.copy(), batch.counts.copy(), actions, influence)
 
 
@@ -95,41 +96,44 @@ def _who(agent: int, agents: int, actions: int, games: int) -> str:
 
 
 class _Player:
-    """A mind that plays one episode in each of its games, and what it remembers.
+    """An agent that plays one episode in each of its games, and its state.
 
     Args:
-        mind: It.
+        agent: The agent.
         influence: [T, E] where its c goes.
     """
 
-    def __init__(self, mind: Agent, influence: NDArray[np.float32]) -> None:
-        self._mind = mind
+    def __init__(self, agent: Agent, influence: NDArray[np.float32]) -> None:
+        self._agent = agent
         self._influence = influence
-        self._state = mind.fresh_state()
-        self._moment: Moment | None = None
-        self._unpaid: Past | None = None
+        self._state = agent.initial_state()
+        self._last_step: tuple[Timestep, Decision] | None = None
+        self._pending: Transition | None = None
 
-    def act(self, seen: Timestep) -> Act:
-        """Look back at the step before, then decide."""
-        self.reckon(seen)
-        self._moment = self._mind.decide(_kept(seen), self._state)
-        return self._mind.act(self._moment)
+    def act(self, timestep: Timestep) -> Act:
+        """Complete the step before, then decide."""
+        self.complete_step(timestep)
+        kept = _kept(timestep)
+        decision = self._agent.decide(kept, self._state)
+        self._last_step = kept, decision
+        return self._agent.act_message(kept, decision)
 
-    def reckon(self, seen: Timestep) -> None:
-        """With timestep t + 1 here, reckon c of t; or of t − 1, where it waits for that."""
-        if self._unpaid is not None:
-            self._pay(self._unpaid, seen)
-            self._unpaid = None
-        if self._moment is None or self._mind.intrinsic is None:
+    def complete_step(self, timestep: Timestep) -> None:
+        """With timestep t + 1 here, compute c of t; or of t − 1, where it needs timestep t + 1."""
+        if self._pending is not None:
+            self._record_influence(self._pending, timestep)
+            self._pending = None
+        if self._last_step is None or self._agent.intrinsic is None:
             return
-        past = self._mind.recall(self._moment, _kept(seen), self._state)
-        if self._mind.intrinsic.waits:
-            self._unpaid = past
+        transition = self._agent.complete_transition(*self._last_step, _kept(timestep), self._state)
+        if self._agent.intrinsic.needs_timestep_tp2:
+            self._pending = transition
         else:
-            self._pay(past, None)
+            self._record_influence(transition, None)
 
-    def _pay(self, past: Past, after: Timestep | None) -> None:
-        self._influence[past.moment.seen.tick] = self._mind.reward(past, after)
+    def _record_influence(self, transition: Transition, timestep_tp2: Timestep | None) -> None:
+        c = self._agent.intrinsic_reward(transition, timestep_tp2)
+        self._influence[transition.timestep.tick] = c
 
 
 def _turn(players: Sequence[_Player], told: Sequence[Timestep], disclosed: Disclosed) -> list[Act]:
@@ -149,15 +153,15 @@ def _disclosed(minds: Sequence[Agent]) -> Disclosed:
         {"A": mind.shape.num_actions, "B": mind.games, "N": mind.shape.num_agents, **mind.axes}
         for mind in minds
     ]
-    return Disclosed([mind.part for mind in minds], sizes)
+    return Disclosed([mind.role for mind in minds], sizes)
 
 
 def _timesteps(batch: GameBatch, acts: Sequence[Act]) -> list[Timestep]:
     """[N] what a world tells by itself, in episodes that all began together."""
-    nothing = np.zeros((batch.games, batch.spec.num_agents), np.uint8)
+    nothing = np.zeros((batch.num_games, batch.spec.num_agents), np.uint8)
     actions = np.stack([act.action for act in acts], 1) if acts else nothing
-    tick = int(batch.clock[0])
-    is_first = np.full(batch.games, tick in (0, batch.spec.horizon))
+    tick = int(batch.episode_step[0])
+    is_first = np.full(batch.num_games, tick in (0, batch.spec.horizon))
     return [
         Timestep(
             env_incarnation=0,

@@ -1,37 +1,29 @@
-"""What `ssd-train --list` shows: the presets by experiment, then by game."""
+"""What `ssd-train --list` shows: the presets under the headings of their groups."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from ssd_run.plan import PresetSettings, validate
-from ssd_run.presets import load_preset, preset_names
+from ssd_run.presets import SUFFIX, load_preset, preset_names
+from ssd_run.run_config import PresetSettings
+from ssd_wire.errors import RunFileError
+from ssd_wire.runfile import section
 
-AGAIN = "The same, by the paper's own learner"
-EXPERIMENTS = {
-    "Without influence": ("baseline", "prosocial", "inequity-averse"),
-    "I. Basic influence: some act first": ("visible-actions", "basic"),
-    "II. Communication": ("communication-baseline", "communication"),
-    "III. Models of other agents": ("moa-aux", "moa"),
-    "Beyond the paper": ("moa-communication",),
-    AGAIN: (
-        "a3c",
-        "visible-actions-paper",
-        "basic-paper",
-        "communication-baseline-paper",
-        "communication-paper",
-        "moa-aux-paper",
-        "moa-paper",
-        "moa-communication-paper",
-    ),
-}
-"""Heading → what follows the game in its presets' names, in order; a preset with another name says
-its `group`."""
-
-GAMES = ("cleanup", "harvest")
-OTHERS = "Other games"
+PAPER_LEARNER = "The same, by the paper's own learner"
+HEADINGS = (
+    "Without influence",
+    "I. Basic influence: some act first",
+    "II. Communication",
+    "III. Models of other agents",
+    "Beyond the paper",
+    PAPER_LEARNER,
+    "Other games",
+)
+"""The groups of the presets here, in order; other groups follow them."""
+NO_GROUP = "Other presets"
 
 INDENT = "  "
 _INDENTED: dict[str, Any] = {
@@ -41,54 +33,72 @@ _INDENTED: dict[str, Any] = {
 }
 
 
-def by_experiment(
-    names: tuple[str, ...], groups: Mapping[str, str] | None = None
-) -> dict[str, tuple[str, ...]]:
-    """These presets under their headings; each stands under one, those of other games last.
+def own_presets(path: str | None) -> tuple[str, ...]:
+    """The presets in a folder, or the one in a file, by their paths.
 
     Args:
-        names: Of the presets.
-        groups: Headings that some of them name themselves; they come last there.
+        path: Of the folder or file; None, or the name of a preset here, adds nothing.
+
+    Raises:
+        RunFileError: when there is no such preset.
     """
-    groups = groups or {}
-    headings = dict.fromkeys((*EXPERIMENTS, *sorted(set(groups.values()))))
-    headed = {
-        heading: (
-            *(
-                name
-                for game in GAMES
-                for kind in EXPERIMENTS.get(heading, ())
-                if (name := f"{game}-{kind}") in names and name not in groups
-            ),
-            *(name for name in names if groups.get(name) == heading),
-        )
-        for heading in headings
+    if path is None or path in preset_names():
+        return ()
+    if Path(path).is_dir():
+        return tuple(str(file) for file in sorted(Path(path).glob(f"*{SUFFIX}")))
+    load_preset(path)
+    return (path,)
+
+
+def grouped(presets: Mapping[str, PresetSettings]) -> dict[str, tuple[str, ...]]:
+    """Heading → names of the presets under it, each preset once."""
+    group_of = {name: preset.group or NO_GROUP for name, preset in presets.items()}
+    others = sorted(set(group_of.values()) - {*HEADINGS, NO_GROUP})
+    groups = {
+        heading: tuple(sorted(name for name, group in group_of.items() if group == heading))
+        for heading in (*HEADINGS, *others, NO_GROUP)
     }
-    placed = {name for group in headed.values() for name in group}
-    headed[OTHERS] = tuple(name for name in names if name not in placed)
-    return {heading: group for heading, group in headed.items() if group}
+    return {heading: names for heading, names in groups.items() if names}
 
 
-def lines(width: int = 80) -> Iterator[str]:
-    """Each preset with what it is and its place in the paper, in columns of so wide a terminal."""
-    told = {name: validate(load_preset(name)).preset for name in preset_names()}
-    own = {name: preset.group for name, preset in told.items() if preset.group}
-    groups = by_experiment(preset_names(), own)
-    described = [name for heading, group in groups.items() if heading != AGAIN for name in group]
+def lines(width: int = 80, own: Iterable[str] = ()) -> Iterator[str]:
+    """Each preset with what it is and its place in the paper, in two columns.
+
+    Args:
+        width: Columns of the terminal.
+        own: Paths of further presets.
+
+    Raises:
+        RunFileError: when one of these is no preset.
+    """
+    presets = {name: _settings_of(name) for name in (*preset_names(), *own)}
+    groups = grouped(presets)
+    described = set(preset_names()) - set(groups[PAPER_LEARNER])
     column = len(INDENT) + max(map(len, described)) + 2
-    for number, (heading, group) in enumerate(groups.items()):
+    for number, (heading, names) in enumerate(groups.items()):
         yield from [""] if number else []
         yield heading
-        if heading == AGAIN:
-            yield from textwrap.wrap(", ".join(group), width, **_INDENTED)
+        if heading == PAPER_LEARNER:
+            yield from textwrap.wrap(", ".join(names), width, **_INDENTED)
             continue
-        for name in group:
-            yield from _entry(told[name], name, column, width)
+        for name in names:
+            yield from _entry(presets[name], name, column, width)
+
+
+def _settings_of(name: str) -> PresetSettings:
+    try:
+        return section(load_preset(name), "preset", PresetSettings)
+    except RunFileError as error:
+        raise RunFileError(f"{name}: {error}") from error
 
 
 def _entry(preset: PresetSettings, name: str, column: int, width: int) -> Iterator[str]:
     wrapped = (textwrap.wrap(text, width - column) for text in (preset.about, preset.paper))
     texts = [line for text in wrapped for line in text]
-    labels = [INDENT + name] + [""] * (len(texts) - 1)
-    for label, text in zip(labels, texts, strict=True):
+    label = INDENT + name
+    if len(label) > column - 2 or not texts:  # the path of one's own preset may be long
+        yield label
+        label = ""
+    for text in texts:
         yield f"{label:<{column}}{text}"
+        label = ""

@@ -6,7 +6,6 @@ actors ended cleanly, so that the account knows whose segments may be missing.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,6 +14,11 @@ from typing import Any
 
 from ssd_run.account import Epoch
 from ssd_run.json_lines import read_lines
+from ssd_wire.codec import PROTOCOL_VERSION
+from ssd_wire.errors import RunFileError
+from ssd_wire.json_lines import JsonLinesFile
+
+BEFORE_PROTOCOL_WAS_NOTED = "4 or earlier"
 
 
 @dataclass
@@ -32,15 +36,26 @@ class History:
     restarts: Counter[str] = field(default_factory=Counter)  # role → of these, after a death
     arenas: int = 1  # at the last launch
     clean: set[Epoch] = field(default_factory=set)  # whose actor ended by itself
+    protocol: int | str | None = None  # version at the last launch; None before the first
 
     def __post_init__(self) -> None:
         for event in read_lines(self.path):
             self._count(event)
+        self._file = JsonLinesFile(self.path)
         self._known = set(self._epochs("actor"))
+
+    @property
+    def fault(self) -> OSError | None:
+        """Why the last event is not in the file yet; None where it is."""
+        return self._file.fault
+
+    def close(self) -> None:
+        """Write what waits, if possible, and let go of the file."""
+        self._file.close()
 
     def launched(self, arenas: int) -> None:
         """Note that a launcher begins or goes on with this run."""
-        self._write({"event": "launch", "arenas": arenas})
+        self._write({"event": "launch", "arenas": arenas, "protocol": PROTOCOL_VERSION})
 
     def started(self, role: str, restart: bool) -> int:
         """Note that a process is about to start.
@@ -68,6 +83,19 @@ class History:
         self._known.update(epochs)
         self._write({"event": "end", "role": role, "pid": pid, "code": code, "epochs": epochs})
 
+    def check_protocol(self) -> None:
+        """Refuse to resume a run that was made with another version of the protocol.
+
+        Raises:
+            RunFileError: naming both versions.
+        """
+        if self.protocol not in (None, PROTOCOL_VERSION):
+            raise RunFileError(
+                f"{self.path.parent} cannot be resumed: it was made with protocol version "
+                f"{self.protocol}, and this ssd-train has version {PROTOCOL_VERSION}. Resume it "
+                "with the version of this package that made it, or begin a new run"
+            )
+
     def _epochs(self, role: str) -> set[Epoch]:
         found = set()
         for path in self.ledgers.glob(f"{role}-*.json"):
@@ -76,14 +104,14 @@ class History:
         return found
 
     def _write(self, event: dict[str, Any]) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
+        self._file.append([{"time": round(time.time(), 3), **event}])
         self._count(event)
 
     def _count(self, event: dict[str, Any]) -> None:
         match event:
             case {"event": "launch", "arenas": arenas}:
                 self.arenas = arenas
+                self.protocol = event.get("protocol", BEFORE_PROTOCOL_WAS_NOTED)
             case {"event": "start", "role": role, "restart": restart}:
                 self.starts[role] += 1
                 self.restarts[role] += restart

@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssd_run.plan import Plan
 from ssd_run.processes.spawner import ONE_THREAD, PRELOAD, TAIL_LINES
+from ssd_run.run_config import RunConfig
 from ssd_wire.errors import RunFileError
 from ssd_wire.process import CONFIGURATION_ERROR
 
 
-def check(plan: Plan, devices: Sequence[str]) -> None:
+def check(config: RunConfig, devices: Sequence[str]) -> None:
     """Load what is the user's own and look for the devices, in a process of its own.
 
     It takes seconds, so it is done only where there is something to find out: this process stays
@@ -24,11 +24,11 @@ def check(plan: Plan, devices: Sequence[str]) -> None:
     Raises:
         RunFileError: naming what cannot be loaded, or which device is not there.
     """
-    if set(devices) == {"cpu"} and not _names_own(plan):
+    if set(devices) == {"cpu"} and not _names_own(config):
         return
     with tempfile.TemporaryDirectory(prefix="ssd-") as folder:
         run_file = Path(folder) / "run.toml"
-        run_file.write_text(plan.toml(), encoding="utf-8")
+        run_file.write_text(config.toml(), encoding="utf-8")
         done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-P", "-m", PRELOAD, str(run_file), *devices],
             stdin=subprocess.DEVNULL,
@@ -44,7 +44,7 @@ def check(plan: Plan, devices: Sequence[str]) -> None:
         raise RunFileError(f"what the run file names cannot be loaded:\n{tail}")
 
 
-def _names_own(plan: Plan) -> bool:
+def _names_own(config: RunConfig) -> bool:
     return any(
-        ":" in name for name in (plan.game.name, plan.network.kind, plan.experiment.influence)
+        ":" in name for name in (config.game.name, config.network.kind, config.experiment.influence)
     )

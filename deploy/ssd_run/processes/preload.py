@@ -21,8 +21,8 @@ from ssd_envs.rules.interface import make_rules
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.networks.view_encoder import compile_kernels
-from ssd_influence.roles import part_of
+from ssd_influence.networks.compile_kernels import compile_kernels
+from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.device import torch_device
 from ssd_wire.process import reports_errors
@@ -39,8 +39,8 @@ def preload(run_file: Path) -> None:
     game = section(sections, "game", GameSettings)
     ssd_env_server.cli.compile_kernels(game)
     compile_kernels()
-    for mind in _one_of_each_part(sections, game):
-        warm_up(mind)
+    for agent in _one_of_each_part(sections, game):
+        warm_up(agent)
     torch.optim.RMSprop([torch.zeros(1, requires_grad=True)])  # imports another 800 modules
 
 
@@ -66,19 +66,19 @@ def _one_of_each_part(sections: Sections, game: GameSettings) -> Iterator[Agent]
     experiment = section(sections, "experiment", ExperimentSettings)
     with blaming("network"):
         network_class(network)
-    for agent in _agents_of_each_part(experiment, spec.num_agents):
-        shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+    for number in _agents_of_each_part(experiment, spec.num_agents):
+        shape = AgentShape(number, spec.num_agents, spec.num_actions, spec.view, spec.palette)
         with blaming("experiment"):
-            mind = Agent(shape, network, experiment, 1, torch.Generator())
-        yield mind
+            agent = Agent(shape, network, experiment, 1, torch.Generator())
+        yield agent
 
 
 def _agents_of_each_part(experiment: ExperimentSettings, num_agents: int) -> Iterable[int]:
     """Agents enough that whatever anybody does in this experiment, one of them does too."""
-    parts = [part_of(experiment, agent, num_agents) for agent in range(num_agents)]
+    roles = [role_of(experiment, agent, num_agents) for agent in range(num_agents)]
     return {
-        (part.leads, bool(part.follows), part.rewarded, bool(part.answers)): part.agent
-        for part in parts
+        (role.is_leader, bool(role.leaders), role.is_rewarded, bool(role.discloses_to)): role.agent
+        for role in roles
     }.values()
 
 

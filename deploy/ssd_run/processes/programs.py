@@ -117,7 +117,7 @@ def _actor(agent: int, arena: int, run_dir: RunDir, sockets: Path) -> Program:
             f"--agent={agent}",
             f"--arena={arena}",
             *_files(run_dir),
-            f"--world={_endpoint(sockets, f'world-{arena}')}",
+            f"--env={_endpoint(sockets, f'world-{arena}')}",
             f"--learner={_endpoint(sockets, f'segments-{agent}')}",
             f"--weights={_endpoint(sockets, f'weights-{agent}')}",
         ),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import os
+import re
 import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -24,10 +27,10 @@ TAIL_BYTES = 16_384
 PRELOAD = "ssd_run.processes.preload"
 ROLE = "fork-server"
 PATIENCE = 10.0  # seconds that the fork server has for its answer, or to end
-HOPELESS = (
-    3  # deaths in a row, of a process before it was up, of the fork server before it forked one
-)
+HOPELESS = 3  # deaths of the fork server, in a row, before it has forked a first process
+PAUSES = (0.0, 0.5, 2.0, 8.0, 30.0)  # seconds before it is started again, by deaths in a row
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_CODE = re.compile(r'\s*File ".*", line \d+')
 _SET_CHILD_SUBREAPER = 36  # of prctl(2)
 
 
@@ -89,8 +92,8 @@ class Spawner:
     """Starts children that cannot outlive this process, and keeps their output.
 
     They are forked by a process that has loaded what they need, the fork server
-    (`ssd_run.processes.fork_server`); it is started again when it dies, and its death is nothing to
-    them.
+    (`ssd_run.processes.fork_server`). It is started again when it dies, which does not affect them.
+    Only if it has never forked a process, its deaths end the run.
 
     Each has a session of its own, so that a Ctrl-C at the terminal reaches the launcher alone,
     which stops them in order. Each inherits the read end of a pipe whose other end only the
@@ -109,14 +112,16 @@ class Spawner:
         self._run_dir = run_dir
         self._preload = preload
         self._lifeline, self._held_open = os.pipe()
-        self._failures = 0
+        self._failures = 0  # of the fork server, in a row
+        self._has_forked = False
+        self._due: float | None = None  # when to start the fork server again, where it is gone
         take_in_orphans()
         self._open()
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """What a select must watch to be woken when `is_ready` has something new to tell."""
-        return () if self._failures >= HOPELESS else (self._channel.fileno(),)
+        return () if self._due is not None else (self._channel.fileno(),)
 
     def is_ready(self) -> bool:
         """Whether a process can be started now. Starts the fork server again if it has died.
@@ -124,11 +129,13 @@ class Spawner:
         Raises:
             RunFailedError: when that would be in vain.
         """
+        if self._due is not None and time.monotonic() >= self._due:
+            self._open()
         if select.select(self.descriptors, [], [], 0)[0]:
             if self._hear() == READY:
                 self._up = True
             else:
-                self._open_again(failed=not self._up)
+                self._lost(failed=not self._up)
         return self._up
 
     def start(self, program: Program, number: int) -> Child | None:
@@ -154,9 +161,10 @@ class Spawner:
         with suppress(OSError):  # it may be gone, which will be heard
             self._channel.send(json.dumps(order).encode())
         if not (answer := self._hear()):
-            self._open_again(failed=True)
+            self._lost(failed=True)
             return None
         self._failures = 0
+        self._has_forked = True
         return Forked(int(answer))
 
     def announced(self, role: str, pid: int) -> bool:
@@ -177,6 +185,17 @@ class Spawner:
             lines = log.read().decode(errors="replace").splitlines()
         return "\n".join(lines[-TAIL_LINES:])
 
+    def last_error(self, role: str) -> tuple[str, str]:
+        """The last line of a process's log, and the error that it ended with.
+
+        Returns:
+            The line; and the exception's name with the line of code that raised it, empty where
+            the log does not end with a traceback.
+        """
+        lines = self.last_words(role).splitlines() or [""]
+        place = next((line.strip() for line in reversed(lines) if _CODE.match(line)), "")
+        return lines[-1].strip(), f"{place}: {lines[-1].partition(':')[0]}" if place else ""
+
     def close(self) -> None:
         """Let go of the pipe: children that still run end."""
         self._process.kill()
@@ -187,6 +206,7 @@ class Spawner:
 
     def _open(self) -> None:
         self._up = False
+        self._due = None
         self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._channel.settimeout(PATIENCE)
         with theirs, self.log(ROLE).open("ab") as log:
@@ -209,17 +229,19 @@ class Spawner:
         except OSError:
             return b""
 
-    def _open_again(self, failed: bool) -> None:
+    def _lost(self, failed: bool) -> None:
+        """Have the fork server, which is gone, started again, later if it has failed before."""
         self._channel.close()
         code = self._ended()
         self._up = False
         self._failures += failed
+        self._due = math.inf
         if code == CONFIGURATION_ERROR:
-            self._failures = HOPELESS
             raise RunFailedError(ROLE, "cannot use the run file")
-        if self._failures >= HOPELESS:
+        if self._failures >= HOPELESS and not self._has_forked:
             raise RunFailedError(ROLE, f"ended, {HOPELESS} times before it had started a process")
-        self._open()
+        pause = PAUSES[min(self._failures, len(PAUSES) - 1)] if self._has_forked else 0.0
+        self._due = time.monotonic() + pause
 
     def _ended(self) -> int:
         """The exit code of a fork server that has let go of its channel, or does not answer."""

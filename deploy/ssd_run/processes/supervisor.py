@@ -1,19 +1,21 @@
-"""Keeps a run's processes alive: what dies is started again, later each time it dies soon.
+"""Keeps a run's processes alive: a process that dies is started again, later each time.
 
-Decides only; starting, signalling and telling the time are passed in.
+It is not started again where that is useless (`ssd_run.processes.deaths`): that ends the run. This
+file only decides; starting, signalling and the clock are passed in.
 """
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
 
+from ssd_run.processes.deaths import Death, Deaths
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Program
-from ssd_run.processes.spawner import HOPELESS, Child, RunFailedError
-from ssd_wire.process import CONFIGURATION_ERROR
+from ssd_run.processes.spawner import Child, RunFailedError
+from ssd_wire.process import CONFIGURATION_ERROR, PASSING_FAULT, REPLACED
 
 FIRST_PAUSE = 0.5  # seconds before a process that died is started again; doubles each time
 LONGEST_PAUSE = 30.0
@@ -32,6 +34,9 @@ class Starter(Protocol):
     def announced(self, role: str, pid: int) -> bool:
         """Whether this process has said that it is up."""
 
+    def last_error(self, role: str) -> tuple[str, str]:
+        """The last line of a process's log, and the error that it ended with, with its place."""
+
 
 @dataclass
 class Charge:
@@ -44,7 +49,7 @@ class Charge:
         since: When it was last started.
         due: When it is started next.
         pause: Seconds before the start after its next death.
-        stillborn: Deaths in a row before it was up.
+        deaths: In a row.
         died: Whether it ever died in this launch.
     """
 
@@ -54,7 +59,7 @@ class Charge:
     since: float = 0.0
     due: float = 0.0
     pause: float = FIRST_PAUSE
-    stillborn: int = 0
+    deaths: Deaths = field(default_factory=Deaths)
     died: bool = False
 
     @property
@@ -72,6 +77,7 @@ class Supervisor:
         history: Is told of every start and end.
         clock: Seconds that only grow.
         say: Tells the user.
+        made_progress: Whether a process has got further than it was when this was last asked.
     """
 
     def __init__(
@@ -81,12 +87,14 @@ class Supervisor:
         history: History,
         clock: Callable[[], float],
         say: Callable[[str], None],
+        made_progress: Callable[[str], bool],
     ) -> None:
         self._charges = [Charge(program) for program in programs]
         self._starter = starter
         self._history = history
         self._clock = clock
         self._say = say
+        self._made_progress = made_progress
 
     def look(self) -> None:
         """Take notice of who died, and start who is due. To be called several times a second.
@@ -145,22 +153,40 @@ class Supervisor:
             if code not in (0, -signal.SIGTERM):  # the latter where it was not up yet
                 self._say(f"{charge.role} {_how(code)} while it was stopping")
             return
-        charge.died = True
-        charge.stillborn = 0 if self._starter.announced(charge.role, pid) else charge.stillborn + 1
-        if code == CONFIGURATION_ERROR or charge.stillborn >= HOPELESS:
+        if code == REPLACED:
             charge.wanted = False
-            times = "" if code == CONFIGURATION_ERROR else f", {HOPELESS} times before it was up"
-            raise RunFailedError(charge.role, f"{_how(code)}{times}")
+            self._say(f"{charge.role} {_how(code)}; it is not started again")
+            return
+        charge.died = True
+        line, error = self._starter.last_error(charge.role) if code > 0 else ("", "")
+        if code == CONFIGURATION_ERROR:
+            self._give_up(charge, _how(code))
+        if code != PASSING_FAULT:
+            up = self._starter.announced(charge.role, pid)
+            is_new = error != charge.deaths.error
+            death = Death(code, up, self._made_progress(charge.role), error)
+            if reason := charge.deaths.add(death):
+                self._give_up(charge, f"{_how(code)}, {reason}")
+            line = line if is_new else ""
         if self._clock() - charge.since >= HEALTHY:
             charge.pause = FIRST_PAUSE
         charge.due = self._clock() + charge.pause
-        self._say(f"{charge.role} {_how(code)}; it starts again in {charge.pause:g} s")
+        because = f" ({line})" if line else ""
+        self._say(f"{charge.role} {_how(code)}{because}; it starts again in {charge.pause:g} s")
         charge.pause = min(2 * charge.pause, LONGEST_PAUSE)
+
+    def _give_up(self, charge: Charge, reason: str) -> NoReturn:
+        charge.wanted = False
+        raise RunFailedError(charge.role, reason)
 
 
 def _how(code: int) -> str:
     if code == CONFIGURATION_ERROR:
         return f"cannot go on (exit code {code})"
+    if code == REPLACED:
+        return "was replaced by a process that started later"
+    if code == PASSING_FAULT:
+        return "could not write or read"
     if code >= 0:
         return f"ended with exit code {code}"
     try:

@@ -140,12 +140,12 @@ def phase_of(
 
 
 def waiting_of(heard: Mapping[str, Metrics]) -> dict[str, float]:
-    """Seconds that actors have waited for the world and for their learners, all together."""
+    """Seconds that all actors have waited, for "env" and for "learner"."""
     return {
         reason: sum(
             metrics.get(f"ssd_actor_waiting_seconds_total{{for={reason}}}", 0.0)
             for role, metrics in heard.items()
             if role.startswith("actor-")
         )
-        for reason in ("world", "learner")
+        for reason in ("env", "learner")
     }

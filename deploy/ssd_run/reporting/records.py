@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 from ssd_run.json_lines import read_lines
 from ssd_run.progress.episodes import COUNTS
 from ssd_run.progress.progress import MEASURES, Progress
+from ssd_run.reporting.tensorboard import Scalar, TensorBoard
 from ssd_run.run_directory import RunDir
+from ssd_wire.json_lines import JsonLinesFile
 
 PERIOD = 10.0  # seconds between lines
 TOTALS = (
@@ -55,7 +55,7 @@ def elapsed_before(run_dir: RunDir) -> float:
     return max((float(line.get("elapsed_seconds", 0.0)) for line in lines), default=0.0)
 
 
-def scalars(progress: Progress) -> Iterator[tuple[str, float | None, int]]:
+def scalars(progress: Progress) -> Iterator[Scalar]:
     """TensorBoard's curves: name, value, and place on the x axis.
 
     The run's own lie over agent-steps, an agent's over its own-steps.
@@ -84,36 +84,21 @@ class Records:
     """
 
     def __init__(self, run_dir: RunDir) -> None:
-        self._lines: IO[str] = run_dir.metrics.open("a")
-        self._events = _summary_writer()(str(run_dir.tensorboard))
+        self._lines = JsonLinesFile(run_dir.metrics)
+        self._events = TensorBoard(run_dir.tensorboard)
 
     def keep(self, progress: Progress) -> None:
-        """Write down where the run is."""
+        """Write down where the run is; what cannot be written is no reason to stop."""
         now = time.time()
-        self._lines.write(json.dumps(record(progress, now), allow_nan=False) + "\n")
-        self._lines.flush()
-        for name, value, step in scalars(progress):
-            if value is not None:
-                self._events.add_scalar(name, value, step, walltime=now)
+        self._lines.append([record(progress, now)])
+        self._events.add(scalars(progress), now)
+
+    @property
+    def fault(self) -> OSError | None:
+        """Why the last attempt to write failed; None where it did not."""
+        return self._lines.fault or self._events.fault
 
     def close(self) -> None:
         """Bring everything to disk."""
         self._lines.close()
         self._events.close()
-
-
-def _summary_writer() -> Any:
-    """TensorBoard's writer, without torch.
-
-    tensorboardX loads torch wherever it is installed, 200 MB and seconds, for things that are no
-    scalars. It goes without where torch is missing: so torch is missing while it loads.
-    """
-    hidden = "torch" not in sys.modules
-    if hidden:
-        sys.modules["torch"] = None  # type: ignore[assignment]  # Python's way to forbid an import
-    try:
-        from tensorboardX import SummaryWriter
-    finally:
-        if hidden:
-            del sys.modules["torch"]
-    return SummaryWriter

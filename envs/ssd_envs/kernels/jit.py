@@ -1,9 +1,9 @@
-"""How every kernel is compiled: once, without the GIL, and kept on disk for the next process.
+"""The decorator of all kernels: compiled at the first call, without the GIL, and cached on disk.
 
-Numba looks for a kernel's stored code by the state of the file that the kernel is written in, and
-does not see changes in other files. So a kernel and the functions it calls share a file. What all
-kernels take from other files, `ssd_envs.kernels.rng` and the constants in `ssd_envs.palette`,
-rarely changes. After a change there, delete the caches (`*.nbi` and `*.nbc` in `__pycache__`).
+Numba reuses cached machine code as long as the file with the kernel does not change; it does not
+notice changes in other files. So a kernel and the functions it calls share a file. The exceptions
+are `ssd_envs.kernels.rng` and the constants in `ssd_envs.palette` and `ssd_envs.spec`, which rarely
+change. After a change there, delete the caches (`*.nbi` and `*.nbc` in `__pycache__`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def kernel(function: Kernel) -> Kernel:
         return cast("Kernel", njit(cache=True, nogil=True)(function))
     except RuntimeError:  # numba finds no directory that it may write to
         warnings.warn(
-            "neither the package's directory nor the user's cache can be written to, so every "
-            "process compiles its kernels anew; NUMBA_CACHE_DIR may name a better place",
+            "neither the package's directory nor the user's cache is writable, so every process "
+            "compiles the kernels again; set NUMBA_CACHE_DIR to a writable directory",
             RuntimeWarning,
-            stacklevel=1,  # one place for all kernels, so that it is said once
+            stacklevel=1,  # the same place for all kernels, so that it is reported once
         )
         return cast("Kernel", njit(nogil=True)(function))

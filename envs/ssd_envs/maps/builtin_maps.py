@@ -1,4 +1,4 @@
-"""The games' own maps, drawn with the legend of `ssd_envs.maps.game_map`."""
+"""The built-in maps, drawn with the legend of `ssd_envs.maps.game_map`."""
 
 CLEANUP = """
 ##################

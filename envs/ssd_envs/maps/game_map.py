@@ -17,12 +17,13 @@ WALL = "#"
 SPAWN = "+"
 APPLE_CELL = "o"
 DOOR = "D"
-NUMBERS = "0123456789"
+DIGITS = "0123456789"
+"""A digit is the cell where the agent of that number starts."""
 
 
 @dataclass(frozen=True)
 class GameMap:
-    """A parsed map: rectangular, walled in, of known symbols only.
+    """A parsed map: rectangular, enclosed by walls, with known symbols only.
 
     Attributes:
         rows: the drawing, one string per row, all of one length.
@@ -40,23 +41,23 @@ class GameMap:
         """How many columns."""
         return len(self.rows[0])
 
-    def marked(self, symbols: str) -> npt.NDArray[np.bool_]:
-        """Which cells bear any of these symbols: bool [height, width]."""
+    def mask(self, symbols: str) -> npt.NDArray[np.bool_]:
+        """Which cells are drawn with one of these symbols: bool [height, width]."""
         return np.array([[symbol in symbols for symbol in row] for row in self.rows])
 
     @property
-    def numbered(self) -> bool:
-        """Whether each agent has a cell of its own to start from."""
-        return is_numbered("".join(self.rows))
+    def numbered_starts(self) -> bool:
+        """Whether each agent has a start cell of its own."""
+        return has_digits("".join(self.rows))
 
-    def starts(self) -> npt.NDArray[np.int64]:
-        """Row and column of each number's cell in order, or of all spawn cells: int64 [S, 2]."""
-        if not self.numbered:
-            return np.argwhere(self.marked(SPAWN))
-        cells = {symbol: at for symbol in NUMBERS for at in np.argwhere(self.marked(symbol))}
-        return np.array(list(cells.values()))
+    def start_positions(self) -> npt.NDArray[np.int64]:
+        """Row and column of all spawn cells, or of each agent's own start cell: int64 [S, 2]."""
+        if not self.numbered_starts:
+            return np.argwhere(self.mask(SPAWN))
+        starts = {digit: position for digit in DIGITS for position in np.argwhere(self.mask(digit))}
+        return np.array(list(starts.values()))
 
 
-def is_numbered(symbols: str) -> bool:
-    """Whether maps of these symbols give each agent a cell of its own to start from."""
-    return any(symbol in NUMBERS for symbol in symbols)
+def has_digits(symbols: str) -> bool:
+    """Whether maps of these symbols give each agent a start cell of its own."""
+    return any(symbol in DIGITS for symbol in symbols)

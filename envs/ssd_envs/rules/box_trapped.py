@@ -1,6 +1,6 @@
-"""Box Trapped: apples without end, but one of the two agents sits in a box that the other can open.
+"""Box Trapped: apples grow back at once, but agent 1 sits in a box that only agent 0 can open.
 
-How it is opened stands in `ssd_envs.rules.doors`.
+`ssd_envs.rules.doors` has the action that opens the box.
 """
 
 from __future__ import annotations
@@ -21,43 +21,47 @@ Ints = npt.NDArray[np.int64]
 
 
 class BoxTrapped(Rules):
-    """Box Trapped's own rules."""
+    """The rules of Box Trapped."""
 
     def __init__(self, settings: GameSettings, layout: Layout) -> None:
         self._map = settings.parsed_map()
-        self._orchard = layout.cells(self._map.marked("o"))
-        self._doors = layout.cells(self._map.marked(DOOR))
-        self._opening = game_spec(settings).action_names.index("open_box")
+        self._apple_cells = layout.cells_where(self._map.mask("o"))
+        self._door_cells = layout.cells_where(self._map.mask(DOOR))
+        self._open_action = game_spec(settings).action_names.index("open_box")
 
-    def first_cells(self) -> Bytes:
+    def initial_contents(self) -> Bytes:
         """What each cell holds at reset, as palette index: uint8 [height, width]."""
-        cells = np.full((self._map.height, self._map.width), EMPTY, np.uint8)
-        cells[self._map.marked("#D")] = WALL
-        cells[self._map.marked("o")] = APPLE
-        return cells
+        contents = np.full((self._map.height, self._map.width), EMPTY, np.uint8)
+        contents[self._map.mask("#D")] = WALL
+        contents[self._map.mask("o")] = APPLE
+        return contents
 
-    def act(self, boards: Boards) -> None:
-        """Open the doors of all games whose opener acts so."""
-        opened_at = boards.counts[EVENTS.index("opened_at")]
+    def apply_actions(self, boards: Boards) -> None:
+        """Open the box in all games where agent 0 does so."""
         open_doors(
-            boards.actions, self._opening, self._doors, boards.clock, boards.cells, opened_at
+            boards.actions,
+            self._open_action,
+            self._door_cells,
+            boards.episode_step,
+            boards.contents,
+            boards.counts[EVENTS.index("opened_at")],
         )
 
     def grow(self, boards: Boards) -> None:
-        """Grow apples in all games; there is no luck in it."""
-        bear_again(self._orchard, boards.cells, boards.agents)
+        """Grow apples in all games; nothing is random here."""
+        refill_apples(self._apple_cells, boards.contents, boards.occupants)
 
 
 @kernel
-def bear_again(orchard: Ints, cells: Bytes, agents: Bytes) -> None:
-    """Grow an apple on every bare apple cell that no agent stands on.
+def refill_apples(apple_cells: Ints, contents: Bytes, occupants: Bytes) -> None:
+    """Grow an apple on every apple cell without an agent.
 
     Args:
-        orchard: [K] the cells that can bear apples.
-        cells: [B, size] what each cell holds; changed.
-        agents: [B, size] who stands on each cell, as palette index, or 0.
+        apple_cells: [K] the cells that can bear apples.
+        contents: [B, size] what each cell holds; changed.
+        occupants: [B, size] the agent on each cell, as palette index, or 0.
     """
-    for b in range(cells.shape[0]):
-        for cell in orchard:
-            if agents[b, cell] == EMPTY:
-                cells[b, cell] = APPLE
+    for b in range(contents.shape[0]):
+        for cell in apple_cells:
+            if occupants[b, cell] == EMPTY:
+                contents[b, cell] = APPLE

@@ -1,4 +1,4 @@
-"""Doors: what one agent can open for another."""
+"""Doors, which one agent can open for another."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ OPENER = 0
 @kernel
 def open_doors(
     actions: Bytes,
-    opening: int,
-    doors: Ints,
-    clock: npt.NDArray[np.int32],
-    cells: Bytes,
+    open_action: int,
+    door_cells: Ints,
+    episode_step: npt.NDArray[np.int32],
+    contents: Bytes,
     opened_at: Ints,
 ) -> None:
-    """Open the doors of all games whose opener acts so, from wherever it stands.
+    """Open the doors of all games where the opener takes this action, wherever it stands.
 
-    A shut door is a wall, to look at as well; an open one is floor, and stays so.
+    A shut door is a wall and looks like one. An open door is floor, for the rest of the episode.
 
     Args:
-        actions: [B, N] what each agent does.
-        opening: the action that opens.
-        doors: [D] the cells of the doors.
-        clock: [B] steps into the episode before this one.
-        cells: [B, size] what each cell holds; changed.
+        actions: [B, N] each agent's action.
+        open_action: the action that opens the doors.
+        door_cells: [D]
+        episode_step: [B] steps of the episode before this one.
+        contents: [B, size] what each cell holds; changed.
         opened_at: [B, N] the step, from 1, at which each agent opened a door, or 0; written.
     """
     for b in range(actions.shape[0]):
-        if actions[b, OPENER] == opening:
-            for door in doors:
-                if cells[b, door] == WALL:
-                    cells[b, door] = EMPTY
-                    opened_at[b, OPENER] = clock[b] + 1
+        if actions[b, OPENER] == open_action:
+            for cell in door_cells:
+                if contents[b, cell] == WALL:
+                    contents[b, cell] = EMPTY
+                    opened_at[b, OPENER] = episode_step[b] + 1

@@ -9,30 +9,30 @@ import numpy as np
 from ssd_influence.array_types import F32, U8
 
 
-class State(NamedTuple):
-    """All that an agent remembers in B games. Steps write into it."""
+class RecurrentState(NamedTuple):
+    """The recurrent state of an agent in B games. Steps write into its arrays."""
 
     policy: F32  # [B, 2 · cells], h and c
     moa: F32 | None  # [B, 2 · cells]; None without a MOA
 
-    def joined(self) -> F32:
+    def flat(self) -> F32:
         """A copy as one array, [B, state_size]."""
         return np.concatenate([part for part in self if part is not None], 1)
 
 
-class Choice(NamedTuple):
-    """What was done, or said, at t."""
+class Sample(NamedTuple):
+    """Actions, or symbols, sampled at t."""
 
-    logits: F32  # [B, A] or [B, V] of the policy it was drawn from
-    chosen: U8  # [B]
-    log_prob: F32  # [B] of what was chosen
+    logits: F32  # [B, A] or [B, V] of the policy that they were sampled from
+    choice: U8  # [B] the action or symbol
+    log_prob: F32  # [B] of it
 
 
 class Decision(NamedTuple):
-    """All that an agent makes of s_t."""
+    """What an agent computes from s_t."""
 
-    act: Choice
-    symbol: Choice | None  # None for one who says nothing
-    # [B, K, C, A] log-probabilities of its actions, had each of K done or said each c; None for one
-    # who discloses nothing.
+    action: Sample
+    symbol: Sample | None  # None without communication
+    # [B, K, C, A] log-probabilities of its actions, had each of K agents chosen each alternative c;
+    # None for an agent that discloses nothing.
     responses: F32 | None

@@ -1,15 +1,16 @@
-"""How an agent acts on a CPU: by kernels where the network is ours, else by its own methods."""
+"""Which inference a network gets: kernels for ours, torch for a custom one."""
 
-from ssd_influence.inference.kernel_inference import Inference
-from ssd_influence.inference.torch_inference import Stepping
+from ssd_influence.inference.kernel_inference import KernelInference
+from ssd_influence.inference.torch_inference import TorchInference
 from ssd_influence.networks.agent_network import AgentNetwork
 
 
-def inference_for(network: AgentNetwork, games: int) -> Inference | Stepping:
-    """What steps through a network in B games: a subclass of one's own by its own methods.
+def make_inference(network: AgentNetwork, num_games: int) -> KernelInference | TorchInference:
+    """Inference for a network in B games. A subclass may override anything, so it gets torch.
 
     Args:
         network: on the host, float32.
-        games: B.
+        num_games: B.
     """
-    return Inference(network, games) if type(network) is AgentNetwork else Stepping(network, games)
+    is_ours = type(network) is AgentNetwork
+    return KernelInference(network, num_games) if is_ours else TorchInference(network, num_games)

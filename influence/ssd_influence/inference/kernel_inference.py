@@ -1,209 +1,214 @@
-"""One agent's network as it lives on a CPU: what `AgentNetwork` steps through, at half the price.
+"""`AgentNetwork`'s steps on a CPU by kernels, at half the cost of torch.
 
-The same numbers, to rounding. The matrix products are torch's, into memory that is kept from step
-to step; all between them are kernels. A one-hot input, which `AgentNetwork` multiplies with the
-weights, is here one of their columns, added; so what an agent would do, had one of them been
-another, costs its gates and the policy's head, and no more.
+The results are equal up to rounding. Matrix products are torch's, into preallocated memory; kernels
+compute the rest. `AgentNetwork` multiplies one-hot inputs with the weights. Here each adds one
+column of the weights to the gates, so that a counterfactual value costs only the gates and the
+policy's head.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from ssd_influence.inference.decision import Choice, Decision, State
-from ssd_influence.inference.lstm_stepper import F32, U8, Bools, Core
-from ssd_influence.inference.policy_columns import Hearing
-from ssd_influence.kernels import dense
-from ssd_influence.kernels import divergences as divergence
-from ssd_influence.kernels import lstm_step as lstm
-from ssd_influence.kernels.compilation import array
+from ssd_influence.array_types import F32, I64, U8, Bools
+from ssd_influence.inference.decision import Decision, RecurrentState, Sample
+from ssd_influence.inference.lstm_stepper import LstmStepper
+from ssd_influence.inference.policy_columns import PolicyColumns
+from ssd_influence.kernels import dense, divergences, lstm_step
+from ssd_influence.kernels.compilation import as_array
 from ssd_influence.networks.agent_network import AgentNetwork
 from ssd_influence.networks.communication_head import CommunicationHead
-from ssd_influence.networks.policy_inputs import told_of
-from ssd_influence.networks.view_encoder import Eye
-
-Ints = npt.NDArray[np.int64]
+from ssd_influence.networks.policy_inputs import required
+from ssd_influence.networks.view_encoder import ConvEncoder
 
 
-class Inference:
-    """An agent's steps in B games, with the weights that its network had at the last `refresh`.
+class KernelInference:
+    """An agent's steps in B games, with the network's weights as of the last `reload_weights`.
 
     Args:
         network: on the host, float32.
-        games: B.
+        num_games: B.
     """
 
-    def __init__(self, network: AgentNetwork, games: int) -> None:
-        parts = [part for part in (network.policy, network.moa) if part is not None]
-        hidden = network.policy.torso.fc2.in_features
+    def __init__(self, network: AgentNetwork, num_games: int) -> None:
+        policy, moa = network.policy, network.moa
+        parts = [part for part in (policy, moa) if part is not None]
+        hidden = policy.torso.fc2.in_features
         self._network = network
         self._torsos = [part.torso for part in parts]
-        self._hidden_tensor = torch.empty(games, hidden * len(parts))
-        self._hidden = array(self._hidden_tensor)
-        policy, model = network.policy, network.moa
-        self._cores = [Core(policy.lstm, hidden, policy.told.groups, games)]
-        if model is not None:
-            self._cores.append(Core(model.lstm, hidden, model.groups, games))
-        self._hearing = Hearing(network, games)
-        self._never = np.zeros(games, np.bool_)
-        self.refresh()
+        self._encoded_tensor = torch.empty(num_games, hidden * len(parts))
+        self._encoded = as_array(self._encoded_tensor)
+        groups = policy.policy_inputs.one_hot_groups
+        self._steppers = [LstmStepper(policy.lstm, hidden, groups, num_games)]
+        if moa is not None:
+            self._steppers.append(LstmStepper(moa.lstm, hidden, moa.one_hot_groups, num_games))
+        self._policy_columns = PolicyColumns(network, num_games)
+        self._never = np.zeros(num_games, np.bool_)
+        self.reload_weights()
 
-    def fresh_state(self) -> State:
-        """The state of one who remembers nothing."""
-        policy, *moa = (np.zeros_like(core.state_like) for core in self._cores)
-        return State(policy, moa[0] if moa else None)
+    def initial_state(self) -> RecurrentState:
+        """The state at the start of an episode."""
+        policy, *moa = (np.zeros(stepper.state_shape, np.float32) for stepper in self._steppers)
+        return RecurrentState(policy, moa[0] if moa else None)
 
-    def refresh(self) -> None:
-        """Take over the network's weights as they are now."""
+    def reload_weights(self) -> None:
+        """Copy the network's current weights."""
         network, torsos = self._network, self._torsos
-        self._eye = Eye(
+        self._encoder = ConvEncoder(
             network.palette,
             network.conv.weight,
             network.conv.get_parameter("bias"),
             torch.cat([torso.fc1.weight for torso in torsos]),
             torch.cat([torso.fc1.bias for torso in torsos]),
         )
-        self._second = [(array(torso.fc2.weight.t()), array(torso.fc2.bias)) for torso in torsos]
+        self._fc2 = [(as_array(torso.fc2.weight.t()), as_array(torso.fc2.bias)) for torso in torsos]
         head = network.policy.logits
-        self._policy_head = array(head.weight), array(head.bias)
-        self._symbol_head = _composed(network.policy.communication)
+        self._policy_head = as_array(head.weight), as_array(head.bias)
+        self._symbol_head = _as_one_layer(network.policy.communication)
         if network.moa is not None:
             self._moa_head = network.moa.logits.weight.detach(), network.moa.logits.bias.detach()
-        for core in self._cores:
-            core.refresh()
-        self._hearing.refresh(self._cores[0])
+        for stepper in self._steppers:
+            stepper.reload_weights()
+        self._policy_columns.reload_weights(self._steppers[0])
 
     def decide(
         self,
         pixels: U8,
         actions_tm1: U8,
         is_first_t: Bools,
-        noise: F32,
-        state: State,
-        leaders_t: U8 | None = None,
+        action_noise: F32,
+        state: RecurrentState,
+        leader_actions_t: U8 | None = None,
         symbols_tm1: U8 | None = None,
         symbol_noise: F32 | None = None,
     ) -> Decision:
-        """See s_t and act.
+        """Sample an action, and a symbol, in s_t.
 
         Args:
             pixels: [B, V, V] palette indices of s_t.
-            actions_tm1: [B, N] what everyone did in the step before.
-            is_first_t: [B] whether s_t begins an episode; see `Policy.step`.
-            noise: [B, A] draws of Exp(1), by which the actions are drawn.
-            state: the policy's before s_t in, after it out. The MOA's waits for `recall`.
-            leaders_t: [B, L] what those it follows do at t, ascending.
-            symbols_tm1: [B, N] what everyone said in the step before.
-            symbol_noise: [B, V] draws of Exp(1), by which the symbols are drawn.
+            actions_tm1: [B, N] all actions of the step before.
+            is_first_t: [B] whether s_t is the first view of an episode; see `Policy.step`.
+            action_noise: [B, A] draws from Exp(1), which determine the sampled actions.
+            state: the policy's before s_t in, after it out. The MOA's advances in `predict_others`.
+            leader_actions_t: [B, L] the actions of this agent's leaders at t, ascending by agent.
+            symbols_tm1: [B, N] all symbols of the step before.
+            symbol_noise: [B, V] draws from Exp(1), which determine the sampled symbols.
 
         Raises:
-            ValueError: it is not told what those do or say that it follows or hears.
+            ValueError: an argument is None that this experiment needs.
         """
-        self._look(pixels)
-        core, places = self._cores[0], self._hearing.places
-        gates = core.gates(state.policy, is_first_t)
-        told = self._hearing.hear(actions_tm1, is_first_t, leaders_t, symbols_tm1)
-        for inputs in told[:-1]:
-            lstm.add_columns(gates, *inputs)
-        # Before the step, while the state is that of before s_t.
-        imagined = (
-            core.imagine(gates, told[-1], places, is_first_t, state.policy) if places else None
-        )
-        for inputs in told[-1:]:
-            lstm.add_columns(gates, *inputs)
-        lstm.step(gates, is_first_t, state.policy)
-        act = _choose(state.policy, self._policy_head, noise)
+        self._encode(pixels)
+        stepper, varied = self._steppers[0], self._policy_columns.varied
+        gates = stepper.gates(state.policy, is_first_t)
+        known = actions_tm1, is_first_t, leader_actions_t, symbols_tm1
+        inputs = self._policy_columns.one_hot_inputs(*known)
+        for group in inputs[:-1]:
+            lstm_step.add_one_hot(gates, *group)
+        outputs = None
+        if varied:  # before the step, which overwrites the state
+            before = is_first_t, state.policy
+            outputs = stepper.counterfactual_outputs(gates, inputs[-1], varied, *before)
+        for group in inputs[-1:]:
+            lstm_step.add_one_hot(gates, *group)
+        lstm_step.step(gates, is_first_t, state.policy)
+        action = _sample(state.policy, self._policy_head, action_noise)
         symbol = None
         if self._symbol_head is not None:
-            symbol = _choose(state.policy, self._symbol_head, told_of(symbol_noise, "symbol_noise"))
-        responses = None if imagined is None else self._responses(imagined, act, told[-1].mute)
-        return Decision(act, symbol, responses)
+            noise = required(symbol_noise, "symbol_noise")
+            symbol = _sample(state.policy, self._symbol_head, noise)
+        responses = None
+        if outputs is not None:
+            responses = self._responses(outputs, action, inputs[-1].is_absent)
+        return Decision(action, symbol, responses)
 
-    def recall(
+    def predict_others(
         self,
         actions_t: U8,
         is_first_t: Bools,
-        state: State,
-        games: Ints,
+        state: RecurrentState,
+        rows: I64,
         symbols_t: U8 | None = None,
     ) -> F32:
-        """With everyone's a_t here, before s_{t+1} is seen: advance the MOA, and ask it what if.
+        """Advance the MOA's state by step t, and predict the others' next actions counterfactually.
+
+        To be called when all agents' a_t are known, before the next `decide`.
 
         Args:
-            actions_t: [B, N] what everyone did at t.
+            actions_t: [B, N] all actions at t.
             is_first_t: [B] of t.
-            state: the MOA's before t in, after t out; no counterfactual ever enters it.
-            games: [R] long, the games to ask for.
-            symbols_t: [B, N] what everyone said at t.
+            state: the MOA's before t in, after t out; counterfactuals do not change it.
+            rows: [R] indices of the games to predict for.
+            symbols_t: [B, N] all symbols at t.
 
         Returns:
             [R, C, J · A] logits of a_{t+1} of each other agent, had k taken each of its A actions;
-            or, where its influence is that of its symbols, said each of V.
+            or, if its influence is that of its symbols, sent each of V symbols.
 
         Raises:
-            ValueError: the network has no MOA, or its MOA hears symbols and is told none.
+            ValueError: the network has no MOA, or its MOA needs symbols and there are none.
         """
-        model = self._network.moa
-        if model is None or state.moa is None:
-            raise ValueError("a network without a model of others has nothing to recall")
-        core, own = self._cores[1], slice(model.agent, model.agent + 1)
-        gates = core.gates(state.moa, is_first_t)
-        chosen = (
-            [actions_t] if len(core.columns) == 1 else [actions_t, told_of(symbols_t, "symbols_t")]
-        )
-        for group, (columns, of_all) in enumerate(zip(core.columns, chosen, strict=True)):
-            taken = of_all.copy()
-            if group == model.imagined:
-                taken[:, own] = model.alternatives  # a column of zeros
-            lstm.add_columns(gates, columns, taken, self._never)
-        columns, of_all = core.columns[model.imagined], chosen[model.imagined]
-        h = np.empty((len(games), model.alternatives, model.lstm.hidden_size), np.float32)
-        lstm.imagine(gates, columns[model.agent, :-1], is_first_t, state.moa, games, h)
-        lstm.add_columns(gates, columns[own], of_all[:, own].copy(), self._never)
-        lstm.step(gates, is_first_t, state.moa)
+        moa = self._network.moa
+        if moa is None or state.moa is None:
+            raise ValueError("the network has no model of other agents")
+        stepper, own = self._steppers[1], slice(moa.agent, moa.agent + 1)
+        gates = stepper.gates(state.moa, is_first_t)
+        choices = [actions_t]
+        if len(stepper.columns) > 1:
+            choices.append(required(symbols_t, "symbols_t"))
+        for group, (columns, of_all) in enumerate(zip(stepper.columns, choices, strict=True)):
+            index = of_all.copy()
+            if group == moa.counterfactual_group:
+                index[:, own] = moa.num_alternatives  # a column of zeros
+            lstm_step.add_one_hot(gates, columns, index, self._never)
+        columns = stepper.columns[moa.counterfactual_group]
+        h = np.empty((len(rows), moa.num_alternatives, moa.lstm.hidden_size), np.float32)
+        alternatives = columns[moa.agent, :-1]
+        lstm_step.counterfactual_step(gates, alternatives, is_first_t, state.moa, rows, h)
+        own_index = choices[moa.counterfactual_group][:, own].copy()
+        lstm_step.add_one_hot(gates, columns[own], own_index, self._never)
+        lstm_step.step(gates, is_first_t, state.moa)
         weight, bias = self._moa_head
         logits = torch.addmm(bias, torch.from_numpy(h).flatten(0, 1), weight.t())
-        return logits.view(len(games), model.alternatives, len(bias)).numpy()
+        return logits.view(len(rows), moa.num_alternatives, len(bias)).numpy()
 
-    def _look(self, pixels: U8) -> None:
-        """From views to the float inputs of all cores."""
-        self._eye.look(pixels, self._hidden_tensor)
-        for number, (core, (weight, bias)) in enumerate(
-            zip(self._cores, self._second, strict=True)
-        ):
-            dense.relu_dense_relu(self._hidden, number * len(weight), weight, bias, core.inputs)
+    def _encode(self, pixels: U8) -> None:
+        """Write the features of views to the float inputs of all LSTMs."""
+        self._encoder.encode(pixels, self._encoded_tensor)
+        torsos = zip(self._steppers, self._fc2, strict=True)
+        for number, (stepper, (weight, bias)) in enumerate(torsos):
+            begin = number * len(weight)
+            dense.relu_dense_relu(self._encoded, begin, weight, bias, stepper.inputs)
 
-    def _responses(self, imagined: F32, act: Choice, mute: Bools) -> F32:
-        """[B, K, C, A] log-probabilities.
+    def _responses(self, outputs: F32, action: Sample, is_absent: Bools) -> F32:
+        """[B, K, C, A] log-probabilities of this agent's actions.
 
         Args:
-            imagined: [K, B, C, cells] the policy's output.
-            act: from the policy that it has in any case where
-            mute: [B] it was told nothing that could have been otherwise.
+            outputs: [K, B, C, cells] the LSTM's counterfactual outputs.
+            action: with the logits of the real policy.
+            is_absent: [B] where the varied inputs are absent, so that the real policy holds.
         """
         weight, bias = (torch.from_numpy(part) for part in self._policy_head)
-        logits = torch.addmm(bias, torch.from_numpy(imagined).flatten(0, 2), weight.t())
-        by_agent = logits.view(*imagined.shape[:-1], len(bias))
+        logits = torch.addmm(bias, torch.from_numpy(outputs).flatten(0, 2), weight.t())
+        by_agent = logits.view(*outputs.shape[:-1], len(bias))
         responses = by_agent.transpose(0, 1).contiguous().numpy()
-        responses[mute] = act.logits[mute, None, None]
-        divergence.normalise(responses)
+        responses[is_absent] = action.logits[is_absent, None, None]
+        divergences.log_softmax_(responses)
         return responses
 
 
-def _choose(state: F32, head: tuple[F32, F32], noise: F32) -> Choice:
-    """Draw from a head, weight and bias, on the output h of a state [B, 2 · cells]."""
+def _sample(state: F32, head: tuple[F32, F32], noise: F32) -> Sample:
+    """Sample from a head, weight and bias, on the output h of a state [B, 2 · cells]."""
     games, (weight, bias) = len(noise), head
-    choice = Choice(np.empty_like(noise), np.empty(games, np.uint8), np.empty(games, np.float32))
-    dense.choose(state, weight, bias, noise, *choice)
-    return choice
+    sample = Sample(np.empty_like(noise), np.empty(games, np.uint8), np.empty(games, np.float32))
+    dense.sample(state, weight, bias, noise, *sample)
+    return sample
 
 
 @torch.no_grad()
-def _composed(head: CommunicationHead | None) -> tuple[F32, F32] | None:
-    """Embedding and logits, both linear, as one: weight [V, cells], bias [V]."""
+def _as_one_layer(head: CommunicationHead | None) -> tuple[F32, F32] | None:
+    """Embedding and logits, both linear, as one layer: weight [V, cells], bias [V]."""
     if head is None:
         return None
     weight = head.logits.weight @ head.embedding.weight
-    return array(weight), array(head.logits(head.embedding.bias))
+    return as_array(weight), as_array(head.logits(head.embedding.bias))

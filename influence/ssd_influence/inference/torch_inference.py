@@ -1,7 +1,7 @@
-"""Any agent's network as it lives on a CPU, by its own torch methods: slower than `Inference`.
+"""Any agent's network on a CPU, by its own torch methods: slower than `KernelInference`.
 
-Whoever writes a network of their own writes torch only, and lives by this. It also says what
-`Inference` has to give: every question what if is the whole step of the policy again.
+Custom networks are written in torch only, and use this. It is also the reference for
+`KernelInference` in the tests: every counterfactual is a whole step of the policy.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssd_influence.inference.decision import Choice, Decision, State
-from ssd_influence.inference.kernel_inference import Ints
-from ssd_influence.inference.lstm_stepper import F32, U8, Bools
-from ssd_influence.networks.agent_network import AgentNetwork, AgentState
+from ssd_influence.array_types import F32, I64, U8, Bools
+from ssd_influence.inference.decision import Decision, RecurrentState, Sample
+from ssd_influence.networks.agent_network import AgentNetwork, NetworkState
 from ssd_influence.networks.lstm import LstmState
 from ssd_influence.networks.policy import PolicyStep
-from ssd_influence.networks.policy_inputs import told_of
+from ssd_influence.networks.policy_inputs import required
 
 
-class Stepping:
-    """An agent's steps in B games, with the interface of `Inference`.
+class TorchInference:
+    """An agent's steps in B games, with the interface of `KernelInference`.
 
     Args:
-        network: on the host; its weights count as they are at each step.
-        games: B.
+        network: on the host; each step uses its current weights.
+        num_games: B.
     """
 
-    def __init__(self, network: AgentNetwork, games: int) -> None:
-        self._network, self._games = network, games
+    def __init__(self, network: AgentNetwork, num_games: int) -> None:
+        self._network, self._num_games = network, num_games
         self._moa_features: Tensor | None = None
 
-    def fresh_state(self) -> State:
-        """The state of one who remembers nothing."""
-        state = self._network.split_state(self._network.initial_state(self._games))
-        return State(_joined(state.policy), None if state.moa is None else _joined(state.moa))
+    def initial_state(self) -> RecurrentState:
+        """The state at the start of an episode."""
+        state = self._network.split_state(self._network.initial_state(self._num_games))
+        moa = None if state.moa is None else _as_array(state.moa)
+        return RecurrentState(_as_array(state.policy), moa)
 
-    def refresh(self) -> None:
-        """Nothing to take over: every step asks the network."""
+    def reload_weights(self) -> None:
+        """Nothing to do: every step uses the network itself."""
 
     @torch.inference_mode()
     def decide(
@@ -47,103 +47,101 @@ class Stepping:
         pixels: U8,
         actions_tm1: U8,
         is_first_t: Bools,
-        noise: F32,
-        state: State,
-        leaders_t: U8 | None = None,
+        action_noise: F32,
+        state: RecurrentState,
+        leader_actions_t: U8 | None = None,
         symbols_tm1: U8 | None = None,
         symbol_noise: F32 | None = None,
     ) -> Decision:
-        """See s_t and act; see `Inference.decide`."""
-        features, self._moa_features = self._network.features(_tensor(pixels))
-        actions, is_first, before = (
-            _tensor(actions_tm1),
-            _tensor(is_first_t),
-            self._parts(state).policy,
-        )
-        leaders = None if leaders_t is None else _tensor(leaders_t)
-        symbols = None if symbols_tm1 is None else _tensor(symbols_tm1)
+        """Sample an action, and a symbol, in s_t; see `KernelInference.decide`."""
+        features, self._moa_features = self._network.features(_as_tensor(pixels))
+        actions, is_first = _as_tensor(actions_tm1), _as_tensor(is_first_t)
+        before = self._split(state).policy
+        leader_actions = None if leader_actions_t is None else _as_tensor(leader_actions_t)
+        symbols = None if symbols_tm1 is None else _as_tensor(symbols_tm1)
 
-        def step(leaders: Tensor | None, symbols: Tensor | None) -> PolicyStep:
+        def step(leader_actions: Tensor | None, symbols: Tensor | None) -> PolicyStep:
             known = features, actions, is_first, before
-            return self._network.policy_step(*known, leaders, symbols)
+            return self._network.policy_step(*known, leader_actions, symbols)
 
         responses = [
-            torch.stack([step(*instead).logits for instead in alternatives], 1)
-            for alternatives in self._alternatives(leaders, symbols)
+            torch.stack([step(*alternative).logits for alternative in alternatives], 1)
+            for alternatives in self._alternatives(leader_actions, symbols)
         ]  # K of [B, C, A]
-        now = step(leaders, symbols)
+        now = step(leader_actions, symbols)
         symbol = None
         if now.symbol_logits is not None:
-            symbol = _drawn(now.symbol_logits, told_of(symbol_noise, "symbol_noise"))
-        state.policy[:] = _joined(now.state)
+            symbol = _sample(now.symbol_logits, required(symbol_noise, "symbol_noise"))
+        state.policy[:] = _as_array(now.state)
         return Decision(
-            _drawn(now.logits, noise),
+            _sample(now.logits, action_noise),
             symbol,
             torch.stack(responses, 1).log_softmax(-1).numpy() if responses else None,
         )
 
     def _alternatives(
-        self, leaders: Tensor | None, symbols: Tensor | None
+        self, leader_actions: Tensor | None, symbols: Tensor | None
     ) -> Iterator[list[tuple[Tensor | None, Tensor | None]]]:
-        """For each agent that it answers: what it would be told, had that one chosen otherwise."""
-        part, experiment = self._network.part, self._network.experiment
-        for agent in part.answers:
+        """For each agent that this one discloses to: the policy's inputs for each alternative."""
+        role, experiment = self._network.role, self._network.experiment
+        for agent in role.discloses_to:
             if experiment.influence == "basic":
-                told, place = told_of(leaders, "leaders_t"), part.follows.index(agent)
-                actions = range(self._network.shape.num_actions)
-                yield [(_instead(told, place, a), symbols) for a in actions]
+                real = required(leader_actions, "leader_actions_t")
+                place, values = role.leaders.index(agent), self._network.shape.num_actions
+                yield [(_replaced(real, place, a), symbols) for a in range(values)]
             else:
-                told = told_of(symbols, "symbols_tm1")
-                yield [(leaders, _instead(told, agent, m)) for m in range(experiment.symbols)]
+                real, values = required(symbols, "symbols_tm1"), experiment.symbols
+                yield [(leader_actions, _replaced(real, agent, m)) for m in range(values)]
 
     @torch.inference_mode()
-    def recall(
+    def predict_others(
         self,
         actions_t: U8,
         is_first_t: Bools,
-        state: State,
-        games: Ints,
+        state: RecurrentState,
+        rows: I64,
         symbols_t: U8 | None = None,
     ) -> F32:
-        """Advance the MOA, and ask it what if; see `Inference.recall`."""
-        model, before, features = self._network.moa, self._parts(state).moa, self._moa_features
-        if model is None or before is None or state.moa is None or features is None:
-            raise ValueError("a network without a model of others has nothing to recall")
-        answer = model.counterfactuals(
+        """Advance the MOA's state, and predict; see `KernelInference.predict_others`."""
+        moa, before, features = self._network.moa, self._split(state).moa, self._moa_features
+        if moa is None or before is None or state.moa is None or features is None:
+            raise ValueError("the network has no model of other agents")
+        answer = moa.counterfactuals(
             features,
-            _tensor(actions_t),
-            _tensor(is_first_t),
+            _as_tensor(actions_t),
+            _as_tensor(is_first_t),
             before,
-            torch.from_numpy(games),
-            None if symbols_t is None else _tensor(symbols_t),
+            torch.from_numpy(rows),
+            None if symbols_t is None else _as_tensor(symbols_t),
         )
-        state.moa[:] = _joined(answer.state)
+        state.moa[:] = _as_array(answer.state)
         return answer.logits.flatten(-2).numpy()
 
-    def _parts(self, state: State) -> AgentState:
-        """A copy, as the network has it."""
-        return self._network.split_state(torch.from_numpy(state.joined()))
+    def _split(self, state: RecurrentState) -> NetworkState:
+        """A copy, in the network's form."""
+        return self._network.split_state(torch.from_numpy(state.flat()))
 
 
-def _instead(told: Tensor, place: int, choice: int) -> Tensor:
-    """[B, …] with another choice in one place."""
-    told = told.clone()
-    told[:, place] = choice
-    return told
+def _replaced(choices: Tensor, place: int, value: int) -> Tensor:
+    """A copy of [B, …] with another value in one place."""
+    choices = choices.clone()
+    choices[:, place] = value
+    return choices
 
 
-def _drawn(logits: Tensor, noise: F32) -> Choice:
-    """The largest of p / Exp(1) falls on each choice with its probability p: [B, A] twice."""
+def _sample(logits: Tensor, noise: F32) -> Sample:
+    """The argmax of p(a) / noise(a), with noise from Exp(1), is a with probability p(a)."""
     log_p = logits.log_softmax(-1)
-    chosen = (log_p.exp() / torch.from_numpy(noise)).argmax(-1, keepdim=True)
-    log_prob = log_p.gather(-1, chosen)
-    return Choice(logits.numpy(), chosen[:, 0].to(torch.uint8).numpy(), log_prob[:, 0].numpy())
+    index = (log_p.exp() / torch.from_numpy(noise)).argmax(-1, keepdim=True)
+    log_prob = log_p.gather(-1, index)
+    return Sample(logits.numpy(), index[:, 0].to(torch.uint8).numpy(), log_prob[:, 0].numpy())
 
 
-def _tensor(of_wire: U8 | Bools) -> Tensor:
-    """A copy: what the wire brings is read-only, which torch warns of."""
-    return torch.from_numpy(of_wire.copy())
+def _as_tensor(array: U8 | Bools) -> Tensor:
+    """A copy, since torch warns of read-only arrays, as decoded messages are."""
+    return torch.from_numpy(array.copy())
 
 
-def _joined(state: LstmState) -> F32:
+def _as_array(state: LstmState) -> F32:
+    """[B, 2 · cells], h and c."""
     return np.concatenate([part.numpy() for part in state], 1)

@@ -1,4 +1,4 @@
-"""What torch is slow at on a CPU, as kernels over plain arrays: float32, one thread, no gradients.
+"""Numba kernels for what torch is slow at on a CPU: float32 arrays, one thread, no autograd.
 
-Callers choose: `on_host` says whether a tensor can be handed to a kernel; elsewhere torch does it.
+Callers check with `is_host_float32` whether a tensor can go to a kernel, and use torch elsewhere.
 """

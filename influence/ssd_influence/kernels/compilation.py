@@ -1,12 +1,11 @@
-"""How every kernel is compiled: once a machine, without the GIL, and kept on disk.
+"""How kernels are compiled: once per machine, without the GIL, with an on-disk cache.
 
-Numba looks for a kernel's stored code by the state of the file that the kernel is written in, and
-does not see changes in other files. So a kernel and the functions it calls share a file.
+Numba invalidates its cache by the file that the kernel is written in, and does not notice changes
+in other files. So a kernel and the functions that it calls share a file.
 
-Sums may be taken in another order and products fused into them; a NaN stays a NaN. A division by
-zero gives an infinity, as in numpy: numba's other way, to look before each, keeps loops from
-being vectorised. So does a loop that reads many arrays and writes many, since each may overlap
-with each: the loops here write one.
+Sums may be reordered and multiply-adds fused; NaNs are kept. Division by zero gives an infinity, as
+in numpy: numba's default checks each divisor first, which prevents vectorisation. So does a loop
+that reads many arrays and writes many, since any two may overlap: each loop here writes one array.
 """
 
 from __future__ import annotations
@@ -34,30 +33,30 @@ def kernel(function: Kernel) -> Kernel:
     """Compile a function with numba at its first call."""
     try:
         return cast("Kernel", njit(cache=True, **_OPTIONS)(function))
-    except RuntimeError:  # numba finds no directory that it may write to
+    except RuntimeError:  # numba finds no writable directory
         warnings.warn(
-            "neither the package's directory nor the user's cache can be written to, so every "
-            "process compiles its kernels anew; NUMBA_CACHE_DIR may name a better place",
+            "neither the package's directory nor the user's cache is writable, so every process"
+            " compiles its kernels again; set NUMBA_CACHE_DIR to a writable directory",
             RuntimeWarning,
-            stacklevel=1,  # one place for all kernels, so that it is said once
+            stacklevel=1,  # one location for all kernels, so that the warning shows once
         )
         return cast("Kernel", njit(**_OPTIONS)(function))
 
 
 def inlined(function: Kernel) -> Kernel:
-    """Make a function a part of every kernel that calls it."""
+    """Inline a function into every kernel that calls it."""
     return cast("Kernel", njit(inline="always", **_OPTIONS)(function))
 
 
-def on_host(tensor: Tensor) -> bool:
-    """Whether kernels can work on this tensor: float32, on the CPU."""
+def is_host_float32(tensor: Tensor) -> bool:
+    """Whether kernels can work on this tensor."""
     return tensor.device.type == "cpu" and tensor.dtype == torch.float32
 
 
-def array(tensor: Tensor) -> npt.NDArray[Any]:
-    """A host tensor's own memory as an array, in C order: copied only where it is not.
+def as_array(tensor: Tensor) -> npt.NDArray[Any]:
+    """A host tensor as a C-ordered array on the same memory; copied only if it is not contiguous.
 
-    Of bfloat16, which numpy has not, the bits as uint16.
+    Numpy has no bfloat16, so such a tensor becomes an array of uint16 with the same bits.
     """
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.detach().view(torch.uint16)

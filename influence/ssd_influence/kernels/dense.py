@@ -1,26 +1,23 @@
-"""Small dense layers, and the draw from a policy, where a matrix product would not pay."""
+"""Dense layers too small for a matrix product to pay off, and sampling from a policy."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from ssd_influence.array_types import F32, U8
 from ssd_influence.kernels.compilation import kernel
-from ssd_influence.kernels.float_arrays import Floats, get
-
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
+from ssd_influence.kernels.float_arrays import Floats, load
 
 
 @kernel
 def relu_dense_relu(x: F32, begin: int, weight: F32, bias: F32, out: F32) -> None:
-    """ReLU(weight · ReLU(x) + bias), from some columns of x into the first of `out`.
+    """ReLU(weight · ReLU(x) + bias), from some columns of x into the first columns of `out`.
 
     Args:
         x: [B, at least begin + inputs].
-        begin: the first column to take.
+        begin: the first column to use.
         weight: [inputs, outputs].
         bias: [outputs].
         out: [B, at least outputs] out.
@@ -41,30 +38,30 @@ def relu_dense_relu(x: F32, begin: int, weight: F32, bias: F32, out: F32) -> Non
 
 
 @kernel
-def add(total: F32, part: Floats) -> None:
-    """Add a matrix [N, M] to the sum of such; torch takes its time where types differ."""
+def add_(total: F32, term: Floats) -> None:
+    """Add a matrix [N, M] to `total`, in place; torch is slow if the dtypes differ."""
     for n in range(len(total)):
         to, begin = total[n], n * total.shape[1]
         for m in range(len(to)):
-            to[m] += get(part, begin + m)
+            to[m] += load(term, begin + m)
 
 
 @kernel
-def choose(
-    state: F32, weight: F32, bias: F32, noise: F32, logits: F32, chosen: U8, log_prob: F32
+def sample(
+    state: F32, weight: F32, bias: F32, noise: F32, logits: F32, index: U8, log_prob: F32
 ) -> None:
-    """Draw an action, or a symbol, from the policy softmax(weight · h + bias).
+    """Sample an action, or a symbol, from the policy softmax(weight · h + bias).
 
-    The largest of p / Exp(1) falls on action a with probability p(a).
+    The argmax of p(a) / noise(a), with noise from Exp(1), is action a with probability p(a).
 
     Args:
         state: [B, 2 · cells]; h is its first half.
         weight: [A, cells].
         bias: [A].
-        noise: [B, A] draws of Exp(1).
+        noise: [B, A] draws from Exp(1).
         logits: [B, A] out.
-        chosen: [B] out.
-        log_prob: [B] out, of what was chosen.
+        index: [B] out, the sampled action.
+        log_prob: [B] out, of that action.
     """
     actions, cells = weight.shape
     for b in range(len(state)):
@@ -76,11 +73,11 @@ def choose(
                 logit += row[k] * h[k]
             logits[b, a] = logit
             most = max(most, logit)
-        total, best, at = 0.0, -1.0, 0
+        total, best, argmax = 0.0, -1.0, 0
         for a in range(actions):
             p = math.exp(logits[b, a] - most)
             total += p
             if p / noise[b, a] > best:
-                best, at = p / noise[b, a], a
-        chosen[b] = at
-        log_prob[b] = logits[b, at] - most - math.log(total)
+                best, argmax = p / noise[b, a], a
+        index[b] = argmax
+        log_prob[b] = logits[b, argmax] - most - math.log(total)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from ssd_influence.array_types import U8
 
 KERNEL_SIZE = 3  # side of the convolution's windows, in pixels
 
 
 @dataclass(frozen=True, eq=False)
 class AgentShape:
-    """What a network must know of the world: who it is, and how wide everything is.
+    """Which agent, and the sizes of its environment.
 
     Attributes:
-        agent: the number k of the agent, 0 … num_agents − 1.
+        agent: the agent's number k, 0 … num_agents − 1.
         num_agents: N.
         num_actions: A.
         view: side of the square view, in pixels.
@@ -26,19 +27,18 @@ class AgentShape:
     num_agents: int
     num_actions: int
     view: int
-    palette: npt.NDArray[np.uint8]
+    palette: U8
 
     def __post_init__(self) -> None:
         if not 0 <= self.agent < self.num_agents:
-            raise ValueError(f"agent {self.agent} is not one of 0 … {self.num_agents - 1}")
+            raise ValueError(f"agent: wanted 0 … {self.num_agents - 1}, found {self.agent}")
         if self.num_actions < 1:
-            raise ValueError(f"an agent needs an action to take, not {self.num_actions}")
+            raise ValueError(f"num_actions: wanted at least 1, found {self.num_actions}")
         if self.view < KERNEL_SIZE:
-            raise ValueError(f"a view is at least {KERNEL_SIZE} pixels wide, not {self.view}")
+            raise ValueError(f"view: wanted at least {KERNEL_SIZE} pixels, found {self.view}")
         if self.palette.dtype != np.uint8 or self.palette.shape != (len(self.palette), 3):
-            raise ValueError(
-                f"a palette is uint8 [P, 3], not {self.palette.dtype} {list(self.palette.shape)}"
-            )
+            found = f"{self.palette.dtype} {list(self.palette.shape)}"
+            raise ValueError(f"palette: wanted uint8 [P, 3], found {found}")
 
     @property
     def others(self) -> tuple[int, ...]:

@@ -1,14 +1,14 @@
-"""What the processor can do for a network that learns on it."""
+"""Whether the processor is fast with bfloat16."""
 
 from __future__ import annotations
 
 import torch
 
 
-def fast_in_bfloat16() -> bool:
-    """Whether this processor has instructions for products in bfloat16, so that they pay.
+def has_fast_bfloat16() -> bool:
+    """Whether this processor has instructions for matrix products in bfloat16.
 
-    Any other gives the same numbers, at a higher price than float32's.
+    Other processors compute the same numbers, more slowly than float32's.
     """
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False

@@ -1,15 +1,15 @@
-"""What an agent says: the communication head on its policy's LSTM (§5, figure 3)."""
+"""The communication head, which selects a symbol to send (§5, figure 3)."""
 
 import math
 
 from torch import Tensor, nn
 
 from ssd_influence.networks.layers import LOGITS_GAIN, dense
-from ssd_influence.networks.value_gradient import bounded_pull
+from ssd_influence.networks.value_gradient import limit_value_gradient
 
 
 class CommunicationHead(nn.Module):
-    """π_m and V_m of one agent, by way of a linear embedding.
+    """π_m and V_m of one agent, on a linear embedding of its LSTM's output.
 
     Args:
         cells: size of the policy's LSTM.
@@ -23,12 +23,13 @@ class CommunicationHead(nn.Module):
         self.logits = dense(embedding, symbols, LOGITS_GAIN)
         self.value = dense(embedding, 1, 1.0)
 
-    def forward(self, h: Tensor, value_pull: float = math.inf) -> tuple[Tensor, Tensor]:
-        """Of the LSTM's output [..., cells]: logits [..., V] of the symbol, values [...].
+    def forward(self, h: Tensor, value_gradient_limit: float = math.inf) -> tuple[Tensor, Tensor]:
+        """Logits [..., V] of the symbol, and values [...].
 
         Args:
-            h: the output.
-            value_pull: bound of the value's gradient on the embedding; see `bounded_pull`.
+            h: [..., cells] the LSTM's output.
+            value_gradient_limit: limit of the value's gradient on the embedding; see
+                `limit_value_gradient`.
         """
-        for_policy, for_value = bounded_pull(self.embedding(h), value_pull)
+        for_policy, for_value = limit_value_gradient(self.embedding(h), value_gradient_limit)
         return self.logits(for_policy), self.value(for_value).squeeze(-1)

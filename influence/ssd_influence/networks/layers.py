@@ -1,6 +1,6 @@
-"""The parts that policy and MOA are both made of: dense layers, one-hot actions, the LSTM.
+"""Layers that the policy and the model of other agents share.
 
-Weights start as follows, drawn from torch's global generator. Convolution and dense layers:
+Weights are initialised as follows, from torch's global generator. Convolution and dense layers:
 orthogonal, gain √2 before a ReLU, biases 0. LSTM: PyTorch's uniform ±1/√cells, with a forget
 bias of 1. Heads: orthogonal with gain 0.01 for logits (every policy and prediction starts near
 uniform) and 1 for the value.
@@ -30,13 +30,13 @@ def one_hot(actions: Tensor, num_actions: int) -> Tensor:
 
 
 class Torso(nn.Module):
-    """Two dense layers with ReLU. The first is `see`'s part, for all torsos at once."""
+    """Two dense layers with ReLU. `encode_views` computes the first, for all torsos at once."""
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
         self.fc1 = dense(inputs, hidden, RELU_GAIN)
         self.fc2 = dense(hidden, hidden, RELU_GAIN)
 
-    def forward(self, seen: Tensor) -> Tensor:
-        """[..., hidden] what came out of the first layer → [..., hidden]."""
-        return torch.relu_(self.fc2(seen))
+    def forward(self, encoded: Tensor) -> Tensor:
+        """[..., hidden] the output of the first layer → [..., hidden]."""
+        return torch.relu_(self.fc2(encoded))

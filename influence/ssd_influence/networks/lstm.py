@@ -1,4 +1,6 @@
-"""The LSTM of the policy and of the model of others: single steps, and whole sequences."""
+"""The LSTM of the policy and of the model of other agents: single steps, and whole sequences."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ssd_influence.kernels.compilation import on_host
-from ssd_influence.networks.lstm_sequence import recur
+from ssd_influence.kernels.compilation import is_host_float32
+from ssd_influence.networks.lstm_sequence import lstm_sequence
 
 
 class LstmState(NamedTuple):
@@ -17,21 +19,21 @@ class LstmState(NamedTuple):
     h: Tensor
     c: Tensor
 
-    def reset(self, is_first_t: Tensor) -> "LstmState":
-        """The state with zeros in the games where `is_first_t` [B] starts an episode."""
+    def reset(self, is_first_t: Tensor) -> LstmState:
+        """The state, with zeros in the games in which an episode starts: `is_first_t`, [B] bool."""
         starts = is_first_t.unsqueeze(-1)
         return LstmState(self.h.masked_fill(starts, 0), self.c.masked_fill(starts, 0))
 
 
 class Lstm(nn.LSTM):
-    """An LSTM of one layer that can also take single steps, and start episodes in mid-sequence.
+    """One LSTM layer for single steps, and for sequences in which episodes may start.
 
     Attributes:
-        products: what the matrix products of `unroll` are taken in on the host: float32, or
-            bfloat16, to which their inputs are rounded. Weights, outputs and gradients are float32.
+        matmul_dtype: dtype of the matrix products of `unroll` on the host: float32, or bfloat16, to
+            which their inputs are rounded. Weights, outputs and gradients are float32.
     """
 
-    products: torch.dtype = torch.float32
+    matmul_dtype: torch.dtype = torch.float32
 
     weight_ih_l0: nn.Parameter
     weight_hh_l0: nn.Parameter
@@ -65,33 +67,33 @@ class Lstm(nn.LSTM):
 
         Args:
             inputs: [T, B, inputs] float.
-            is_first: [T, B] bool; there the state starts again from zero.
-            starts: ascending times above 0 at which any game starts an episode.
+            is_first: [T, B] bool; there the state is reset to zero.
+            starts: ascending times above 0 at which an episode starts in any game.
             state: before the first step.
 
         Returns:
             [T, B, cells] the output h at each step, and the state after the last.
         """
-        stretches = []
+        pieces = []
         for begin, end in pairwise((0, *starts, len(inputs))):
-            outputs, state = self._stretch(inputs[begin:end], state.reset(is_first[begin]))
-            stretches.append(outputs)
-        return torch.cat(stretches) if len(stretches) > 1 else stretches[0], state
+            outputs, state = self._unroll_piece(inputs[begin:end], state.reset(is_first[begin]))
+            pieces.append(outputs)
+        return torch.cat(pieces) if len(pieces) > 1 else pieces[0], state
 
-    def _stretch(self, inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
-        """A sequence in which no episode starts: [T, B, inputs] → [T, B, cells], and the end."""
-        if on_host(inputs) and on_host(self.weight_hh_l0):
+    def _unroll_piece(self, inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
+        """A sequence in which no episode starts: [T, B, inputs] → [T, B, cells], last state."""
+        if is_host_float32(inputs) and is_host_float32(self.weight_hh_l0):
             weights = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
-            outputs, end = recur(inputs, state, weights, self.products)
+            outputs, end = lstm_sequence(inputs, state, weights, self.matmul_dtype)
             return outputs, LstmState(*end)
         outputs, (h, c) = self(inputs, (state.h.unsqueeze(0), state.c.unsqueeze(0)))
         return outputs, LstmState(h.squeeze(0), c.squeeze(0))
 
 
-def cell_(gates: Tensor, c: Tensor) -> LstmState:
-    """The pointwise half of an LSTM's step. Overwrites `gates`.
+def lstm_cell_(gates: Tensor, c: Tensor) -> LstmState:
+    """The elementwise half of an LSTM step. Overwrites `gates`.
 
-    With tanh x = 2σ(2x) − 1, since torch's tanh costs five of its sigmoids on a CPU.
+    Uses tanh x = 2σ(2x) − 1, since torch's tanh costs as much as five sigmoids on a CPU.
 
     Args:
         gates: [..., 4 · cells] W·x + U·h + b, in PyTorch's order i f g o.

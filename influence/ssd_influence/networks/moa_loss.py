@@ -1,4 +1,4 @@
-"""What the MOA learns from: which predictions count, and what they cost."""
+"""The loss of the model of other agents (MOA), its targets and their mask."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from ssd_influence.networks.layers import one_hot
 
 
 def moa_targets(actions: Tensor, others: Sequence[int]) -> Tensor:
-    """What the MOA should have predicted at t = 0 … T−1: a_{t+1} of each other agent.
+    """What the MOA should predict at t = 0 … T−1: a_{t+1} of each other agent.
 
     Args:
         actions: [T+2, B, N] integer, a_{−1} … a_T.
@@ -25,27 +25,27 @@ def moa_targets(actions: Tensor, others: Sequence[int]) -> Tensor:
 def moa_targets_mask(
     is_first: Tensor, visible: Tensor, others: Sequence[int], only_when_visible: bool
 ) -> Tensor:
-    """Which of those targets count.
+    """Which targets count.
 
-    None at an episode's last step, since a_{t+1} belongs to the next episode; and where the MOA
-    learns only about agents in view, those that were in view in s_t.
+    An episode's last step has no target, since a_{t+1} belongs to the next episode. If the MOA
+    learns only about agents in view, those out of view in s_t do not count.
 
     Args:
         is_first: [T+1, B] bool, where s_t is the first view of an episode.
-        visible: [T+1, B, N] bool, whom the agent saw in s_t.
+        visible: [T+1, B, N] bool, which agents are in view in s_t.
         others: the J other agents' numbers, ascending.
-        only_when_visible: whether an agent out of view is left out.
+        only_when_visible: whether agents out of view are left out.
 
     Returns:
         [T, B, J] bool.
     """
     same_episode = ~is_first[1:].unsqueeze(-1)
-    seen = _of_others(visible[:-1], others)
-    return same_episode & seen if only_when_visible else same_episode.expand_as(seen)
+    in_view = _of_others(visible[:-1], others)
+    return same_episode & in_view if only_when_visible else same_episode.expand_as(in_view)
 
 
 def moa_loss(moa_logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy of a_{t+1} in nats, the mean over what counts; 0 where nothing does.
+    """Cross-entropy of a_{t+1} in nats, averaged over the targets that count; 0 if none does.
 
     Args:
         moa_logits: [T, B, J, A] float.
@@ -60,10 +60,10 @@ def moa_loss(moa_logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
 
 
 def action_marginal_entropy(targets: Tensor, mask: Tensor, num_actions: int) -> Tensor:
-    """The loss of a MOA that knows how often each agent takes each action, and nothing else.
+    """The smallest loss of a MOA that ignores its inputs.
 
-    A MOA has learnt to look when its loss is below this: the entropy in nats of each agent's
-    actions over the steps that count, the agents weighted by how many of their steps do.
+    A loss below this shows that the MOA uses its inputs. It is the entropy in nats of each agent's
+    actions over the steps that count, averaged over agents weighted by their number of steps.
 
     Args:
         targets: [T, B, J] long.
@@ -71,7 +71,7 @@ def action_marginal_entropy(targets: Tensor, mask: Tensor, num_actions: int) -> 
         num_actions: A.
 
     Returns:
-        [] float32; 0 where nothing counts.
+        [] float32; 0 if nothing counts.
     """
     taken = one_hot(targets, num_actions) & mask.unsqueeze(-1)
     counts = taken.sum((0, 1)).float()  # [J, A]
@@ -82,5 +82,5 @@ def action_marginal_entropy(targets: Tensor, mask: Tensor, num_actions: int) -> 
 
 
 def _of_others(of_all: Tensor, others: Sequence[int]) -> Tensor:
-    """[..., N] → [..., J]; a list as an index would be sent to a GPU, and waited for."""
+    """[..., N] → [..., J], without an index list, which would be copied to a GPU synchronously."""
     return torch.stack([of_all[..., j] for j in others], -1)

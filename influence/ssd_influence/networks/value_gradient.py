@@ -1,4 +1,4 @@
-"""Who shapes layers that several losses share."""
+"""A limit on how much a critic's gradient may change layers that it shares with a policy."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-class BoundedPull(torch.autograd.Function):
-    """One input for two readers, of which the second may not pull harder than the first.
+class LimitValueGradient(torch.autograd.Function):
+    """Identity for a policy and its critic; scales down the critic's gradient.
 
-    A policy and its critic read the same features. The critic's errors can be a hundred times
-    larger, and would then shape the features alone. Here its gradient is cut so that its norm is
-    at most `bound` times the norm of the policy's; its direction stays.
+    A policy and its critic share features. The critic's errors can be a hundred times larger, and
+    would then shape the features alone. This scales the critic's gradient so that its norm is at
+    most `limit` times the norm of the policy's. Its direction stays.
     """
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, bound: float) -> tuple[Tensor, Tensor]:
-        """The same features for both readers."""
-        ctx.bound = bound
+    def forward(ctx: Any, features: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+        """The same features, once for the policy and once for the critic."""
+        ctx.limit = limit
         return features.view_as(features), features.view_as(features)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_first: Tensor, d_second: Tensor) -> tuple[Tensor, None]:
-        """The sum of both, the second cut."""
-        allowed = ctx.bound * d_first.norm()
-        share = (allowed / d_second.norm().clamp(min=1e-30)).clamp(max=1.0)
-        return torch.addcmul(d_first, d_second, share), None
+    def backward(ctx: Any, d_policy: Tensor, d_value: Tensor) -> tuple[Tensor, None]:
+        """The sum of both gradients, the critic's scaled."""
+        allowed = ctx.limit * d_policy.norm()
+        scale = (allowed / d_value.norm().clamp(min=1e-30)).clamp(max=1.0)
+        return torch.addcmul(d_policy, d_value, scale), None
 
 
-def bounded_pull(features: Tensor, bound: float) -> tuple[Tensor, Tensor]:
-    """Features for a policy, and the same for its critic, whose pull on them has a bound.
+def limit_value_gradient(features: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+    """Features for a policy, and the same features for its critic, with a limited gradient.
 
     Args:
         features: any shape, float.
-        bound: largest norm of the critic's gradient, in norms of the policy's; infinity for none.
+        limit: largest norm of the critic's gradient, relative to the policy's; infinity for no
+            limit.
     """
-    if bound == float("inf") or not features.requires_grad:
+    if limit == float("inf") or not features.requires_grad:
         return features, features
-    return BoundedPull.apply(features, bound)  # type: ignore[no-any-return, no-untyped-call]
+    return LimitValueGradient.apply(features, limit)  # type: ignore[no-any-return, no-untyped-call]

@@ -1,8 +1,8 @@
-"""From views to the first dense layer: convolution, ReLU, dense, ReLU, in one differentiable step.
+"""From views to the first dense layer: convolution, ReLU, dense, ReLU, as one autograd function.
 
-Plain torch spends half of its time on a CPU here. `Sight` goes through the views in handfuls small
-enough for the processor's cache, and on the way back reckons the convolution anew instead of
-keeping it, which costs less than to fetch it from memory.
+With plain torch half of an agent's time on a CPU goes here. `EncodeViews` processes views in blocks
+that fit the processor's cache. Its backward pass recomputes the convolution, which is faster than
+to keep it and read it from memory again.
 """
 
 from __future__ import annotations
@@ -11,26 +11,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d, linear
 
+from ssd_influence.array_types import F32, U8
 from ssd_influence.kernels import convolution
-from ssd_influence.kernels.compilation import array, on_host
-from ssd_influence.kernels.dense import add
-from ssd_influence.networks import lstm_sequence
+from ssd_influence.kernels.compilation import as_array, is_host_float32
+from ssd_influence.kernels.dense import add_
 
-HANDFUL = 256  # views
-
-Pixels = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+VIEWS_PER_BLOCK = 256
 
 threshold_backward = torch.ops.aten.threshold_backward.default
 
 
-def see(
+def encode_views(
     pixels: Tensor,
     palette: Tensor,
     kernel: Tensor,
@@ -38,7 +34,7 @@ def see(
     dense: Tensor,
     dense_bias: Tensor,
     *,
-    products: torch.dtype = torch.float32,
+    matmul_dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """ReLU(dense · ReLU(kernel ∗ palette[pixels] + kernel_bias) + dense_bias).
 
@@ -50,35 +46,35 @@ def see(
         dense: [D, (V−2)² · C]; the inputs are ordered by window, row by row, and within a window
             by channel.
         dense_bias: [D].
-        products: what the dense layer's products are taken in: float32, or bfloat16, to which their
+        matmul_dtype: dtype of the dense layer's products: float32, or bfloat16, to which their
             inputs and results are rounded.
 
     Returns:
-        [M, D], like all gradients of the type of the weights.
+        [M, D], like all gradients with the dtype of the weights.
     """
     weights = kernel, kernel_bias, dense, dense_bias
-    if on_host(kernel) and len(palette) <= convolution.LARGEST_PALETTE:
-        return Sight.apply(products, pixels, palette, *weights)  # type: ignore[no-any-return, no-untyped-call]
-    seen = torch.relu_(_convolve(pixels, palette, kernel, kernel_bias))
-    if products == torch.float32:
-        return torch.relu_(linear(seen, dense, dense_bias))
-    rounded = (x.to(products) for x in (seen, dense, dense_bias))
+    if is_host_float32(kernel) and len(palette) <= convolution.LARGEST_PALETTE:
+        return EncodeViews.apply(matmul_dtype, pixels, palette, *weights)  # type: ignore[no-any-return, no-untyped-call]
+    convolved = torch.relu_(_convolve(pixels, palette, kernel, kernel_bias))
+    if matmul_dtype == torch.float32:
+        return torch.relu_(linear(convolved, dense, dense_bias))
+    rounded = (x.to(matmul_dtype) for x in (convolved, dense, dense_bias))
     return torch.relu_(linear(*rounded).to(kernel.dtype))
 
 
 def _convolve(pixels: Tensor, palette: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """[M, (V−2)² · C] by torch, ordered as `see` says."""
+    """[M, (V−2)² · C] by torch, in the order of `encode_views`."""
     rgb = palette.index_select(0, pixels.flatten().int()).view(*pixels.shape, -1)
     return conv2d(rgb.permute(0, 3, 1, 2), kernel, bias).permute(0, 2, 3, 1).flatten(1)
 
 
-class Sight(torch.autograd.Function):
-    """`see` on the host."""
+class EncodeViews(torch.autograd.Function):
+    """`encode_views` on the host."""
 
     @staticmethod
     def forward(
         ctx: Any,
-        products: torch.dtype,
+        matmul_dtype: torch.dtype,
         pixels: Tensor,
         palette: Tensor,
         kernel: Tensor,
@@ -87,36 +83,37 @@ class Sight(torch.autograd.Function):
         dense_bias: Tensor,
     ) -> Tensor:
         """[M, D]."""
-        eye = Eye(palette, kernel, kernel_bias, dense, dense_bias, products)
-        out = eye.look(array(pixels), torch.empty(len(pixels), len(dense), dtype=products))
-        out = torch.relu_(out.to(kernel.dtype))
-        ctx.eye = eye
+        encoder = ConvEncoder(palette, kernel, kernel_bias, dense, dense_bias, matmul_dtype)
+        out = torch.empty(len(pixels), len(dense), dtype=matmul_dtype)
+        out = torch.relu_(encoder.encode(as_array(pixels), out).to(kernel.dtype))
+        ctx.encoder = encoder
         ctx.save_for_backward(pixels, palette, kernel, out)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
-        """Of the weights alone: views have no gradient."""
+        """The gradients of the weights; views have none."""
         pixels, palette, kernel, out = ctx.saved_tensors
         d_out = threshold_backward(d_out, out, 0)
-        d_rows, d_dense = ctx.eye.gradient(array(pixels), d_out)
+        d_table, d_dense = ctx.encoder.gradient(as_array(pixels), d_out)
         d_kernel, d_kernel_bias = torch.empty_like(kernel), kernel.new_empty(len(kernel))
-        convolution.untabulate(d_rows, array(palette), array(d_kernel), array(d_kernel_bias))
+        d_arrays = as_array(d_kernel), as_array(d_kernel_bias)
+        convolution.row_table_gradient(d_table, as_array(palette), *d_arrays)
         return None, None, None, d_kernel, d_kernel_bias, d_dense, d_out.sum(0)
 
 
-class Eye:
-    """Convolution, ReLU and dense layer with given weights, on the host and without gradients.
+class ConvEncoder:
+    """Convolution, ReLU and dense layer with fixed weights, on the host and without autograd.
 
     Args:
-        palette, kernel, kernel_bias, dense, dense_bias, products: as `see` has them.
+        palette, kernel, kernel_bias, dense, dense_bias, matmul_dtype: as in `encode_views`.
 
     Attributes:
-        rows: what `convolution.tabulate` makes of palette and kernel; empty where the palette is
-            too large for it, and torch convolves.
-        room: [HANDFUL, inputs + SLACK] what convolution and ReLU made of a handful, of the type
-            that products are taken in.
+        table: [3, P³, padded C] of `convolution.build_row_table`; empty if the palette is too large
+            for it, and torch convolves.
+        buffer: [VIEWS_PER_BLOCK, inputs + SLACK] the convolution's output for a block of views,
+            after ReLU, with dtype `matmul_dtype`.
     """
 
     def __init__(
@@ -126,81 +123,81 @@ class Eye:
         kernel_bias: Tensor,
         dense: Tensor,
         dense_bias: Tensor,
-        products: torch.dtype = torch.float32,
+        matmul_dtype: torch.dtype = torch.float32,
     ) -> None:
         self._convolution = palette, kernel.detach(), kernel_bias.detach()
-        self._dense, self._bias = dense.detach().to(products), dense_bias.detach().to(products)
-        self._tabulated = len(palette) <= convolution.LARGEST_PALETTE
-        sizes = len(palette) ** 3 if self._tabulated else 0, convolution.lanes(len(kernel))
-        self.rows = torch.empty(3, *sizes)
-        self.room = torch.zeros(HANDFUL, dense.shape[1] + convolution.SLACK, dtype=products)
-        if self._tabulated:
-            weights = array(kernel), array(kernel_bias), array(palette)
-            convolution.tabulate(*weights, array(self.rows))
-        self._arrays = array(self.rows), array(self.room)
+        self._dense = dense.detach().to(matmul_dtype)
+        self._bias = dense_bias.detach().to(matmul_dtype)
+        self._has_table = len(palette) <= convolution.LARGEST_PALETTE
+        sizes = len(palette) ** 3 if self._has_table else 0, convolution.padded(len(kernel))
+        self.table = torch.empty(3, *sizes)
+        columns = dense.shape[1] + convolution.SLACK
+        self.buffer = torch.zeros(VIEWS_PER_BLOCK, columns, dtype=matmul_dtype)
+        if self._has_table:
+            weights = as_array(kernel), as_array(kernel_bias), as_array(palette)
+            convolution.build_row_table(*weights, as_array(self.table))
+        self._arrays = as_array(self.table), as_array(self.buffer)
 
-    def look(self, pixels: Pixels, out: Tensor) -> Tensor:
-        """[M, V, V] palette indices → [M, D] of the type of products, before the last ReLU.
-
-        Written to `out`.
+    def encode(self, pixels: U8, out: Tensor) -> Tensor:
+        """[M, V, V] palette indices → `out`, [M, D] of `matmul_dtype`, before the last ReLU.
 
         Raises:
-            ValueError: a pixel has a colour that is not in the palette. No kernel would notice.
+            ValueError: a pixel is not in the palette, which no kernel would notice.
         """
         colours = len(self._convolution[0])
         if (largest := pixels.max(initial=0)) >= colours:
             raise ValueError(f"pixels: wanted palette indices below {colours}, found {largest}")
-        for some, views in handfuls(pixels):
-            torch.addmm(self._bias, self.convolve(views), self._dense.t(), out=out[some])
+        for block, views in blocks(pixels):
+            torch.addmm(self._bias, self.convolve(views), self._dense.t(), out=out[block])
         return out
 
-    def convolve(self, views: Pixels) -> Tensor:
-        """A handful [m, V, V] → [m, inputs] after the first ReLU, good until the next handful."""
-        if not self._tabulated:
-            seen = torch.relu_(_convolve(torch.from_numpy(views.copy()), *self._convolution))
-            return seen.to(self.room.dtype)
-        rows, room = self._arrays
+    def convolve(self, views: U8) -> Tensor:
+        """A block [m, V, V] → [m, inputs] after the first ReLU, valid until the next call."""
+        if not self._has_table:
+            convolved = _convolve(torch.from_numpy(views.copy()), *self._convolution)
+            return torch.relu_(convolved).to(self.buffer.dtype)
+        table, buffer = self._arrays
         palette, kernel, _ = self._convolution
-        convolution.convolve(views, rows, len(palette), len(kernel), room)
-        return self.room[: len(views), : self._dense.shape[1]]
+        convolution.convolve_relu(views, table, len(palette), len(kernel), buffer)
+        return self.buffer[: len(views), : self._dense.shape[1]]
 
-    def gradient(self, pixels: Pixels, d_out: Tensor) -> tuple[Floats, Tensor]:
-        """Of the rows, as `convolution.convolve_back` adds them up, and of the dense layer.
+    def gradient(self, pixels: U8, d_out: Tensor) -> tuple[F32, Tensor]:
+        """The gradients of the row table, [2, 3, P³, padded C], and of the dense layer.
 
-        Of a palette that was tabulated alone. Handfuls are added up in float32.
+        Only for a palette that has a table. Blocks are summed in float32.
 
         Args:
-            pixels: [M, V, V] as `look` had them.
-            d_out: [M, D] float32, of what it made of them.
+            pixels: [M, V, V], the input of `encode`.
+            d_out: [M, D] float32, of the output of `encode`.
         """
-        d_rows = np.zeros((2, *self.rows.shape), np.float32)
+        d_table = np.zeros((2, *self.table.shape), np.float32)
         d_dense = torch.zeros_like(self._dense, dtype=torch.float32)
-        d_room = torch.empty_like(self.room)
+        d_buffer = torch.empty_like(self.buffer)
         sizes = len(self._convolution[0]), len(self._convolution[1])
-        d_out, (_, room), d_array = d_out.to(self.room.dtype), self._arrays, array(d_room)
-        for some, views in handfuls(pixels):
-            part = torch.mm(d_out[some].t(), self.convolve(views))
-            add(array(d_dense), array(part))
-            torch.mm(d_out[some], self._dense, out=d_room[: len(views), : self._dense.shape[1]])
-            convolution.convolve_back(views, d_array, room, *sizes, d_rows)
-        return d_rows, d_dense
+        d_out, (_, buffer), d_array = d_out.to(self.buffer.dtype), self._arrays, as_array(d_buffer)
+        inputs = self._dense.shape[1]
+        for block, views in blocks(pixels):
+            add_(as_array(d_dense), as_array(torch.mm(d_out[block].t(), self.convolve(views))))
+            torch.mm(d_out[block], self._dense, out=d_buffer[: len(views), :inputs])
+            convolution.convolve_relu_gradient(views, d_array, buffer, *sizes, d_table)
+        return d_table, d_dense
 
 
-def handfuls(pixels: Pixels) -> Iterator[tuple[slice, Pixels]]:
-    """Views in handfuls small enough for the processor's cache, and where each comes from."""
-    for begin in range(0, len(pixels), HANDFUL):
-        some = slice(begin, min(begin + HANDFUL, len(pixels)))
-        yield some, pixels[some]
+def blocks(pixels: U8) -> Iterator[tuple[slice, U8]]:
+    """Split views into blocks that fit the processor's cache: where each block is, its views."""
+    for begin in range(0, len(pixels), VIEWS_PER_BLOCK):
+        block = slice(begin, min(begin + VIEWS_PER_BLOCK, len(pixels)))
+        yield block, pixels[block]
 
 
 def compile_kernels() -> None:
-    """Have the kernels of learning at hand, there and back, without asking torch for a gradient."""
-    lstm_sequence.compile_kernels()
+    """Compile all kernels of `encode_views` and its gradient, without using autograd."""
     palette, kernel = torch.zeros(1, 3), torch.zeros(1, 3, 3, 3)
     weights = palette, kernel, torch.zeros(1), torch.zeros(1, 1), torch.zeros(1)
     views = np.zeros((1, 3, 3), np.uint8)
-    for products in (torch.float32, torch.bfloat16):
-        eye = Eye(*weights, products)
-        eye.look(views, torch.empty(1, 1, dtype=products))
-        d_rows, _ = eye.gradient(views, torch.zeros(1, 1))
-        convolution.untabulate(d_rows, array(palette), array(kernel), array(torch.zeros(1)))
+    for matmul_dtype in (torch.float32, torch.bfloat16):
+        encoder = ConvEncoder(*weights, matmul_dtype)
+        encoder.encode(views, torch.empty(1, 1, dtype=matmul_dtype))
+        d_table, _ = encoder.gradient(views, torch.zeros(1, 1))
+        d_arrays = as_array(kernel), as_array(torch.zeros(1))
+        convolution.row_table_gradient(d_table, as_array(palette), *d_arrays)

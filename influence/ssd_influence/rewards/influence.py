@@ -1,15 +1,15 @@
-"""The influence reward: how far what agent k did, or said, moved the others.
+"""The influence reward: how much what agent k did, or said, changed what the others do.
 
-With P[ã, j, ·] = p(aʲ | ã, s), what is to be expected of j had k taken ã, and π the policy k acted
-from,
+With P[ã, j, ·] = p(aʲ | ã, s), the distribution of j's action had k chosen ã, and π the policy that
+k acted from,
 
-    conditional  P[aᵏ, j, ·]                  what to expect after what k did
-    marginal     Σ_ã π(ã | s) P[ã, j, ·]      what to expect before it chose
+    conditional  P[aᵏ, j, ·]                  expected of j after what k chose
+    marginal     Σ_ã π(ã | s) P[ã, j, ·]      expected of j before k chose
 
 and the reward is c = Σⱼ D(conditional, marginal) over the agents that count (equation 1). P is what
-the others disclose (§4), or k's model of them says (§6); and where influence is that of symbols
-(equation 2, §5), ã, aᵏ and π are m̃, mᵏ and π_m. All of it in log space: finite logits give finite
-rewards, and nothing is masked away.
+the others disclose (§4), or what k's model of them predicts (§6). If influence is of symbols
+(equation 2, §5), ã, aᵏ and π are m̃, mᵏ and π_m. All computation is in log space: finite logits give
+finite rewards, and a NaN is never masked.
 """
 
 from __future__ import annotations
@@ -17,49 +17,52 @@ from __future__ import annotations
 import numpy as np
 
 from ssd_influence.array_types import F32, I64, U8, Bools
-from ssd_influence.inference.decision import Choice
-from ssd_influence.kernels import divergences as divergence
-from ssd_influence.kernels.divergences import DIVERGENCES
-from ssd_influence.settings import Divergence
+from ssd_influence.inference.decision import Sample
+from ssd_influence.kernels import divergences
 
 
-def influence(
+def influence_reward(
     counterfactual_logits: F32,
-    choice: Choice,
+    sample: Sample,
     counted: Bools,
-    kind: Divergence,
-    games: I64,
+    divergence: str,
+    rows: I64,
     next_actions: U8 | None,
 ) -> F32:
-    """What `influence_reward` gives in some of B games; 0 in the others.
+    """The influence reward c of what agent k sampled at t, in R of B games; 0 in the others.
 
     Args:
-        counterfactual_logits: [R, C, J · A] of `Inference.recall`, or what others disclosed;
-            left normalised.
-        choice: among the C alternatives, all B games; its logits are left normalised.
-        counted: [B, J] bool, whom to count: by a MOA, those whom k saw in s_t.
-        kind: of divergence.
-        games: [R] long, the games that those logits are of.
-        next_actions: [B, J] what the others did at t+1; only PMI asks for it.
+        counterfactual_logits: [R, C, J · A] of the action of each other agent, had k chosen each of
+            C alternatives: its actions, or its symbols. Overwritten with their log-softmax.
+        sample: which of the C alternatives k chose, in all B games, and the logits it was sampled
+            from. The logits are overwritten with their log-softmax.
+        counted: [B, J] which of the others count; with a MOA, those that k saw in s_t.
+        divergence: its name, see `kernels.divergences.DIVERGENCES`.
+        rows: [R] indices of the games that the logits are of.
+        next_actions: [B, J] the actions that those logits predict; None unless the divergence
+            needs them.
 
     Returns:
-        [B] float32 in nats, not clipped.
+        [B] float32 in nats, not clipped. With KL at least 0, and at most −log π(aᵏ | s) per agent;
+        with JSD at least 0 and at most log 2 per agent; with PMI of either sign.
 
     Raises:
-        ValueError: PMI without the next actions.
+        ValueError: the divergence is unknown, or needs the next actions.
     """
-    if kind == "pmi" and next_actions is None:
-        raise ValueError("PMI compares what was done at t+1: it needs next_actions")
-    done = np.zeros(counted.shape, np.uint8) if next_actions is None else next_actions
+    code, needs_next_actions = divergences.divergence_named(divergence)
+    if next_actions is None:
+        if needs_next_actions:
+            raise ValueError(f"divergence {divergence!r} needs next_actions, found None")
+        next_actions = np.zeros(counted.shape, np.uint8)
     reward = np.zeros(len(counted), np.float32)
-    divergence.influence(
+    divergences.influence_reward(
         counterfactual_logits,
-        choice.logits,
-        choice.chosen,
+        sample.logits,
+        sample.choice,
         counted,
-        games,
-        DIVERGENCES[kind],
-        done,
+        rows,
+        code,
+        next_actions,
         reward,
     )
     return reward

@@ -1,4 +1,4 @@
-"""The actor's end of the line to the world."""
+"""How an actor takes its seat in an environment, and answers timesteps."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,16 @@ from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
 JOIN = Join(agent=1, actor_incarnation=5, fingerprint="this run")
-UNKNOWN = Refused("this world does not know you: join again", fatal=False)
+UNKNOWN = Refused("unknown actor: join again", fatal=False)
 
 
-def seat(world=7):
-    return Seat(world, 4, 7, 0, 2, 3, 100, 5, np.zeros((11, 3), np.uint8))
+def seat(env=7):
+    return Seat(env, 4, 7, 0, 2, 3, 100, 5, np.zeros((11, 3), np.uint8))
 
 
-def timestep(tick, lane=0, world=7):
+def timestep(tick, lane=0, env=7):
     return Timestep(
-        env_incarnation=world,
+        env_incarnation=env,
         lane=lane,
         tick=tick,
         pixels=np.zeros((3, 5, 5), np.uint8),
@@ -29,233 +29,222 @@ def timestep(tick, lane=0, world=7):
 
 
 @pytest.fixture
-def line(make_line):
-    return make_line()
+def client(connection, clock):
+    """Before its first call."""
+    return EnvClient(connection, JOIN, 2, {"B": 3, "N": 4, "W": 5, "A": 7, "P": 11}, clock.read)
 
 
 @pytest.fixture
-def world(line, clock):
-    """Before it was ever looked at."""
-    return EnvClient(line, JOIN, 2, {"B": 3, "N": 4, "W": 5, "A": 7, "P": 11}, clock.read)
+def seated(client, connection):
+    """With a seat in environment 7; what was sent until then is not kept."""
+    connection.arrive(seat())
+    receive(client)
+    connection.take_sent()
+    return client
 
 
-@pytest.fixture
-def seated(world, line):
-    """In world 7; what was sent until then is forgotten."""
-    line.arrive(seat())
-    look(world)
-    line.take()
-    return world
+def receive(client):
+    """Lane and tick of all new timesteps."""
+    return [(timestep.lane, timestep.tick) for timestep in client.timesteps()]
 
 
-def look(world):
-    """The ticks of all new timesteps, by lane."""
-    return [(seen.lane, seen.tick) for seen in world.timesteps()]
+def answer(client, connection, tick, action, lane=0):
+    """Receive a timestep and answer it."""
+    connection.arrive(timestep(tick, lane))
+    (received,) = client.timesteps()
+    client.send(Act(received.env_incarnation, lane, tick, np.array(action, np.uint8)))
 
 
-def answer(world, line, tick, action, lane=0):
-    """Take a timestep of the line and answer it."""
-    line.arrive(timestep(tick, lane))
-    (seen,) = world.timesteps()
-    world.act(Act(seen.env_incarnation, seen.lane, seen.tick, np.array(action, np.uint8)))
-
-
-def test_the_first_thing_it_says_is_join(world, line):
-    assert look(world) == []
-    (join,) = line.take()
+def test_the_first_message_sent_is_join(client, connection):
+    assert receive(client) == []
+    (join,) = connection.take_sent()
     assert isinstance(join, Join)
     assert (join.agent, join.actor_incarnation, join.fingerprint) == (1, 5, "this run")
 
 
-def test_timesteps_of_all_lanes_are_passed_on_once_seated(world, line):
-    line.arrive(seat(), timestep(4), timestep(9, lane=1))
-    assert look(world) == [(0, 4), (1, 9)]
+def test_timesteps_of_all_lanes_are_yielded_after_a_seat(client, connection):
+    connection.arrive(seat(), timestep(4), timestep(9, lane=1))
+    assert receive(client) == [(0, 4), (1, 9)]
 
 
-@pytest.mark.parametrize("before", [[], [seat(8)]], ids=["no seat", "a seat in another world"])
-def test_timesteps_of_a_world_it_is_not_seated_in_are_not_passed_on(world, line, before):
-    line.arrive(*before, timestep(4, world=7))
-    assert look(world) == []
+@pytest.mark.parametrize("before", [[], [seat(8)]], ids=["no seat", "a seat elsewhere"])
+def test_timesteps_of_an_environment_without_a_seat_are_ignored(client, connection, before):
+    connection.arrive(*before, timestep(4, env=7))
+    assert receive(client) == []
 
 
-def test_an_act_answers_its_timestep(seated, line):
-    answer(seated, line, tick=4, action=[3, 0, 6], lane=1)
-    (act,) = line.take()
+def test_an_act_answers_its_timestep(seated, connection):
+    answer(seated, connection, tick=4, action=[3, 0, 6], lane=1)
+    (act,) = connection.take_sent()
     assert isinstance(act, Act)
     assert (act.env_incarnation, act.lane, act.tick, act.action.tolist()) == (7, 1, 4, [3, 0, 6])
 
 
-def test_a_repeated_timestep_gets_the_very_same_act_and_is_not_passed_on(seated, line):
-    answer(seated, line, tick=4, action=[3, 0, 6])
-    line.arrive(timestep(4), timestep(4))
-    assert look(seated) == []
-    assert len(set(line.bytes_sent[-3:])) == 1
-    assert len(line.take()) == 3
+def test_a_repeated_timestep_gets_the_very_same_act_and_is_not_yielded(seated, connection):
+    answer(seated, connection, tick=4, action=[3, 0, 6])
+    connection.arrive(timestep(4), timestep(4))
+    assert receive(seated) == []
+    assert len(set(connection.sent_bytes[-3:])) == 1
+    assert len(connection.take_sent()) == 3
 
 
-def test_a_repeated_timestep_that_is_not_answered_yet_is_passed_on_again(seated, line):
-    line.arrive(timestep(4), timestep(4))
-    assert look(seated) == [(0, 4), (0, 4)]
-    assert line.take() == []
+def test_a_repeated_timestep_without_an_answer_yet_is_yielded_again(seated, connection):
+    connection.arrive(timestep(4), timestep(4))
+    assert receive(seated) == [(0, 4), (0, 4)]
+    assert connection.take_sent() == []
 
 
-def test_a_timestep_long_answered_is_passed_over(seated, line):
-    answer(seated, line, tick=4, action=[3, 0, 6])
-    answer(seated, line, tick=5, action=[1, 1, 1])
-    line.take()
-    line.arrive(timestep(4))
-    assert look(seated) == []
-    assert line.take() == []
+def test_a_timestep_before_the_last_one_answered_is_ignored(seated, connection):
+    answer(seated, connection, tick=4, action=[3, 0, 6])
+    answer(seated, connection, tick=5, action=[1, 1, 1])
+    connection.take_sent()
+    connection.arrive(timestep(4))
+    assert receive(seated) == []
+    assert connection.take_sent() == []
 
 
-def test_after_a_second_without_a_seat_it_joins_again(world, line, clock):
-    look(world)
-    line.take()
+def test_join_is_repeated_after_a_second_without_a_seat(client, connection, clock):
+    receive(client)
+    connection.take_sent()
     clock.now += 0.9
-    look(world)
-    assert line.take() == []
+    receive(client)
+    assert connection.take_sent() == []
     clock.now += 0.2
-    look(world)
-    assert [type(message) for message in line.take()] == [Join]
-    assert world.repeats == 2
+    receive(client)
+    assert [type(message) for message in connection.take_sent()] == [Join]
+    assert client.retries == 2
 
 
-def test_a_world_that_is_not_there_yet_is_asked_for_a_seat_ten_times_a_second(world, line, clock):
-    line.blocked = True
+def test_join_is_tried_ten_times_a_second_until_it_can_be_sent(client, connection, clock):
+    connection.is_blocked = True
     for _ in range(12):
-        look(world)
+        receive(client)
         clock.now += 0.11
-    line.blocked = False
-    look(world)
-    assert [type(message) for message in line.take()] == [Join]
-    assert world.repeats == 1  # what could not be sent was not asked
+    connection.is_blocked = False
+    receive(client)
+    assert [type(message) for message in connection.take_sent()] == [Join]
+    assert client.retries == 1  # one that could not be sent does not count
     clock.now += 0.9
-    look(world)
-    assert line.take() == []
+    receive(client)
+    assert connection.take_sent() == []
 
 
-def test_after_a_second_of_silence_it_joins_again_though_it_has_a_seat(seated, line, clock):
-    answer(seated, line, tick=4, action=[3, 0, 6])
-    line.take()
+def test_join_is_repeated_after_a_second_of_silence_even_with_a_seat(seated, connection, clock):
+    answer(seated, connection, tick=4, action=[3, 0, 6])
+    connection.take_sent()
     clock.now += 1.1
-    look(seated)
-    assert [type(message) for message in line.take()] == [Join]
+    receive(seated)
+    assert [type(message) for message in connection.take_sent()] == [Join]
 
 
-def test_a_connection_on_which_it_asks_in_vain_is_given_up_for_another(seated, line, clock):
+def test_a_connection_without_answers_is_replaced(seated, connection, clock):
     for _ in range(5):
         clock.now += 1.1
-        look(seated)
-    assert not line.reopened
+        receive(seated)
+    assert not connection.reopened
     clock.now += 1.1
-    look(seated)
-    assert line.reopened == 1
-    line.take()
+    receive(seated)
+    assert connection.reopened == 1
+    connection.take_sent()
     clock.now += 0.2
-    look(seated)
-    assert [type(message) for message in line.take()] == [Join]
+    receive(seated)
+    assert [type(message) for message in connection.take_sent()] == [Join]
     clock.now += 4.0
-    look(seated)
-    assert line.reopened == 1
+    receive(seated)
+    assert connection.reopened == 1
 
 
-def test_a_connection_on_which_nothing_can_be_sent_is_given_up_too(seated, line, clock):
-    line.blocked = True
+def test_a_connection_on_which_nothing_can_be_sent_is_replaced_too(seated, connection, clock):
+    connection.is_blocked = True
     for _ in range(70):
         clock.now += 0.1
-        look(seated)
-    assert line.reopened == 1
+        receive(seated)
+    assert connection.reopened == 1
 
 
-def test_a_world_that_answers_late_keeps_its_connection(seated, line, clock):
+def test_a_connection_with_late_answers_is_kept(seated, connection, clock):
     for _ in range(4):
         for _ in range(4):
             clock.now += 1.1
-            look(seated)
-        line.arrive(seat())
-        look(seated)
-    assert not line.reopened
+            receive(seated)
+        connection.arrive(seat())
+        receive(seated)
+    assert not connection.reopened
 
 
-def test_whatever_the_world_says_breaks_the_silence(seated, line, clock):
-    answer(seated, line, tick=4, action=[3, 0, 6])
-    line.take()
+def test_any_message_restarts_the_second_of_silence(seated, connection, clock):
+    answer(seated, connection, tick=4, action=[3, 0, 6])
+    connection.take_sent()
     clock.now += 0.9
-    line.arrive(timestep(4, lane=1))
-    look(seated)
+    connection.arrive(timestep(4, lane=1))
+    receive(seated)
     clock.now += 0.9
-    look(seated)
-    assert line.take() == []
+    receive(seated)
+    assert connection.take_sent() == []
 
 
-def test_a_world_that_does_not_know_it_is_joined_again(seated, line):
-    line.arrive(UNKNOWN)
-    look(seated)
-    assert [type(message) for message in line.take()] == [Join]
+def test_an_environment_that_does_not_know_the_actor_is_sent_join(seated, connection):
+    connection.arrive(UNKNOWN)
+    receive(seated)
+    assert [type(message) for message in connection.take_sent()] == [Join]
 
 
-def test_a_refusal_that_is_fatal_ends_it(seated, line):
-    line.arrive(Refused("another run", fatal=True))
-    with pytest.raises(RefusedError, match="the world refused this actor: another run"):
-        look(seated)
+def test_a_fatal_refusal_ends_the_actor(seated, connection):
+    connection.arrive(Refused("another run", fatal=True))
+    with pytest.raises(RefusedError, match="the environment refused this actor: another run"):
+        receive(seated)
 
 
-def test_a_new_world_begins_at_its_own_tick_0(seated, line):
-    answer(seated, line, tick=4, action=[3, 0, 6])
-    line.take()
-    line.arrive(UNKNOWN, seat(8), timestep(0, world=8))
-    assert look(seated) == [(0, 0)]
+def test_a_restarted_environment_begins_at_its_own_tick_0(seated, connection):
+    answer(seated, connection, tick=4, action=[3, 0, 6])
+    connection.take_sent()
+    connection.arrive(UNKNOWN, seat(8), timestep(0, env=8))
+    assert receive(seated) == [(0, 0)]
 
 
-def test_timesteps_of_the_old_world_are_passed_over_in_the_new(seated, line):
-    line.arrive(seat(8), timestep(9), timestep(0, world=8))
-    assert look(seated) == [(0, 0)]
+def test_timesteps_of_the_old_environment_are_ignored_in_the_new_one(seated, connection):
+    connection.arrive(seat(8), timestep(9), timestep(0, env=8))
+    assert receive(seated) == [(0, 0)]
 
 
-def test_an_act_for_the_old_world_does_not_hide_the_new_one_s_timesteps(seated, line):
-    line.arrive(timestep(9), seat(8))
-    (seen,) = seated.timesteps()  # held until there is room, and by then the world is another
-    seated.act(Act(seen.env_incarnation, seen.lane, seen.tick, np.zeros(3, np.uint8)))
-    line.arrive(timestep(0, world=8))
-    assert look(seated) == [(0, 0)]
+def test_an_act_for_the_old_environment_does_not_hide_the_new_one_s_timesteps(seated, connection):
+    connection.arrive(timestep(9), seat(8))
+    (old,) = seated.timesteps()  # answered only when there is room, after the restart
+    seated.send(Act(old.env_incarnation, old.lane, old.tick, np.zeros(3, np.uint8)))
+    connection.arrive(timestep(0, env=8))
+    assert receive(seated) == [(0, 0)]
 
 
-def test_who_joins_the_same_world_again_still_knows_its_answers(seated, line):
-    answer(seated, line, tick=4, action=[3, 0, 6])
-    line.arrive(UNKNOWN, seat(7), timestep(4))
-    assert look(seated) == []
-    act, join, again = line.take()
+def test_answers_are_kept_when_the_actor_joins_the_same_environment_again(seated, connection):
+    answer(seated, connection, tick=4, action=[3, 0, 6])
+    connection.arrive(UNKNOWN, seat(7), timestep(4))
+    assert receive(seated) == []
+    act, join, again = connection.take_sent()
     assert isinstance(join, Join)
     assert again.action.tolist() == act.action.tolist() == [3, 0, 6]
 
 
-def test_a_timestep_of_a_lane_that_the_run_has_not_is_counted_and_passed_over(seated, line):
-    line.arrive(timestep(0, lane=2), timestep(0, lane=1))
-    assert look(seated) == [(1, 0)]
+def test_a_timestep_of_a_lane_that_the_run_does_not_have_is_counted_and_ignored(seated, connection):
+    connection.arrive(timestep(0, lane=2), timestep(0, lane=1))
+    assert receive(seated) == [(1, 0)]
     assert seated.protocol_errors == 1
 
 
 @pytest.mark.parametrize("nonsense", [[b"nonsense"], [b""], []], ids=["bytes", "empty", "nothing"])
-def test_what_is_no_message_is_counted_and_passed_over(seated, line, nonsense):
-    line.arrive(nonsense, timestep(4))
-    assert look(seated) == [(0, 4)]
+def test_invalid_messages_are_counted_and_ignored(seated, connection, nonsense):
+    connection.arrive(nonsense, timestep(4))
+    assert receive(seated) == [(0, 4)]
     assert seated.protocol_errors == 1
 
 
-def test_a_send_that_is_refused_is_healed_by_the_repeat(seated, line, clock):
-    line.blocked = True
-    answer(seated, line, tick=4, action=[3, 0, 6])
-    line.blocked = False
-    assert line.take() == []
+def test_an_act_that_was_not_sent_is_sent_when_its_timestep_is_repeated(seated, connection, clock):
+    connection.is_blocked = True
+    answer(seated, connection, tick=4, action=[3, 0, 6])
+    connection.is_blocked = False
+    assert connection.take_sent() == []
     clock.now += 1.1
-    look(seated)
-    line.arrive(seat(), timestep(4))  # what a Join brings
-    look(seated)
-    _, act = line.take()
+    receive(seated)
+    connection.arrive(seat(), timestep(4))  # the answer to Join
+    receive(seated)
+    _, act = connection.take_sent()
     assert (act.tick, act.action.tolist()) == (4, [3, 0, 6])
-
-
-def test_a_timestep_of_a_lane_that_the_run_does_not_have_is_counted_and_dropped(seated, line):
-    line.arrive(timestep(1, lane=2))
-    assert look(seated) == []
-    assert seated.protocol_errors == 1

@@ -3,12 +3,12 @@ import json
 from ssd_actors.ledger import Ledger
 
 
-def test_after_every_note_the_file_is_the_whole_account(tmp_path):
+def test_after_every_write_the_file_holds_all_counts(tmp_path):
     path = tmp_path / "ledgers" / "actor-0-1.json"
     ledger = Ledger(path, arena=0, agent=1, epoch=2**62 - 1)
-    accounts = [(0, 0, 0), (1, 0, 0), (2**62, 2**62, 2**62), (3, 1, 2), (3, 1, 2), (4, 1, 2)]
-    for made, resent, discarded in accounts:
-        ledger.note(made, resent, discarded)
+    counts = [(0, 0, 0), (1, 0, 0), (2**62, 2**62, 2**62), (3, 1, 2), (3, 1, 2), (4, 1, 2)]
+    for made, resent, discarded in counts:
+        ledger.write(made, resent, discarded)
         assert json.loads(path.read_text()) == {
             "arena": 0,
             "agent": 1,
@@ -19,16 +19,16 @@ def test_after_every_note_the_file_is_the_whole_account(tmp_path):
         }
 
 
-def test_every_account_is_of_one_size_so_that_one_write_replaces_all_of_it(tmp_path):
+def test_every_write_has_one_size_so_that_it_replaces_the_whole_file(tmp_path):
     path = tmp_path / "ledger.json"
     ledger = Ledger(path, arena=0, agent=1, epoch=7)
     sizes = set()
     for made in (1, 10**6, 2**62, 5):
-        ledger.note(made, 0, 0)
+        ledger.write(made, 0, 0)
         sizes.add(path.stat().st_size)
     assert len(sizes) == 1
 
 
-def test_without_a_file_nothing_is_written(tmp_path):
-    Ledger(None, arena=0, agent=1, epoch=7).note(1, 2, 3)
+def test_without_a_path_nothing_is_written(tmp_path):
+    Ledger(None, arena=0, agent=1, epoch=7).write(1, 2, 3)
     assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ import zmq
 
 import ssd_wire
 from ssd_envs.spec import GameSettings
-from ssd_influence.roles import axes, part_of
+from ssd_influence.roles import axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire import codec, endpoints, fields
 from ssd_wire.codec import decode, encode
@@ -113,7 +113,7 @@ def test_the_page_tells_how_long_the_axes_of_each_part_are():
     assert len(examples) >= 10
     for settings, agent, *lengths in examples:
         experiment = ExperimentSettings(**tomllib.loads("\n".join(re.findall("`(.*?)`", settings))))
-        found = axes(part_of(experiment, int(agent), 4), experiment, 9)
+        found = axes(role_of(experiment, int(agent), 4), experiment, 9)
         told = dict(zip("VLQDKJCR", map(int, lengths), strict=True))
         assert found == told, (settings, agent)
 

@@ -13,14 +13,14 @@ from ssd_wire.links import Dealer, Router, Waiting
 from ssd_wire.messages import Bye
 from ssd_wire.stop import Stop
 
+ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 LONG = 30.0  # seconds that no wait here lasts
 
 
 @pytest.fixture
 def make_stop():
     """Make the word to stop, and undo what it does to the process afterwards."""
-    signals = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.getsignal(number) for number in signals}
+    before = {number: signal.getsignal(number) for number in ALL}
     pipes = []
 
     def make(lifeline=None):
@@ -60,7 +60,7 @@ def seconds(action, *args):
     return time.monotonic() - began
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", ALL, ids=lambda number: number.name)
 def test_a_signal_wakes_whoever_waits_and_asks_to_stop(number, make_stop, router):
     stop = make_stop()
     waiting = Waiting(stop, [router])
@@ -68,6 +68,26 @@ def test_a_signal_wakes_whoever_waits_and_asks_to_stop(number, make_stop, router
     later(os.kill, os.getpid(), number)
     assert seconds(waiting.wait, LONG) < LONG
     assert stop.requested
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1], ids=lambda n: n.name)
+def test_the_end_of_a_terminal_and_a_warning_ask_to_stop_once_and_never_in_haste(number, make_stop):
+    stop = make_stop()
+    for first in (signal.SIGTERM, number):
+        os.kill(os.getpid(), first)
+    assert stop.requested
+    stop.requested = False  # as the launcher notes that it is stopping
+    os.kill(os.getpid(), number)
+    assert not stop.requested
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.requested
+
+
+def test_a_process_under_nohup_outlives_its_terminal(make_stop):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stop = make_stop()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert not stop.requested
 
 
 def test_the_launchers_end_wakes_whoever_waits_and_asks_to_stop(make_stop, lifeline, router):

@@ -5,39 +5,37 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssd_bench.load import segments_of
 from ssd_bench.parts.inputs import shape_of
-from ssd_bench.parts.plans import spec_of
+from ssd_bench.synthetic_actors import segments_of
+from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import make_network
 from ssd_learner.build import axes
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset, preset_names
+from ssd_run.presets import load_config, preset_names
 from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Segment
-from ssd_wire.runfile import override
 
 SMALL = ("run.games=6", "run.segment=7", "game.horizon=21", "learning.horizon=7")
 
 
-def plan_of(preset, *assignments):
-    return validate(override(load_preset(preset), [*SMALL, *assignments]))
+def small_config(preset, *assignments):
+    return load_config(preset, [*SMALL, *assignments])
 
 
-def network_of(plan, agent=1):
-    return make_network(shape_of(plan, agent), plan.network, plan.experiment)
+def network_of(config, agent=1):
+    return make_network(shape_of(config, agent), config.network, config.experiment)
 
 
 def drawn(*assignments):
-    plan = plan_of("harvest-moa", "game.agents=3", *assignments)
-    return segments_of(plan, network_of(plan, agent=2))
+    config = small_config("harvest-moa", "game.agents=3", *assignments)
+    return segments_of(config, network_of(config, agent=2))
 
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_they_pass_all_checks_of_the_wire(preset):
-    plan = plan_of(preset)
-    network = network_of(plan)
-    sizes = axes(plan.run, spec_of(plan), plan.experiment, network.state_size)
-    for segment in segments_of(plan, network):
+    config = small_config(preset)
+    network = network_of(config)
+    sizes = axes(config.run, game_spec(config.game), config.experiment, network.state_size)
+    for segment in segments_of(config, network):
         frames = [bytes(frame) for frame in encode(segment)]
         assert isinstance(decode(frames, (Segment,), sizes), Segment)
 

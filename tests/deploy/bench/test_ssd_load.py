@@ -5,16 +5,17 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import tempfile
 
 import pytest
+from click import ClickException
 from click.testing import CliRunner
 
-from ssd_bench.load import learner_of, main
+from ssd_bench.load import main
+from ssd_bench.processes import running
 from ssd_bench.results.rows import read
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
-from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import override
+from ssd_run.presets import load_config
+from ssd_run.processes.socket_directory import SHORT
 
 SMALL = (
     "game.agents=2",
@@ -28,7 +29,15 @@ SETS = tuple(word for value in SMALL for word in ("--set", value))
 
 @pytest.mark.timeout(300)
 def test_every_segment_made_is_trained_and_the_figures_are_written(tmp_path):
-    command = [sys.executable, "-m", "ssd_bench.load", *SETS, "--actors=1,3", "--seconds=0.5"]
+    command = [
+        sys.executable,
+        "-m",
+        "ssd_bench.load",
+        *SETS,
+        "--actors=1",
+        "--actors=3",
+        "--seconds=0.5",
+    ]
     command += ["--repeats=2", f"--json={tmp_path / 'load.json'}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr  # that is: none was lost
@@ -47,8 +56,8 @@ def test_every_segment_made_is_trained_and_the_figures_are_written(tmp_path):
     [
         (("--preset", "nonsense"), "no preset is called 'nonsense'"),
         (("--agent", "9"), "wanted an agent of 0 to 4, found 9"),
-        (("--actors", "1,two"), "wanted numbers separated by commas, found '1,two'"),
-        (("--actors", "0"), "wanted numbers of at least 1, found '0'"),
+        (("--actors", "two"), "'two' is not a valid integer"),
+        (("--actors", "0"), "0 is not in the range"),
         (("--repeats", "0"), "0 is not in the range"),
         (("--set", "run.games"), "wanted section.key=value"),
         (("--set", "run.games=0"), "[run] games"),
@@ -63,8 +72,20 @@ def test_what_cannot_be_is_refused_in_words(words, said):
     assert said in result.output
 
 
-def test_a_learner_that_does_not_come_up_is_quoted():
-    plan = validate(override(load_preset("cleanup-moa"), SMALL))
-    refused = pytest.raises(RunFileError, match="wanted an agent of 0 to 1, found 9")
-    with refused, learner_of(plan, agent=9):
+@pytest.mark.timeout(300)
+def test_a_learner_that_does_not_start_is_quoted():
+    config = load_config("cleanup-moa", [*SMALL, "network.kind=no_such:Net"])
+    refused = pytest.raises(
+        ClickException, match=r"(?s)cannot use .*\[network\] no_such:Net: wanted"
+    )
+    with refused, running(config, "learner-0"):
         pass
+
+
+@pytest.mark.timeout(300)
+def test_a_tmpdir_too_long_for_sockets_is_left_for_a_short_directory(tmp_path, monkeypatch):
+    long = tmp_path / ("t" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with running(load_config("cleanup-moa", SMALL), "learner-0") as learner:
+        assert learner["segments"].startswith(f"ipc://{SHORT}/ssd-")

@@ -9,14 +9,12 @@ import pytest
 
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_bench.load import Crowd, SyntheticActor
 from ssd_bench.parts.inputs import random_play, segment
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
+from ssd_bench.synthetic_actors import SyntheticActor, SyntheticActors
+from ssd_run.presets import load_config
 from ssd_wire.codec import decode, encode
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Segment, Welcome
-from ssd_wire.runfile import override
 from ssd_wire.weights import Weights, encode_weights
 
 LANES, WINDOW, RETAINED = 3, 2, 8
@@ -24,8 +22,8 @@ ROOM = LANES * WINDOW
 LEARNER = 55
 
 
-class ListLine:
-    """A line to a learner that is in our hand."""
+class ListLink:
+    """A link to a learner that the test plays."""
 
     def __init__(self):
         self.dropped = 0
@@ -46,34 +44,34 @@ class ListLine:
         return [message for message in self.sent if isinstance(message, Segment)]
 
 
-class NoNews:
+class NoWeights:
     def newest(self):
         return None
 
 
 class Stage:
-    """An actor, the learner's part, and a clock."""
+    """An actor, the learner's side of its connection, and a clock."""
 
     def __init__(self):
         sets = ("run.games=2", "run.segment=4", f"run.lanes={LANES}", "game.agents=2")
-        plan = validate(override(load_preset("harvest-a3c"), sets))
-        shown = random_play(plan, 0, 4, 10)
-        segments = [segment(plan, shown[start : start + 6], 3) for start in (0, 4)]
+        config = load_config("harvest-a3c", sets)
+        played = random_play(config, 0, 4, 10)
+        segments = [segment(config, played[start : start + 6], 3) for start in (0, 4)]
         self.now = 100.0
-        self.line = ListLine()
+        self.link = ListLink()
         outbox, hello = Outbox(LANES, RETAINED), Hello(0, 0, 7, "mark")
-        teacher = LearnerClient(self.line, NoNews(), hello, outbox, {}, {}, lambda: self.now)
-        self.actor = SyntheticActor(7, teacher, LANES, segments)
+        client = LearnerClient(self.link, NoWeights(), hello, outbox, {}, {}, lambda: self.now)
+        self.actor = SyntheticActor(7, client, LANES, segments)
 
     def welcome(self, version=0):
         weights = np.frombuffer(encode_weights(Weights(LEARNER, version, 0, {})), np.uint8)
-        self.line.inbox.append(
+        self.link.inbox.append(
             Welcome(7, LEARNER, 0, 0, 0, WINDOW, complete=False, weights=weights)
         )
         self.actor.play()
 
     def ack(self, trained, durable=0):
-        self.line.inbox.append(
+        self.link.inbox.append(
             Ack(7, LEARNER, trained, trained, durable, newest_version=0, complete=False)
         )
         self.actor.play()
@@ -86,14 +84,14 @@ def stage():
 
 def test_nothing_is_made_before_the_learner_says_welcome(stage):
     stage.actor.play()
-    assert [type(message) for message in stage.line.sent] == [Hello]
+    assert [type(message) for message in stage.link.sent] == [Hello]
 
 
 def test_it_makes_what_its_window_allows_numbered_over_all_lanes_in_turn(stage):
     stage.welcome(version=3)
-    assert [one.seq for one in stage.line.segments] == [1, 2, 3, 4, 5, 6]
-    assert [one.lane for one in stage.line.segments] == [0, 1, 2, 0, 1, 2]
-    assert {(one.learner_incarnation, one.weights_version) for one in stage.line.segments} == {
+    assert [one.seq for one in stage.link.segments] == [1, 2, 3, 4, 5, 6]
+    assert [one.lane for one in stage.link.segments] == [0, 1, 2, 0, 1, 2]
+    assert {(one.learner_incarnation, one.weights_version) for one in stage.link.segments} == {
         (LEARNER, 3)
     }
 
@@ -101,38 +99,38 @@ def test_it_makes_what_its_window_allows_numbered_over_all_lanes_in_turn(stage):
 def test_it_goes_on_when_something_was_trained(stage):
     stage.welcome()
     stage.ack(trained=2)
-    assert len(stage.line.segments) == ROOM + 2
+    assert len(stage.link.segments) == ROOM + 2
 
 
 def test_it_keeps_no_more_than_may_be_kept_until_durable(stage):
     stage.welcome()
     stage.ack(trained=ROOM)
-    assert len(stage.line.segments) == RETAINED
+    assert len(stage.link.segments) == RETAINED
     stage.ack(trained=RETAINED)
-    assert len(stage.line.segments) == RETAINED
+    assert len(stage.link.segments) == RETAINED
     stage.ack(trained=RETAINED, durable=3)
-    assert len(stage.line.segments) == RETAINED + 3
+    assert len(stage.link.segments) == RETAINED + 3
 
 
 def test_after_a_gap_it_says_hello_and_sends_again_from_where_the_learner_stands(stage):
     stage.welcome()
-    stage.line.sent.clear()
-    stage.line.inbox.append(Refused("wanted segment 1, found 2: say Hello", fatal=False))
+    stage.link.sent.clear()
+    stage.link.inbox.append(Refused("wanted segment 1, found 2: say Hello", fatal=False))
     stage.actor.play()
-    assert [type(message) for message in stage.line.sent] == [Hello]
+    assert [type(message) for message in stage.link.sent] == [Hello]
     stage.welcome()
-    assert [one.seq for one in stage.line.segments] == [1, 2, 3, 4, 5, 6]
-    assert stage.actor.teacher.outbox.resent == ROOM
+    assert [one.seq for one in stage.link.segments] == [1, 2, 3, 4, 5, 6]
+    assert stage.actor.learner.outbox.resent == ROOM
 
 
 def test_a_refusal_for_good_ends_it(stage):
-    stage.line.inbox.append(Refused("another run", fatal=True))
+    stage.link.inbox.append(Refused("another run", fatal=True))
     with pytest.raises(RefusedError, match="another run"):
         stage.actor.play()
 
 
-class SilentEars:
-    """Hears nothing until it is asked to stop."""
+class SilentPoller:
+    """Receives nothing until it is asked to stop."""
 
     def __init__(self, waits):
         self.waits = waits
@@ -143,24 +141,24 @@ class SilentEars:
         return self.waits >= 0
 
 
-def test_a_crowd_plays_until_enough_is_trained_or_it_is_asked_to_stop(stage):
-    crowd = Crowd(SilentEars(2).wait, [stage.actor])
-    crowd.play(trained=0)
+def test_actors_play_until_enough_is_trained_or_it_is_asked_to_stop(stage):
+    actors = SyntheticActors(SilentPoller(2).wait, [stage.actor])
+    actors.play(trained=0)
     with pytest.raises(KeyboardInterrupt):
-        crowd.play(trained=1)
+        actors.play(trained=1)
 
 
-def test_a_crowd_adds_up_its_actors(stage):
+def test_the_counts_of_all_actors_are_added_up(stage):
     other = Stage()
-    crowd = Crowd(SilentEars(1).wait, [stage.actor, other.actor])
+    actors = SyntheticActors(SilentPoller(1).wait, [stage.actor, other.actor])
     stage.welcome()
     other.welcome()
     other.ack(trained=2)
-    assert (crowd.total("made"), crowd.total("trained")) == (2 * ROOM + 2, 2)
+    assert (actors.total("made"), actors.total("trained")) == (2 * ROOM + 2, 2)
 
 
-def test_a_crowd_has_finished_when_everything_is_durable(stage):
+def test_actors_have_finished_when_everything_is_durable(stage):
     stage.welcome()
-    stage.line.inbox.append(Ack(7, LEARNER, ROOM, ROOM, ROOM, newest_version=0, complete=False))
-    assert Crowd(SilentEars(9).wait, [stage.actor]).finish()
-    assert isinstance(stage.line.sent[-1], Bye)
+    stage.link.inbox.append(Ack(7, LEARNER, ROOM, ROOM, ROOM, newest_version=0, complete=False))
+    assert SyntheticActors(SilentPoller(9).wait, [stage.actor]).finish()
+    assert isinstance(stage.link.sent[-1], Bye)

@@ -16,12 +16,12 @@ from click import ClickException
 from click.testing import CliRunner
 
 from ssd_bench.cli import main
-from ssd_bench.process_usage import cpu_seconds, memory
+from ssd_bench.processes import cpu_seconds, memory
 from ssd_bench.results import machine
 from ssd_bench.results.rows import GOAL, read
 from ssd_bench.whole_runs import time_to_return
 from ssd_bench.whole_runs.throughput import ceiling_of
-from ssd_bench.whole_runs.training_run import RunRequest
+from ssd_run.presets import load_config
 
 SMALL = (
     "game.agents=2",
@@ -41,7 +41,7 @@ child.wait()
 """
 
 
-def gone(pid):
+def is_gone(pid):
     """Whether a process has ended: no more than its exit code may be left of it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -93,9 +93,9 @@ def test_the_time_to_a_return_is_told_in_seconds_and_in_agent_steps_for_each_see
 
 
 def test_a_return_that_takes_too_long_ends_with_what_was_reached():
-    request = RunRequest("cleanup-moa", SMALL)
-    with pytest.raises(ClickException, match="no return of 1e\\+09 within 3 s: the last is"):
-        time_to_return.measure(request, 1e9, range(1), print, longest=3.0)
+    config = load_config("cleanup-moa", SMALL)
+    with pytest.raises(ClickException, match="no return of 1e\\+09 in 3 s: the last is"):
+        time_to_return.measure(config, 1e9, range(1), longest=3.0)
 
 
 @pytest.mark.timeout(300)
@@ -111,7 +111,7 @@ def test_a_bench_that_is_asked_to_end_stops_its_run_and_removes_it(tmp_path):
     output, _ = bench.communicate(timeout=100)
     assert bench.returncode != 0, output
     assert len(started) >= 3
-    assert all(gone(pid) for pid in started)
+    assert all(is_gone(pid) for pid in started)
     assert list(tmp_path.glob("ssd-*")) == []
 
 
@@ -129,7 +129,7 @@ def test_memory_is_that_of_a_process_and_all_its_descendants():
         parent.communicate()
 
 
-def test_what_is_gone_takes_no_memory():
+def test_a_process_that_is_gone_uses_no_memory():
     assert memory(2**22 + 1) == 0
 
 
@@ -152,8 +152,8 @@ def test_cpu_seconds_grow_with_work_and_not_with_sleep():
         ("cleanup-moa", ("network.lstm=64",), None),
     ],
 )
-def test_a_run_is_held_against_networks_of_its_own_sizes_only(preset, assignments, ceiling):
-    assert ceiling_of(RunRequest(preset, assignments).plan) == ceiling
+def test_a_run_is_compared_with_networks_of_its_own_sizes_only(preset, assignments, ceiling):
+    assert ceiling_of(load_config(preset, assignments)) == ceiling
 
 
 def test_machine_facts_are_json_and_tell_cores_and_libraries():
@@ -166,4 +166,4 @@ def test_parts_can_be_listed_without_measuring_them():
     outcome = CliRunner().invoke(main, ["--list", "--game=all"])
     assert outcome.exit_code == 0
     names = outcome.output.split()
-    assert {"live/cleanup/moa/B64", "learn/harvest/baseline/T50-B32", "torch/sgemm"} <= set(names)
+    assert {"step/cleanup/moa/B64", "vtrace/harvest/baseline/T50-B32"} <= set(names)

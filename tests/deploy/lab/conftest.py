@@ -10,9 +10,7 @@ from ssd_influence.networks.agent_shape import AgentShape
 from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
-from ssd_wire.runfile import override
+from ssd_run.presets import load_config
 
 SMALL = ("network.lstm=8", "network.moa_lstm=8")
 
@@ -22,19 +20,24 @@ def saved_run(tmp_path):
     """Makes the directory of a run that was stopped before it learned anything."""
 
     def make(preset, *assignments, name="run"):
-        plan = validate(override(load_preset(preset), (*SMALL, *assignments)))
+        config = load_config(preset, (*SMALL, *assignments))
         run_dir = tmp_path / name
-        spec = game_spec(plan.game)
+        spec = game_spec(config.game)
         for agent in range(spec.num_agents):
             folder = run_dir / "checkpoints" / f"agent-{agent}"
             folder.mkdir(parents=True)
             shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
             trainer = Trainer(
-                shape, plan.network, plan.experiment, plan.learning, torch.device("cpu"), seed=1
+                shape,
+                config.network,
+                config.experiment,
+                config.learning,
+                torch.device("cpu"),
+                seed=1,
             )
-            archive = Checkpointer(folder, None, math.inf, keep=1)
-            archive.save(trainer, SegmentReceiver(agent, 1, "same", 1))
-        (run_dir / "run.toml").write_text(plan.toml())
+            checkpointer = Checkpointer(folder, None, math.inf, keep=1)
+            checkpointer.save(trainer, SegmentReceiver(agent, 1, "same", 1))
+        (run_dir / "run.toml").write_text(config.toml())
         return run_dir
 
     return make

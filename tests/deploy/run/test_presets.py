@@ -1,15 +1,15 @@
 """The presets say what the paper's tables say, at a scale that they state, and nothing besides."""
 
+import tomllib
 from math import inf
 
 import pytest
 from click.testing import CliRunner
 
 from ssd_learner.settings import LearningSettings
-from ssd_run import presets
 from ssd_run.cli import main
-from ssd_run.plan import validate
-from ssd_run.presets import listing, load_preset, preset_names
+from ssd_run.presets import listing, load_config, load_preset, preset_names
+from ssd_run.run_config import PresetSettings, validate
 from ssd_wire.errors import RunFileError
 
 
@@ -235,7 +235,7 @@ def test_a_preset_by_the_paper_s_learner_says_what_its_column_says(name, paper):
 @pytest.mark.parametrize(("name", "paper"), BY_THE_PAPER.items())
 def test_what_a_preset_says_is_what_the_run_gets(name, paper):
     for preset, column in ((name, ours(name)), (paper, COLUMNS[name])):
-        sections = validate(load_preset(preset)).sections()
+        sections = load_config(preset).sections()
         for section, keys in column.items():
             assert {key: sections[section][key] for key in keys} == keys
 
@@ -243,14 +243,14 @@ def test_what_a_preset_says_is_what_the_run_gets(name, paper):
 @pytest.mark.parametrize("name", [*COLUMNS, *BY_THE_PAPER.values()])
 def test_a_preset_tells_its_place_in_the_paper(name):
     kind = name.partition("-")[2].removesuffix("-paper").replace("a3c", "baseline")
-    plan = validate(load_preset(name))
-    assert plan.preset.name == name
-    assert PLACES[kind] in plan.preset.paper
+    config = load_config(name)
+    assert config.preset.name == name
+    assert PLACES[kind] in config.preset.paper
 
 
 @pytest.mark.parametrize("name", BY_THE_PAPER.values())
 def test_a_preset_by_the_paper_s_learner_learns_as_the_method_says(name):
-    learning = validate(load_preset(name)).learning
+    learning = load_config(name).learning
     assert (learning.gamma, learning.value_coefficient) == (0.99, 0.5)
     assert (learning.gradient_clip, learning.lr_anneal) == (40.0, 3e8)
     assert (learning.rho_clip, learning.c_clip) == (1.0, 1.0)
@@ -258,7 +258,7 @@ def test_a_preset_by_the_paper_s_learner_learns_as_the_method_says(name):
 
 @pytest.mark.parametrize("name", COLUMNS)
 def test_every_arm_learns_by_the_same_settings(name):
-    assert validate(load_preset(name)).learning == LearningSettings()
+    assert load_config(name).learning == LearningSettings()
 
 
 def listed():
@@ -267,23 +267,22 @@ def listed():
     return result.output.splitlines()
 
 
-AGAIN = listing.by_experiment(preset_names())[listing.AGAIN]
+BY_NAME_ALONE = set(BY_THE_PAPER.values())
 
 
 def test_presets_by_the_paper_s_learner_are_listed_by_their_names_alone():
     lines = listed()
-    begin = lines.index(listing.AGAIN) + 1
+    begin = lines.index(listing.PAPER_LEARNER) + 1
     names = " ".join(lines[begin : lines.index("", begin)]).replace(",", "").split()
-    assert tuple(names) == AGAIN
-    assert set(AGAIN) == set(BY_THE_PAPER.values())
+    assert names == sorted(BY_NAME_ALONE)
 
 
-@pytest.mark.parametrize("name", sorted(set(preset_names()) - set(AGAIN)))
+@pytest.mark.parametrize("name", sorted(set(preset_names()) - BY_NAME_ALONE))
 def test_the_list_shows_each_preset_once_with_a_line_and_its_place_in_the_paper(name):
     lines = listed()
     (at,) = (number for number, line in enumerate(lines) if line.split()[:1] == [name])
     shown = " ".join([lines[at].replace(name, ""), *lines[at + 1 : at + 4]])
-    preset = validate(load_preset(name)).preset
+    preset = load_config(name).preset
     assert preset.about
     assert preset.paper
     assert f"{preset.about} {preset.paper}" in " ".join(shown.split())
@@ -297,45 +296,123 @@ def test_the_list_fits_a_terminal_of_80_and_narrower_ones():
 def test_the_list_stands_in_columns():
     lines = [*listed(), *listing.lines(60)]
     entries = [line for line in lines if line.startswith("  ") and "," not in line.split()[0]]
-    column = len(max(set(preset_names()) - set(AGAIN), key=len)) + 4
-    entries = [line for line in entries if not line.strip().startswith(AGAIN)]
+    column = len(max(set(preset_names()) - BY_NAME_ALONE, key=len)) + 4
+    entries = [line for line in entries if not line.strip().startswith(tuple(BY_NAME_ALONE))]
     assert all(line[column - 1] == " " and line[column] != " " for line in entries)
 
 
-def test_presets_are_listed_by_experiment_and_then_by_game():
-    base = ("cleanup-baseline", "harvest-baseline")
-    drawn = (*base, "cleanup-basic", "harvest-basic", "harvest-moa", "pond")
-    assert list(listing.by_experiment(drawn).values()) == [
-        base,
-        ("cleanup-basic", "harvest-basic"),
-        ("harvest-moa",),
-        ("pond",),
+def grouped(**groups):
+    """Group of each preset → the headings of the list, each with its presets."""
+    named = {name.replace("_", "-"): group for name, group in groups.items()}
+    return listing.grouped(
+        {name: PresetSettings(name=name, group=group) for name, group in named.items()}
+    )
+
+
+def test_presets_are_listed_by_group_in_the_order_of_the_paper():
+    first, second, *_ = listing.HEADINGS
+    found = grouped(harvest_basic=second, harvest_baseline=first, cleanup_baseline=first)
+    assert list(found.items()) == [
+        (first, ("cleanup-baseline", "harvest-baseline")),
+        (second, ("harvest-basic",)),
     ]
 
 
-def test_a_preset_that_names_its_group_is_listed_there_after_the_others():
-    groups = {"my-pond": "Without influence", "a-lake": "Lakes", "harvest-mine": "Lakes"}
-    names = ("a-lake", "cleanup-baseline", "harvest-mine", "my-pond", "pond")
-    assert listing.by_experiment(names, groups) == {
-        "Without influence": ("cleanup-baseline", "my-pond"),
-        "Lakes": ("a-lake", "harvest-mine"),
-        listing.OTHERS: ("pond",),
-    }
+def test_other_groups_are_listed_after_those_and_presets_without_a_group_last():
+    first = listing.HEADINGS[0]
+    found = grouped(pond=None, a_lake="Lakes", my_pond=first, harvest_mine="Lakes", cleanup=first)
+    assert list(found.items()) == [
+        (first, ("cleanup", "my-pond")),
+        ("Lakes", ("a-lake", "harvest-mine")),
+        (listing.NO_GROUP, ("pond",)),
+    ]
 
 
-def test_a_preset_file_of_one_s_own_is_listed_in_its_group_and_needs_no_place_in_the_paper(
-    monkeypatch, tmp_path
-):
-    (tmp_path / "mine.toml").write_text(
-        '[preset]\nbase = "cleanup-moa"\nabout = "with a short horizon"\n'
-        'paper = ""\ngroup = "III. Models of other agents"\n[game]\nhorizon = 100\n'
-    )
-    files = presets.preset_files() | {"mine": tmp_path / "mine.toml"}
-    monkeypatch.setattr(presets, "preset_files", lambda: files)
-    lines = listed()
-    at = next(number for number, line in enumerate(lines) if line.split()[:1] == ["mine"])
-    assert lines[at].split(maxsplit=1)[1] == "with a short horizon"
-    assert lines.index("III. Models of other agents") < at < lines.index("Beyond the paper")
+@pytest.fixture
+def write(tmp_path):
+    """Writes preset files into one folder; their paths are longer than any preset's name."""
+
+    def write(**texts):
+        for name, text in texts.items():
+            (tmp_path / f"{name}.toml").write_text(text)
+        return tmp_path
+
+    return write
+
+
+MINE = '[preset]\nbase = "cleanup-moa"\nabout = "short episodes"\n[game]\nhorizon = 100\n'
+
+
+def place_of(name, *arguments):
+    """The heading under which a preset is listed, and the first line of what it says."""
+    result = CliRunner().invoke(main, ["--list", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.split()[:1] == [str(name)])
+    heading = next(line for line in lines[at::-1] if line[:1].strip())
+    said = [*lines[at].split(maxsplit=1)[1:], *map(str.strip, lines[at + 1 : at + 2]), ""]
+    return heading, said[0]
+
+
+def test_a_preset_file_of_one_s_own_is_listed_in_the_group_of_its_base(write):
+    path = write(mine=MINE) / "mine.toml"
+    assert place_of(path, path) == ("III. Models of other agents", "short episodes")
+
+
+def test_a_preset_file_of_one_s_own_is_listed_in_the_group_that_it_names(write):
+    path = write(mine=MINE.replace("about", 'group = "Mine"\nabout')) / "mine.toml"
+    assert place_of(path, path) == ("Mine", "short episodes")
+
+
+def test_all_presets_in_a_folder_are_listed_even_those_that_say_nothing_of_themselves(write):
+    folder = write(mine=MINE, other='[game]\nname = "harvest"\n')
+    assert place_of(folder / "mine.toml", folder)
+    assert place_of(folder / "other.toml", folder) == (listing.NO_GROUP, "")
+    assert place_of("cleanup-moa", folder)
+
+
+def test_a_file_in_a_listed_folder_that_is_no_preset_is_named(write):
+    folder = write(mine='[preset]\nabuot = "x"\n')
+    result = CliRunner().invoke(main, ["--list", str(folder)])
+    assert result.exit_code == 78
+    assert f"{folder / 'mine.toml'}: [preset] abuot: no such key: did you mean" in result.output
+
+
+def test_a_preset_has_the_values_of_its_base_but_for_those_it_sets_itself(write):
+    config = load_config(str(write(mine=MINE) / "mine.toml"))
+    base = load_config("cleanup-moa")
+    assert config.game == base.game.model_copy(update={"horizon": 100})
+    assert (config.experiment, config.learning) == (base.experiment, base.learning)
+    assert (config.preset.name, config.preset.paper) == ("mine", "")
+
+
+def test_a_base_may_have_a_base_and_is_found_beside_the_file_that_names_it(write, monkeypatch):
+    folder = write(first=MINE, second='[preset]\nbase = "first.toml"\n[run]\nseed = 9\n')
+    monkeypatch.chdir("/")
+    config = load_config(str(folder / "second.toml"))
+    assert (config.run.seed, config.game.horizon, config.experiment.beta) == (9, 100, 0.62)
+
+
+def test_the_run_file_of_a_preset_with_a_base_says_it_all_and_names_no_base(write):
+    config = load_config(str(write(mine=MINE) / "mine.toml"))
+    assert "base =" not in config.toml()
+    assert validate(tomllib.loads(config.toml())) == config
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ('"clenup-moa"', r"mine.toml: \[preset\] base: no preset .* did you mean cleanup-moa\?"),
+        ('"none.toml"', r"none\.toml: cannot be read"),
+        ("3", r"mine.toml: \[preset\] base: wanted a preset's name or path, found 3"),
+        ('"mine.toml"', r"found the circle mine.toml → mine.toml"),
+        ('"back.toml"', r"found the circle mine.toml → back.toml → mine.toml"),
+    ],
+)
+def test_a_base_that_cannot_be_is_refused(write, base, told):
+    folder = write(mine=f"[preset]\nbase = {base}\n", back='[preset]\nbase = "mine.toml"\n')
+    with pytest.raises(RunFileError, match=told):
+        load_preset(str(folder / "mine.toml"))
 
 
 def test_unknown_preset_is_refused_with_the_nearest_name():
@@ -345,9 +422,9 @@ def test_unknown_preset_is_refused_with_the_nearest_name():
 
 def test_own_file_is_a_preset_named_after_it(tmp_path):
     (tmp_path / "mine.toml").write_text('[game]\nname = "harvest"\nagents = 3\n')
-    plan = validate(load_preset(str(tmp_path / "mine.toml")))
-    assert (plan.preset.name, plan.game.agents) == ("mine", 3)
-    assert plan.learning.gamma == 0.99  # what it does not set takes the default
+    config = load_config(str(tmp_path / "mine.toml"))
+    assert (config.preset.name, config.game.agents) == ("mine", 3)
+    assert config.learning.gamma == 0.99  # what it does not set takes the default
 
 
 def test_missing_own_file_is_named():

@@ -10,27 +10,27 @@ from ssd_wire.errors import EndpointError, RunFileError
 from ssd_wire.runfile import load_run_file
 
 
-def test_new_run_directory_holds_the_resolved_run_file(run_dir, plan):
+def test_new_run_directory_holds_the_resolved_run_file(run_dir, config):
     assert load_run_file(run_dir.run_file)["experiment"]["beta"] == 0.62
-    learning = plan.learning.model_dump(exclude_none=True)
+    learning = config.learning.model_dump(exclude_none=True)
     assert load_run_file(run_dir.run_file)["learning"] == learning
 
 
-def test_a_directory_with_something_in_it_is_refused(tmp_path, plan):
+def test_a_directory_with_something_in_it_is_refused(tmp_path, config):
     (tmp_path / "thesis.tex").write_text("do not touch")
     with pytest.raises(click.UsageError, match="exists already"):
-        run_directory.begin(tmp_path, plan)
+        run_directory.begin(tmp_path, config)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_file_is_refused_as_run_directory(tmp_path, plan):
+def test_a_file_is_refused_as_run_directory(tmp_path, config):
     (tmp_path / "run").write_text("")
     with pytest.raises(click.UsageError, match="exists already"):
-        run_directory.begin(tmp_path / "run", plan)
+        run_directory.begin(tmp_path / "run", config)
 
 
-def test_an_empty_directory_will_do(tmp_path, plan):
-    run_directory.begin(tmp_path, plan).close()
+def test_an_empty_directory_will_do(tmp_path, config):
+    run_directory.begin(tmp_path, config).close()
     assert (tmp_path / "run.toml").exists()
 
 
@@ -39,10 +39,10 @@ def test_a_second_launcher_is_refused_at_once(run_dir):
         run_directory.go_on(run_dir.root, patience=60, say=print)
 
 
-def test_only_a_run_directory_has_a_plan(tmp_path, run_dir, plan):
-    assert run_directory.plan_of(run_dir.root) == plan
+def test_only_a_run_directory_has_a_plan(tmp_path, run_dir, config):
+    assert run_directory.read_config(run_dir.root) == config
     with pytest.raises(RunFileError, match="no run directory"):
-        run_directory.plan_of(tmp_path)
+        run_directory.read_config(tmp_path)
 
 
 def test_going_on_forgets_who_was_up(run_dir):
@@ -100,7 +100,7 @@ def test_a_run_file_edited_since_the_run_began_names_the_key(run_dir, was, now, 
     text = run_dir.run_file.read_text()
     assert was in text
     run_dir.run_file.write_text(text.replace(was, now))
-    edited = run_directory.plan_of(run_dir.root)
+    edited = run_directory.read_config(run_dir.root)
     if named is None:
         run_directory.check_unedited(run_dir.root, edited)
         return

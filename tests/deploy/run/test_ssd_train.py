@@ -231,6 +231,17 @@ def test_resume_refuses_a_run_file_that_was_edited(run_dir):
     assert "[run] seed: wanted 1, found 2" in result.output
 
 
+def test_resume_refuses_a_run_of_another_protocol_before_anything_is_started(run_dir):
+    run_dir.close()
+    before = '{"event": "launch", "arenas": 1, "protocol": 1}\n'
+    run_dir.history.write_text(before)
+    result = invoke("--resume", "--run-dir", run_dir.root)
+    assert result.exit_code == 78
+    assert "it was made with protocol version 1, and this ssd-train has version" in result.output
+    assert run_dir.history.read_text() == before
+    assert list(run_dir.logs.iterdir()) == []
+
+
 def test_a_run_that_has_all_its_steps_has_nothing_to_do(run_dir):
     run_dir.close()
     run_dir.summary.write_text(json.dumps({"own_steps": [1600, 2400, 1600, 1600, 1600]}))

@@ -1,10 +1,10 @@
-"""What agents see, drawn by palette: letters are agents, `A` number 0."""
+"""Views, drawn with one symbol per palette index: letters are agents, `A` is number 0."""
 
 import numpy as np
 import pytest
+from tests.envs.drawn_batch import drawn_batch
 
 from ssd_envs.batch import GameBatch
-from ssd_envs.drawing import scene
 from ssd_envs.palette import AGENT, APPLE, EMPTY, FINING_BEAM, MAX_AGENTS
 from ssd_envs.spec import GameSettings
 
@@ -28,20 +28,20 @@ def seen(batch, agent, radius=7, game=0):
         ("<", "#####|# oB#|#wA #|# ~ #|#####"),
     ],
 )
-def test_a_view_is_turned_so_that_the_heading_points_up(arrow, view):
-    batch = scene("cleanup", f"#####\n#v..#\n#o{arrow}~#\n#.w.#\n#####\nagents: 1 0")
+def test_a_view_is_rotated_so_that_the_heading_points_up(arrow, view):
+    batch = drawn_batch("cleanup", f"#####\n#v..#\n#o{arrow}~#\n#.w.#\n#####\nagents: 1 0")
     assert seen(batch, 0, radius=2) == view.replace("|", "\n")
 
 
 @pytest.mark.parametrize("arrow", "^>v<")
-def test_an_agent_sees_seven_cells_each_way_and_itself_in_the_middle(arrow):
+def test_an_agent_is_at_the_center_of_its_view_and_sees_seven_cells_each_way(arrow):
     room = [["."] * 19 for _ in range(19)]
     room[9][9] = arrow
     for row, column in ((2, 2), (2, 16), (16, 2), (16, 16), (1, 9), (9, 17)):
         room[row][column] = "o"
     room[1][1] = ">"
     rows = "\n".join(f"#{''.join(row)}#" for row in room)
-    batch = scene("harvest", f"{'#' * 21}\n{rows}\n{'#' * 21}\nagents: 1 0")
+    batch = drawn_batch("harvest", f"{'#' * 21}\n{rows}\n{'#' * 21}\nagents: 1 0")
     batch.observe()
     apples = np.argwhere(batch.pixels[0, 0] == APPLE).tolist()
     assert apples == [[0, 0], [0, 14], [14, 0], [14, 14]]
@@ -49,8 +49,8 @@ def test_an_agent_sees_seven_cells_each_way_and_itself_in_the_middle(arrow):
     assert (batch.pixels[0, 0] == AGENT + 1).sum() == 0
 
 
-def test_beyond_the_board_lies_black():
-    batch = scene("harvest", "####\n#^v#\n####")
+def test_cells_beyond_the_board_are_black():
+    batch = drawn_batch("harvest", "####\n#^v#\n####")
     batch.observe()
     view = batch.pixels[0, 0]
     assert [SYMBOLS[index] for index in view[7, 5:10]] == list(" #AB#")
@@ -60,8 +60,10 @@ def test_beyond_the_board_lies_black():
     assert (view[:, 10:] == EMPTY).all()
 
 
-def test_agents_cover_what_they_stand_on_and_beams_cover_agents(play):
-    batch = scene("cleanup", "#####\n#w^.#\n#.w.#\n##v##\n#####\nagents: 0w 1", waste_growth=0.0)
+def test_agents_are_drawn_over_contents_and_beams_over_agents(play):
+    batch = drawn_batch(
+        "cleanup", "#####\n#w^.#\n#.w.#\n##v##\n#####\nagents: 0w 1", waste_growth=0.0
+    )
     assert seen(batch, 0, radius=2) == "     \n#####\n#wA #\n# w #\n##B##"
     play(batch, "stay turn_clockwise")
     play(batch, "turn_clockwise turn_clockwise")
@@ -71,7 +73,7 @@ def test_agents_cover_what_they_stand_on_and_beams_cover_agents(play):
 
 
 def test_a_beam_is_seen_in_the_observation_of_its_step_and_in_no_other(play):
-    batch = scene("harvest", "#######\n#>...<#\n#######")
+    batch = drawn_batch("harvest", "#######\n#>...<#\n#######")
     play(batch, "fire stay")
     for _ in range(2):
         batch.observe()
@@ -82,19 +84,19 @@ def test_a_beam_is_seen_in_the_observation_of_its_step_and_in_no_other(play):
 
 
 def test_the_firers_own_cell_is_not_covered_by_its_beam(play):
-    batch = scene("harvest", "#####\n#...#\n#.^.#\n#v..#\n#####")
+    batch = drawn_batch("harvest", "#####\n#...#\n#.^.#\n#v..#\n#####")
     play(batch, "fire stay")
     assert seen(batch, 0, radius=1) == "!!!\n!A!\nB  "
 
 
-def test_what_grows_in_a_step_is_seen_in_its_observation(play):
-    batch = scene("harvest", "#####\n#o,.#\n#...#\n#v^.#\n#####", regrowth=(0.0, 1.0))
+def test_growth_of_a_step_is_seen_in_its_observation(play):
+    batch = drawn_batch("harvest", "#####\n#o,.#\n#...#\n#v^.#\n#####", regrowth=(0.0, 1.0))
     play(batch, "stay stay")
     assert seen(batch, 1, radius=2) == "#oo #\n#   #\n#AB #\n#####\n     "
 
 
-def test_what_grows_under_a_beam_is_seen_when_the_beam_is_gone(play):
-    batch = scene("harvest", "#####\n#o,.#\n#...#\n#v^.#\n#####", regrowth=(0.0, 1.0))
+def test_growth_under_a_beam_is_seen_when_the_beam_is_gone(play):
+    batch = drawn_batch("harvest", "#####\n#o,.#\n#...#\n#v^.#\n#####", regrowth=(0.0, 1.0))
     play(batch, "stay fire")
     assert seen(batch, 1, radius=2) == "#o!!#\n# !!#\n#!B!#\n#####\n     "
     play(batch, "stay stay")
@@ -112,22 +114,22 @@ def test_the_first_view_after_a_reset_shows_the_agents():
     ("gap", "sees"), [(6, True), (7, False)], ids=["seven cells away", "eight cells away"]
 )
 @pytest.mark.parametrize("upright", [False, True], ids=["along a row", "along a column"])
-def test_agents_see_who_stands_in_their_window(gap, sees, upright):
+def test_an_agent_sees_the_agents_in_its_window(gap, sees, upright):
     line = f"<{'.' * gap}<"
     room = "\n".join(f"#{symbol}#" for symbol in line) if upright else f"#{line}#"
     edge = "###" if upright else "#" * (len(line) + 2)
-    batch = scene("harvest", f"{edge}\n{room}\n{edge}")
+    batch = drawn_batch("harvest", f"{edge}\n{room}\n{edge}")
     batch.observe()
     assert batch.visible[:, 0].tolist() == [[True, sees], [sees, True]]
 
 
-def test_walls_hide_nobody():
-    batch = scene("harvest", "#####\n#<#<#\n#####")
+def test_walls_do_not_hide_agents():
+    batch = drawn_batch("harvest", "#####\n#<#<#\n#####")
     batch.observe()
     assert batch.visible.all()
 
 
-def test_two_digit_agents_are_agents_like_all_others(play):
+def test_agents_from_number_10_on_act_and_are_drawn_like_the_others(play):
     batch = GameBatch(GameSettings(name="harvest", agents=20), 1)
     batch.reset(np.zeros(1, np.uint64))
     batch.observe()
@@ -138,7 +140,7 @@ def test_two_digit_agents_are_agents_like_all_others(play):
     assert turned[0].tolist() == [int(k == 10) for k in range(20)]
 
 
-def test_the_most_agents_that_a_byte_can_name_fit_one_game():
+def test_a_game_can_have_as_many_agents_as_the_palette():
     rows = "\n".join(f"#{'+' * 25}#" for _ in range(10))
     game_map = f"{'#' * 27}\n{rows}\n{'#' * 27}"
     batch = GameBatch(GameSettings(name="harvest", agents=MAX_AGENTS, map=game_map), 1)

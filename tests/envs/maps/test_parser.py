@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ssd_envs.maps.game_map import GameMap
-from ssd_envs.maps.parser import drawing_of, parse_map
+from ssd_envs.maps.parser import parse_map, read_drawing
 from ssd_envs.spec import GameSettings, game_spec
 
 
@@ -31,14 +31,14 @@ from ssd_envs.spec import GameSettings, game_spec
         "open bottom",
     ],
 )
-def test_bad_drawing_is_refused_with_row_and_column_and_the_row_shown(drawing, row, column, wrong):
+def test_an_invalid_drawing_is_refused_with_its_row_and_column(drawing, row, column, wrong):
     with pytest.raises(ValueError, match=f"row {row}, column {column} .*{wrong}") as refused:
         parse_map(drawing, "#.+o", agents=2)
     shown = drawing.split("\n")[row]
     assert f"\n    {shown}\n    {' ' * column}^" in str(refused.value)
 
 
-def test_empty_drawing_is_refused():
+def test_an_empty_drawing_is_refused():
     with pytest.raises(ValueError, match="empty"):
         parse_map("\n\n", "#.+o", agents=2)
 
@@ -55,7 +55,7 @@ def test_a_symbol_of_another_game_is_refused():
         GameSettings(name="harvest", agents=2, map=river)
 
 
-def test_indent_and_blank_lines_around_a_drawing_do_not_count():
+def test_indentation_and_blank_lines_around_a_drawing_are_dropped():
     drawing = """
 
         ####
@@ -63,10 +63,10 @@ def test_indent_and_blank_lines_around_a_drawing_do_not_count():
         ####
     """
     assert parse_map(drawing, "#+", agents=2).rows == ("####", "#++#", "####")
-    assert drawing_of(drawing) == "####\n#++#\n####"
+    assert read_drawing(drawing) == "####\n#++#\n####"
 
 
-def test_a_map_files_path_may_be_a_path_and_its_byte_order_mark_is_no_wall(tmp_path):
+def test_a_map_may_be_a_path_object_and_its_byte_order_mark_is_dropped(tmp_path):
     path = tmp_path / "map.txt"
     path.write_text("####\n#++#\n####\n", encoding="utf-8-sig")
     assert GameSettings(name="harvest", agents=2, map=path).map == "####\n#++#\n####"
@@ -75,7 +75,7 @@ def test_a_map_files_path_may_be_a_path_and_its_byte_order_mark_is_no_wall(tmp_p
     assert GameSettings(name="harvest", agents=2, map=marked).map == "####\n#++#\n####"
 
 
-def test_a_map_may_be_a_text_file_and_settings_then_carry_its_drawing(tmp_path):
+def test_a_map_may_be_a_text_file_which_is_read_at_once(tmp_path):
     path = tmp_path / "room.txt"
     path.write_text("#####\n#+o+#\n#####\n")
     settings = GameSettings(name="harvest", agents=2, map=str(path))
@@ -84,7 +84,7 @@ def test_a_map_may_be_a_text_file_and_settings_then_carry_its_drawing(tmp_path):
     assert GameSettings.model_validate(settings.model_dump()) == settings
 
 
-def test_a_missing_map_file_is_refused_by_name():
+def test_a_missing_map_file_is_refused_with_its_name():
     with pytest.raises(ValueError, match=r"cannot read 'nowhere\.txt'"):
         GameSettings(name="harvest", map="nowhere.txt")
 
@@ -99,10 +99,10 @@ def test_a_missing_map_file_is_refused_by_name():
         ("box-trapped", 7, 11, {"o": 6, "D": 1, "0": 1, "1": 1}),
     ],
 )
-def test_the_games_own_maps_have_their_published_measures(name, height, width, counts):
+def test_the_built_in_maps_have_their_published_sizes(name, height, width, counts):
     game_map = game_spec(GameSettings(name=name)).map
     assert (game_map.height, game_map.width) == (height, width)
-    assert {symbols: game_map.marked(symbols).sum() for symbols in counts} == counts
+    assert {symbols: game_map.mask(symbols).sum() for symbols in counts} == counts
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,10 @@ def test_the_games_own_maps_have_their_published_measures(name, height, width, c
         ("#####\n#1#0#\n#####", r"0 doors \('D'\), but needs 1"),
         ("######\n#1DD0#\n######", r"2 doors \('D'\), but needs 1"),
         ("#####\n#1D0#\n#...#\n#####", "row 1, column 1 .*agent 1 is not in a closed box"),
-        ("#####\n##D##\n#1#0#\n#####", "row 2, column 1 .*the door lets agent 1 out of no box"),
+        (
+            "#####\n##D##\n#1#0#\n#####",
+            "row 2, column 1 .*agent 1 cannot reach agent 0 through the door",
+        ),
         ("######\n#1oD0#\n######", "row 1, column 1 .*agent 1 has apples in its box"),
         ("#####\n#1D+#\n#####", r"unknown symbol '\+'; this game has # \. o D 0 1"),
     ],
@@ -135,15 +138,15 @@ def test_a_box_has_one_door_and_agent_1_in_it_and_agent_0_outside(drawing, wrong
         GameSettings(name="box-trapped", map=drawing)
 
 
-def test_starts_are_spawn_cells_in_reading_order_or_numbered_cells_in_that_of_their_numbers():
-    assert GameMap(("#####", "#+.+#", "##+##", "#####")).starts().tolist() == [
+def test_start_positions_are_the_spawn_cells_in_reading_order_or_the_numbered_cells_by_number():
+    assert GameMap(("#####", "#+.+#", "##+##", "#####")).start_positions().tolist() == [
         [1, 1],
         [1, 3],
         [2, 2],
     ]
-    assert GameMap(("#####", "#1D0#", "#####")).starts().tolist() == [[1, 3], [1, 1]]
+    assert GameMap(("#####", "#1D0#", "#####")).start_positions().tolist() == [[1, 3], [1, 1]]
 
 
-def test_marked_cells_are_a_mask_of_the_drawing():
-    marked = GameMap(("###", "#o#", "###")).marked("o")
+def test_the_mask_of_a_symbol_is_true_where_it_is_drawn():
+    marked = GameMap(("###", "#o#", "###")).mask("o")
     assert np.argwhere(marked).tolist() == [[1, 1]]

@@ -1,4 +1,4 @@
-"""The small maps keep the dilemma of the large ones: what pays each agent ruins all of them."""
+"""The small maps keep the social dilemma: what is best for one agent is bad for all of them."""
 
 from collections import deque
 
@@ -15,55 +15,55 @@ GAMES = 10
 
 
 def cells_of(state, game, content):
-    return {tuple(cell) for cell in np.argwhere(state.cells[game] == content).tolist()}
+    return {tuple(cell) for cell in np.argwhere(state.contents[game] == content).tolist()}
 
 
-def toward(goals, barred, state, game, agent):
-    """The move along a shortest way to a goal, or to stay if there is none."""
-    start = tuple(state.places[game, agent].tolist())
-    first_step, edge = {start: None}, deque([start])
-    while edge:
-        cell = edge.popleft()
+def toward(goals, blocked, state, game, agent):
+    """The first move of a shortest path to a goal, or STAY if there is no path."""
+    start = tuple(state.positions[game, agent].tolist())
+    first_step, frontier = {start: None}, deque([start])
+    while frontier:
+        cell = frontier.popleft()
         if cell in goals:
             quarters = (first_step[cell] - state.headings[game, agent]) % 4
             return MOVE[quarters]
         for heading, (down, across) in enumerate(NEIGHBOURS):
             near = (cell[0] + down, cell[1] + across)
-            if near not in first_step and near not in barred:
+            if near not in first_step and near not in blocked:
                 first_step[near] = heading if cell == start else first_step[cell]
-                edge.append(near)
+                frontier.append(near)
     return STAY
 
 
-def eat_all(state, game, agent, luck):
-    """Go to the next apple; now and then anywhere, so that no two block each other for ever."""
-    if luck.random() < 0.1:
-        return luck.integers(4)
+def eat_greedily(state, game, agent, rng):
+    """Go to the nearest apple; sometimes move at random, so that agents do not block each other."""
+    if rng.random() < 0.1:
+        return rng.integers(4)
     return toward(cells_of(state, game, APPLE), cells_of(state, game, WALL), state, game, agent)
 
 
-def eat_with_restraint(state, game, agent, luck):
-    """Eat, and tread on, only such apples as have three others near."""
-    del luck
+def eat_with_restraint(state, game, agent, rng):
+    """Eat and walk over only those apples that have three others next to them."""
+    del rng
     apples = cells_of(state, game, APPLE)
-    spared = {
+    not_eaten = {
         (row, column)
         for row, column in apples
         if sum((row + i, column + j) in apples for i in (-1, 0, 1) for j in (-1, 0, 1)) < 4
     }
-    barred = cells_of(state, game, WALL) | spared
-    return toward(apples - spared, barred, state, game, agent)
+    blocked = cells_of(state, game, WALL) | not_eaten
+    return toward(apples - not_eaten, blocked, state, game, agent)
 
 
-def clean(state, game, agent, luck):
-    """Head up, step below waste, clean it."""
-    row, column = state.places[game, agent]
-    waste = (state.cells[game] == WASTE).any(0)
+def clean(state, game, agent, rng):
+    """Turn up, move below the nearest waste, clean it."""
+    row, column = state.positions[game, agent]
+    waste = (state.contents[game] == WASTE).any(0)
     if state.headings[game, agent] != 0:
         return CLOCKWISE
     if row > 4:
         return MOVE[0]
-    if waste[column - 1 : column + 2].any() and luck.random() < 0.9:
+    if waste[column - 1 : column + 2].any() and rng.random() < 0.9:
         return CLEAN
     columns = np.flatnonzero(waste)
     if columns.size == 0:
@@ -73,48 +73,50 @@ def clean(state, game, agent, luck):
 
 
 def episodes(name, *policies):
-    """Whole episodes played so, one policy per agent."""
+    """A batch whose episodes were played to the end, with one policy per agent."""
     batch = GameBatch(GameSettings(name=name, agents=len(policies)), GAMES)
     batch.reset(np.arange(GAMES, dtype=np.uint64))
-    luck = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     while not batch.ended.all():
         state = batch.state()
         actions = [
-            [policy(state, game, agent, luck) for agent, policy in enumerate(policies)]
+            [policy(state, game, agent, rng) for agent, policy in enumerate(policies)]
             for game in range(GAMES)
         ]
         batch.step(np.array(actions, np.uint8))
     return batch
 
 
-def test_on_the_small_cleanup_map_nobody_eats_unless_somebody_cleans():
+def test_on_the_small_cleanup_map_no_apples_grow_without_cleaning():
     batch = GameBatch(GameSettings(name="cleanup-small"), GAMES)
     batch.reset(np.arange(GAMES, dtype=np.uint64))
-    luck = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     while not batch.ended.all():
-        batch.step(luck.integers(CLEAN - 1, size=(GAMES, 3), dtype=np.uint8))
+        batch.step(rng.integers(CLEAN - 1, size=(GAMES, 3), dtype=np.uint8))
     assert not batch.returns.any()
-    assert not (batch.state().cells == APPLE).any()
+    assert not (batch.state().contents == APPLE).any()
 
 
-def test_on_the_small_cleanup_map_one_who_cleans_feeds_the_others_and_goes_hungry():
-    returns = episodes("cleanup-small", clean, eat_all, eat_all).returns
+def test_on_the_small_cleanup_map_one_cleaning_agent_lets_the_others_eat_and_gets_nothing():
+    returns = episodes("cleanup-small", clean, eat_greedily, eat_greedily).returns
     assert (returns[:, 1:] > 30).all()
     assert (returns[:, 0] < 2).all()
 
 
-def test_on_the_small_harvest_map_greed_leaves_the_orchard_bare():
-    batch = episodes("harvest-small", *[eat_all] * 3)
-    assert not (batch.state().cells == APPLE).any()
+def test_on_the_small_harvest_map_greedy_agents_leave_the_orchard_bare():
+    batch = episodes("harvest-small", *[eat_greedily] * 3)
+    assert not (batch.state().contents == APPLE).any()
     assert batch.returns.sum(1).max() < 60
 
 
-def test_on_the_small_harvest_map_restraint_of_all_earns_everyone_more_than_greed_of_all():
-    greedy = episodes("harvest-small", *[eat_all] * 3).returns
+def test_on_the_small_harvest_map_all_restrained_agents_earn_more_than_all_greedy_ones():
+    greedy = episodes("harvest-small", *[eat_greedily] * 3).returns
     restrained = episodes("harvest-small", *[eat_with_restraint] * 3).returns
     assert (restrained.mean(0) > 2 * greedy.mean(0)).all()
 
 
 def test_on_the_small_harvest_map_one_greedy_agent_earns_more_than_the_restrained_ones():
-    returns = episodes("harvest-small", eat_all, eat_with_restraint, eat_with_restraint).returns
+    returns = episodes(
+        "harvest-small", eat_greedily, eat_with_restraint, eat_with_restraint
+    ).returns
     assert (returns[:, 0] > returns[:, 1:].max(1)).all()

@@ -1,6 +1,7 @@
-"""Random play earns what it earns in the games' well-known implementation.
+"""Returns of random play, compared with the public implementation of Cleanup and Harvest.
 
-Box Trapped has none: its figures are those of the plain version in `test_box_trapped.py`.
+Box Trapped has no public implementation: its figures are those of the literal rules in
+`test_box_trapped.py`.
 """
 
 import numpy as np
@@ -31,18 +32,18 @@ EPISODES = 60
         "box trapped without opening",
     ],
 )
-def test_random_play_earns_what_was_measured_within_three_standard_errors(
+def test_returns_of_random_play_match_the_reference_within_three_standard_errors(
     name, without_7, measured
 ):
-    """`measured` are two samples of 60 episodes each: mean collective return and its error."""
+    """`measured`: mean collective return and its standard error, of two sets of 60 episodes."""
     batch = GameBatch(GameSettings(name=name), EPISODES)
     choices = np.arange(batch.spec.num_actions, dtype=np.uint8)
     if without_7:
         choices = np.delete(choices, 7)
-    luck = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     batch.reset(np.arange(EPISODES, dtype=np.uint64))
     while not batch.ended.all():
-        batch.step(luck.choice(choices, size=(EPISODES, batch.spec.num_agents)))
+        batch.step(rng.choice(choices, size=(EPISODES, batch.spec.num_agents)))
     collective = batch.returns.sum(1)
     error = collective.std(ddof=1) / EPISODES**0.5
     (first, first_error), (second, second_error) = measured

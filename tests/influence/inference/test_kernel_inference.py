@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from tests.influence.rewards.influence_formula import influence_reward
 
-from ssd_influence.inference.decision import Choice
-from ssd_influence.inference.kernel_inference import Inference
-from ssd_influence.inference.torch_inference import Stepping
+from ssd_influence.inference.kernel_inference import KernelInference
+from ssd_influence.inference.torch_inference import TorchInference
 from ssd_influence.kernels import lstm_step as lstm
 from ssd_influence.networks.agent_network import AgentNetwork
-from ssd_influence.rewards.influence import influence
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 
 GAMES, ACTIONS, SYMBOLS, AGENT = 5, 7, 6, 1
@@ -39,9 +36,13 @@ def noise(values=ACTIONS):
 
 def news(network, segment, t) -> tuple[tuple, dict]:
     """What an agent is shown and told at t, as `decide` takes it."""
-    leaders = segment.actions[t + 1][:, list(network.part.follows)]
+    leaders = segment.actions[t + 1][:, list(network.role.leaders)]
     said = None if segment.symbols is None else segment.symbols[t].numpy()
-    told = {"leaders_t": leaders.numpy(), "symbols_tm1": said, "symbol_noise": noise(SYMBOLS)}
+    told = {
+        "leader_actions_t": leaders.numpy(),
+        "symbols_tm1": said,
+        "symbol_noise": noise(SYMBOLS),
+    }
     return (
         segment.pixels[t].numpy(),
         segment.actions[t].numpy(),
@@ -64,8 +65,8 @@ def test_a_life_on_the_cpu_is_the_network_s_own(make_network, make_shape, make_s
         experiment = {**experiment, "symbols": SYMBOLS}
     network = make_network(**{"influence": "off", **experiment})
     segment = make_segment(network, make_shape())
-    lives = Inference(network, GAMES), Stepping(network, GAMES)
-    states, games = [life.fresh_state() for life in lives], np.array([0, 2, 3])
+    lives = KernelInference(network, GAMES), TorchInference(network, GAMES)
+    states, games = [life.initial_state() for life in lives], np.array([0, 2, 3])
     spread = []
     for t in range(len(segment.pixels) - 1):
         shown, told = news(network, segment, t)
@@ -73,7 +74,7 @@ def test_a_life_on_the_cpu_is_the_network_s_own(make_network, make_shape, make_s
             life.decide(*shown, noise(), state, **told)
             for life, state in zip(lives, states, strict=True)
         )
-        for one, other in ((found.act, wanted.act), (found.symbol, wanted.symbol)):
+        for one, other in ((found.action, wanted.action), (found.symbol, wanted.symbol)):
             assert (one is None) == (other is None)
             for part, of_other in zip(one or (), other or (), strict=True):
                 same(part, of_other)
@@ -84,41 +85,41 @@ def test_a_life_on_the_cpu_is_the_network_s_own(make_network, make_shape, make_s
             said = None if segment.symbols is None else segment.symbols[t + 1].numpy()
             happened = segment.actions[t + 1].numpy(), shown[2]
             imagined, as_wanted = (
-                life.recall(*happened, state, games, said)
+                life.predict_others(*happened, state, games, said)
                 for life, state in zip(lives, states, strict=True)
             )
             same(imagined, as_wanted)
             spread.append(np.ptp(imagined, axis=1).max())
-        same(*(state.joined() for state in states))
+        same(*(state.flat() for state in states))
     assert not spread or max(spread) > 0.01  # else nothing would make a difference
-    assert found.act.logits.std() > 0.05
+    assert found.action.logits.std() > 0.05
 
 
 def test_what_was_drawn_is_the_most_of_probability_over_noise(make_network):
     network = make_network()
-    life, draws = Inference(network, GAMES), noise()
+    life, draws = KernelInference(network, GAMES), noise()
     pixels = np.zeros((GAMES, 9, 9), np.uint8)
     nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.ones(GAMES, np.bool_)
-    choice = life.decide(pixels, nobody, is_first, draws, life.fresh_state()).act
+    choice = life.decide(pixels, nobody, is_first, draws, life.initial_state()).action
     p = torch.from_numpy(choice.logits).softmax(-1).numpy()
-    assert choice.chosen.tolist() == (p / draws).argmax(1).tolist()
-    taken = p[np.arange(GAMES), choice.chosen]
+    assert choice.choice.tolist() == (p / draws).argmax(1).tolist()
+    taken = p[np.arange(GAMES), choice.choice]
     assert np.exp(choice.log_prob) == pytest.approx(taken, rel=1e-5)
 
 
 def test_new_weights_count_once_they_are_taken_over(make_network, make_shape, make_segment):
     network = make_network()
-    segment, life = make_segment(network, make_shape()), Inference(network, GAMES)
+    segment, life = make_segment(network, make_shape()), KernelInference(network, GAMES)
     seen = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.is_first)]
 
     def logits():
-        return life.decide(*seen, noise(), life.fresh_state()).act.logits
+        return life.decide(*seen, noise(), life.initial_state()).action.logits
 
     before = logits()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(1.1)
-    life.refresh()
+    life.reload_weights()
     assert np.abs(logits() - before).max() > 1e-3
     assert (logits() == logits()).all()
 
@@ -131,86 +132,32 @@ def test_a_weight_that_is_no_number_is_not_hidden(make_network, make_shape, make
     assert len(names) == 26
     with torch.no_grad():
         network.get_parameter(names[place]).fill_(float("nan"))
-    life = Inference(network, GAMES)
-    state = life.fresh_state()
+    life = KernelInference(network, GAMES)
+    state = life.initial_state()
     shown, told = news(network, segment, 0)
     decision = life.decide(*shown, noise(), state, **told)
     happened = segment.actions[1].numpy(), shown[2]
-    imagined = life.recall(*happened, state, np.arange(GAMES), segment.symbols[1].numpy())
-    found = decision.act.logits, decision.symbol.logits, imagined
+    imagined = life.predict_others(*happened, state, np.arange(GAMES), segment.symbols[1].numpy())
+    found = decision.action.logits, decision.symbol.logits, imagined
     assert any(np.isnan(of).any() for of in found)
 
 
-@pytest.mark.parametrize("kind", ["kl", "jsd", "pmi"])
-@pytest.mark.parametrize("scale", [0.1, 3.0, 60.0])
-@pytest.mark.parametrize("alternatives", [2, 4, 9])
-def test_influence_is_that_of_the_formula_whatever_the_logits(kind, scale, alternatives):
-    rng = np.random.default_rng(7)
-    games, others, rows = 6, 3, np.array([0, 1, 3, 5])
-    logits = rng.normal(size=(len(rows), alternatives, others * 4)) * scale
-    logits = logits.astype(np.float32)
-    policy = (rng.normal(size=(games, alternatives)) * scale / 3).astype(np.float32)
-    action = rng.integers(0, alternatives, games).astype(np.uint8)
-    visible = rng.random((games, others)) < 0.7
-    done = rng.integers(0, 4, (games, others)).astype(np.uint8)
-    wanted = influence_reward(
-        torch.from_numpy(logits).view(len(rows), alternatives, others, 4).double(),
-        *(torch.from_numpy(of[rows]) for of in (policy.astype(np.float64), action, visible)),
-        kind,
-        torch.from_numpy(done[rows]),
-    )
-    choice = Choice(policy, action, np.zeros(games, np.float32))
-    found = influence(logits, choice, visible, kind, rows, done)
-    assert found[rows] == pytest.approx(wanted.numpy(), abs=1e-5 * max(1.0, scale))
-    assert not np.delete(found, rows).any()
-
-
-@pytest.mark.parametrize("kind", ["kl", "jsd"])
-def test_the_least_influence_is_still_told_from_rounding(kind):
-    rng = np.random.default_rng(3)
-    base = rng.normal(size=(1, 1, 3 * 4))
-    logits = (base + 1e-4 * rng.normal(size=(50, 4, 3 * 4))).astype(np.float32)
-    choice = Choice(
-        rng.normal(size=(50, 4)).astype(np.float32),
-        rng.integers(0, 4, 50).astype(np.uint8),
-        np.zeros(50, np.float32),
-    )
-    exact = influence_reward(
-        torch.from_numpy(logits).view(50, 4, 3, 4).double(),
-        torch.from_numpy(choice.logits).double(),
-        torch.from_numpy(choice.chosen),
-        torch.ones(50, 3, dtype=torch.bool),
-        kind,
-    )
-    everyone = np.ones((50, 3), np.bool_)
-    found = influence(logits.copy(), choice, everyone, kind, np.arange(50), None)
-    assert (found > 0).all()
-    assert found.mean() == pytest.approx(exact.mean().item(), rel=0.01)
-
-
-def test_pmi_without_the_next_actions_is_refused():
-    choice = Choice(np.zeros((1, 2), np.float32), np.zeros(1, np.uint8), np.zeros(1, np.float32))
-    logits, visible = np.zeros((1, 2, 2), np.float32), np.ones((1, 1), np.bool_)
-    with pytest.raises(ValueError, match="next_actions"):
-        influence(logits, choice, visible, "pmi", np.zeros(1, np.int64), None)
-
-
 def test_where_nobody_is_asked_for_the_model_still_learns_what_happened(make_network):
-    life = Inference(make_network(), GAMES)
+    life = KernelInference(make_network(), GAMES)
     nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
-    asked, unasked = life.fresh_state(), life.fresh_state()
-    life.recall(nobody, is_first, asked, np.arange(GAMES))
-    told = life.recall(nobody, is_first, unasked, np.empty(0, np.int64))
+    asked, unasked = life.initial_state(), life.initial_state()
+    life.predict_others(nobody, is_first, asked, np.arange(GAMES))
+    told = life.predict_others(nobody, is_first, unasked, np.empty(0, np.int64))
     assert told.shape == (0, ACTIONS, 3 * ACTIONS)
     assert (asked.moa == unasked.moa).all()
     assert asked.moa.any()
 
 
 def test_a_network_without_a_model_of_others_has_nothing_to_recall(make_network):
-    life = Inference(make_network(influence="off"), GAMES)
+    life = KernelInference(make_network(influence="off"), GAMES)
     nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
-    with pytest.raises(ValueError, match="nothing to recall"):
-        life.recall(nobody, is_first, life.fresh_state(), np.arange(GAMES))
+    with pytest.raises(ValueError, match="no model of other agents"):
+        life.predict_others(nobody, is_first, life.initial_state(), np.arange(GAMES))
 
 
 @pytest.mark.parametrize("extreme", [0.0, 1e-8, 0.3, 5.0, 20.0, 88.0, 1e4, 1e30])
@@ -230,6 +177,6 @@ def test_the_cell_is_exact_up_to_rounding_wherever_its_gates_stand(extreme):
 
 def test_the_paper_s_agent_lives_with_the_paper_s_sizes(make_shape):
     network = AgentNetwork(make_shape(), NetworkSettings(), ExperimentSettings(influence="moa"))
-    state = Inference(network, 3).fresh_state()
+    state = KernelInference(network, 3).initial_state()
     assert [part.shape for part in state] == [(3, 256), (3, 256)]
-    assert state.joined().shape == (3, network.state_size)
+    assert state.flat().shape == (3, network.state_size)

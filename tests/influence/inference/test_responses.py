@@ -1,14 +1,14 @@
 """What an agent discloses: what it would do, had another done or said otherwise, and nothing else.
 
-By both ways to live: `Inference`, and `Stepping`.
+By both ways to live: `KernelInference`, and `TorchInference`.
 """
 
 import numpy as np
 import pytest
 import torch
 
-from ssd_influence.inference.kernel_inference import Inference
-from ssd_influence.inference.torch_inference import Stepping
+from ssd_influence.inference.kernel_inference import KernelInference
+from ssd_influence.inference.torch_inference import TorchInference
 
 GAMES, ACTIONS, SYMBOLS, AGENT = 5, 7, 6, 1
 MIXED = ("influencer", "influencee", "plain", "influencer")
@@ -25,7 +25,7 @@ EXPERIMENTS = {
 every_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
 
 
-@pytest.fixture(params=[Inference, Stepping], ids=["inference", "stepping"])
+@pytest.fixture(params=[KernelInference, TorchInference], ids=["inference", "stepping"])
 def life(request):
     return request.param
 
@@ -42,7 +42,7 @@ def moment(make_network, make_shape, make_segment):
             "pixels": segment.pixels[at],
             "actions_tm1": segment.actions[at],
             "is_first_t": segment.is_first[at],
-            "leaders_t": segment.actions[at + 1][:, list(network.part.follows)],
+            "leader_actions_t": segment.actions[at + 1][:, list(network.role.leaders)],
             "symbols_tm1": None if segment.symbols is None else segment.symbols[at],
         }
         assert 0 < known["is_first_t"].sum() < GAMES
@@ -54,11 +54,13 @@ def moment(make_network, make_shape, make_segment):
 def lived(kind, network, known, memory):
     """A decision, and the policy's state after it."""
     life, rng = kind(network, GAMES), np.random.default_rng(4)
-    state = life.fresh_state()
+    state = life.initial_state()
     state.policy[:] = memory.numpy()
     arrays = {name: None if of is None else of.numpy() for name, of in known.items()}
     draws = (rng.exponential(size=(GAMES, n)).astype(np.float32) for n in (ACTIONS, SYMBOLS))
-    decision = life.decide(**arrays, noise=next(draws), symbol_noise=next(draws), state=state)
+    decision = life.decide(
+        **arrays, action_noise=next(draws), symbol_noise=next(draws), state=state
+    )
     return decision, state.policy
 
 
@@ -74,8 +76,8 @@ def acted(network, known, memory):
 def swapped(network, known, agent, choice):
     """The same moment, had an agent done or said something else, and all others what they did."""
     of_leaders = network.experiment.influence == "basic"
-    name = "leaders_t" if of_leaders else "symbols_tm1"
-    place = network.part.follows.index(agent) if of_leaders else agent
+    name = "leader_actions_t" if of_leaders else "symbols_tm1"
+    place = network.role.leaders.index(agent) if of_leaders else agent
     instead = known[name].clone()
     instead[:, place] = choice
     return {**known, name: instead}
@@ -88,8 +90,8 @@ def test_a_response_is_the_policy_with_that_one_input_swapped_and_nothing_else(
     network, known, memory = moment(experiment)
     responses = lived(life, network, known, memory)[0].responses
     values = ACTIONS if experiment["influence"] == "basic" else SYMBOLS
-    assert responses.shape == (GAMES, len(network.part.answers), values, ACTIONS)
-    for number, agent in enumerate(network.part.answers):
+    assert responses.shape == (GAMES, len(network.role.discloses_to), values, ACTIONS)
+    for number, agent in enumerate(network.role.discloses_to):
         for choice in range(values):
             wanted = acted(network, swapped(network, known, agent, choice), memory)
             found = torch.from_numpy(responses[:, number, choice])
@@ -108,7 +110,7 @@ def test_to_imagine_is_not_to_live(make_network, moment, life, experiment):
     assert asked.responses is not None
     assert unasked.responses is None
     assert (after == unasked_after).all()
-    assert (asked.act.logits == unasked.act.logits).all()
+    assert (asked.action.logits == unasked.action.logits).all()
 
 
 @every_experiment
@@ -117,10 +119,10 @@ def test_what_was_really_done_or_said_is_answered_by_what_it_really_would_do(
 ):
     network, known, memory = moment(experiment)
     decision, _ = lived(life, network, known, memory)
-    policy = torch.from_numpy(decision.act.logits).log_softmax(-1).numpy()
-    for number, agent in enumerate(network.part.answers):
+    policy = torch.from_numpy(decision.action.logits).log_softmax(-1).numpy()
+    for number, agent in enumerate(network.role.discloses_to):
         if experiment["influence"] == "basic":
-            really = known["leaders_t"][:, network.part.follows.index(agent)]
+            really = known["leader_actions_t"][:, network.role.leaders.index(agent)]
         else:
             really = known["symbols_tm1"][:, agent]
         found = decision.responses[np.arange(GAMES), number, really.long().numpy()]
@@ -177,6 +179,6 @@ def test_nobody_else_discloses_anything(moment, life, agent, experiment):
 @every_experiment
 def test_one_who_follows_or_hears_must_be_told(moment, life, experiment):
     network, known, memory = moment(experiment)
-    name = "leaders_t" if experiment["influence"] == "basic" else "symbols_tm1"
-    with pytest.raises(ValueError, match=f"{name}: wanted what the others do or say, found None"):
+    name = "leader_actions_t" if experiment["influence"] == "basic" else "symbols_tm1"
+    with pytest.raises(ValueError, match=f"{name}: this experiment needs it, found None"):
         lived(life, network, {**known, name: None}, memory)

@@ -28,7 +28,7 @@ EXPERIMENTS = {
 
 def lived(network, segment) -> Unroll:
     """What an agent got one step at a time, each [T+1, …]."""
-    leaders = list(network.part.follows)
+    leaders = list(network.role.leaders)
     steps, predictions = [], []
     state = network.split_state(segment.state)
     with torch.inference_mode():
@@ -239,19 +239,19 @@ def test_where_episodes_start_is_asked_of_the_host(make_network, make_shape, mak
     network = make_network()
     segment = make_segment(network, make_shape())
     is_first = segment.is_first.to("meta")
-    with pytest.raises(ValueError, match="must be on the host, to be read, not on meta"):
+    with pytest.raises(ValueError, match="is_first: wanted it on the host, found meta"):
         network.unroll(segment.pixels, is_first, segment.actions, segment.state)
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"agent": 4}, r"agent 4 is not one of 0 … 3"),
-        ({"agent": -1}, r"agent -1 is not one of 0 … 3"),
-        ({"num_actions": 0}, r"needs an action to take, not 0"),
-        ({"view": 2}, r"at least 3 pixels wide, not 2"),
-        ({"palette": np.zeros((4, 3))}, r"uint8 \[P, 3\], not float64 \[4, 3\]"),
-        ({"palette": np.zeros((4, 4), np.uint8)}, r"not uint8 \[4, 4\]"),
+        ({"agent": 4}, "agent: wanted 0 … 3, found 4"),
+        ({"agent": -1}, "agent: wanted 0 … 3, found -1"),
+        ({"num_actions": 0}, "num_actions: wanted at least 1, found 0"),
+        ({"view": 2}, "view: wanted at least 3 pixels, found 2"),
+        ({"palette": np.zeros((4, 3))}, r"palette: wanted uint8 \[P, 3\], found float64 \[4, 3\]"),
+        ({"palette": np.zeros((4, 4), np.uint8)}, r"found uint8 \[4, 4\]"),
     ],
 )
 def test_an_impossible_shape_is_refused(make_shape, wrong, message):

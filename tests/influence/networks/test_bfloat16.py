@@ -7,19 +7,19 @@ import sys
 import pytest
 import torch
 
-from ssd_influence.networks.bfloat16 import fast_in_bfloat16
+from ssd_influence.networks.bfloat16 import has_fast_bfloat16
 
 ERRORS = """
 import torch
 from ssd_influence.networks.lstm import Lstm, LstmState
-from ssd_influence.networks.view_encoder import see
+from ssd_influence.networks.view_encoder import encode_views
 lstm, dense = Lstm(6, 8), torch.randn(6, 9 * 4) / 6
 pixels = torch.randint(0, 5, (40, 5, 5), dtype=torch.uint8)
 weights = torch.rand(5, 3), torch.randn(4, 3, 3, 3), torch.randn(4), dense, torch.randn(6)
 is_first, state = torch.zeros(4, 10, dtype=torch.bool), LstmState(*torch.zeros(2, 10, 8))
-def made(products):
-    lstm.products = products
-    seen = see(pixels, *weights, products=products)
+def made(matmul_dtype):
+    lstm.matmul_dtype = matmul_dtype
+    seen = encode_views(pixels, *weights, matmul_dtype=matmul_dtype)
     return lstm.unroll(seen.view(4, 10, 6), is_first, [], state)[0]
 wanted, found = made(torch.float32), made(torch.bfloat16)
 print(float((found - wanted).norm() / wanted.norm()))
@@ -37,7 +37,7 @@ def printed(program: str, **environment: str) -> list[float]:
 def test_bfloat16_is_fast_where_the_processor_multiplies_it(monkeypatch, tiles, dots):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: dots)
-    assert fast_in_bfloat16() == (torch.backends.mkldnn.is_available() and dots)
+    assert has_fast_bfloat16() == (torch.backends.mkldnn.is_available() and dots)
 
 
 @pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE"])

@@ -165,5 +165,5 @@ def test_a_model_that_hears_must_be_told_what_was_said(make_network):
     network = make_network(**MODELLING)
     state = network.split_state(network.initial_state(1)).moa
     known = torch.zeros(1, 13), torch.zeros(1, 4).long(), torch.tensor([False]), state
-    with pytest.raises(ValueError, match="symbols: wanted what the others do or say, found None"):
+    with pytest.raises(ValueError, match="symbols: this experiment needs it, found None"):
         network.moa.step(*known)

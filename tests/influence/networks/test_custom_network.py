@@ -1,4 +1,4 @@
-"""A network of the user's own: named in the run file, written in torch, living by `Stepping`."""
+"""Custom networks: named in the run file, written in torch, stepped by `TorchInference`."""
 
 import sys
 from types import ModuleType
@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from ssd_influence.inference.factory import inference_for
-from ssd_influence.inference.kernel_inference import Inference
-from ssd_influence.inference.torch_inference import Stepping
+from ssd_influence.inference.factory import make_inference
+from ssd_influence.inference.kernel_inference import KernelInference
+from ssd_influence.inference.torch_inference import TorchInference
 from ssd_influence.networks.agent_network import AgentNetwork, Features, make_network
 from ssd_influence.networks.lstm import LstmState
 from ssd_influence.networks.policy import PolicyStep
@@ -64,10 +64,10 @@ def own(shape, name, experiment=None, **settings) -> AgentNetwork:
 def test_the_paper_s_network_lives_by_the_fast_way_and_one_s_own_by_its_own_methods(make_shape):
     ours = make_network(make_shape(), NetworkSettings(**SMALL), ExperimentSettings())
     assert type(ours) is AgentNetwork
-    assert isinstance(inference_for(ours, GAMES), Inference)
+    assert isinstance(make_inference(ours, GAMES), KernelInference)
     mine = own(make_shape(), "Blurred", scale=0.5)
     assert type(mine) is Blurred
-    assert isinstance(inference_for(mine, GAMES), Stepping)
+    assert isinstance(make_inference(mine, GAMES), TorchInference)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_a_module_that_breaks_when_it_is_imported_is_refused_and_why(
 
 def lived(network, segment) -> list[torch.Tensor]:
     """Logits at each step."""
-    life = inference_for(network, GAMES)
-    state, logits = life.fresh_state(), []
+    life = make_inference(network, GAMES)
+    state, logits = life.initial_state(), []
     draws = np.ones((GAMES, network.shape.num_actions), np.float32)
     for t in range(len(segment.pixels)):
         shown = segment.pixels[t], segment.actions[t], segment.is_first[t]
         decision = life.decide(*(of.numpy() for of in shown), draws, state)
-        logits.append(torch.from_numpy(decision.act.logits))
+        logits.append(torch.from_numpy(decision.action.logits))
     return logits
 
 
@@ -121,7 +121,7 @@ def test_a_network_of_one_s_own_lives_as_it_learns(make_shape, make_segment):
 
 def test_a_network_of_one_s_own_may_remember_otherwise(make_shape, make_segment):
     network = own(make_shape(), "Forgetful")
-    assert inference_for(network, GAMES).fresh_state().policy.shape == (GAMES, 7)
+    assert make_inference(network, GAMES).initial_state().policy.shape == (GAMES, 7)
     segment = make_segment(network, make_shape())
     before = torch.zeros(GAMES, 7)
     with torch.inference_mode():
@@ -134,34 +134,34 @@ def test_a_network_of_one_s_own_may_remember_otherwise(make_shape, make_segment)
 
 def test_new_weights_count_at_once(make_shape, make_segment):
     network = own(make_shape(), "Blurred", scale=1.0)
-    segment, life = make_segment(network, make_shape()), inference_for(network, GAMES)
+    segment, life = make_segment(network, make_shape()), make_inference(network, GAMES)
     shown = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.is_first)]
     draws = np.ones((GAMES, 7), np.float32)
-    before = life.decide(*shown, draws, life.fresh_state()).act.logits
+    before = life.decide(*shown, draws, life.initial_state()).action.logits
     with torch.no_grad():
         network.policy.logits.bias.add_(torch.arange(7))
-    life.refresh()
-    after = life.decide(*shown, draws, life.fresh_state()).act.logits
+    life.reload_weights()
+    after = life.decide(*shown, draws, life.initial_state()).action.logits
     assert after == pytest.approx(before + np.arange(7), abs=1e-5)
 
 
 def test_what_was_drawn_is_the_most_of_probability_over_noise(make_shape, make_segment):
     network = own(make_shape(), "Blurred", {"symbols": 6, "visible_actions": False}, scale=1.0)
-    segment, life = make_segment(network, make_shape()), inference_for(network, GAMES)
+    segment, life = make_segment(network, make_shape()), make_inference(network, GAMES)
     shown = [of[0].numpy() for of in (segment.pixels, segment.actions, segment.is_first)]
     rng = np.random.default_rng(2)
     draws, said = (rng.exponential(size=(GAMES, n)).astype(np.float32) for n in (7, 6))
     heard = {"symbols_tm1": segment.symbols[0].numpy(), "symbol_noise": said}
-    decision = life.decide(*shown, draws, life.fresh_state(), **heard)
-    for choice, noise in ((decision.act, draws), (decision.symbol, said)):
+    decision = life.decide(*shown, draws, life.initial_state(), **heard)
+    for choice, noise in ((decision.action, draws), (decision.symbol, said)):
         p = torch.from_numpy(choice.logits).softmax(-1).numpy()
-        assert choice.chosen.tolist() == (p / noise).argmax(1).tolist()
-        assert np.exp(choice.log_prob) == pytest.approx(p[np.arange(GAMES), choice.chosen])
-        assert (choice.chosen.dtype, choice.log_prob.dtype) == (np.uint8, np.float32)
+        assert choice.choice.tolist() == (p / noise).argmax(1).tolist()
+        assert np.exp(choice.log_prob) == pytest.approx(p[np.arange(GAMES), choice.choice])
+        assert (choice.choice.dtype, choice.log_prob.dtype) == (np.uint8, np.float32)
 
 
 def test_one_without_a_model_of_others_has_nothing_to_recall(make_shape):
-    life = inference_for(own(make_shape(), "Blurred", scale=1.0), GAMES)
+    life = make_inference(own(make_shape(), "Blurred", scale=1.0), GAMES)
     nobody, is_first = np.zeros((GAMES, 4), np.uint8), np.zeros(GAMES, np.bool_)
-    with pytest.raises(ValueError, match="nothing to recall"):
-        life.recall(nobody, is_first, life.fresh_state(), np.arange(GAMES))
+    with pytest.raises(ValueError, match="no model of other agents"):
+        life.predict_others(nobody, is_first, life.initial_state(), np.arange(GAMES))

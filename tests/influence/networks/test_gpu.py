@@ -1,9 +1,8 @@
-"""No GPU here: torch's fake tensors know their device and shape, and have no numbers.
+"""No GPU is needed: torch's fake tensors have a device and a shape, and no values.
 
-So a tensor made on the wrong device raises, and so does all that would wait for a device to learn
-a number; and `Unwaiting` raises at copies that would be waited for. The device is called meta: of
-those that are not the host, it alone can be sliced and differentiated by a torch that is built
-without CUDA.
+A tensor made on the wrong device raises, and so does reading a value, for which a GPU would have to
+be waited for. `NoSynchronousCopies` raises at copies that wait. The device is called meta: among
+devices other than the host, only this one supports slicing and autograd without CUDA.
 """
 
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.influence.rewards.influence_formula import influence_reward
 from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -28,16 +26,16 @@ from ssd_influence.networks.moa_loss import (
 GPU = torch.device("meta")
 
 
-class Unwaiting(TorchDispatchMode):
-    """Forbids what sends a tensor from the host and waits: blocking copies, and host indices."""
+class NoSynchronousCopies(TorchDispatchMode):
+    """Forbids copies from the host that wait for the device: blocking ones, and host indices."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if func is torch.ops.aten._to_copy.default and not kwargs.get("non_blocking"):
-            assert kwargs.get("device") in (None, args[0].device), "a copy is waited for"
+            assert kwargs.get("device") in (None, args[0].device), "a synchronous copy"
         if func is torch.ops.aten.index.Tensor:
             devices = {index.device for index in args[1] if index is not None}
-            assert devices == {args[0].device}, "an index from the host is waited for"
+            assert devices == {args[0].device}, "a synchronous copy of an index"
         return func(*args, **kwargs)
 
 
@@ -56,86 +54,76 @@ EXPERIMENTS = {
 def agent(
     request, make_network, make_shape, make_segment
 ) -> Iterator[tuple[AgentNetwork, AgentShape, Any]]:
-    """An agent on the GPU, with its shape and a segment that is still on the host."""
+    """A network on the GPU, its shape, and a segment on the host."""
     network, shape = make_network(**request.param), make_shape()
     segment = make_segment(network, shape)
     network.to(GPU)
-    with FakeTensorMode(allow_non_fake_inputs=True), Unwaiting():
+    with FakeTensorMode(allow_non_fake_inputs=True), NoSynchronousCopies():
         yield network, shape, segment
 
 
-def there(tensor: Tensor) -> Tensor:
+def to_gpu(tensor: Tensor) -> Tensor:
     return tensor.to(GPU, non_blocking=True)
 
 
-def test_a_number_on_the_gpu_cannot_be_asked_for():
+def symbols_at(segment: Any, index: int) -> Tensor | None:
+    return None if segment.symbols is None else to_gpu(segment.symbols[index])
+
+
+def test_reading_a_value_from_the_gpu_raises_here():
     with FakeTensorMode(), pytest.raises(DataDependentOutputException):
         torch.ones(1, device=GPU).item()
 
 
-def test_an_index_from_the_host_is_waited_for():
+def test_an_index_on_the_host_raises_here():
     index = torch.tensor([0, 2])
-    with FakeTensorMode(allow_non_fake_inputs=True), Unwaiting():
+    with FakeTensorMode(allow_non_fake_inputs=True), NoSynchronousCopies():
         of_all = torch.ones(5, 3, device=GPU)
-        with pytest.raises(AssertionError, match="waited for"):
+        with pytest.raises(AssertionError, match="synchronous copy"):
             of_all[:, index]
 
 
-def said_at(segment: Any, index: int) -> Tensor | None:
-    return None if segment.symbols is None else there(segment.symbols[index])
-
-
-def test_an_agent_lives_on_a_gpu_without_waiting_for_it(agent):
+def test_steps_on_a_gpu_do_not_wait_for_it(agent):
     network, _, segment = agent
     state = network.split_state(network.initial_state(5))
-    is_first, actions = there(segment.is_first[0]), there(segment.actions[0])
-    features = network.features(there(segment.pixels[0]))
+    is_first, actions = to_gpu(segment.is_first[0]), to_gpu(segment.actions[0])
+    features = network.features(to_gpu(segment.pixels[0]))
     known = features.policy, actions, is_first, state.policy
-    leaders = there(segment.actions[1][:, : len(network.part.follows)])
-    step = network.policy_step(*known, leaders, said_at(segment, 0))
-    said = () if step.symbol_logits is None else (step.symbol_logits, step.symbol_value)
+    leader_actions = to_gpu(segment.actions[1][:, : len(network.role.leaders)])
+    step = network.policy_step(*known, leader_actions, symbols_at(segment, 0))
+    symbol = () if step.symbol_logits is None else (step.symbol_logits, step.symbol_value)
     if network.moa is not None:
-        heard = there(segment.actions[1]), is_first, state.moa, said_at(segment, 1)
-        state = state._replace(moa=network.moa.step(features.moa, *heard).state)
-    joined = network.join_state(state._replace(policy=step.state))
-    assert {t.device for t in (step.logits, step.value, joined, *said)} == {GPU}
+        known = to_gpu(segment.actions[1]), is_first, state.moa, symbols_at(segment, 1)
+        state = state._replace(moa=network.moa.step(features.moa, *known).state)
+    flat = network.join_state(state._replace(policy=step.state))
+    assert {t.device for t in (step.logits, step.value, flat, *symbol)} == {GPU}
 
 
-def test_an_agent_reckons_its_influence_on_a_gpu_without_waiting_for_it(agent):
-    network, shape, segment = agent
+def test_counterfactuals_on_a_gpu_do_not_wait_for_it(agent):
+    network, _, segment = agent
     if network.moa is None:
         return
     state = network.split_state(network.initial_state(5))
-    is_first, actions = there(segment.is_first[0]), there(segment.actions[0])
-    features, rows = network.features(there(segment.pixels[0])), torch.arange(3, device=GPU)
+    is_first, actions = to_gpu(segment.is_first[0]), to_gpu(segment.actions[0])
+    features, rows = network.features(to_gpu(segment.pixels[0])), torch.arange(3, device=GPU)
     known = features.moa, actions, is_first, state.moa
-    imagined = network.moa.counterfactuals(*known, rows, said_at(segment, 1))
-    others = there(torch.tensor(shape.others))
-    for divergence in ("kl", "jsd", "pmi"):
-        reward = influence_reward(
-            imagined.logits,
-            torch.zeros(3, network.moa.alternatives, device=GPU),
-            actions[rows, shape.agent],
-            there(segment.visible[0])[rows][:, others],
-            divergence,
-            actions[rows][:, others],
-        )
-        assert reward.device == GPU
+    answer = network.moa.counterfactuals(*known, rows, symbols_at(segment, 1))
+    assert {t.device for t in (answer.logits, *answer.state)} == {GPU}
 
 
-def test_an_agent_learns_on_a_gpu_without_waiting_for_it(agent):
+def test_training_on_a_gpu_does_not_wait_for_it(agent):
     network, shape, segment = agent
-    actions, is_first, visible = map(there, (segment.actions, segment.is_first, segment.visible))
-    symbols = None if segment.symbols is None else there(segment.symbols)
-    known = there(segment.pixels), segment.is_first, actions, there(segment.state)
+    actions, is_first, visible = map(to_gpu, (segment.actions, segment.is_first, segment.visible))
+    symbols = None if segment.symbols is None else to_gpu(segment.symbols)
+    known = to_gpu(segment.pixels), segment.is_first, actions, to_gpu(segment.state)
     unroll = network.unroll(*known, symbols)
-    learnt = [of for of in unroll if of is not None]
-    loss = sum(of.sum() for of in learnt)
+    outputs = [tensor for tensor in unroll if tensor is not None]
+    loss = sum(tensor.sum() for tensor in outputs)
     if unroll.moa_logits is not None:
         targets = moa_targets(actions, shape.others)
         mask = moa_targets_mask(is_first, visible, shape.others, only_when_visible=True)
         loss = loss + moa_loss(unroll.moa_logits, targets, mask)
-        learnt.append(action_marginal_entropy(targets, mask, shape.num_actions))
+        outputs.append(action_marginal_entropy(targets, mask, shape.num_actions))
     loss.backward()
     gradients = [parameter.grad for parameter in network.parameters()]
-    assert {t.device for t in (*learnt, loss, *gradients)} == {GPU}
+    assert {t.device for t in (*outputs, loss, *gradients)} == {GPU}

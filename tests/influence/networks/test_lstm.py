@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ssd_influence.networks.lstm import Lstm, LstmState
-from ssd_influence.networks.lstm_sequence import CACHED_GAMES
+from ssd_influence.networks.lstm_sequence import GAMES_PER_BLOCK
 
 STEPS, INPUTS, CELLS = 7, 5, 16
 STARTS = [3, 4]
@@ -50,7 +50,7 @@ def test_a_sequence_gives_what_its_steps_give_and_so_do_its_gradients(games):
 def test_in_bfloat16_values_and_gradients_are_those_of_float32_but_for_its_rounding(games):
     lstm, known = Lstm(INPUTS, CELLS), sequence(games)
     wanted = unrolled(lstm, *known)
-    lstm.products = torch.bfloat16
+    lstm.matmul_dtype = torch.bfloat16
     for one, other in zip(unrolled(lstm, *known), wanted, strict=True):
         assert one.dtype == torch.float32
         assert (one - other).norm() < 2e-2 * other.norm()
@@ -58,17 +58,17 @@ def test_in_bfloat16_values_and_gradients_are_those_of_float32_but_for_its_round
 
 def test_products_in_bfloat16_leave_the_weights_as_they_are():
     lstm, known = Lstm(INPUTS, CELLS), sequence(3)
-    lstm.products = torch.bfloat16
+    lstm.matmul_dtype = torch.bfloat16
     before = [weight.detach().clone() for weight in lstm.parameters()]
     unrolled(lstm, *known)
     for weight, old in zip(lstm.parameters(), before, strict=True):
         torch.testing.assert_close(weight.detach(), old, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("products", [torch.float32, torch.bfloat16])
-def test_the_way_back_can_be_gone_twice(products):
+@pytest.mark.parametrize("matmul_dtype", [torch.float32, torch.bfloat16])
+def test_the_way_back_can_be_gone_twice(matmul_dtype):
     lstm, (inputs, is_first, state) = Lstm(INPUTS, CELLS), sequence(3)
-    lstm.products = products
+    lstm.matmul_dtype = matmul_dtype
     outputs = lstm.unroll(inputs, is_first, STARTS, state)[0].sum()
     once, twice = (
         torch.autograd.grad(outputs, list(lstm.parameters()), retain_graph=True) for _ in range(2)
@@ -87,7 +87,7 @@ def test_without_gradients_a_sequence_gives_the_same():
 
 
 def test_more_games_than_the_cache_holds_are_taken_in_parts_that_do_not_show():
-    lstm, (inputs, is_first, state) = Lstm(INPUTS, CELLS), sequence(2 * CACHED_GAMES + 1)
+    lstm, (inputs, is_first, state) = Lstm(INPUTS, CELLS), sequence(2 * GAMES_PER_BLOCK + 1)
     for one, other in zip(
         unrolled(lstm, inputs, is_first, state), stepped(lstm, inputs, is_first, state), strict=True
     ):

@@ -1,6 +1,7 @@
+"""The model of other agents: factorised counterfactuals against brute force, and what it learns."""
+
 import pytest
 import torch
-from tests.influence.rewards.influence_formula import influence_reward
 from torch import Tensor
 
 from ssd_influence.networks.moa_loss import (
@@ -15,8 +16,8 @@ AGENTS = [(0, 4, 7), (1, 4, 7), (3, 4, 7), (10, 12, 8)]
 
 
 @pytest.fixture(params=AGENTS, ids=lambda a: f"agent {a[0]} of {a[1]}, {a[2]} actions")
-def moment(request, make_network, make_shape, make_segment):
-    """An agent and what it knows of one step t: (network, features, actions, is_first, state)."""
+def step_t(request, make_network, make_shape, make_segment):
+    """A network and the inputs of its model at one step: features, actions, is_first, state."""
     shape = make_shape(*request.param)
     network = make_network(shape)
     segment = make_segment(network, shape)
@@ -27,23 +28,23 @@ def moment(request, make_network, make_shape, make_segment):
 
 def by_brute_force(network, features, actions, is_first, state) -> Tensor:
     """[B, A, J, A]: the whole step again for every action ã."""
-    answers = []
+    logits = []
     for tilde in range(network.moa.num_actions):
-        instead = actions.clone()
-        instead[:, network.moa.agent] = tilde
-        answers.append(network.moa.step(features, instead, is_first, state).logits)
-    return torch.stack(answers, 1)
+        replaced = actions.clone()
+        replaced[:, network.moa.agent] = tilde
+        logits.append(network.moa.step(features, replaced, is_first, state).logits)
+    return torch.stack(logits, 1)
 
 
-def test_factorised_counterfactuals_are_those_of_brute_force(moment):
-    network = moment[0]
-    answer = network.moa.counterfactuals(*moment[1:])
-    torch.testing.assert_close(answer.logits, by_brute_force(*moment), **CLOSE)
-    assert answer.logits.std(1).max() > 0.01  # else no action would make a difference
+def test_factorised_counterfactuals_equal_those_of_brute_force(step_t):
+    network = step_t[0]
+    answer = network.moa.counterfactuals(*step_t[1:])
+    torch.testing.assert_close(answer.logits, by_brute_force(*step_t), **CLOSE)
+    assert answer.logits.std(1).max() > 0.01  # the actions make a difference
 
 
 @pytest.mark.parametrize("place", range(3))
-def test_a_prediction_is_of_the_agent_and_action_it_stands_for(make_network, place):
+def test_each_logit_is_of_its_own_agent_and_action(make_network, place):
     network = make_network()
     zeros = network.split_state(network.initial_state(1)).moa
     known = torch.zeros(1, 13), torch.zeros(1, 4).long(), torch.tensor([False]), zeros
@@ -55,58 +56,58 @@ def test_a_prediction_is_of_the_agent_and_action_it_stands_for(make_network, pla
     torch.testing.assert_close(network.moa.step(*known).logits, before + more, **CLOSE)
 
 
-def test_the_state_goes_on_from_what_really_happened_and_is_none_of_the_imagined(moment):
-    network, features, actions, is_first, state = moment
+def test_the_state_advances_by_the_real_action_not_by_a_counterfactual_one(step_t):
+    network, features, actions, is_first, state = step_t
     answer = network.moa.counterfactuals(features, actions, is_first, state)
-    lived = network.moa.step(features, actions, is_first, state)
-    torch.testing.assert_close(answer.state, lived.state, **CLOSE)
+    real = network.moa.step(features, actions, is_first, state)
+    torch.testing.assert_close(answer.state, real.state, **CLOSE)
     own = actions[:, network.moa.agent].long()
-    torch.testing.assert_close(answer.logits[torch.arange(5), own], lived.logits, **CLOSE)
+    torch.testing.assert_close(answer.logits[torch.arange(5), own], real.logits, **CLOSE)
 
 
-def test_imagining_changes_nothing_that_is_remembered(moment):
-    network, features, actions, is_first, state = moment
+def test_counterfactuals_change_no_input_and_no_weight(step_t):
+    network, features, actions, is_first, state = step_t
     known = (features, actions, is_first, *state, *network.parameters())
     before = [tensor.clone() for tensor in known]
     network.moa.counterfactuals(features, actions, is_first, state)
     assert all(torch.equal(a, b) for a, b in zip(known, before, strict=True))
 
 
-def test_some_games_can_be_asked_about_while_the_state_goes_on_in_all(moment):
-    network = moment[0]
-    everywhere = network.moa.counterfactuals(*moment[1:])
+def test_counterfactuals_of_some_games_advance_the_state_in_all(step_t):
+    network = step_t[0]
+    of_all = network.moa.counterfactuals(*step_t[1:])
     rows = torch.tensor([1, 4])
-    somewhere = network.moa.counterfactuals(*moment[1:], rows)
-    torch.testing.assert_close(somewhere.logits, everywhere.logits[rows], **CLOSE)
-    torch.testing.assert_close(somewhere.state, everywhere.state, **CLOSE)
+    of_some = network.moa.counterfactuals(*step_t[1:], rows)
+    torch.testing.assert_close(of_some.logits, of_all.logits[rows], **CLOSE)
+    torch.testing.assert_close(of_some.state, of_all.state, **CLOSE)
 
 
-def test_the_policy_is_the_same_whether_or_not_influence_is_reckoned(
+def test_computing_counterfactuals_does_not_change_the_policy(
     make_network, make_shape, make_segment
 ):
     network = make_network()
     segment = make_segment(network, make_shape())
 
-    def live(reckon: bool) -> tuple[list[Tensor], Tensor]:
+    def run(with_counterfactuals: bool) -> tuple[list[Tensor], Tensor]:
         logits, state = [], network.split_state(segment.state)
         for t in range(len(segment.pixels)):
-            seen = network.features(segment.pixels[t])
+            features = network.features(segment.pixels[t])
             known = segment.actions[t + 1], segment.is_first[t], state.moa
-            advance = network.moa.counterfactuals if reckon else network.moa.step
+            advance = network.moa.counterfactuals if with_counterfactuals else network.moa.step
             step = network.policy_step(
-                seen.policy, segment.actions[t], segment.is_first[t], state.policy
+                features.policy, segment.actions[t], segment.is_first[t], state.policy
             )
-            state = state._replace(policy=step.state, moa=advance(seen.moa, *known).state)
+            state = state._replace(policy=step.state, moa=advance(features.moa, *known).state)
             logits.append(step.logits)
         return logits, network.join_state(state)
 
     with torch.inference_mode():
-        (logits, state), (logits_reckoned, state_reckoned) = live(False), live(True)
-    assert torch.equal(torch.stack(logits), torch.stack(logits_reckoned))
-    torch.testing.assert_close(state, state_reckoned, **CLOSE)
+        (logits, state), (logits_with, state_with) = run(False), run(True)
+    assert torch.equal(torch.stack(logits), torch.stack(logits_with))
+    torch.testing.assert_close(state, state_with, **CLOSE)
 
 
-def test_all_of_the_moa_learns_and_the_convolution_with_it_but_nothing_of_the_policy(
+def test_the_moa_s_loss_trains_all_of_the_moa_and_the_convolution_and_nothing_of_the_policy(
     make_network, make_shape, make_segment
 ):
     network, shape = make_network(), make_shape()
@@ -119,20 +120,13 @@ def test_all_of_the_moa_learns_and_the_convolution_with_it_but_nothing_of_the_po
         assert learns == (not name.startswith("policy.")), name
 
 
-def test_influence_is_a_number_and_no_path_for_gradients(moment):
-    network, features, actions, is_first, state = moment
+def test_no_gradient_flows_through_counterfactuals(step_t):
+    network, features, actions, is_first, state = step_t
     answer = network.moa.counterfactuals(features.requires_grad_(), actions, is_first, state)
-    reward = influence_reward(
-        answer.logits,
-        torch.zeros(5, network.moa.num_actions),
-        actions[:, network.moa.agent],
-        torch.ones(5, network.moa.num_agents - 1, dtype=torch.bool),
-        "kl",
-    )
-    assert not reward.requires_grad
+    assert not any(tensor.requires_grad for tensor in (answer.logits, *answer.state))
 
 
-def test_a_moa_learns_that_others_answer_to_what_its_agent_did(
+def test_a_moa_learns_that_others_react_to_its_agent_s_action(
     make_network, make_shape, make_segment
 ):
     """Every other agent j does at t+1 what this one did at t, plus j."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.learner.literal import EXPERIMENTS
 
-from ssd_influence.networks.value_gradient import bounded_pull
+from ssd_influence.networks.value_gradient import limit_value_gradient
 from ssd_learner.ppo.losses import minibatch_loss
 from ssd_learner.ppo.make_chunks import make_chunks
 from ssd_learner.segments.batch import stack_games
@@ -23,7 +23,7 @@ def tensors():
 
 def gradient(features, policy, critic, limit):
     """The gradient of the features, where the losses' own gradients are `policy` and `critic`."""
-    for_policy, for_critic = bounded_pull(features, limit)
+    for_policy, for_critic = limit_value_gradient(features, limit)
     ((for_policy * policy).sum() + (for_critic * critic).sum()).backward()
     return features.grad
 
@@ -64,7 +64,7 @@ def test_a_critic_without_a_gradient_changes_nothing(tensors):
 @pytest.mark.parametrize("limit", [0.0, 1.0, math.inf])
 def test_policy_and_critic_read_the_same_features(tensors, limit):
     features, *_ = tensors
-    for of in bounded_pull(features, limit):
+    for of in limit_value_gradient(features, limit):
         assert torch.equal(of, features)
 
 
@@ -145,5 +145,5 @@ def test_without_a_limit_it_may_be_far_larger(lstm_gradient):
 def test_vtrace_has_no_limit(make_trainer):
     vtrace = make_trainer(algorithm="vtrace", value_gradient_limit=0.5)
     ppo = make_trainer(algorithm="ppo", value_gradient_limit=0.5)
-    assert vtrace.network.policy.value_pull == math.inf
-    assert ppo.network.policy.value_pull == 0.5
+    assert vtrace.network.policy.value_gradient_limit == math.inf
+    assert ppo.network.policy.value_gradient_limit == 0.5

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssd_lab.studies.box_trapped.arms import Trial
-from ssd_run.plan import check_agrees
 from ssd_run.presets import load_preset
-from ssd_run.run_directory import plan_of
+from ssd_run.run_config import check_agrees
+from ssd_run.run_directory import read_config
 
 SSD_TRAIN = Path(sys.executable).with_name("ssd-train")
 
@@ -30,7 +30,7 @@ def is_trained(trial: Trial, out: Path, steps: int) -> bool:
     run_dir = trial.run_dir(out)
     if not (run_dir / "summary.json").exists():
         return False
-    check_agrees(plan_of(run_dir), load_preset(trial.arm.preset), [f"run.seed={trial.seed}"])
+    check_agrees(read_config(run_dir), load_preset(trial.arm.preset), [f"run.seed={trial.seed}"])
     summary = json.loads((run_dir / "summary.json").read_text())
     return bool(summary["agent_steps"] >= steps)
 

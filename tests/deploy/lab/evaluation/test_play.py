@@ -13,9 +13,7 @@ from ssd_learner.checkpoints.checkpoint_file import CheckpointError
 from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
-from ssd_wire.runfile import override
+from ssd_run.presets import load_config
 
 SEEDS = np.arange(3, dtype=np.uint64)
 GAME = GameSettings(name="harvest", agents=2, horizon=20)
@@ -24,15 +22,15 @@ GAME = GameSettings(name="harvest", agents=2, horizon=20)
 def make_run(tmp_path, preset, *sets):
     """A run of two agents that was stopped before it learned anything."""
     small = ("game.agents=2", "game.horizon=20", "network.lstm=8", "network.moa_lstm=8")
-    plan = validate(override(load_preset(preset), [*small, *sets]))
-    (tmp_path / "run.toml").write_text(plan.toml())
-    spec = game_spec(plan.game)
+    config = load_config(preset, [*small, *sets])
+    (tmp_path / "run.toml").write_text(config.toml())
+    spec = game_spec(config.game)
     for agent in range(2):
         folder = tmp_path / "checkpoints" / f"agent-{agent}"
         folder.mkdir(parents=True)
         shape = AgentShape(agent, 2, spec.num_actions, spec.view, spec.palette)
         trainer = Trainer(
-            shape, plan.network, plan.experiment, plan.learning, torch.device("cpu"), seed=1
+            shape, config.network, config.experiment, config.learning, torch.device("cpu"), seed=1
         )
         Checkpointer(folder, None, math.inf, keep=1).save(
             trainer, SegmentReceiver(agent, 1, "same", 1)
@@ -85,7 +83,7 @@ def test_a_first_view_wipes_memory_and_hides_what_others_did_before(run_dir):
     view = rng.integers(0, 3, (4, 15, 15), np.uint8)
     fresh, used = load_agents(run_dir, games=4)[0], load_agents(run_dir, games=4)[0]
     used.act(view, np.ones((4, 2), np.uint8), np.zeros(4, np.bool_))
-    used.mind._noise.manual_seed(0)  # the draw that a fresh agent of seed 0 begins with
+    used.mind._rng.manual_seed(0)  # the draw that a fresh agent of seed 0 begins with
     is_first = np.ones(4, np.bool_)
     assert (
         fresh.act(view, np.zeros((4, 2), np.uint8), is_first)
@@ -129,7 +127,7 @@ def test_who_follows_wants_to_be_told_what_those_do_whom_it_follows(tmp_path):
 def test_who_speaks_wants_to_be_told_what_was_said(tmp_path):
     agent = load_agents(make_run(tmp_path, "harvest-communication"), games=4)[0]
     said = np.zeros((4, 2), np.uint8)
-    assert (agent.decide(*seen(), symbols=said).symbol.chosen < 7).all()
+    assert (agent.decide(*seen(), symbols=said).symbol.choice < 7).all()
     with pytest.raises(ValueError, match=r"symbols: wanted \[4, 2\], found \[4, 3\]"):
         agent.act(*seen(), symbols=np.zeros((4, 3), np.uint8))
     with pytest.raises(ValueError, match="symbols: wanted numbers below 7, found 7"):

@@ -13,7 +13,7 @@ from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings
 from ssd_lab.evaluation.play import load_agents, play
 from ssd_lab.evaluation.trajectories import play_out
-from ssd_run.run_directory import plan_of
+from ssd_run.run_directory import read_config
 from ssd_wire.messages import Timestep
 from ssd_wire.weights import Weights
 
@@ -38,7 +38,7 @@ def opinionated(run_dir):
             name: w.detach().numpy() * (300 if "logits" in name else 1)
             for name, w in mind.network.named_parameters()
         }
-        mind.take(Weights(0, 1, 0, grown))
+        mind.load_weights(Weights(0, 1, 0, grown))
     return minds
 
 
@@ -47,7 +47,7 @@ def told_by_a_world(batch, actions, is_first):
         Timestep(
             env_incarnation=1,
             lane=0,
-            tick=int(batch.clock[0]),
+            tick=int(batch.episode_step[0]),
             pixels=batch.pixels[k],
             is_first=np.full(GAMES, is_first),
             reward=batch.reward[k],
@@ -58,9 +58,9 @@ def told_by_a_world(batch, actions, is_first):
     ]
 
 
-def lived_in_a_run(plan, minds):
+def lived_in_a_run(config, minds):
     """What the world's own lane and the actors' make of the same episodes."""
-    batch = GameBatch(plan.game, GAMES)
+    batch = GameBatch(config.game, GAMES)
     batch.reset(SEEDS)
     batch.observe()
     agents = range(batch.spec.num_agents)
@@ -74,18 +74,18 @@ def lived_in_a_run(plan, minds):
                 len(minds),
                 batch.spec.view,
                 mind.network.state_size,
-                plan.experiment.symbols > 0,
-                plan.experiment.reward != "own",
+                config.experiment.symbols > 0,
+                config.experiment.reward != "own",
             ),
         )
         for mind in minds
     ]
     for lane, mind in zip(lanes, minds, strict=True):
-        lane.enter(1)
+        lane.reset(1)
         weights = {name: w.detach().numpy() for name, w in mind.network.named_parameters()}
-        lane.weights = Weights(mind.learner_incarnation, mind.version, 0, weights)
+        lane.weights = Weights(mind.learner_incarnation, mind.weights_version, 0, weights)
     sizes = [{"A": batch.spec.num_actions, "B": GAMES, "N": len(minds), **m.axes} for m in minds]
-    disclosed = Disclosed([mind.part for mind in minds], sizes)
+    disclosed = Disclosed([mind.role for mind in minds], sizes)
     world = WorldLane(
         told_by_a_world(batch, np.zeros((GAMES, len(minds)), np.uint8), True), GAMES, disclosed
     )
@@ -95,7 +95,7 @@ def lived_in_a_run(plan, minds):
             for k in agents:
                 for seen in world.owed_to(k):
                     kept = copy.deepcopy(seen)
-                    lanes[k].reckon(kept)
+                    lanes[k].complete_step(kept)
                     if t == 0:
                         lanes[k].begin_segment(kept, lanes[k].weights)
                     world.answer(k, lanes[k].act(kept))
@@ -104,25 +104,25 @@ def lived_in_a_run(plan, minds):
         batch.observe()
         world.turn(told_by_a_world(batch, actions[t].copy(), t == HORIZON - 1))
     for k in agents:
-        lanes[k].reckon(copy.deepcopy(world._timesteps[k]))
-    return actions, np.stack([lane._open.influence for lane in lanes], -1)
+        lanes[k].complete_step(copy.deepcopy(world._timesteps[k]))
+    return actions, np.stack([lane.open_segment.influence for lane in lanes], -1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_agents_do_what_they_would_do_in_a_run_and_reckon_the_same_influence(saved_run, kind):
+def test_agents_do_what_they_would_do_in_a_run_and_compute_the_same_influence(saved_run, kind):
     run_dir = saved_run(*KINDS[kind])
-    plan = plan_of(run_dir)
-    found = play_out(opinionated(run_dir), plan.game, SEEDS)
-    actions, influence = lived_in_a_run(plan, opinionated(run_dir))
+    config = read_config(run_dir)
+    found = play_out(opinionated(run_dir), config.game, SEEDS)
+    actions, influence = lived_in_a_run(config, opinionated(run_dir))
     assert (found.actions == actions).all()
     assert found.influence == pytest.approx(influence, abs=1e-5)
-    assert (abs(influence).max() > 1e-4) == (plan.experiment.influence != "off")
+    assert (abs(influence).max() > 1e-4) == (config.experiment.influence != "off")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_returns_and_counts_are_those_of_the_actions(saved_run, kind):
     run_dir = saved_run(*KINDS[kind])
-    settings = plan_of(run_dir).game
+    settings = read_config(run_dir).game
     found = play_out(opinionated(run_dir), settings, SEEDS)
     batch = GameBatch(settings, GAMES)
     batch.reset(SEEDS)
@@ -134,7 +134,7 @@ def test_returns_and_counts_are_those_of_the_actions(saved_run, kind):
 
 def test_events_are_counted_by_their_names(saved_run):
     run_dir = saved_run("box-trapped-moa", "game.horizon=60")
-    found = play_out(opinionated(run_dir), plan_of(run_dir).game, SEEDS)
+    found = play_out(opinionated(run_dir), read_config(run_dir).game, SEEDS)
     opens = found.actions[:, :, 0] == 7
     assert found.count("opened_at")[:, 0].tolist() == (opens.argmax(0) + opens.any(0)).tolist()
     assert (found.count("apples") == found.returns).all()

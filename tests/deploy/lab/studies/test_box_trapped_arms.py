@@ -3,16 +3,15 @@
 import pytest
 
 from ssd_lab.studies.box_trapped.arms import ARMS
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
+from ssd_run.presets import load_config
 
 
 def settings(arm):
     """All settings of an arm, by section and key."""
-    plan = validate(load_preset(ARMS[arm].preset))
+    config = load_config(ARMS[arm].preset)
     return {
         (section, key): value
-        for section, keys in plan.sections().items()
+        for section, keys in config.sections().items()
         if section != "preset"
         for key, value in keys.items()
     }

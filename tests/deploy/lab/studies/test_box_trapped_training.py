@@ -11,10 +11,8 @@ import pytest
 from ssd_lab.studies.box_trapped import training
 from ssd_lab.studies.box_trapped.arms import ARMS, Trial
 from ssd_lab.studies.box_trapped.training import TrainingError, is_trained, train
-from ssd_run.plan import validate
-from ssd_run.presets import load_preset
+from ssd_run.presets import load_config
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import override
 
 TRIAL = Trial(ARMS["moa"], seed=3)
 STEPS = 1000
@@ -43,12 +41,12 @@ def pretend(tmp_path, monkeypatch):
     """Puts a program in the place of `ssd-train` that comes to this end at once."""
 
     def use(ended="complete", agent_steps=STEPS, sleeps=False, changed=()):
-        plan = validate(override(load_preset(TRIAL.arm.preset), ["run.seed=3", *changed]))
+        config = load_config(TRIAL.arm.preset, ["run.seed=3", *changed])
         summary = json.dumps({"ended": ended, "agent_steps": agent_steps})
         program = tmp_path / "ssd-train"
         program.write_text(
             PRETENDED.format(
-                python=sys.executable, run_file=plan.toml(), sleeps=sleeps, summary=summary
+                python=sys.executable, run_file=config.toml(), sleeps=sleeps, summary=summary
             )
         )
         program.chmod(0o755)

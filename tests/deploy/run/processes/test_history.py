@@ -1,6 +1,10 @@
+import json
+
 import pytest
 
 from ssd_run.processes.history import History
+from ssd_wire.codec import PROTOCOL_VERSION
+from ssd_wire.errors import RunFileError
 
 
 @pytest.fixture
@@ -65,3 +69,24 @@ def test_a_resumed_run_has_as_many_arenas_as_before(reopen):
     assert reopen().arenas == 1
     reopen().launched(arenas=3)
     assert reopen().arenas == 3
+
+
+def test_a_run_of_this_protocol_may_be_resumed(reopen):
+    reopen().launched(arenas=1)
+    reopen().check_protocol()
+
+
+def test_a_run_that_was_never_launched_may_be_resumed(reopen):
+    reopen().check_protocol()
+
+
+@pytest.mark.parametrize(
+    ("noted", "found"), [({"protocol": 1}, "version 1"), ({}, "version 4 or earlier")]
+)
+def test_a_run_of_another_protocol_is_refused_with_both_versions(reopen, noted, found):
+    history = reopen()
+    history.path.write_text(json.dumps({"event": "launch", "arenas": 1, **noted}) + "\n")
+    with pytest.raises(RunFileError) as refusal:
+        reopen().check_protocol()
+    assert f"made with protocol {found}, and this ssd-train has version" in str(refusal.value)
+    assert str(PROTOCOL_VERSION) in str(refusal.value)

@@ -8,28 +8,35 @@ from pathlib import Path
 
 import pytest
 
-from ssd_run.plan import validate
+from ssd_envs.kernels.beams import fire_beams
+from ssd_envs.kernels.moves import eat_apples, move_agents
+from ssd_envs.kernels.spawn import spawn_agents
+from ssd_envs.kernels.views import draw_views
+from ssd_envs.rules.cleanup import grow_apples_and_waste
+from ssd_influence.kernels import convolution, dense, divergences, lstm_step
 from ssd_run.presets import load_preset
 from ssd_run.processes.preload import check
 from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Spawner
+from ssd_run.run_config import validate
 from ssd_wire.errors import RunFileError
 from ssd_wire.runfile import override
 
 PROCESSES = {"ssd_actors.cli", "ssd_learner.cli", "ssd_env_server.cli"}
 LIBRARIES = {"torch", "numba", "zmq", "msgpack", "pydantic", "safetensors"}
 BY_A_FIRST_OPTIMIZER = {"torch._dynamo"}
-KERNELS = {"spawn", "move", "fire", "eat", "grow_and_spoil", "draw"}  # that Cleanup calls
-KERNELS |= {
-    "tabulate",
-    "convolve",
-    "relu_dense_relu",
-    "carry_over",
-    "add_columns",
-    "step",
-}  # acting
-KERNELS |= {"choose", "imagine", "influence"}  # with a model of others
-KERNELS |= {"convolve_back", "untabulate"}  # learners
+CLEANUP = (spawn_agents, move_agents, fire_beams, eat_apples, grow_apples_and_waste, draw_views)
+ACTING = (
+    convolution.build_row_table,
+    convolution.convolve_relu,
+    dense.relu_dense_relu,
+    lstm_step.copy_hidden,
+    lstm_step.add_one_hot,
+    lstm_step.step,
+)
+WITH_A_MODEL_OF_OTHERS = (dense.sample, lstm_step.counterfactual_step, divergences.influence_reward)
+LEARNING = (convolution.convolve_relu_gradient, convolution.row_table_gradient)
+KERNELS = {each.__name__ for each in (*CLEANUP, *ACTING, *WITH_A_MODEL_OF_OTHERS, *LEARNING)}
 
 
 @pytest.mark.timeout(300)  # on a machine that has never run them, kernels are compiled

@@ -27,7 +27,7 @@ def test_every_arena_has_a_world_and_all_agents_and_learners_are_shared(run_dir)
 def test_an_actor_meets_its_own_arenas_world_and_its_own_agents_learner(run_dir):
     known = commands(Extent(agents=3, arenas=2, steps=None), run_dir)
     actor = known["actor-1-2"]
-    assert "--world=ipc:///run/ssd-x/world-1" in actor
+    assert "--env=ipc:///run/ssd-x/world-1" in actor
     assert "--bind=ipc:///run/ssd-x/world-1" in known["env-1"]
     for option, bound in (("--learner", "--bind"), ("--weights", "--weights")):
         name = "segments-2" if bound == "--bind" else "weights-2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,9 +27,8 @@ from pathlib import Path
 from ssd_run import run_directory
 from ssd_run.processes.spawner import Spawner
 from ssd_run.processes.programs import Program
-from ssd_run.presets import load_preset
-from ssd_run.plan import validate
-run_dir = run_directory.begin(Path(sys.argv[1]), validate(load_preset("cleanup-moa")))
+from ssd_run.presets import load_config
+run_dir = run_directory.begin(Path(sys.argv[1]), load_config("cleanup-moa"))
 spawner = Spawner(run_dir, "{PRETENDED}")
 while not spawner.is_ready():
     time.sleep(0.01)
@@ -206,6 +206,26 @@ def test_a_fork_server_that_cannot_fork_ends_the_run_with_its_words(
     spawner.close()
 
 
+def test_once_a_process_runs_the_fork_server_may_die_while_loading_as_often_as_it_likes(
+    spawner, run_dir, monkeypatch
+):
+    monkeypatch.setattr("ssd_run.processes.spawner.PAUSES", (0.0, 0.01))
+    child = start_and_see_up(spawner, program(run_dir.root))
+    monkeypatch.setenv("PRETENDED_PRELOAD", "fails")
+    dead = set()
+
+    os.kill(spawner._process.pid, signal.SIGKILL)
+
+    def has_died_five_times():
+        dead.add(spawner._process.pid)
+        return not spawner.is_ready() and len(dead) > 5
+
+    until(has_died_five_times)
+    assert child.poll() is None
+    monkeypatch.delenv("PRETENDED_PRELOAD")
+    start_and_see_up(spawner, program(run_dir.root, role="actor-0-0"))
+
+
 def test_a_run_file_that_cannot_be_used_ends_the_run_at_once_and_says_why(run_dir, monkeypatch):
     monkeypatch.setenv("PRETENDED_PRELOAD", "refuses")
     spawner = Spawner(run_dir, PRETENDED)
@@ -247,7 +267,7 @@ def supervise(spawner, run_dir):
 
     def make(*programs):
         history = History(run_dir.history, run_dir.ledgers)
-        made = Supervisor(programs, spawner, history, time.monotonic, said.append)
+        made = Supervisor(programs, spawner, history, time.monotonic, said.append, lambda _: True)
         made.said = said
         return made
 
@@ -283,6 +303,16 @@ def test_a_process_that_never_comes_up_ends_the_run(run_dir, supervise):
     supervisor = supervise(program(run_dir.root, role="env-0", manner="crashes"))
     with pytest.raises(RunFailedError, match="3 times before it was up"):
         until(supervisor.look)
+
+
+def test_the_error_of_a_process_is_named_with_its_place(spawner, run_dir, supervise):
+    supervisor = supervise(program(run_dir.root, role="env-0", manner="crashes"))
+    until(lambda: supervisor.look() or supervisor.said)
+
+    line, error = spawner.last_error("env-0")
+    assert line == "RuntimeError: on purpose"
+    assert re.fullmatch(r'File ".*pretended_process.py", line \d+, in main: RuntimeError', error)
+    assert "env-0 ended with exit code 1 (RuntimeError: on purpose)" in supervisor.said[0]
 
 
 def test_a_stubborn_process_is_killed_at_the_deadline(run_dir, supervise):

@@ -12,7 +12,9 @@ from ssd_run.processes.programs import Program
 from ssd_run.processes.shutdown import shut_down
 from ssd_run.processes.supervisor import RunFailedError, Supervisor
 
-CONFIGURATION_ERROR = 78
+PASSING_FAULT, REPLACED, CONFIGURATION_ERROR = 74, 76, 78
+A_CRASH = ("ValueError: too large: 17", 'File "reward.py", line 9: ValueError')
+ANOTHER_CRASH = ("KeyError: 3", 'File "reward.py", line 11: KeyError')
 
 
 @dataclass
@@ -48,6 +50,16 @@ class Stage:
     fails: int = 0  # starts that come to nothing
     now: float = 1000.0
     said: list[str] = field(default_factory=list)
+    progress: bool = True
+    error: tuple[str, str] = ("", "")
+
+    def last_error(self, role):
+        del role
+        return self.error
+
+    def made_progress(self, role):
+        del role
+        return self.progress
 
     def is_ready(self):
         return self.ready
@@ -92,7 +104,7 @@ def supervisor(stage, history):
         Program("env-0", "", (), numbered=True),
         Program("actor-0-0", "", ()),
     ]
-    return Supervisor(programs, stage, history, stage.clock, stage.said.append)
+    return Supervisor(programs, stage, history, stage.clock, stage.said.append, stage.made_progress)
 
 
 def die(stage, supervisor, role, code=-9):
@@ -212,11 +224,88 @@ def test_three_deaths_before_it_was_ever_up_end_the_run(stage, supervisor):
         die(stage, supervisor, "env-0", code=1)
 
 
-def test_a_process_that_was_up_may_die_as_often_as_it_likes(stage, supervisor):
+def die_and_return(stage, supervisor, role, code=-9):
+    die(stage, supervisor, role, code)
+    seconds_until_restart(stage, supervisor, role)
+
+
+def test_a_process_that_makes_progress_may_be_killed_as_often_as_somebody_likes(stage, supervisor):
     supervisor.look()
     for _ in range(20):
-        die(stage, supervisor, "actor-0-0")
-        seconds_until_restart(stage, supervisor, "actor-0-0")
+        die_and_return(stage, supervisor, "actor-0-0")
+
+
+def test_five_deaths_without_progress_in_between_end_the_run(stage, supervisor):
+    supervisor.look()
+    for _ in range(9):  # whatever it had managed before
+        die_and_return(stage, supervisor, "learner-0")
+    stage.progress = False
+    for _ in range(4):
+        die_and_return(stage, supervisor, "learner-0")
+    with pytest.raises(RunFailedError, match="learner-0 was killed by SIGKILL, 5 times without"):
+        die(stage, supervisor, "learner-0")
+
+
+def test_progress_between_deaths_forgives_those_without(stage, supervisor):
+    supervisor.look()
+    for progress in 4 * ([False] * 4 + [True]):
+        stage.progress = progress
+        die_and_return(stage, supervisor, "learner-0")
+
+
+def test_five_deaths_by_the_same_error_end_the_run_whatever_was_done_in_between(stage, supervisor):
+    supervisor.look()
+    stage.error = A_CRASH
+    for _ in range(4):
+        die_and_return(stage, supervisor, "actor-0-0", code=1)
+        stage.now += 3600
+    with pytest.raises(RunFailedError, match="exit code 1, 5 times by the same error"):
+        die(stage, supervisor, "actor-0-0", code=1)
+
+
+def test_different_errors_do_not_add_up(stage, supervisor):
+    supervisor.look()
+    for error in 10 * [A_CRASH, ANOTHER_CRASH]:
+        stage.error = error
+        die_and_return(stage, supervisor, "actor-0-0", code=1)
+
+
+def test_the_last_line_of_the_log_is_shown_at_the_first_death_by_an_error_and_not_again(
+    stage, supervisor
+):
+    supervisor.look()
+    stage.error = A_CRASH
+    for _ in range(2):
+        die_and_return(stage, supervisor, "actor-0-0", code=1)
+    assert stage.said == [
+        "actor-0-0 ended with exit code 1 (ValueError: too large: 17); it starts again in 0.5 s",
+        "actor-0-0 started again",
+        "actor-0-0 ended with exit code 1; it starts again in 1 s",
+        "actor-0-0 started again",
+    ]
+
+
+def test_a_fault_that_may_pass_is_told_and_waited_for_without_end(stage, supervisor):
+    supervisor.look()
+    stage.error = ("error: [Errno 28] No space left on device: 'x'", "")
+    stage.progress = stage.up = False
+    for _ in range(50):
+        die_and_return(stage, supervisor, "learner-0", code=PASSING_FAULT)
+    assert stage.said[-2] == (
+        "learner-0 could not write or read (error: [Errno 28] No space left on device: 'x');"
+        " it starts again in 30 s"
+    )
+
+
+def test_an_actor_that_was_replaced_ends_itself_and_not_the_run(stage, supervisor):
+    supervisor.look()
+    die(stage, supervisor, "actor-0-0", code=REPLACED)
+    stage.now += 1000
+    supervisor.look()
+    assert stage.count("actor-0-0") == 1
+    assert stage.said == [
+        "actor-0-0 was replaced by a process that started later; it is not started again"
+    ]
 
 
 def test_a_failed_process_is_not_started_again_while_the_rest_stops(stage, supervisor):

@@ -117,13 +117,13 @@ def test_a_mean_leaves_out_who_has_not_said():
 
 def test_waiting_is_summed_over_actors_by_what_they_wait_for():
     heard = {
-        "actor-0-0": {"ssd_actor_waiting_seconds_total{for=world}": 1.0},
+        "actor-0-0": {"ssd_actor_waiting_seconds_total{for=env}": 1.0},
         "actor-0-1": {
-            "ssd_actor_waiting_seconds_total{for=world}": 2.0,
+            "ssd_actor_waiting_seconds_total{for=env}": 2.0,
             "ssd_actor_waiting_seconds_total{for=learner}": 5.0,
         },
     }
-    assert waiting_of(heard) == {"world": 3.0, "learner": 5.0}
+    assert waiting_of(heard) == {"env": 3.0, "learner": 5.0}
 
 
 @pytest.mark.parametrize(

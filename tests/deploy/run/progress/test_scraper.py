@@ -18,7 +18,7 @@ class Learner:
         yield CounterMetricFamily("ssd_learner_updates", "Updates.", self.updates)
         yield GaugeMetricFamily("ssd_learner_beta", "Not known yet.", float("nan"))
         waiting = CounterMetricFamily("ssd_actor_waiting_seconds", "Waiting.", labels=["for"])
-        waiting.add_metric(["world"], 1.5)
+        waiting.add_metric(["env"], 1.5)
         yield waiting
 
 
@@ -36,7 +36,7 @@ def mute():
 def test_metrics_are_read_by_name_and_label_and_what_is_no_number_is_left_out():
     found = fetch(serve_metrics(Learner(), "127.0.0.1:0", "learner-0"))
     assert found["ssd_learner_updates_total"] == 3
-    assert found["ssd_actor_waiting_seconds_total{for=world}"] == 1.5
+    assert found["ssd_actor_waiting_seconds_total{for=env}"] == 1.5
     assert "ssd_learner_beta" not in found
 
 

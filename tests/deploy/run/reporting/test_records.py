@@ -1,3 +1,4 @@
+import errno
 import json
 import subprocess
 import sys
@@ -5,6 +6,7 @@ from dataclasses import replace
 
 from tensorboardX.proto.event_pb2 import Event
 
+from ssd_run.json_lines import read_lines
 from ssd_run.progress.episodes import COUNTS, outcome
 from ssd_run.progress.progress import MEASURES, AgentProgress, Progress
 from ssd_run.reporting.records import Records, elapsed_before, record, scalars
@@ -23,7 +25,7 @@ PROGRESS = Progress(
     outcome=LAST,
     episodes=9,
     speed=240.0,
-    waiting={"world": 1.0, "learner": 2.0},
+    waiting={"env": 1.0, "learner": 2.0},
     restarts={"actor-0-0": 2},
 )
 
@@ -99,8 +101,29 @@ def test_tensorboard_gets_what_is_known_and_nothing_else(run_dir):
 def test_the_launcher_does_without_torch_and_leaves_it_to_others(tmp_path):
     code = (
         "import sys, ssd_run.cli\n"
-        "from ssd_run.reporting.records import _summary_writer\n"
-        f"_summary_writer()({str(tmp_path)!r}).close()\n"
+        "from pathlib import Path\n"
+        "from ssd_run.reporting.tensorboard import TensorBoard\n"
+        f"TensorBoard(Path({str(tmp_path)!r})).add([('a', 1.0, 1)], 0.0)\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
+def test_records_survive_a_full_disk_and_go_on_when_there_is_space_again(run_dir, monkeypatch):
+    records = Records(run_dir)
+    records.keep(PROGRESS)
+    with monkeypatch.context() as patched:
+        patched.setattr("ssd_wire.json_lines.os.write", no_space)
+        patched.setattr("tensorboardX.record_writer.RecordWriter.flush", no_space)
+        for _ in range(30):  # more than any queue of a writer holds
+            records.keep(PROGRESS)
+            assert records.fault.errno == errno.ENOSPC
+    records.keep(PROGRESS)
+    assert records.fault is None
+    records.close()
+    assert len(read_lines(run_dir.metrics)) == 32
+    assert ("agent-0/moa_loss_nats", 1.5, 800) in events(run_dir.tensorboard)
+
+
+def no_space(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")

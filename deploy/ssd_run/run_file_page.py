@@ -1,4 +1,4 @@
-"""The page of all run-file keys, from the settings themselves: `python -m ssd_run.reference`."""
+"""The page of all run-file keys, made from the settings: `python -m ssd_run.run_file_page`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-from ssd_run.plan import SETTINGS
+from ssd_run.run_config import SETTINGS
 
 HEAD = """# Run file
 
 Every key of a run file, by its section. `ssd-train PRESET --print` shows a whole one, and
-`--set section.key=value` changes one value. A key that is left out has its default. This page is
-written by `python -m ssd_run.reference > deploy/RUN_FILE.md`.
+`--set section.key=value` changes one value. A key that is left out has its default. `[preset] base`
+names another preset, or the path of a file, whose values take the place of the defaults. This page
+is written by `python -m ssd_run.run_file_page > deploy/RUN_FILE.md`.
 """
 _ENTRY = re.compile(r"^ {4}(\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", re.MULTILINE)
 _BOUNDS = (

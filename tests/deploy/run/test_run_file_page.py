@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from ssd_run.plan import SETTINGS
-from ssd_run.reference import meanings, page
+from ssd_run.run_config import SETTINGS
+from ssd_run.run_file_page import meanings, page
 
 PAGE = Path(__file__).parents[3] / "deploy" / "RUN_FILE.md"
 
 
 def test_the_page_is_that_of_today_s_settings():
     assert PAGE.read_text() == page(), (
-        "write it anew: python -m ssd_run.reference > deploy/RUN_FILE.md"
+        "write it anew: python -m ssd_run.run_file_page > deploy/RUN_FILE.md"
     )
 
 

@@ -1,21 +1,21 @@
 import pytest
 
-from ssd_run.plan import check_agrees, validate
-from ssd_run.presets import load_preset, preset_names
+from ssd_run.presets import load_config, load_preset, preset_names
+from ssd_run.run_config import check_agrees, validate
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import load_run_file, override
+from ssd_wire.runfile import load_run_file
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_run_file_reads_back_as_the_plan_it_was_written_from(name, tmp_path):
-    plan = validate(load_preset(name))
-    (tmp_path / "run.toml").write_text(plan.toml())
-    assert validate(load_run_file(tmp_path / "run.toml")) == plan
+    config = load_config(name)
+    (tmp_path / "run.toml").write_text(config.toml())
+    assert validate(load_run_file(tmp_path / "run.toml")) == config
 
 
-def test_run_file_names_every_value_even_defaults(plan):
-    sections = plan.sections()
-    assert sections["run"] == plan.run.model_dump()
+def test_run_file_names_every_value_even_defaults(config):
+    sections = config.sections()
+    assert sections["run"] == config.run.model_dump()
     assert sections["learning"]["gamma"] == 0.99
     assert sections["network"]["lstm"] == 128
 
@@ -27,9 +27,9 @@ def test_run_file_keeps_a_maps_drawing_and_an_infinite_clip(tmp_path):
         "game": {"name": "harvest", "agents": 3, "map": drawing},
         "experiment": {"influence_clip": float("inf")},
     }
-    plan = validate(sections)
-    (tmp_path / "run.toml").write_text(plan.toml())
-    assert validate(load_run_file(tmp_path / "run.toml")) == plan
+    config = validate(sections)
+    (tmp_path / "run.toml").write_text(config.toml())
+    assert validate(load_run_file(tmp_path / "run.toml")) == config
 
 
 def test_unknown_section_is_refused_by_name():
@@ -39,7 +39,7 @@ def test_unknown_section_is_refused_by_name():
 
 def test_unknown_key_is_refused_by_name():
     with pytest.raises(RunFileError, match=r"\[learning\] gama"):
-        validate(override(load_preset("cleanup-moa"), ["learning.gama=0.9"]))
+        load_config("cleanup-moa", ["learning.gama=0.9"])
 
 
 @pytest.mark.parametrize(
@@ -53,25 +53,28 @@ def test_unknown_key_is_refused_by_name():
         ("game.name=clean", "[game] name: no game is called 'clean': wanted cleanup, "),
         ("game.agents=99", "[game] the map has 10 spawn cells ('+'), but needs 99"),
         ("experiment.influence=mao", "[experiment] influence: wanted off, basic, communication, "),
-        ("network.kind=papr", "[network] kind: wanted paper, or package.module:Name for one's own"),
+        (
+            "network.kind=papr",
+            "[network] kind: wanted paper, or package.module:Name of a",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_our_own_words(assignment, told):
     with pytest.raises(RunFileError) as refusal:
-        validate(override(load_preset("cleanup-moa"), [assignment]))
+        load_config("cleanup-moa", [assignment])
     assert str(refusal.value).startswith(told)
     for phrase in ("Extra inputs", "Value error", "Input should", "validation", "pattern"):
         assert phrase not in str(refusal.value)
 
 
 def test_assignment_wins_over_the_preset():
-    plan = validate(override(load_preset("cleanup-moa"), ["run.seed=7", "experiment.beta=0.1"]))
-    assert (plan.run.seed, plan.experiment.beta) == (7, 0.1)
+    config = load_config("cleanup-moa", ["run.seed=7", "experiment.beta=0.1"])
+    assert (config.run.seed, config.experiment.beta) == (7, 0.1)
 
 
 def test_segment_is_all_games_of_a_lane_for_all_its_steps():
-    plan = validate(override(load_preset("cleanup-moa"), ["run.segment=20", "run.games=3"]))
-    assert plan.segment_steps == 60
+    config = load_config("cleanup-moa", ["run.segment=20", "run.games=3"])
+    assert config.segment_steps == 60
 
 
 @pytest.mark.parametrize(
@@ -84,8 +87,8 @@ def test_segment_is_all_games_of_a_lane_for_all_its_steps():
     ],
     ids=["nothing", "its own preset", "and its seed", "a whole number for a float"],
 )
-def test_resume_takes_what_agrees_with_the_run(plan, preset, assignments):
-    check_agrees(plan, load_preset(preset) if preset else {}, assignments)
+def test_resume_takes_what_agrees_with_the_run(config, preset, assignments):
+    check_agrees(config, load_preset(preset) if preset else {}, assignments)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +102,6 @@ def test_resume_takes_what_agrees_with_the_run(plan, preset, assignments):
         (None, ["lerning.gamma=0.99"], r"unknown section \[lerning\]: did you mean learning\?"),
     ],
 )
-def test_resume_names_what_contradicts_the_run(plan, preset, assignments, named):
+def test_resume_names_what_contradicts_the_run(config, preset, assignments, named):
     with pytest.raises(RunFileError, match=named):
-        check_agrees(plan, load_preset(preset) if preset else {}, assignments)
+        check_agrees(config, load_preset(preset) if preset else {}, assignments)

@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict
 
 from ssd_envs.spec import GameSettings
-from ssd_influence.roles import part_of
+from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
@@ -18,13 +18,13 @@ from ssd_wire.runfile import RunSettings, Sections, blaming, did_you_mean, overr
 
 
 class PresetSettings(BaseModel):
-    """The run file's [preset]: what the run is called, for those who read it. No process does.
+    """The run file's [preset]: what the run is called, for people; no process reads it.
 
     Args:
         name: Of the preset, or of the file, that the run began with.
         about: One line on what it is.
-        paper: Where in the paper its numbers stand.
-        group: Heading that `ssd-train --list` shows it under, where its name does not tell.
+        paper: Where in the paper its numbers are.
+        group: Heading that `ssd-train --list` shows it under; that of its `base` by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,7 +47,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunConfig:
     """A valid run file."""
 
     preset: PresetSettings
@@ -71,8 +71,8 @@ class Plan:
         return tomli_w.dumps(self.sections(), multiline_strings=True)
 
 
-def validate(sections: Sections) -> Plan:
-    """The plan that these sections describe; keys they do not set take their defaults.
+def validate(sections: Sections) -> RunConfig:
+    """The config that these sections describe; keys they do not set take their defaults.
 
     Raises:
         RunFileError: naming an unknown section, or the key and what was wanted there, or why the
@@ -82,20 +82,20 @@ def validate(sections: Sections) -> Plan:
         hints = [f"unknown section [{name}]: {did_you_mean(name, SETTINGS)}" for name in unknown]
         raise RunFileError("\n".join(hints))
     valid: dict[str, Any] = {n: section(sections, n, model) for n, model in SETTINGS.items()}
-    plan = Plan(**valid)
-    run = plan.run
-    if conflict := plan.learning.conflict(run.segment, run.lanes, run.window, run.retained):
+    config = RunConfig(**valid)
+    run = config.run
+    if conflict := config.learning.conflict(run.segment, run.lanes, run.window, run.retained):
         raise RunFileError(f"[learning] {conflict}")
     with blaming("experiment"):
-        part_of(plan.experiment, 0, plan.game.agents)
-    return plan
+        role_of(config.experiment, 0, config.game.agents)
+    return config
 
 
-def check_agrees(kept: Plan, stated: Sections, assignments: Iterable[str]) -> None:
+def check_agrees(kept: RunConfig, stated: Sections, assignments: Iterable[str]) -> None:
     """Refuse to resume a run with anything but what it began with.
 
     Args:
-        kept: The run's own plan.
+        kept: The run's own config.
         stated: Sections of the preset given with it, or none.
         assignments: What was given beside it, as ``section.key=value``.
 
@@ -113,7 +113,7 @@ def check_agrees(kept: Plan, stated: Sections, assignments: Iterable[str]) -> No
         raise RunFileError("\n".join(["a resumed run keeps its own run file:", *lines]))
 
 
-def _difference(kept: Plan, name: str, key: str, value: object) -> str:
+def _difference(kept: RunConfig, name: str, key: str, value: object) -> str:
     if name not in SETTINGS:
         return f"unknown section [{name}]: {did_you_mean(name, SETTINGS)}"
     if key not in SETTINGS[name].model_fields:
@@ -121,7 +121,7 @@ def _difference(kept: Plan, name: str, key: str, value: object) -> str:
     return f"[{name}] {key}: wanted {kept.sections()[name].get(key)!r}, found {value!r}"
 
 
-def _agrees(kept: Plan, name: str, key: str, value: object) -> bool:
+def _agrees(kept: RunConfig, name: str, key: str, value: object) -> bool:
     ours = kept.sections()
     try:
         theirs = validate({**ours, name: {**ours.get(name, {}), key: value}})
