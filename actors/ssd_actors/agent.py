@@ -16,8 +16,9 @@ from ssd_influence.inference.factory import make_inference
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.rewards.social import SocialReward
-from ssd_influence.roles import axes, role_of
+from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
@@ -33,7 +34,7 @@ class Agent:
 
     Attributes:
         role: Whom it influences and who influences it.
-        axes: Lengths of the axes of its messages that depend on the role.
+        dims: Of its messages, except for T.
         intrinsic: Its intrinsic reward; None if it has none.
         learner_incarnation, weights_version: Which weights it acts with.
     """
@@ -50,8 +51,13 @@ class Agent:
         self.experiment = experiment
         self.games = games
         self.role = role_of(experiment, shape.agent, shape.num_agents)
-        self.axes = axes(self.role, experiment, shape.num_actions)
         self.network = make_network(shape, network, experiment).eval()
+        self.dims = Dims.of(
+            shape,
+            games,
+            S=self.network.state_size,
+            **optional_axes(self.role, experiment, shape.num_actions),
+        )
         self.intrinsic = make_intrinsic(shape, experiment)
         self.learner_incarnation = 0
         self.weights_version = 0

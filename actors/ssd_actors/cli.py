@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,18 +19,23 @@ from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
 from ssd_actors.metrics import ActorMetrics
 from ssd_actors.outbox import Outbox
-from ssd_actors.poller import ZmqPoller
-from ssd_actors.segment_builder import SegmentShape
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_wire.allocator import keep_freed_memory
 from ssd_wire.errors import RunFileError
-from ssd_wire.links import Dealer, Subscriber
-from ssd_wire.memory import keep_freed_memory
 from ssd_wire.messages import Hello, Join
-from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
-from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
+from ssd_wire.process import (
+    configure_logging,
+    process_options,
+    reports_errors,
+    serve_metrics,
+    write_process_entry,
+)
+from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
+from ssd_wire.security.curve import SocketSecurity
+from ssd_wire.sockets import Dealer, Poller, Subscriber
 from ssd_wire.stop import Stop
 
 
@@ -52,7 +58,8 @@ def main(
     run_file: Path,
     run_dir: Path | None,
     metrics: str,
-    lifeline: int | None,
+    keys: Path | None,
+    parent_pipe: int | None,
     agent: int,
     arena: int,
     env_endpoint: str,
@@ -60,16 +67,16 @@ def main(
     weights_endpoint: str,
 ) -> None:
     """Run one agent in one arena: act, and send what happened to the agent's learner."""
-    stop = Stop(lifeline)
+    stop = Stop(parent_pipe)
     role = f"actor-{arena}-{agent}"
-    log = log_as(role)
+    log = configure_logging(role)
     torch.set_num_threads(1)
     keep_freed_memory()
     sections = load_run_file(run_file)
     run = section(sections, "run", RunSettings)
     game = section(sections, "game", GameSettings)
     experiment = section(sections, "experiment", ExperimentSettings)
-    network = section(sections, "network", NetworkSettings)
+    network = section(sections, "network", NetworkSettings, network_class)
     spec = game_spec(game)
     if agent >= spec.num_agents:
         raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
@@ -77,41 +84,30 @@ def main(
     epoch = secrets.randbits(62)
     shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
     rng = _make_rng(run.seed, arena, agent, epoch)
-    with blaming("network"):
-        network_class(network)
-    with blaming("experiment"):
+    with errors_in_section("experiment"):
         agents = [Agent(shape, network, experiment, run.games, rng) for _ in range(run.lanes)]
-    segment_shape = SegmentShape.of(run, spec, experiment, agents[0].network.state_size)
-    sizes = {
-        "T": run.segment,
-        "B": run.games,
-        "N": spec.num_agents,
-        "W": spec.view,
-        "P": len(spec.palette),
-        "A": spec.num_actions,
-        **agents[0].axes,
-    }
+    dims = replace(agents[0].dims, T=run.segment)
     tensor_shapes = {name: tuple(w.shape) for name, w in agents[0].network.named_parameters()}
 
     run_fingerprint = fingerprint(run, game, experiment, network)
-    to_env = Dealer(env_endpoint)
-    to_learner = Dealer(learner_endpoint)
-    subscription = Subscriber(weights_endpoint)
+    security = SocketSecurity.load(keys, f"actor-{agent}")
+    of_learner = security.client_options(f"learner-{agent}")
+    to_env = Dealer(env_endpoint, security.client_options("env"))
+    to_learner = Dealer(learner_endpoint, of_learner)
+    subscription = Subscriber(weights_endpoint, of_learner)
     join = Join(agent, actor_incarnation=epoch, fingerprint=run_fingerprint)
     hello = Hello(agent, arena, epoch, run_fingerprint)
     outbox = Outbox(run.lanes, run.retained)
     ledger = run_dir / "ledgers" / f"{role}-{epoch:016x}.json" if run_dir else None
     actor = Actor(
-        ZmqPoller(stop, to_env, to_learner, subscription),
-        EnvClient(to_env, join, run.lanes, sizes, time.monotonic),
-        LearnerClient(
-            to_learner, subscription, hello, outbox, sizes, tensor_shapes, time.monotonic
-        ),
-        [Lane(index, each, segment_shape) for index, each in enumerate(agents)],
+        Poller(stop, [to_env, to_learner, subscription]),
+        EnvClient(to_env, join, run.lanes, dims, time.monotonic),
+        LearnerClient(to_learner, subscription, hello, outbox, dims, tensor_shapes, time.monotonic),
+        [Lane(index, each, dims) for index, each in enumerate(agents)],
         Ledger(ledger, arena, agent, epoch),
     )
     address = serve_metrics(ActorMetrics(actor, [to_env, to_learner]), metrics, role)
-    announce(run_dir, role, {"metrics": address})
+    write_process_entry(run_dir, role, {"metrics": address})
     log.info("epoch %016x, metrics at %s", epoch, address)
     actor.run()
     log.info("stopped: %d segments made, %d durable", outbox.made, outbox.durable)

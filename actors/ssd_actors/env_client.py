@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterator
 
 from ssd_actors.retry import Connection, RetryTimer
-from ssd_wire.codec import Frame, Sizes, decode, encode
+from ssd_wire.codec import Frame, decode, encode
+from ssd_wire.dims import Dims
 from ssd_wire.errors import ProtocolError, RefusedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
@@ -18,7 +19,7 @@ class EnvClient:
         connection: To the environment server.
         join: The request for a seat.
         lanes: Number of lanes in the run.
-        sizes: Lengths of the run's axes, to check timesteps by.
+        dims: Of this agent's messages.
         clock: Returns seconds.
 
     Attributes:
@@ -31,13 +32,13 @@ class EnvClient:
         connection: Connection,
         join: Join,
         lanes: int,
-        sizes: Sizes,
+        dims: Dims,
         clock: Callable[[], float],
     ) -> None:
         self._connection = connection
         self._lanes = lanes
         self._join = encode(join)
-        self._sizes = sizes
+        self._lengths = dims.lengths
         self._env_incarnation = 0  # where we have a seat; 0 for nowhere
         # By environment incarnation and lane: the last tick answered, and the act it was sent.
         self._answers: dict[tuple[int, int], tuple[int, list[Frame]]] = {}
@@ -55,7 +56,7 @@ class EnvClient:
         for frames in self._connection.receive():
             self._retry.reset()
             try:
-                message = decode(frames, (Seat, Timestep, Refused), self._sizes)
+                message = decode(frames, (Seat, Timestep, Refused), self._lengths)
             except ProtocolError as fault:
                 self.protocol_errors += 1
                 self._log.warning("invalid message from the environment: %s", fault)

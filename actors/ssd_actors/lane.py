@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ssd_actors.agent import Agent
 from ssd_actors.intrinsic.transition import Transition
-from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
+from ssd_actors.segment_builder import SegmentBuilder
 from ssd_influence.inference.decision import Decision
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
@@ -27,7 +28,7 @@ class Lane:
     Args:
         index: Which lane.
         agent: Used by this lane alone: an open segment keeps the weights it began with.
-        shape: Of its segments.
+        dims: Of its segments.
 
     Attributes:
         tick: The last one acted in, −1 for none.
@@ -36,10 +37,10 @@ class Lane:
         discarded_segments: Unfinished ones dropped because the environment server restarted.
     """
 
-    def __init__(self, index: int, agent: Agent, shape: SegmentShape) -> None:
+    def __init__(self, index: int, agent: Agent, dims: Dims) -> None:
         self.index = index
         self.agent = agent
-        self.shape = shape
+        self.dims = dims
         self.discarded_segments = 0
         self.open_segment: SegmentBuilder | None = None
         self._full_segment: SegmentBuilder | None = None  # lacks only its last actions
@@ -94,7 +95,7 @@ class Lane:
         if (agent.learner_incarnation, agent.weights_version) != newest:
             agent.load_weights(weights)
         self.open_segment = SegmentBuilder(
-            self.shape, agent.learner_incarnation, agent.weights_version, self._state.flat()
+            self.dims, agent.learner_incarnation, agent.weights_version, self._state.flat()
         )
 
     def act(self, timestep: Timestep) -> Act:

@@ -10,7 +10,8 @@ from typing import Protocol
 from ssd_actors.outbox import Outbox
 from ssd_actors.retry import Connection, RetryTimer
 from ssd_actors.segment_builder import SegmentBuilder
-from ssd_wire.codec import Sizes, decode, encode
+from ssd_wire.codec import decode, encode
+from ssd_wire.dims import Dims
 from ssd_wire.errors import ProtocolError, RefusedError
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
 from ssd_wire.weights import Shapes, Weights, decode_weights
@@ -36,7 +37,7 @@ class LearnerClient:
         subscription: To the learner's weights.
         hello: Which actor this is.
         outbox: Keeps this actor's segments.
-        sizes: Lengths of the run's axes.
+        dims: Of this agent's messages.
         shapes: Shapes of the network's tensors, by name.
         clock: Returns seconds.
 
@@ -52,7 +53,7 @@ class LearnerClient:
         subscription: WeightsSubscription,
         hello: Hello,
         outbox: Outbox,
-        sizes: Sizes,
+        dims: Dims,
         shapes: Shapes,
         clock: Callable[[], float],
     ) -> None:
@@ -63,7 +64,7 @@ class LearnerClient:
         self._connection = connection
         self._subscription = subscription
         self._hello = hello
-        self._sizes = sizes
+        self._lengths = dims.lengths
         self._shapes = shapes
         self._retry = RetryTimer(clock)
         self._weights_retry = RetryTimer(clock, WEIGHTS_RETRY_SECONDS)
@@ -121,7 +122,7 @@ class LearnerClient:
         for frames in self._connection.receive():
             self._retry.reset()
             try:
-                message = decode(frames, (Welcome, Ack, Refused), self._sizes)
+                message = decode(frames, (Welcome, Ack, Refused), self._lengths)
             except ProtocolError as fault:
                 self.protocol_errors += 1
                 self._log.warning("invalid message from the learner: %s", fault)

@@ -2,55 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from ssd_envs.spec import GameSpec
 from ssd_influence.inference.decision import Decision
-from ssd_influence.settings import ExperimentSettings
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Segment, Timestep
-from ssd_wire.runfile import RunSettings
-
-
-@dataclass(frozen=True)
-class SegmentShape:
-    """T steps of B games of N agents with W×W views, and S floats of recurrent state.
-
-    Attributes:
-        has_symbols: whether agents send symbols.
-        has_shaped_reward: whether a reward scheme computes a reward from everyone's.
-    """
-
-    steps: int
-    games: int
-    agents: int
-    view: int
-    state: int
-    has_symbols: bool = False
-    has_shaped_reward: bool = False
-
-    @classmethod
-    def of(
-        cls, run: RunSettings, spec: GameSpec, experiment: ExperimentSettings, state: int
-    ) -> SegmentShape:
-        """The shape of all segments of a run."""
-        return cls(
-            steps=run.segment,
-            games=run.games,
-            agents=spec.num_agents,
-            view=spec.view,
-            state=state,
-            has_symbols=experiment.symbols > 0,
-            has_shaped_reward=experiment.reward != "own",
-        )
 
 
 class SegmentBuilder:
     """The arrays of one segment, filled in step by step; `Segment` says what they mean.
 
     Args:
-        shape: Their lengths.
+        dims: Their lengths.
         learner_incarnation, weights_version: The weights that act in it.
         state: [B, S] float32, recurrent state before its first step.
 
@@ -59,9 +22,9 @@ class SegmentBuilder:
     """
 
     def __init__(
-        self, shape: SegmentShape, learner_incarnation: int, weights_version: int, state: np.ndarray
+        self, dims: Dims, learner_incarnation: int, weights_version: int, state: np.ndarray
     ) -> None:
-        t, b, n, w = shape.steps, shape.games, shape.agents, shape.view
+        t, b, n, w = dims.T, dims.B, dims.N, dims.W
         self.learner_incarnation = learner_incarnation
         self.weights_version = weights_version
         self.steps = 0
@@ -73,9 +36,9 @@ class SegmentBuilder:
         self.reward = np.zeros((t, b), np.float32)
         self.influence = np.zeros((t, b), np.float32)
         self.state = state
-        self.symbols = np.zeros((t + 1, b, n), np.uint8) if shape.has_symbols else None
-        self.symbol_log_prob = np.zeros((t, b), np.float32) if shape.has_symbols else None
-        self.shaped_reward = np.zeros((t, b), np.float32) if shape.has_shaped_reward else None
+        self.symbols = np.zeros((t + 1, b, n), np.uint8) if dims.V else None
+        self.symbol_log_prob = np.zeros((t, b), np.float32) if dims.V else None
+        self.shaped_reward = np.zeros((t, b), np.float32) if dims.R else None
 
     @property
     def is_full(self) -> bool:

@@ -20,9 +20,7 @@ def warm_up(agent: Agent) -> None:
 
 def _zero_timestep(agent: Agent) -> Timestep:
     """Its arrays are read-only, as they are when they come off the wire."""
-    games, agents, view = agent.games, agent.shape.num_agents, agent.shape.view
-    actions = agent.shape.num_actions
-    size = agent.axes
+    dims = agent.dims
 
     def uniform(*shape: int) -> np.ndarray:
         return log_softmax(np.zeros(shape, np.float32))
@@ -31,16 +29,16 @@ def _zero_timestep(agent: Agent) -> Timestep:
         env_incarnation=0,
         lane=0,
         tick=0,
-        pixels=np.zeros((games, view, view), np.uint8),
-        is_first=np.zeros(games, np.bool_),
-        reward=np.zeros(games, np.float32),
-        actions=np.zeros((games, agents), np.uint8),
-        visible=np.ones((games, agents), np.bool_),
-        symbols=np.zeros((games, agents), np.uint8) if size["V"] else None,
-        leader_actions=np.zeros((games, size["L"]), np.uint8) if size["L"] else None,
-        leader_log_probs=uniform(games, size["Q"], actions) if size["Q"] else None,
-        responses=uniform(games, size["J"], size["C"], actions) if size["J"] else None,
-        all_rewards=np.zeros((games, size["R"]), np.float32) if size["R"] else None,
+        pixels=np.zeros((dims.B, dims.W, dims.W), np.uint8),
+        is_first=np.zeros(dims.B, np.bool_),
+        reward=np.zeros(dims.B, np.float32),
+        actions=np.zeros((dims.B, dims.N), np.uint8),
+        visible=np.ones((dims.B, dims.N), np.bool_),
+        symbols=np.zeros((dims.B, dims.N), np.uint8) if dims.V else None,
+        leader_actions=np.zeros((dims.B, dims.L), np.uint8) if dims.L else None,
+        leader_log_probs=uniform(dims.B, dims.Q, dims.A) if dims.Q else None,
+        responses=uniform(dims.B, dims.J, dims.C, dims.A) if dims.J else None,
+        all_rewards=np.zeros((dims.B, dims.R), np.float32) if dims.R else None,
     )
     for array in vars(timestep).values():
         if isinstance(array, np.ndarray):

@@ -23,12 +23,12 @@ if sys.byteorder != "little":  # pragma: no cover
     raise ImportError("the protocol's arrays are little-endian, and so must the machine be")
 
 PROTOCOL_VERSION = 5  # 5: fields renamed
-LARGEST_HEADER = 64 * 1024
-LARGEST_FRAME = 256 * 1024 * 1024
-LONGEST_LIST = 64  # in a message's header; no message has so many fields
+MAX_HEADER_BYTES = 64 * 1024
+MAX_FRAME_BYTES = 256 * 1024 * 1024
+MAX_LIST_LENGTH = 64  # in a message's header; no message has so many fields
 
 Frame = bytes | memoryview
-Sizes = Mapping[str, int]
+Lengths = Mapping[str, int]
 
 _KINDS = {message: kind for kind, message in MESSAGES.items()}
 
@@ -42,8 +42,8 @@ def encode(message: Message) -> list[Frame]:
     fields = layout(type(message))
     given = [getattr(message, field.name) for field in fields.arrays]
     arrays = [np.ascontiguousarray(array) for array in given if array is not None]
-    if too_large := [array.shape for array in arrays if array.nbytes > LARGEST_FRAME]:
-        raise ValueError(f"arrays: wanted at most {LARGEST_FRAME} bytes each, found {too_large}")
+    if too_large := [array.shape for array in arrays if array.nbytes > MAX_FRAME_BYTES]:
+        raise ValueError(f"arrays: wanted at most {MAX_FRAME_BYTES} bytes each, found {too_large}")
     header = (
         _KINDS[type(message)],
         PROTOCOL_VERSION,
@@ -53,13 +53,13 @@ def encode(message: Message) -> list[Frame]:
     return [msgpack.packb(header), *(array.data for array in arrays)]
 
 
-def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], sizes: Sizes) -> Message:
+def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], lengths: Lengths) -> Message:
     """The message in these frames.
 
     Args:
         frames: As they came off the socket.
         wanted: The kinds that may come this way.
-        sizes: Lengths of this run's axes; an axis not named here may have any length.
+        lengths: The run's axes by letter; an axis that is not in it may have any length.
 
     Raises:
         ProtocolError: whatever else the bytes are, in bounded time and memory.
@@ -71,21 +71,21 @@ def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], sizes: Si
             names = ", ".join(_KINDS[one] for one in wanted)
             raise ValueError(f"kind: wanted {names}, found {shown(kind)}")
         fields = layout(message)
-        values = _scalars(fields, scalars) | _arrays(message, shapes, frames[1:], sizes)
+        values = _scalars(fields, scalars) | _arrays(message, shapes, frames[1:], lengths)
         return message.checked(values)
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as fault:
         raise ProtocolError(str(fault) or type(fault).__name__) from fault
 
 
-def unpack(header: bytes, longest_list: int = LONGEST_LIST) -> Any:
+def unpack(header: bytes, longest_list: int = MAX_LIST_LENGTH) -> Any:
     """What a msgpack header says, in bounded memory: no maps, no binaries, no extensions.
 
     Raises:
         ValueError: when it is too long, or no such msgpack.
         msgpack.UnpackException: when it is nested too deep.
     """
-    if len(header) > LARGEST_HEADER:
-        raise ValueError(f"header: wanted at most {LARGEST_HEADER} bytes, found {len(header)}")
+    if len(header) > MAX_HEADER_BYTES:
+        raise ValueError(f"header: wanted at most {MAX_HEADER_BYTES} bytes, found {len(header)}")
     # A list is made as long as it claims to be, and lists nest: without a bound, 64 KiB of claims
     # ask for half a gigabyte.
     return msgpack.unpackb(
@@ -118,14 +118,14 @@ def _scalars(fields: Layout, scalars: list[object]) -> dict[str, Any]:
 
 
 def _arrays(
-    message: type[Message], shapes: list[Any], frames: Sequence[bytes], run: Sizes
+    message: type[Message], shapes: list[Any], frames: Sequence[bytes], lengths: Lengths
 ) -> dict[str, Any]:
     wanted = len(layout(message).arrays)
     there = sum(shape is not None for shape in shapes)
     if len(shapes) != wanted or len(frames) != there:
         found = f"{len(frames)} frames and {len(shapes)} shapes, {there} of them of arrays"
         raise ValueError(f"arrays: wanted {wanted} shapes and a frame for each, found {found}")
-    fitted = fit(message, shapes, tuple(run.items()))
+    fitted = fit(message, shapes, tuple(lengths.items()))
     rest = iter(frames)
     return {
         field.name: None if one is None else one.read(next(rest))

@@ -19,9 +19,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST_NATURAL = 2**63 - 1
-LONGEST_TEXT = 1024
-LONGEST_AXIS = 2**31 - 1
+MAX_NATURAL = 2**63 - 1
+MAX_TEXT_LENGTH = 1024
+MAX_AXIS_LENGTH = 2**31 - 1
 
 CONSTANT_AXES = {"2": 2, "3": 3}  # a bool's bytes stay below 2; a colour has 3 of them
 
@@ -92,7 +92,7 @@ class ArrayField:
                 raise ValueError(f"{self.name}: wanted {wanted}, found {shown(length)}")
 
     def _learn(self, axis: str, length: object, more: int, sizes: dict[str, int]) -> None:
-        if type(length) is not int or not more <= length <= LONGEST_AXIS:
+        if type(length) is not int or not more <= length <= MAX_AXIS_LENGTH:
             raise ValueError(
                 f"{self.name}: wanted a length of {axis}+{more}, found {shown(length)}"
             )
@@ -190,10 +190,10 @@ def check_scalar(name: str, kind: type, value: object) -> None:
     """
     if type(value) is not kind:
         raise ValueError(f"{name}: wanted {kind.__name__}, found {type(value).__name__}")
-    if isinstance(value, int) and not 0 <= value <= LARGEST_NATURAL:
-        raise ValueError(f"{name}: wanted 0 to {LARGEST_NATURAL}, found {value}")
-    if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        raise ValueError(f"{name}: wanted at most {LONGEST_TEXT} characters, found {len(value)}")
+    if isinstance(value, int) and not 0 <= value <= MAX_NATURAL:
+        raise ValueError(f"{name}: wanted 0 to {MAX_NATURAL}, found {value}")
+    if isinstance(value, str) and len(value) > MAX_TEXT_LENGTH:
+        raise ValueError(f"{name}: wanted at most {MAX_TEXT_LENGTH} characters, found {len(value)}")
 
 
 def check_array(name: str, dtype: np.dtype[Any], array: object) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-MOST_WAITING = 10_000  # lines in memory; then the oldest are dropped
+MAX_WAITING = 10_000  # lines in memory; then the oldest are dropped
 
 
 class JsonLinesFile:
@@ -49,7 +49,7 @@ class JsonLinesFile:
         """
         for record in records:
             self._waiting.append(json.dumps(record, allow_nan=False).encode() + b"\n")
-        while len(self._waiting) > MOST_WAITING:
+        while len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
             self.dropped += 1
             self._end_line()

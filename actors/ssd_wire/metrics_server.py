@@ -1,7 +1,7 @@
 """The HTTP server of a process's metrics, which no client can exhaust.
 
 Each client is served in a thread of its own. One that neither reads nor writes for `TIMEOUT`
-seconds is disconnected. At most `MOST_CLIENTS` are connected at a time: when one more connects, the
+seconds is disconnected. At most `MAX_CLIENTS` are connected at a time: when one more connects, the
 oldest is disconnected. So a crowd of idle clients uses few file descriptors and locks nobody out.
 """
 
@@ -17,7 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 TIMEOUT = 5.0  # seconds
-MOST_CLIENTS = 8
+MAX_CLIENTS = 8
 
 
 class MetricsServer(ThreadingMixIn, WSGIServer):
@@ -60,7 +60,7 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
         """Serve a client; disconnect the oldest one where there are too many."""
         with self._lock:
             self._clients[request] = None
-            oldest = next(iter(self._clients)) if len(self._clients) > MOST_CLIENTS else None
+            oldest = next(iter(self._clients)) if len(self._clients) > MAX_CLIENTS else None
             self._clients.pop(oldest, None)
         if oldest is not None:
             with suppress(OSError):

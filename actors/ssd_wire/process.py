@@ -83,7 +83,12 @@ _OPTIONS = (
         help="Address and port that serve Prometheus metrics; port 0 takes a free one.",
     ),
     click.option(
-        "--lifeline",
+        "--keys",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of CURVE keys made by ssd-keys; needed for addresses off this machine.",
+    ),
+    click.option(
+        "--parent-pipe",
         type=int,
         help="File descriptor of a pipe; this process stops when its other end closes.",
     ),
@@ -119,7 +124,7 @@ def reports_errors(command: Command) -> Command:
     return run  # type: ignore[return-value]  # functools.wraps keeps the signature, not the type
 
 
-def log_as(role: str) -> logging.Logger:
+def configure_logging(role: str) -> logging.Logger:
     """Log to standard error, each line with its time and this process's role."""
     logging.basicConfig(
         level=logging.INFO,
@@ -149,7 +154,7 @@ def serve_metrics(collector: Collector, address: str, role: str) -> str:
     host, port = _metrics_address(address)
     registry = CollectorRegistry()
     registry.register(collector)
-    registry.register(Identity(role))
+    registry.register(ProcessInfo(role))
     ProcessCollector(registry=registry)
     try:
         server = MetricsServer(host.strip("[]"), port, registry)
@@ -169,7 +174,7 @@ def _metrics_address(address: str) -> tuple[str, int]:
     return parts["host"], int(parts["port"])
 
 
-class Identity(Collector):
+class ProcessInfo(Collector):
     """The metric `ssd_process_info`: role, agent and arena as labels, and always 1.
 
     Args:
@@ -187,15 +192,15 @@ class Identity(Collector):
         yield InfoMetricFamily("ssd_process", "Which process of a run this is.", self._labels)
 
 
-def announce(run_dir: Path | None, role: str, addresses: Mapping[str, str]) -> None:
+def write_process_entry(run_dir: Path | None, role: str, addresses: Mapping[str, str]) -> None:
     """Leave `processes/<role>.json` in the run directory: this process is up, and where it is."""
     if run_dir is None:
         return
     entry = {"role": role, "pid": os.getpid(), **addresses}
-    write_whole(run_dir / "processes" / f"{role}.json", json.dumps(entry, indent=1) + "\n")
+    write_atomically(run_dir / "processes" / f"{role}.json", json.dumps(entry, indent=1) + "\n")
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write a file so that a reader sees all of it or the one before, never a part.
 
     Raises:

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_wire.codec import (
-    LARGEST_FRAME,
-    LARGEST_HEADER,
-    LONGEST_LIST,
+    MAX_FRAME_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_LIST_LENGTH,
     PROTOCOL_VERSION,
     unpack,
 )
@@ -75,8 +75,8 @@ def encode_weights(weights: Weights) -> bytes:
         )
     )
     size = len(header) + sum(array.nbytes for array in arrays) + 4
-    if len(header) > LARGEST_HEADER or size > LARGEST_FRAME:
-        wanted = f"a header of at most {LARGEST_HEADER} bytes and a frame of {LARGEST_FRAME}"
+    if len(header) > MAX_HEADER_BYTES or size > MAX_FRAME_BYTES:
+        wanted = f"a header of at most {MAX_HEADER_BYTES} bytes and a frame of {MAX_FRAME_BYTES}"
         raise ValueError(f"weights: wanted {wanted}, found {len(header)} and {size}")
     return b"".join([struct.pack(">I", len(header)), header, *(array.data for array in arrays)])
 
@@ -106,7 +106,7 @@ def decode_weights(frame: bytes, shapes: Shapes) -> Weights:
 
 def _split(frame: bytes, tensors: int) -> tuple[Any, memoryview]:
     (length,) = struct.unpack_from(">I", frame)
-    header = unpack(frame[4 : 4 + min(length, LARGEST_HEADER + 1)], max(tensors, LONGEST_LIST))
+    header = unpack(frame[4 : 4 + min(length, MAX_HEADER_BYTES + 1)], max(tensors, MAX_LIST_LENGTH))
     return header, memoryview(frame)[4 + length :]
 
 

@@ -15,7 +15,7 @@ import psutil
 
 from ssd_run import run_directory
 from ssd_run.processes.history import History
-from ssd_run.processes.programs import Extent, all_programs
+from ssd_run.processes.programs import RunSize, all_programs
 from ssd_run.processes.shutdown import shut_down
 from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.processes.spawner import RunFailedError, Spawner
@@ -43,10 +43,10 @@ def running(config: RunConfig, role: str) -> Iterator[dict[str, Any]]:
     """
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ssd-bench-"))
-        run_dir = stack.enter_context(run_directory.begin(Path(folder, "run"), config))
+        run_dir = stack.enter_context(run_directory.create(Path(folder, "run"), config))
         sockets = stack.enter_context(socket_directory(log))
-        extent = Extent(config.game.agents, arenas=1, steps=None)
-        programs = [one for one in all_programs(extent, run_dir, sockets) if one.role == role]
+        size = RunSize(config.game.agents, arenas=1, steps=None)
+        programs = [one for one in all_programs(size, run_dir, sockets) if one.role == role]
         spawner = stack.enter_context(closing(Spawner(run_dir)))
         history = History(run_dir.history, run_dir.ledgers)
         supervisor = Supervisor(
@@ -56,14 +56,14 @@ def running(config: RunConfig, role: str) -> Iterator[dict[str, Any]]:
         try:
             yield _wait_for_entry(supervisor, run_dir.processes / f"{role}.json")
         except RunFailedError as error:
-            last_words = spawner.last_words(error.role)
-            raise click.ClickException(f"{error}; its log ends:\n{last_words}") from error
+            log_tail = spawner.log_tail(error.role)
+            raise click.ClickException(f"{error}; its log ends:\n{log_tail}") from error
 
 
 def _wait_for_entry(supervisor: Supervisor, entry: Path) -> Any:
     deadline = time.monotonic() + START_SECONDS
     while not entry.exists():
-        supervisor.look()
+        supervisor.check()
         if time.monotonic() > deadline:
             raise click.ClickException(f"{entry.stem} did not start in {START_SECONDS:.0f} s")
         _pause()

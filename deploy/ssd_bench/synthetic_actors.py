@@ -13,16 +13,14 @@ from typing import Any
 from ssd_actors.actor import DRAIN_SECONDS
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_actors.poller import ZmqPoller
 from ssd_bench.parts.inputs import random_play, segment, shape_of
-from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import AgentNetwork, make_network
-from ssd_learner.build import axes
+from ssd_learner.build import dims_of
 from ssd_run.run_config import RunConfig
 from ssd_wire.codec import encode
-from ssd_wire.links import Dealer, Subscriber
 from ssd_wire.messages import Hello, Segment
-from ssd_wire.runfile import fingerprint
+from ssd_wire.run_file import fingerprint
+from ssd_wire.sockets import Dealer, Poller, Subscriber
 from ssd_wire.stop import Stop
 
 DISTINCT = 4  # segments; more would only cost this process its cache
@@ -102,9 +100,10 @@ def connected(
     config: RunConfig, agent: int, actors: int, learner: Mapping[str, Any]
 ) -> Iterator[SyntheticActors]:
     """Actors of one agent in so many arenas, each with its own connections to the learner."""
-    network = make_network(shape_of(config, agent), config.network, config.experiment)
+    shape = shape_of(config, agent)
+    network = make_network(shape, config.network, config.experiment)
     segments = segments_of(config, network)
-    sizes = axes(config.run, game_spec(config.game), config.experiment, network.state_size)
+    dims = dims_of(config.run, shape, config.experiment, network.state_size)
     shapes = {name: tuple(weight.shape) for name, weight in network.named_parameters()}
     mark = fingerprint(config.run, config.game, config.experiment, config.network)
     links: list[Dealer | Subscriber] = []
@@ -115,7 +114,7 @@ def connected(
             dealer = stack.enter_context(closing(Dealer(learner["segments"])))
             subscriber = stack.enter_context(closing(Subscriber(learner["weights"])))
             outbox = Outbox(config.run.lanes, config.run.retained)
-            client = LearnerClient(dealer, subscriber, hello, outbox, sizes, shapes, time.monotonic)
+            client = LearnerClient(dealer, subscriber, hello, outbox, dims, shapes, time.monotonic)
             players.append(SyntheticActor(hello.epoch, client, config.run.lanes, segments))
             links += (dealer, subscriber)
-        yield SyntheticActors(ZmqPoller(Stop(), *links).wait, players)
+        yield SyntheticActors(Poller(Stop(), links).wait, players)

@@ -113,7 +113,7 @@ class Account:
         return not self.faults
 
 
-def settle(
+def reconcile(
     actors: Collection[ActorLedger],
     learners: Collection[LearnerLedger],
     clean: Collection[Epoch],

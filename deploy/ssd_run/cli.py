@@ -16,14 +16,14 @@ from ssd_run.launch import COMPLETE, STOPPED, prepare, run
 from ssd_run.presets import listing, load_config, load_preset
 from ssd_run.processes import precheck
 from ssd_run.processes.history import History
-from ssd_run.processes.programs import Extent
+from ssd_run.processes.programs import RunSize
 from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.progress.episodes import counts_of
-from ssd_run.reporting.screen import Heading, Screen, screen
+from ssd_run.reporting.screen import RunInfo, Screen, screen
 from ssd_run.reporting.terminal import Terminal
 from ssd_run.run_config import RunConfig, check_agrees
 from ssd_run.run_directory import RunDir
-from ssd_wire.process import WholeNumber, reports_errors, version_option, write_whole
+from ssd_wire.process import WholeNumber, reports_errors, version_option, write_atomically
 
 
 @click.command()
@@ -79,33 +79,33 @@ def main(
     with socket_directory(_tell) as sockets, _take(run_dir, config, resume, stop_seconds) as taken:
         taken.note_sockets(sockets)
         history = History(taken.history, taken.ledgers)
-        extent = Extent(config.game.agents, arenas or history.arenas, steps, devices)
+        size = RunSize(config.game.agents, arenas or history.arenas, steps, devices)
         counts = counts_of(config.game.events)
-        heading = Heading(config.preset.name, str(taken.root), steps, config.experiment, counts)
-        shown = screen(Terminal(), heading)
-        sys.exit(_launch(config, taken, extent, history, shown, sockets, stop_seconds))
+        info = RunInfo(config.preset.name, str(taken.root), steps, config.experiment, counts)
+        shown = screen(Terminal(), info)
+        sys.exit(_launch(config, taken, size, history, shown, sockets, stop_seconds))
 
 
 def _launch(
     config: RunConfig,
     run_dir: RunDir,
-    extent: Extent,
+    size: RunSize,
     history: History,
     shown: Screen,
     sockets: Path,
     seconds: float,
 ) -> int:
-    launch = prepare(config, run_dir, extent, history, shown, sockets)
+    launch = prepare(config, run_dir, size, history, shown, sockets)
     with shown:
         ended = run(launch)
         killed = launch.close(ended, seconds)
     summary = launch.summary(ended, killed)
-    write_whole(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
+    write_atomically(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in summary.lines(width):
         click.echo(line)
-    if launch.last_words:
-        click.echo(f"{ended}; its log in {run_dir.logs} ends:\n{launch.last_words}", err=True)
+    if launch.log_tail:
+        click.echo(f"{ended}; its log in {run_dir.logs} ends:\n{launch.log_tail}", err=True)
     clean = ended in (COMPLETE, STOPPED) and not killed and summary.account.adds_up
     return 0 if clean else 1
 
@@ -132,7 +132,7 @@ def _all_done(root: Path, config: RunConfig, steps: int | None) -> int:
 
     Only of a run that has told how it ended: otherwise to resume it tells so.
     """
-    budget = Extent(config.game.agents, 1, steps).own_steps
+    budget = RunSize(config.game.agents, 1, steps).own_steps
     try:
         own_steps = json.loads((root / "summary.json").read_text())["own_steps"]
         return sum(own_steps) if budget is not None and min(own_steps) >= budget else 0
@@ -142,9 +142,9 @@ def _all_done(root: Path, config: RunConfig, steps: int | None) -> int:
 
 def _take(root: Path | None, config: RunConfig, resume: bool, patience: float) -> RunDir:
     if root is not None and resume:
-        return run_directory.go_on(root, patience, _tell)
+        return run_directory.resume(root, patience, _tell)
     named = Path("runs") / f"{config.preset.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return run_directory.begin(root or named, config)
+    return run_directory.create(root or named, config)
 
 
 def _devices(text: str) -> tuple[str, ...]:

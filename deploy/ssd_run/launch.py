@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ssd_run.account import LearnerLedger, read_ledgers, settle
+from ssd_run.account import LearnerLedger, read_ledgers, reconcile
 from ssd_run.processes.history import History
-from ssd_run.processes.programs import Extent, all_programs
+from ssd_run.processes.programs import RunSize, all_programs
 from ssd_run.processes.shutdown import shut_down
 from ssd_run.processes.spawner import RunFailedError, Spawner
 from ssd_run.processes.supervisor import Supervisor
 from ssd_run.progress.collector import ProgressCollector
 from ssd_run.progress.episodes import Episodes, counts_of
-from ssd_run.progress.furthest import Furthest
 from ssd_run.progress.progress import AgentProgress, Progress
+from ssd_run.progress.restart_progress import RestartProgress
 from ssd_run.progress.scraper import Scraper
 from ssd_run.reporting.records import PERIOD as RECORD_PERIOD
 from ssd_run.reporting.records import Records, elapsed_before
@@ -29,7 +29,7 @@ from ssd_wire.stop import Stop
 
 COMPLETE = "complete"
 STOPPED = "stopped"
-LOOK_PERIOD = 0.2  # seconds between looks at who died
+CHECK_PERIOD = 0.2  # seconds between looks at who died
 SHOW_PERIOD = 1.0  # seconds between pictures of the whole run
 
 
@@ -40,7 +40,7 @@ class Launch:
     Attributes:
         config: What the run is.
         run_dir: Where it is.
-        extent: How large it is here.
+        size: How large it is here.
         screen: What the user sees.
         stop: What the user wants.
         spawner: Starts the processes.
@@ -49,12 +49,12 @@ class Launch:
         scraper: Asks them how they are.
         collector: Puts together what they say.
         records: Keeps it.
-        last_words: Of the process that ended the run, when one did.
+        log_tail: Of the process that ended the run, when one did.
     """
 
     config: RunConfig
     run_dir: RunDir
-    extent: Extent
+    size: RunSize
     screen: Screen
     stop: Stop
     spawner: Spawner
@@ -63,7 +63,7 @@ class Launch:
     scraper: Scraper
     collector: ProgressCollector
     records: Records
-    last_words: str = ""
+    log_tail: str = ""
     _shown: float = field(default=float("-inf"))
     _recorded: float = field(default=0.0)
     _progress: Progress | None = None
@@ -77,7 +77,7 @@ class Launch:
             self.screen.show(self._progress)
         if self.collector.elapsed - self._recorded >= RECORD_PERIOD:
             self._recorded = self.collector.elapsed
-            self.records.keep(self._progress)
+            self.records.write(self._progress)
             self._report_fault(self.records.fault or self.history.fault)
         return self._progress
 
@@ -92,8 +92,8 @@ class Launch:
     def pause(self) -> bool:
         """Wait until it is time to look again; whether the user has asked to stop."""
         awaited = (*self.stop.descriptors, *self.spawner.descriptors)
-        select.select(awaited, [], [], LOOK_PERIOD)
-        return self.stop.look()
+        select.select(awaited, [], [], CHECK_PERIOD)
+        return self.stop.check()
 
     def close(self, ended: str, seconds: float) -> tuple[str, ...]:
         """Stop everything; tells who had to be killed.
@@ -119,7 +119,7 @@ class Launch:
         killed = shut_down(self.supervisor, seconds, time.monotonic, wait)
         self.spawner.close()
         self.scraper.stop()
-        self.records.keep(self.collector.collect())
+        self.records.write(self.collector.collect())
         self.records.close()
         self.history.close()
         return killed
@@ -127,9 +127,9 @@ class Launch:
     def summary(self, ended: str, killed: tuple[str, ...]) -> Summary:
         """What the run has come to, once all processes are gone."""
         actors, learners, unreadable = read_ledgers(self.run_dir.ledgers)
-        account = settle(actors, learners, self.history.clean, self.config.segment_steps)
+        account = reconcile(actors, learners, self.history.clean_epochs, self.config.segment_steps)
         progress = self.collector.collect()
-        agents = standing(learners, self.extent.agents)
+        agents = progress_in_ledgers(learners, self.size.agents)
         own_steps = tuple(agent.own_steps for agent in agents)
         return Summary(
             preset=self.config.preset.name,
@@ -148,7 +148,9 @@ class Launch:
         )
 
 
-def standing(learners: Iterable[LearnerLedger], agents: int) -> tuple[AgentProgress, ...]:
+def progress_in_ledgers(
+    learners: Iterable[LearnerLedger], agents: int
+) -> tuple[AgentProgress, ...]:
     """Where each agent's learner stood when it last wrote its ledger; at 0 if it never did."""
     known = {
         ledger.agent: AgentProgress(own_steps=ledger.own_steps, updates=ledger.updates)
@@ -160,7 +162,7 @@ def standing(learners: Iterable[LearnerLedger], agents: int) -> tuple[AgentProgr
 def prepare(
     config: RunConfig,
     run_dir: RunDir,
-    extent: Extent,
+    size: RunSize,
     history: History,
     screen: Screen,
     sockets: Path,
@@ -170,26 +172,26 @@ def prepare(
     Args:
         config: What the run is.
         run_dir: Where it is.
-        extent: How large it is here.
+        size: How large it is here.
         history: Of the run so far.
         screen: What the user sees.
         sockets: A short private directory for the processes' sockets.
     """
-    programs = all_programs(extent, run_dir, sockets)
+    programs = all_programs(size, run_dir, sockets)
     spawner = Spawner(run_dir)
     scraper = Scraper(run_dir.processes)
-    furthest = Furthest(scraper)
+    restart_progress = RestartProgress(scraper)
     supervisor = Supervisor(
-        programs, spawner, history, time.monotonic, screen.say, furthest.made_progress
+        programs, spawner, history, time.monotonic, screen.say, restart_progress.made_progress
     )
     counts = counts_of(config.game.events)
     episodes = Episodes(run_dir.episodes, config.game.horizon, counts)
-    before = standing(read_ledgers(run_dir.ledgers)[1], extent.agents)
+    before = progress_in_ledgers(read_ledgers(run_dir.ledgers)[1], size.agents)
     elapsed = elapsed_before(run_dir)
     return Launch(
         config=config,
         run_dir=run_dir,
-        extent=extent,
+        size=size,
         screen=screen,
         stop=Stop(),
         spawner=spawner,
@@ -207,16 +209,16 @@ def run(launch: Launch) -> str:
     Returns:
         How it ended: `COMPLETE`, `STOPPED`, or what went wrong.
     """
-    launch.history.launched(launch.extent.arenas)
+    launch.history.record_launch(launch.size.arenas)
     launch.scraper.start()
     try:
         while not launch.stop.requested:
-            launch.supervisor.look()
+            launch.supervisor.check()
             if launch.observe().complete:
                 return COMPLETE
             launch.pause()
     except RunFailedError as fault:
-        launch.last_words = launch.spawner.last_words(fault.role)
+        launch.log_tail = launch.spawner.log_tail(fault.role)
         launch.screen.say(str(fault))
         return f"failed: {fault}"
     return STOPPED

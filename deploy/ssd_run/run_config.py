@@ -14,7 +14,14 @@ from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.settings import LearningSettings
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import RunSettings, Sections, blaming, did_you_mean, override, section
+from ssd_wire.run_file import (
+    RunSettings,
+    Sections,
+    did_you_mean,
+    errors_in_section,
+    override,
+    section,
+)
 
 
 class PresetSettings(BaseModel):
@@ -24,7 +31,7 @@ class PresetSettings(BaseModel):
         name: Of the preset, or of the file, that the run began with.
         about: One line on what it is.
         paper: Where in the paper its numbers are.
-        group: Heading that `ssd-train --list` shows it under; that of its `base` by default.
+        group: RunInfo that `ssd-train --list` shows it under; that of its `base` by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,7 +93,7 @@ def validate(sections: Sections) -> RunConfig:
     run = config.run
     if conflict := config.learning.conflict(run.segment, run.lanes, run.window, run.retained):
         raise RunFileError(f"[learning] {conflict}")
-    with blaming("experiment"):
+    with errors_in_section("experiment"):
         role_of(config.experiment, 0, config.game.agents)
     return config
 

@@ -13,10 +13,10 @@ from typing import IO, Self
 import click
 
 from ssd_run.run_config import RunConfig, check_agrees, validate
-from ssd_wire.endpoints import hold
+from ssd_wire.endpoints import lock_file
 from ssd_wire.errors import EndpointError, RunFileError
-from ssd_wire.process import write_whole
-from ssd_wire.runfile import load_run_file
+from ssd_wire.process import write_atomically
+from ssd_wire.run_file import load_run_file
 
 LAUNCHER_LOCK = ".launcher.lock"
 PROCESSES_LOCK = ".processes.lock"
@@ -55,7 +55,7 @@ class RunDir:
 
     def note_sockets(self, folder: Path) -> None:
         """Leave word where this launch's sockets are, for whoever resumes it after its death."""
-        write_whole(self.root / SOCKETS, str(folder))
+        write_atomically(self.root / SOCKETS, str(folder))
 
     def close(self) -> None:
         """Let go of the directory."""
@@ -70,7 +70,7 @@ class RunDir:
         self.close()
 
 
-def begin(root: Path, config: RunConfig) -> RunDir:
+def create(root: Path, config: RunConfig) -> RunDir:
     """Make a new run's directory, with its run file.
 
     Raises:
@@ -85,8 +85,8 @@ def begin(root: Path, config: RunConfig) -> RunDir:
     run_dir = _held(root)
     for folder in (run_dir.processes, run_dir.logs, run_dir.episodes, run_dir.ledgers):
         folder.mkdir()
-    write_whole(root / BEGUN_WITH, config.toml())
-    write_whole(run_dir.run_file, config.toml())
+    write_atomically(root / BEGUN_WITH, config.toml())
+    write_atomically(run_dir.run_file, config.toml())
     return run_dir
 
 
@@ -123,7 +123,7 @@ def check_unedited(root: Path, config: RunConfig) -> None:
         raise RunFileError(f"{root / 'run.toml'} has been edited; {fault}") from fault
 
 
-def go_on(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
+def resume(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
     """Take up an earlier run's directory, and sweep what a killed launcher left.
 
     A killed launcher's processes take a moment to end. Until then they hold their checkpoints.
@@ -153,7 +153,10 @@ def _remove_sockets(note: Path) -> None:
     folder = Path(note.read_text(encoding="utf-8"))
     ours = folder.name.startswith(SOCKETS_PREFIX) and not folder.is_symlink() and folder.is_dir()
     if ours and folder.stat().st_uid == os.getuid():
-        with suppress(EndpointError), hold(folder / SOCKETS_LOCK, f"socket directory {folder}"):
+        with (
+            suppress(EndpointError),
+            lock_file(folder / SOCKETS_LOCK, f"socket directory {folder}"),
+        ):
             shutil.rmtree(folder, ignore_errors=True)
     note.unlink()
 
@@ -177,9 +180,9 @@ class StillRunningError(EndpointError):
 
 
 def _held(root: Path) -> RunDir:
-    launcher = hold(root / LAUNCHER_LOCK, f"run directory {root}")
+    launcher = lock_file(root / LAUNCHER_LOCK, f"run directory {root}")
     try:
-        processes = hold(root / PROCESSES_LOCK, f"run directory {root}")
+        processes = lock_file(root / PROCESSES_LOCK, f"run directory {root}")
     except EndpointError as fault:
         launcher.close()
         raise StillRunningError(

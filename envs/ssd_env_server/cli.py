@@ -17,12 +17,20 @@ from ssd_env_server.referee import Referee
 from ssd_env_server.server import Door, World
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings, game_spec
-from ssd_influence.roles import Role, axes, role_of
+from ssd_influence.roles import Role, optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_wire.links import Router, Waiting
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Seat
-from ssd_wire.process import announce, log_as, process_options, reports_errors, serve_metrics
-from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
+from ssd_wire.process import (
+    configure_logging,
+    process_options,
+    reports_errors,
+    serve_metrics,
+    write_process_entry,
+)
+from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
+from ssd_wire.security.curve import SocketSecurity
+from ssd_wire.sockets import Poller, Router
 from ssd_wire.stop import Stop
 
 ANY_INCARNATION = 2**62  # random numbers are drawn below it
@@ -42,31 +50,35 @@ def main(
     run_file: Path,
     run_dir: Path | None,
     metrics: str,
-    lifeline: int | None,
+    keys: Path | None,
+    parent_pipe: int | None,
     arena: int,
     endpoint: str,
     incarnation: int | None,
 ) -> None:
     """Play the games of one arena, and referee between its actors."""
-    stop = Stop(lifeline)
+    stop = Stop(parent_pipe)
     role = f"env-{arena}"
-    log = log_as(role)
+    log = configure_logging(role)
     run, game, experiment, run_fingerprint = load_settings(run_file)
     if incarnation is None:
         incarnation = secrets.randbelow(ANY_INCARNATION)
 
-    door = Router(endpoint)
+    security = SocketSecurity.load(keys, "env")
+    actors = [f"actor-{agent}" for agent in range(game.agents)]
+    door = Router(endpoint, security, actors)
     place = Arena(run.seed, arena, incarnation)
     record = run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None
     world = make_world(door, run, game, experiment, run_fingerprint, place, record)
     address = serve_metrics(WorldMetrics(world), metrics, role)
-    announce(run_dir, role, {"metrics": address, "world": door.endpoint})
+    write_process_entry(run_dir, role, {"metrics": address, "world": door.endpoint})
     log.info("%d lanes of %d games of %s at %s", run.lanes, run.games, game.name, door.endpoint)
 
-    world.serve(stop, Waiting(stop, [door]))
+    world.serve(stop, Poller(stop, [door]))
     log.info("stops after %d ticks", sum(lane.tick for lane in world.games))
     world.episodes.close()
     door.close()
+    security.close()
 
 
 def load_settings(run_file: Path) -> tuple[RunSettings, GameSettings, ExperimentSettings, str]:
@@ -92,7 +104,7 @@ def cast_of(experiment: ExperimentSettings, game: GameSettings) -> list[Role]:
         RunFileError: when the experiment's leaders or roles are not for so many agents.
     """
     agents = game_spec(game).num_agents
-    with blaming("experiment"):
+    with errors_in_section("experiment"):
         return [role_of(experiment, agent, agents) for agent in range(agents)]
 
 
@@ -124,11 +136,14 @@ def make_world(
     ]
     roles = cast_of(experiment, game)
     seat = seat_of(run, game, experiment, incarnation)
-    run_sizes = {"A": seat.actions, "B": seat.games, "N": seat.agents}
-    sizes = [run_sizes | axes(role, experiment, seat.actions) for role in roles]
-    lanes = [Lane(one.timesteps(), run.games, Disclosed(roles, sizes)) for one in games]
+    spec = game_spec(game)
+    dims = [
+        Dims.of(spec, run.games, **optional_axes(role, experiment, spec.num_actions))
+        for role in roles
+    ]
+    lanes = [Lane(one.timesteps(), run.games, Disclosed(roles, dims)) for one in games]
     referee = Referee(seat, run_fingerprint, lanes)
-    return World(door, referee, games, EpisodeLog(record, arena, incarnation), sizes)
+    return World(door, referee, games, EpisodeLog(record, arena, incarnation), dims)
 
 
 def seat_of(
@@ -151,7 +166,7 @@ def seat_of(
 
 def compile_kernels(game: GameSettings) -> None:
     """Have every kernel ready before actors wait for one: load it, or compile it once."""
-    with blaming("game"):
+    with errors_in_section("game"):
         batch = GameBatch(game, 1)
     batch.reset(np.zeros(1, np.uint64))
     batch.step(np.zeros((1, game.agents), np.uint8))

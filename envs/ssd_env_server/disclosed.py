@@ -6,12 +6,13 @@ Each agent's `Role` says what is meant for it, and nothing else is passed on to 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ssd_influence.roles import Role
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Array, Timestep
 
 
@@ -22,17 +23,17 @@ class Disclosed:
 
     Args:
         roles: [N] each agent's role, in order.
-        sizes: [N] lengths of the axes that each agent's messages have.
+        dims: [N] of each agent's messages.
     """
 
-    def __init__(self, roles: Sequence[Role], sizes: Sequence[Mapping[str, int]]) -> None:
+    def __init__(self, roles: Sequence[Role], dims: Sequence[Dims]) -> None:
         self._roles = roles
-        b, n = sizes[0]["B"], sizes[0]["N"]  # V and R, too, are everyone's
-        self._symbols = np.zeros((b, n), np.uint8) if sizes[0]["V"] else None
-        self._rewards = np.zeros((b, n), np.float32) if sizes[0]["R"] else None
-        self._responses = [_responses(axes) if axes["J"] else None for axes in sizes]
-        self._leaders = [np.zeros((b, axes["L"]), np.uint8) for axes in sizes]
-        self._policies = [_policies(axes) if axes["Q"] else None for axes in sizes]
+        b, n = dims[0].B, dims[0].N  # V and R, too, are everyone's
+        self._symbols = np.zeros((b, n), np.uint8) if dims[0].V else None
+        self._rewards = np.zeros((b, n), np.float32) if dims[0].R else None
+        self._responses = [_responses(one) if one.J else None for one in dims]
+        self._leaders = [np.zeros((b, one.L), np.uint8) for one in dims]
+        self._policies = [_policies(one) if one.Q else None for one in dims]
         # By agent: which others answer it, and in which place of theirs.
         self._answers = [
             tuple(
@@ -40,7 +41,7 @@ class Disclosed:
             )
             for role in roles
         ]
-        self._is_silent = not any(axes["V"] or axes["J"] or axes["R"] for axes in sizes)
+        self._is_silent = not any(one.V or one.J or one.R for one in dims)
 
     def follows(self, agent: int) -> tuple[int, ...]:
         """Whose actions of this step an agent sees before it acts."""
@@ -88,13 +89,13 @@ class Disclosed:
                 _lay(responses, (_answer(acts[other], place) for other, place in answers))
 
 
-def _responses(axes: Mapping[str, int]) -> Array:
-    shape = (axes["B"], axes["J"], axes["C"], axes["A"])
-    return np.full(shape, -math.log(axes["A"]), np.float32)
+def _responses(dims: Dims) -> Array:
+    shape = (dims.B, dims.J, dims.C, dims.A)
+    return np.full(shape, -math.log(dims.A), np.float32)
 
 
-def _policies(axes: Mapping[str, int]) -> Array:
-    return np.zeros((axes["B"], axes["Q"], axes["A"]), np.float32)
+def _policies(dims: Dims) -> Array:
+    return np.zeros((dims.B, dims.Q, dims.A), np.float32)
 
 
 def _answer(act: Act, place: int) -> Array:

@@ -11,7 +11,8 @@ from typing import Protocol
 from ssd_env_server.episodes import EpisodeLog
 from ssd_env_server.games import LaneGames
 from ssd_env_server.referee import Referee, Sends
-from ssd_wire.codec import Sizes, decode
+from ssd_wire.codec import Lengths, decode
+from ssd_wire.dims import Dims
 from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Act, Join, Message, Refused
 
@@ -22,6 +23,7 @@ class Door(Protocol):
     """Where actors come and go: a ZeroMQ router, or lists in tests."""
 
     dropped: int
+    sender: str | None  # who sent the message received last, by its key; None without keys
 
     def send(self, peer: bytes, message: Message) -> bool:
         """Send a copy without waiting; false when it was dropped."""
@@ -39,8 +41,8 @@ class Stopping(Protocol):
 class Wait(Protocol):
     """Sleeps until there is something to do."""
 
-    def wait(self, seconds: float) -> None:
-        """Return when something arrived, when asked to stop, or after this long."""
+    def wait(self, seconds: float) -> object:
+        """Return when a message arrived, when asked to stop, or when the time is over."""
 
 
 @dataclass
@@ -52,7 +54,7 @@ class World:
         referee: Decides who is told what.
         games: Per lane, in the order of the referee's.
         episodes: Where ended episodes are written down.
-        sizes: [N] lengths of the axes that each agent's messages have.
+        dims: [N] of each agent's messages.
         clock: Tells the time in seconds, from any beginning.
     """
 
@@ -60,12 +62,13 @@ class World:
     referee: Referee
     games: Sequence[LaneGames]
     episodes: EpisodeLog
-    sizes: Sequence[Sizes]
+    dims: Sequence[Dims]
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        seat = self.referee.seat
-        self._strangers: Sizes = {"A": seat.actions, "B": seat.games, "N": seat.agents}
+        # A peer without a seat may send what no role of this run sends: it is asked to join again.
+        known = self.dims[0].lengths
+        self._lengths_without_seat: Lengths = {axis: known[axis] for axis in "ABN"}
 
     def serve(self, stop: Stopping, idle: Wait) -> None:
         """Let the actors play until asked to stop. Start reading here."""
@@ -83,15 +86,22 @@ class World:
 
     def _hear(self, peer: bytes, frames: list[bytes]) -> Sends:
         try:
-            message = decode(frames, (Act, Join, Refused), self._sizes_of(peer))
+            message = decode(frames, (Act, Join, Refused), self._lengths_for(peer))
+            if isinstance(message, Join) and not self._may_join(message.agent):
+                reason = f"its key is that of {self.door.sender}, not of actor-{message.agent}"
+                return self.referee.refuse(peer, reason)
             return self.referee.hear(peer, message, self.clock())
         except ProtocolError as fault:
             return self.referee.refuse_nonsense(peer, fault)
 
-    def _sizes_of(self, peer: bytes) -> Sizes:
-        """What a peer's messages are held to: who has no seat may yet be told to join again."""
+    def _may_join(self, agent: int) -> bool:
+        """Whether the sender of the last message may play an agent: under keys, only its own."""
+        return self.door.sender in (None, f"actor-{agent}")
+
+    def _lengths_for(self, peer: bytes) -> Lengths:
+        """The axes that a peer's messages are checked against."""
         agent = self.referee.seats.agent_of(peer)
-        return self._strangers if agent is None else self.sizes[agent]
+        return self._lengths_without_seat if agent is None else self.dims[agent].lengths
 
     def _send(self, sends: Iterable[tuple[bytes, Message]]) -> None:
         for peer, message in sends:

@@ -67,7 +67,7 @@ def role_of(experiment: ExperimentSettings, agent: int, num_agents: int) -> Role
     )
 
 
-def axes(role: Role, experiment: ExperimentSettings, num_actions: int) -> dict[str, int]:
+def optional_axes(role: Role, experiment: ExperimentSettings, num_actions: int) -> dict[str, int]:
     """Sizes of the axes that only some experiments have for some agents; 0 if it has none.
 
     V symbols; L leaders of this agent, Q of which send their log-probabilities; D = 1 if it sends

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import torch
 
-from ssd_envs.spec import GameSettings, GameSpec, game_spec
+from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
+from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.checkpoints.checkpoint_file import CheckpointError
 from ssd_learner.checkpoints.checkpointer import Checkpointer
@@ -21,8 +22,9 @@ from ssd_learner.segments.epochs import SegmentCounts
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
+from ssd_wire.dims import Dims
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import RunSettings, blaming, fingerprint, load_run_file, section
+from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class RunSections:
             run=section(sections, "run", RunSettings),
             game=section(sections, "game", GameSettings),
             experiment=section(sections, "experiment", ExperimentSettings),
-            network=section(sections, "network", NetworkSettings),
+            network=section(sections, "network", NetworkSettings, network_class),
             learning=section(sections, "learning", LearningSettings),
         )
         run = found.run
@@ -65,16 +67,14 @@ def build_trainer(sections: RunSections, agent: int, device: torch.device) -> Tr
     """An untrained agent.
 
     Raises:
-        RunFileError: the game has no such agent, or the network or the experiment does not fit it.
+        RunFileError: the game has no such agent, or the experiment does not fit it.
     """
     spec = game_spec(sections.game)
     if agent >= spec.num_agents:
         raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
     shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
     settings = sections.network, sections.experiment, sections.learning
-    with blaming("network"):
-        network_class(sections.network)
-    with blaming("experiment"):
+    with errors_in_section("experiment"):
         return Trainer(shape, *settings, device, sections.run.seed)
 
 
@@ -119,31 +119,23 @@ def build_learner(
 ) -> Learner:
     """A learner over these links, that trains for so many own-steps; None for no limit."""
     run, learning = sections.run, sections.learning
-    spec, state_size = game_spec(sections.game), trainer.network.state_size
+    shape, state_size = trainer.shape, trainer.network.state_size
     return Learner(
         links,
         trainer,
         receiver,
         checkpointer,
-        axes(run, spec, sections.experiment, state_size),
+        dims_of(run, shape, sections.experiment, state_size),
         window=run.window * learning.segments_per_batch(run.segment),
         batch_threshold=learning.batch_threshold(run.segment, run.lanes),
         budget=own_steps or math.inf,
     )
 
 
-def axes(
-    run: RunSettings, spec: GameSpec, experiment: ExperimentSettings, state: int
-) -> dict[str, int]:
-    """Lengths of the axes of all that an actor sends, with S floats of recurrent state."""
-    return {
-        "T": run.segment,
-        "B": run.games,
-        "N": spec.num_agents,
-        "W": spec.view,
-        "P": len(spec.palette),
-        "A": spec.num_actions,
-        "S": state,
-        "V": experiment.symbols,
-        "R": 0 if experiment.reward == "own" else spec.num_agents,
-    }
+def dims_of(
+    run: RunSettings, shape: AgentShape, experiment: ExperimentSettings, state: int
+) -> Dims:
+    """The dims of an agent's messages, with S floats of recurrent state."""
+    role = role_of(experiment, shape.agent, shape.num_agents)
+    optional = optional_axes(role, experiment, shape.num_actions)
+    return Dims.of(shape, run.games, T=run.segment, S=state, **optional)

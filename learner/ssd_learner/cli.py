@@ -11,16 +11,17 @@ from ssd_learner.build import RunSections, build_learner, build_trainer, resume
 from ssd_learner.device import torch_device
 from ssd_learner.links import ZmqLinks
 from ssd_learner.metrics import LearnerMetrics
-from ssd_wire.endpoints import hold
-from ssd_wire.memory import keep_freed_memory
+from ssd_wire.allocator import keep_freed_memory
+from ssd_wire.endpoints import lock_file
 from ssd_wire.process import (
     WholeNumber,
-    announce,
-    log_as,
+    configure_logging,
     process_options,
     reports_errors,
     serve_metrics,
+    write_process_entry,
 )
+from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.stop import Stop
 
 
@@ -42,7 +43,8 @@ def main(
     run_file: Path,
     run_dir: Path | None,
     metrics: str,
-    lifeline: int | None,
+    keys: Path | None,
+    parent_pipe: int | None,
     agent: int,
     bind: str,
     weights: str,
@@ -51,27 +53,29 @@ def main(
     own_steps: int | None,
 ) -> None:
     """Train one agent from the segments of every arena."""
-    stop = Stop(lifeline)
+    stop = Stop(parent_pipe)
     role = f"learner-{agent}"
-    log = log_as(role)
+    log = configure_logging(role)
     torch.set_num_threads(1)
     keep_freed_memory()
     sections = RunSections.load(run_file)
     trainer = build_trainer(sections, agent, torch_device(device))
-    lock = hold(checkpoints / ".lock", f"checkpoint folder {checkpoints}")
+    lock = lock_file(checkpoints / ".lock", f"checkpoint folder {checkpoints}")
     ledger = run_dir / "ledgers" / f"{role}.json" if run_dir else None
     receiver, checkpointer = resume(sections, trainer, checkpoints, ledger)
-    links = ZmqLinks(stop, bind, weights)
+    security = SocketSecurity.load(keys, role)
+    links = ZmqLinks(stop, bind, weights, security, agent)
     learner = build_learner(sections, links, trainer, receiver, checkpointer, own_steps)
     addresses = {
         "metrics": serve_metrics(LearnerMetrics(learner), metrics, role),
         "segments": links.router.endpoint,
         "weights": links.publisher.endpoint,
     }
-    announce(run_dir, role, addresses)
+    write_process_entry(run_dir, role, addresses)
     log.info("at %d own-steps, version %d, %s", trainer.own_steps, trainer.version, addresses)
     learner.run()
     log.info("stopped at %d own-steps, version %d", trainer.own_steps, trainer.version)
+    security.close()
     lock.close()
 
 

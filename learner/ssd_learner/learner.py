@@ -17,7 +17,8 @@ from ssd_learner.segments.epochs import Epoch
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
-from ssd_wire.codec import Sizes, decode
+from ssd_wire.codec import decode
+from ssd_wire.dims import Dims
 from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Ack, Bye, Hello, Message, Refused, Segment, Welcome
 from ssd_wire.weights import Weights, encode_weights
@@ -54,7 +55,7 @@ class Learner:
         trainer: The agent's network and optimizer.
         receiver: Deduplicates segments and tracks their progress.
         checkpointer: Writes checkpoints.
-        sizes: Lengths of the run's axes, to validate segments.
+        dims: Of the agent's messages.
         window: Segments per lane that an actor may be ahead of what was trained.
         batch_threshold: Segments of one actor at which training on a batch starts.
         budget: Own-steps at which the run is complete.
@@ -67,7 +68,7 @@ class Learner:
         trainer: Trainer,
         receiver: SegmentReceiver,
         checkpointer: Checkpointer,
-        sizes: Sizes,
+        dims: Dims,
         window: int,
         batch_threshold: int = 1,
         budget: float = math.inf,
@@ -77,7 +78,7 @@ class Learner:
         self.trainer = trainer
         self.receiver = receiver
         self.checkpointer = checkpointer
-        self.sizes = sizes
+        self._lengths = dims.lengths
         self.window = window
         self.batch_threshold = batch_threshold
         self.budget = budget
@@ -141,7 +142,7 @@ class Learner:
     def reply_to(self, peer: bytes, frames: list[bytes]) -> Message:
         """The reply to one message."""
         try:
-            message = decode(frames, (Hello, Segment, Bye), self.sizes)
+            message = decode(frames, (Hello, Segment, Bye), self._lengths)
         except ProtocolError as fault:
             self.protocol_errors += 1
             self._log.warning("refused %r: %s", peer, fault)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ssd_wire.links import Publisher, Router, Waiting
 from ssd_wire.messages import Message
+from ssd_wire.security.curve import SocketSecurity
+from ssd_wire.sockets import Poller, Publisher, Router
 from ssd_wire.stop import Stop
 
 
@@ -16,17 +17,22 @@ class ZmqLinks:
         stop: Ends waits when this process is asked to stop.
         segments: Endpoint that receives segments.
         weights: Endpoint that publishes weights.
+        security: Of both sockets.
+        agent: Whose actors are admitted.
     """
 
-    def __init__(self, stop: Stop, segments: str, weights: str) -> None:
-        self.router = Router(segments)
-        self.publisher = Publisher(weights)
+    def __init__(
+        self, stop: Stop, segments: str, weights: str, security: SocketSecurity, agent: int
+    ) -> None:
+        allowed = (f"actor-{agent}",)
+        self.router = Router(segments, security, allowed)
+        self.publisher = Publisher(weights, security.server_options(allowed))
         self._stop = stop
-        self._waiting = Waiting(stop, [self.router])
+        self._poller = Poller(stop, [self.router])
 
     def wait(self, seconds: float) -> bool:
         """Return when messages have arrived or time is up; false when asked to stop."""
-        self._waiting.wait(seconds)
+        self._poller.wait(seconds)
         return not self._stop.requested
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:

@@ -92,9 +92,7 @@ class Trainer:
         """
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if (
-            not with_moa
-        ):  # its first layer is evaluated with the policy's, and so has gradients of 0
+        if not with_moa:  # its first layer is computed with the policy's, so it has a gradient of 0
             for parameter in self.groups.get("moa", []):
                 parameter.grad = None
         norms = self._clip_gradients()

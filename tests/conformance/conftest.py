@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ssd_run.presets import load_config, load_preset
-from ssd_wire.runfile import override
+from ssd_wire.run_file import override
 
 BIN = Path(sys.executable).parent
 SMALL = ("game.horizon=100", "run.games=24", "run.segment=20", "learning.horizon=40")

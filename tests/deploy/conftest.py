@@ -20,6 +20,6 @@ def config() -> RunConfig:
 
 @pytest.fixture
 def run_dir(tmp_path: Path, config: RunConfig) -> Iterator[RunDir]:
-    held = run_directory.begin(tmp_path / "run", config)
+    held = run_directory.create(tmp_path / "run", config)
     yield held
     held.close()

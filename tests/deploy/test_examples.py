@@ -7,7 +7,7 @@ import pytest
 from ssd_run.presets import load_config, load_preset
 from ssd_run.run_config import validate
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import override
+from ssd_wire.run_file import override
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 OWN_GAME = str(EXAMPLES / "own_game" / "run.toml")

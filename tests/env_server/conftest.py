@@ -14,7 +14,7 @@ from ssd_influence.settings import ExperimentSettings
 from ssd_wire.codec import decode, encode
 from ssd_wire.fields import layout
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
-from ssd_wire.runfile import RunSettings
+from ssd_wire.run_file import RunSettings
 
 FINGERPRINT = "0123456789abcdef"
 SEGMENT = 4
@@ -33,6 +33,7 @@ class ListDoor:
 
     def __init__(self):
         self.dropped = 0
+        self.sender = None
         self.arrived = deque()
         self.sent = deque()
 
@@ -45,25 +46,25 @@ class ListDoor:
             yield self.arrived.popleft()
 
 
-def scripted_act(world, lane, tick, agent, sizes, action=None):
+def scripted_act(world, lane, tick, agent, lengths, action=None):
     """What an agent answers at a tick, whichever process plays it: drawn, with all that its part
     has it disclose, and this action in all games if one is given."""
     random = np.random.default_rng([agent, lane, tick])
     arrays = {
-        field.name: draw_array(field, sizes, random)
+        field.name: draw_array(field, lengths, random)
         for field in layout(Act).arrays
-        if not field.where or sizes[field.where]
+        if not field.where or lengths[field.where]
     }
     if action is not None:
         arrays["action"][:] = action
     return Act(world, lane, tick, **arrays)
 
 
-def draw_array(field, sizes, random):
-    shape = [sizes[axis] + more for axis, more in field.axes]
+def draw_array(field, lengths, random):
+    shape = [lengths[axis] + more for axis, more in field.axes]
     if field.dtype.kind == "f":
         return random.standard_normal(shape, field.dtype)
-    return random.integers(sizes[field.below], size=shape).astype(field.dtype)
+    return random.integers(lengths[field.below], size=shape).astype(field.dtype)
 
 
 class SmallWorld:
@@ -106,9 +107,9 @@ class SmallWorld:
             stop.requested = not self.door.arrived
 
         self.world.serve(stop, SimpleNamespace(wait=wait))
-        sizes = {"B": self.games, "N": self.agents}
+        lengths = {"B": self.games, "N": self.agents}
         sent = [
-            (peer, decode(frames, (Seat, Timestep, Refused), sizes))
+            (peer, decode(frames, (Seat, Timestep, Refused), lengths))
             for peer, frames in self.door.sent
         ]
         self.door.sent.clear()
@@ -137,7 +138,7 @@ class SmallWorld:
 
     def scripted(self, agent, tick, lane=0, action=None):
         """The act that an agent answers a tick with; see `scripted_act`."""
-        return scripted_act(self.number, lane, tick, agent, self.world.sizes[agent], action)
+        return scripted_act(self.number, lane, tick, agent, self.world.dims[agent].lengths, action)
 
     def act(self, agent, tick, lane=0, action=0, incarnation=1, world=None):
         act = self.scripted(agent, tick, lane, action)
@@ -146,7 +147,7 @@ class SmallWorld:
 
     def everyone_acts(self, tick, lane=0, actions=None):
         """All agents answer a tick, each with its action of [N]; what the last one set off."""
-        for agent in sorted(range(self.agents), key=lambda agent: self.world.sizes[agent]["L"] > 0):
+        for agent in sorted(range(self.agents), key=lambda agent: self.world.dims[agent].L > 0):
             sent = self.act(agent, tick, lane, 4 if actions is None else actions[agent])
         return sent
 

@@ -10,8 +10,8 @@ from tests.system.relay import Relay
 from tests.until import until
 
 from ssd_actors.env_client import EnvClient
-from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Act, Join
+from ssd_wire.sockets import Dealer, Router
 
 AGENTS = 2
 
@@ -19,10 +19,10 @@ AGENTS = 2
 class Player:
     """One agent, which answers whatever it is told, and notes at which ticks it decided."""
 
-    def __init__(self, dealer, agent, sizes, fingerprint):
+    def __init__(self, dealer, agent, dims, fingerprint):
         join = Join(agent, actor_incarnation=agent + 5, fingerprint=fingerprint)
         self.dealer = dealer
-        self.env = EnvClient(dealer, join, 1, sizes, time.monotonic)
+        self.env = EnvClient(dealer, join, 1, dims, time.monotonic)
         self.ticks = []
 
     def work(self):
@@ -40,7 +40,7 @@ class Arena:
         self.world, self.relay = small.world, relay
         self.world.door, self.world.clock = router, time.monotonic
         self.players = [
-            Player(link, agent, small.world.sizes[agent], small.referee.fingerprint)
+            Player(link, agent, small.world.dims[agent], small.referee.fingerprint)
             for agent, link in enumerate(links)
         ]
 
@@ -95,8 +95,8 @@ def test_of_two_processes_that_claim_one_incarnation_neither_ends_the_world(aren
     arena.play(5)
     player = arena.players[0]
     with closing(Dealer(arena.relay.endpoint)) as dealer:
-        sizes, mark = arena.world.sizes[0], arena.world.referee.fingerprint
-        arena.players.append(Player(dealer, 0, sizes, mark))
+        dims, mark = arena.world.dims[0], arena.world.referee.fingerprint
+        arena.players.append(Player(dealer, 0, dims, mark))
         until(lambda: arena.players[-1].ticks, arena.all_work)
         arena.players.pop()
     arena.play(5)

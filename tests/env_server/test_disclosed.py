@@ -149,7 +149,7 @@ def test_no_number_that_an_agent_discloses_or_earns_comes_to_one_whom_it_is_not_
 
     world.world.games[0].timesteps = timesteps
     for tick in range(TICKS):
-        for agent in sorted(range(AGENTS), key=lambda agent: world.world.sizes[agent]["L"] > 0):
+        for agent in sorted(range(AGENTS), key=lambda agent: world.world.dims[agent].L > 0):
             act = marked_act(world.scripted(agent, tick), agent, parts, marks)
             world.hear(f"actor-{agent}-1".encode(), act)
     for (agent, _, tick), step in world.told.items():
@@ -297,7 +297,7 @@ def test_an_act_whose_arrays_are_not_of_its_agents_part_is_refused_for_good(
     small_world, experiment, agent, changes, wrong
 ):
     world = small_world(lanes=1, games=GAMES, agents=AGENTS, **experiment).seated()
-    if world.world.sizes[agent]["L"]:
+    if world.world.dims[agent].L:
         world.act(0, tick=0)
     act = replace(world.scripted(agent, 0), **changes)
     [(_, refused)] = world.hear(f"actor-{agent}-1".encode(), act)

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from ssd_env_server.cli import load_settings
-from ssd_influence.roles import axes, role_of
+from ssd_influence.roles import optional_axes, role_of
 from ssd_wire.codec import decode, encode
-from ssd_wire.links import Dealer
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
+from ssd_wire.sockets import Dealer
 
 RUN_FILE = '''
 [run]
@@ -46,7 +46,7 @@ class HandWrittenActor:
         _, _, experiment, fingerprint = load_settings(arena.run_file)
         self.join = Join(agent, incarnation, fingerprint)
         role = role_of(experiment, agent, num_agents=2)
-        self.sizes = {"A": 8, "B": 2, "N": 2} | axes(role, experiment, num_actions=8)
+        self.lengths = {"A": 8, "B": 2, "N": 2} | optional_axes(role, experiment, num_actions=8)
         self.seat = None
         self.told = {}
         self.refusals = []
@@ -55,7 +55,7 @@ class HandWrittenActor:
 
     def turn(self):
         for frames in self.dealer.receive():
-            self.hear(decode(frames, (Seat, Timestep, Refused), self.sizes))
+            self.hear(decode(frames, (Seat, Timestep, Refused), self.lengths))
         if time.monotonic() - self.spoke > 0.3:
             for message in self.last:
                 self.say(message)
@@ -73,7 +73,7 @@ class HandWrittenActor:
         elif message.tick > self.tick(message.lane):
             self.told[message.lane] = message
             place = (message.env_incarnation, message.lane, message.tick)
-            self.say(self.script(*place, self.agent, self.sizes))
+            self.say(self.script(*place, self.agent, self.lengths))
 
     def tick(self, lane):
         return self.told[lane].tick if lane in self.told else -1
@@ -111,7 +111,7 @@ class ArenaProcess:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "nothing happens"
-            select.select([actor.dealer.socket.FD for actor in self.actors], [], [], 0.001)
+            select.select([actor.dealer.zmq_socket.FD for actor in self.actors], [], [], 0.001)
             for actor in self.actors:
                 actor.turn()
 
@@ -227,7 +227,7 @@ def test_it_tells_the_run_directory_where_it_is(arena):
 
 def test_it_ends_when_its_launcher_does(arena):
     read, write = os.pipe()
-    arena.start("--lifeline", str(read), pass_fds=(read,))
+    arena.start("--parent-pipe", str(read), pass_fds=(read,))
     actor = arena.enter(0, 1)
     arena.play_until(lambda: actor.seat)
     os.close(write)

@@ -1,6 +1,7 @@
 """A whole arena in one process: the real world and real actors, their messages carried in lists."""
 
 from collections import defaultdict, deque
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,6 @@ import torch
 from ssd_actors.agent import Agent
 from ssd_actors.env_client import EnvClient
 from ssd_actors.lane import Lane
-from ssd_actors.segment_builder import SegmentShape
 from ssd_env_server.cli import compile_kernels, make_world
 from ssd_env_server.episodes import Arena as Place
 from ssd_envs.spec import GameSettings, game_spec
@@ -60,22 +60,11 @@ class Player:
         self.index = index
         self.agent = Agent(shape, config.network, config.experiment, config.run.games, rng)
         self.weights = _weights(self.agent, opinion, config)
-        segment_shape = SegmentShape.of(
-            config.run, spec, config.experiment, self.agent.network.state_size
-        )
-        self.lane = Lane(0, self.agent, segment_shape)
-        sizes = {
-            "T": config.run.segment,
-            "B": config.run.games,
-            "N": spec.num_agents,
-            "W": spec.view,
-            "P": len(spec.palette),
-            "A": spec.num_actions,
-            **self.agent.axes,
-        }
+        dims = replace(self.agent.dims, T=config.run.segment)
+        self.lane = Lane(0, self.agent, dims)
         self.line = Line(arena, index)
         join = Join(index, 1 + index, FINGERPRINT)
-        self.env = EnvClient(self.line, join, 1, sizes, lambda: arena.now)
+        self.env = EnvClient(self.line, join, 1, dims, lambda: arena.now)
         self.shown, self.acts, self.segments = [], [], []
 
     def live(self):

@@ -11,7 +11,7 @@ from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
 from ssd_run.presets import load_config
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import blaming
+from ssd_wire.run_file import errors_in_section
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 RUN_FILES = sorted(EXAMPLES.glob("*/run.toml"))
@@ -108,5 +108,5 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
 def test_what_cannot_be_loaded_is_named(arena, assignment, fault):
     path = EXAMPLES / "own_reward" / "run.toml"
     config = load_config(str(path), [*SMALL, assignment])
-    with pytest.raises(RunFileError, match=fault), blaming("experiment"):
+    with pytest.raises(RunFileError, match=fault), errors_in_section("experiment"):
         arena(config)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssd_influence.roles import Role, axes, role_of
+from ssd_influence.roles import Role, optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings
 
 ACTIONS, SYMBOLS = 9, 7
@@ -184,5 +184,5 @@ def test_messages_have_only_the_axes_that_the_role_needs(agent, experiment, want
     alternatives = {"basic": ACTIONS, "communication": experiment.symbols}
     none = dict.fromkeys("VLQDKJCR", 0)
     always = {"V": experiment.symbols, "C": alternatives.get(experiment.influence, 0)}
-    found = axes(role_of(experiment, agent, 5), experiment, ACTIONS)
+    found = optional_axes(role_of(experiment, agent, 5), experiment, ACTIONS)
     assert found == {**none, **always, **wanted}

@@ -2,6 +2,7 @@
 
 import math
 
+from ssd_learner.build import dims_of
 from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.checkpoints.restore import restore
 from ssd_learner.learner import Learner
@@ -9,6 +10,7 @@ from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.training import train
 from ssd_wire.codec import encode
 from ssd_wire.messages import Ack
+from ssd_wire.run_file import RunSettings
 
 FINGERPRINT = "this run"
 ACTOR = b"actor 7"
@@ -79,14 +81,14 @@ class Harness:
         watermarks = progress.watermarks if progress else ()
         self.receiver = SegmentReceiver(1, 99, FINGERPRINT, 100, watermarks)
         self.checkpointer = Checkpointer(folder, folder / "ledger.json", 10.0, 2, lambda: self.now)
-        sizes = {"T": 8, "B": 5, "N": 4, "W": 6, "A": 7, "P": 11, "S": trainer.network.state_size}
-        sizes["V"] = trainer.experiment.symbols
+        run = RunSettings(segment=8, games=5)
+        dims = dims_of(run, trainer.shape, trainer.experiment, trainer.network.state_size)
         self.learner = Learner(
             self.links,
             trainer,
             self.receiver,
             self.checkpointer,
-            sizes,
+            dims,
             window=2,
             batch_threshold=batch_threshold,
             budget=budget,

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from ssd_actors.segment_builder import SegmentBuilder, SegmentShape
+from ssd_actors.segment_builder import SegmentBuilder
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_learner.checkpoints.checkpoint_file import Progress
 from ssd_learner.segments.epochs import SegmentCounts
 from ssd_learner.settings import LearningSettings
+from ssd_wire.dims import Dims
 
 FINGERPRINT = "this run"
 AGENT = 1
-SIZES = {"T": 1, "B": 1, "N": 2, "W": 3, "A": 2, "P": 2, "S": 1}
-SEGMENT = SegmentShape(steps=1, games=1, agents=2, view=3, state=1)
+DIMS = Dims(T=1, B=1, N=2, A=2, W=3, P=2, S=1)
 SHAPE = AgentShape(AGENT, num_agents=2, num_actions=2, view=3, palette=np.zeros((2, 3), np.uint8))
 
 
@@ -48,7 +48,7 @@ class RecordingTrainer:
 def numbered_segment(number):
     """A complete segment whose reward is its number."""
     segment = SegmentBuilder(
-        SEGMENT, learner_incarnation=1, weights_version=0, state=np.zeros((1, 1), np.float32)
+        DIMS, learner_incarnation=1, weights_version=0, state=np.zeros((1, 1), np.float32)
     )
     segment.reward[:] = number
     return segment

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 from tests.learner.recording_trainer import (
     AGENT,
+    DIMS,
     FINGERPRINT,
-    SIZES,
     Disk,
     RecordingTrainer,
     numbered_segment,
@@ -21,8 +21,8 @@ from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.learner import Learner
 from ssd_learner.reporting.report import Report
 from ssd_learner.segments.receiver import SegmentReceiver
-from ssd_wire.links import Dealer, Router
 from ssd_wire.messages import Hello
+from ssd_wire.sockets import Dealer, Router
 
 
 class NoWeights:
@@ -56,7 +56,7 @@ class Pair:
             self.trainer,
             SegmentReceiver(AGENT, 5, FINGERPRINT, 100),
             Checkpointer(None, None, interval=0.0, keep=1),
-            SIZES,
+            DIMS,
             window=100,
             train=self._train,
         )
@@ -64,7 +64,7 @@ class Pair:
         hello = Hello(AGENT, 0, 7, FINGERPRINT)
         self.outbox = Outbox(lanes=1, max_kept=100)
         self.client = LearnerClient(
-            dealer, NoWeights(), hello, self.outbox, SIZES, {}, time.monotonic
+            dealer, NoWeights(), hello, self.outbox, DIMS, {}, time.monotonic
         )
 
     @staticmethod

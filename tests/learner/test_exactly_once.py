@@ -21,8 +21,8 @@ from random import Random
 import pytest
 from tests.learner.recording_trainer import (
     AGENT,
+    DIMS,
     FINGERPRINT,
-    SIZES,
     Disk,
     RecordingTrainer,
     numbered_segment,
@@ -63,7 +63,7 @@ class SimulatedActor:
         self.made = []  # numbers of its segments, in order
         self.outbox = Outbox(LANES, RETAINED)
         hello = Hello(AGENT, arena, epoch, FINGERPRINT)
-        self.client = LearnerClient(self, self, hello, self.outbox, SIZES, {}, now)
+        self.client = LearnerClient(self, self, hello, self.outbox, DIMS, {}, now)
 
     def send(self, frames):
         if self.refuses_sends:
@@ -174,7 +174,7 @@ class Simulation:
             RecordingTrainer(self.disk, self.algorithm),
             SegmentReceiver(AGENT, next(self.numbers), FINGERPRINT, RETAINED, *resumed),
             Checkpointer(None, None, interval=5.0, keep=1, now=lambda: self.now),
-            SIZES,
+            DIMS,
             WINDOW,
             self.batch_threshold,
             self.budget,

@@ -1,1 +1,1 @@
-"""A network of one's own: a second convolution under the policy and the model of others."""
+"""A custom network: a second convolution for the policy and the model of other agents."""

@@ -1,4 +1,4 @@
-"""All that is not overridden here stays as it is: LSTMs, heads, what is told of the others."""
+"""A custom network. What it does not override stays: LSTMs, heads, inputs about other agents."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ssd_influence.settings import ExperimentSettings, NetworkSettings
 
 
 class TwoConvolutions(AgentNetwork):
-    """Sees with two layers of 3×3 windows instead of one.
+    """Has two 3×3 convolutions instead of one.
 
-    `[network] own` may set `channels`, those of the second; 12 by default.
+    `[network] own` may set `channels`, the number of channels of the second; 12 by default.
     """
 
     def __init__(
@@ -22,20 +22,21 @@ class TwoConvolutions(AgentNetwork):
     ) -> None:
         super().__init__(shape, network, experiment)
         channels = int(network.own.get("channels", 12))
-        self.second = nn.Conv2d(network.conv_channels, channels, KERNEL_SIZE)
-        seen = channels * (shape.view - 2 * (KERNEL_SIZE - 1)) ** 2
-        self.policy.torso = Torso(seen, network.hidden)
+        self.conv2 = nn.Conv2d(network.conv_channels, channels, KERNEL_SIZE)
+        inputs = channels * (shape.view - 2 * (KERNEL_SIZE - 1)) ** 2
+        self.policy.torso = Torso(inputs, network.hidden)
         if self.moa is not None:
-            self.moa.torso = Torso(seen, network.hidden)
+            self.moa.torso = Torso(inputs, network.hidden)
 
     def features(self, pixels: Tensor) -> Features:
-        """What policy and MOA make of views: [..., V, V] uint8 → [..., hidden] each."""
-        before = pixels.shape[:-2]
+        """The features of views for policy and MOA: [..., V, V] uint8 → [..., hidden] each."""
+        leading_axes = pixels.shape[:-2]
         rgb = self.palette[pixels.flatten(0, -3).int()].permute(0, 3, 1, 2)
-        seen = torch.relu(self.second(torch.relu(self.conv(rgb)))).flatten(1)
+        convolved = torch.relu(self.conv2(torch.relu(self.conv(rgb)))).flatten(1)
 
-        def made_of_it(torso: Torso) -> Tensor:
-            return torso(torch.relu(torso.fc1(seen))).view(*before, -1)  # type: ignore[no-any-return]
+        def features_of(torso: Torso) -> Tensor:
+            features: Tensor = torso(torch.relu(torso.fc1(convolved)))
+            return features.view(*leading_axes, -1)
 
-        moa = None if self.moa is None else made_of_it(self.moa.torso)
-        return Features(made_of_it(self.policy.torso), moa)
+        moa = None if self.moa is None else features_of(self.moa.torso)
+        return Features(features_of(self.policy.torso), moa)

@@ -11,7 +11,6 @@ from itertools import count, cycle
 import numpy as np
 
 from ssd_actors.lane import Lane
-from ssd_actors.segment_builder import SegmentShape
 from ssd_bench.parts import inputs
 from ssd_bench.parts.timing import Part, Work
 from ssd_envs.spec import game_spec
@@ -50,8 +49,7 @@ def _step(kind: str, game: str, games: int) -> Iterator[Work]:
     """
     config = inputs.config_for(game, kind, games)
     agent = inputs.agent_of(config)
-    spec, state_size = game_spec(config.game), agent.network.state_size
-    lane = Lane(0, agent, SegmentShape.of(config.run, spec, config.experiment, state_size))
+    lane = Lane(0, agent, replace(agent.dims, T=config.run.segment))
     learned = inputs.weights_of(inputs.agent_of(config).network, 0)
     played, versions = cycle(inputs.timesteps(game, games)[: inputs.STEPS]), count(1)
 

@@ -21,7 +21,6 @@ from ssd_influence.networks.agent_network import AgentNetwork
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_run.presets import load_config
 from ssd_run.run_config import RunConfig
-from ssd_wire.codec import Sizes
 from ssd_wire.messages import Segment, Timestep
 from ssd_wire.weights import Weights
 
@@ -36,13 +35,6 @@ AGENT = 0
 def config_for(game: str, kind: str, games: int = 16) -> RunConfig:
     """The preset of this game and kind of agent, with so many games per lane."""
     return load_config(f"{game}-{kind}", [f"run.games={games}", f"run.segment={STEPS}"])
-
-
-def sizes_of(config: RunConfig) -> Sizes:
-    """Lengths of the run's axes, by which the processes check messages."""
-    spec, run = game_spec(config.game), config.run
-    known = {"N": spec.num_agents, "W": spec.view, "P": len(spec.palette), "A": spec.num_actions}
-    return {"T": run.segment, "B": run.games, **known}
 
 
 def shape_of(config: RunConfig, agent: int = AGENT) -> AgentShape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from ssd_bench.parts import inputs
@@ -23,12 +24,15 @@ def parts(game: str) -> Iterator[Part]:
 @contextmanager
 def _encode_or_decode(game: str, games: int, way: str) -> Iterator[Work]:
     config = inputs.config_for(game, "moa", games)
-    state_size = inputs.agent_of(config).network.state_size
-    segment = inputs.segment_of(game, inputs.STEPS, games, state_size)
-    frames, sizes = [bytes(frame) for frame in encode(segment)], inputs.sizes_of(config)
+    dims = replace(inputs.agent_of(config).dims, T=inputs.STEPS)
+    segment = inputs.segment_of(game, dims.T, dims.B, dims.S)
+    frames = [bytes(frame) for frame in encode(segment)]
 
     def call() -> None:
-        encode(Segment(**vars(segment))) if way == "encode" else decode(frames, (Segment,), sizes)
+        if way == "encode":
+            encode(Segment(**vars(segment)))
+        else:
+            decode(frames, (Segment,), dims.lengths)
 
     also = {"segments": 1, "GB": sum(map(len, frames)) / 1e9}
     yield Work(call, inputs.STEPS * games, also=also)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import click
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ssd_wire.process import write_whole
+from ssd_wire.process import write_atomically
 
 AGENT_STEPS = "agent-steps"
 GOAL = "goal"  # reached once in a run
@@ -72,7 +72,7 @@ class Result(BaseModel):
     def write(self, path: Path | None) -> None:
         """Write a file, whole or not at all, if one is wanted."""
         if path is not None:
-            write_whole(path, self.model_dump_json(indent=1) + "\n")
+            write_atomically(path, self.model_dump_json(indent=1) + "\n")
 
 
 def read(path: Path) -> Result:

@@ -10,9 +10,9 @@ import click
 from ssd_bench.processes import log
 from ssd_bench.results.rows import GOAL, Row
 from ssd_bench.whole_runs.training_run import training_run
-from ssd_run.progress.episodes import LAST, Episodes
+from ssd_run.progress.episodes import LAST_EPISODES, Episodes
 from ssd_run.run_config import RunConfig, validate
-from ssd_wire.runfile import override
+from ssd_wire.run_file import override
 
 PERIOD = 1.0  # seconds between readings
 LONGEST = 7200.0  # seconds after which a run is given up
@@ -45,8 +45,8 @@ def _reach(config: RunConfig, goal: float, longest: float) -> tuple[float, float
             time.sleep(PERIOD)
             if (trained := run.trained()) is not None:
                 agent_steps = trained[0].sum()
-            outcome = episodes.follow()
+            outcome = episodes.update()
             reached = outcome.collective_return
-            if outcome.episodes == LAST and reached is not None and reached >= goal:
+            if outcome.episodes == LAST_EPISODES and reached is not None and reached >= goal:
                 return run.elapsed, agent_steps
     raise click.ClickException(f"no return of {goal:g} in {longest:,.0f} s: the last is {reached}")

@@ -22,7 +22,7 @@ from ssd_learner.checkpoints.checkpoint_file import (
     read_checkpoint,
 )
 from ssd_wire.messages import Timestep
-from ssd_wire.runfile import blaming, load_run_file, section
+from ssd_wire.run_file import load_run_file, section
 from ssd_wire.weights import Weights
 
 Bytes = NDArray[np.uint8]
@@ -73,18 +73,18 @@ class TrainedAgent:
             ValueError: these are not B games of N agents, a pixel is no palette index, an action
                 or a symbol none of the run's, or something is missing that the agent is told.
         """
-        size, shape = self.mind.axes, self.mind.shape
+        dims, shape = self.mind.dims, self.mind.shape
         games, agents = self.mind.games, shape.num_agents
         if actions.shape != (games, agents) or not len(pixels) == len(is_first) == games:
             found = f"{len(pixels)} views, {len(is_first)} is_first, actions {list(actions.shape)}"
             raise ValueError(f"wanted games by agents [{games}, {agents}], found {found}")
         _check_below(shape.num_actions, actions=actions[~is_first])
-        if size["L"]:
-            _check_shape((games, size["L"]), leader_actions=leader_actions)
+        if dims.L:
+            _check_shape((games, dims.L), leader_actions=leader_actions)
             _check_below(shape.num_actions, leader_actions=leader_actions)
-        if size["V"]:
+        if dims.V:
             _check_shape((games, agents), symbols=symbols)
-            _check_below(size["V"], symbols=symbols)
+            _check_below(dims.V, symbols=symbols)
         seen = Timestep(
             env_incarnation=0,
             lane=0,
@@ -94,8 +94,8 @@ class TrainedAgent:
             reward=np.zeros(games, np.float32),
             actions=actions,
             visible=np.zeros((games, agents), np.bool_),
-            leader_actions=leader_actions if size["L"] else None,
-            symbols=symbols if size["V"] else None,
+            leader_actions=leader_actions if dims.L else None,
+            symbols=symbols if dims.V else None,
         )
         return self.mind.decide(seen, self._memory)
 
@@ -128,9 +128,7 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     sections = load_run_file(run_dir / "run.toml")
     spec = game_spec(load_game(run_dir))
     experiment = section(sections, "experiment", ExperimentSettings)
-    network = section(sections, "network", NetworkSettings)
-    with blaming("network"):
-        network_class(network)
+    network = section(sections, "network", NetworkSettings, network_class)
     agents = []
     for agent in range(spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)

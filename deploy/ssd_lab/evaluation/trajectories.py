@@ -149,11 +149,7 @@ def _turn(players: Sequence[_Player], told: Sequence[Timestep], disclosed: Discl
 
 
 def _disclosed(minds: Sequence[Agent]) -> Disclosed:
-    sizes = [
-        {"A": mind.shape.num_actions, "B": mind.games, "N": mind.shape.num_agents, **mind.axes}
-        for mind in minds
-    ]
-    return Disclosed([mind.role for mind in minds], sizes)
+    return Disclosed([mind.role for mind in minds], [mind.dims for mind in minds])
 
 
 def _timesteps(batch: GameBatch, acts: Sequence[Act]) -> list[Timestep]:

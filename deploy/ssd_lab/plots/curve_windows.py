@@ -19,7 +19,7 @@ import numpy as np
 
 from ssd_envs.spec import GameSettings
 from ssd_run.json_lines import read_lines
-from ssd_wire.runfile import RunSettings, Sections, load_run_file, section
+from ssd_wire.run_file import RunSettings, Sections, load_run_file, section
 
 WINDOW = 100  # episodes
 CONFIDENCE = 0.995

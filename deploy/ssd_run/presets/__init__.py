@@ -9,7 +9,7 @@ from typing import Any
 
 from ssd_run.run_config import RunConfig, validate
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import Sections, did_you_mean, load_run_file, override
+from ssd_wire.run_file import Sections, did_you_mean, load_run_file, override
 
 SUFFIX = ".toml"
 

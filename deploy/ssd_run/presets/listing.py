@@ -10,7 +10,7 @@ from typing import Any
 from ssd_run.presets import SUFFIX, load_preset, preset_names
 from ssd_run.run_config import PresetSettings
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import section
+from ssd_wire.run_file import section
 
 PAPER_LEARNER = "The same, by the paper's own learner"
 HEADINGS = (
@@ -51,7 +51,7 @@ def own_presets(path: str | None) -> tuple[str, ...]:
 
 
 def grouped(presets: Mapping[str, PresetSettings]) -> dict[str, tuple[str, ...]]:
-    """Heading → names of the presets under it, each preset once."""
+    """RunInfo → names of the presets under it, each preset once."""
     group_of = {name: preset.group or NO_GROUP for name, preset in presets.items()}
     others = sorted(set(group_of.values()) - {*HEADINGS, NO_GROUP})
     groups = {

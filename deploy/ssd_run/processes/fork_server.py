@@ -34,7 +34,7 @@ LARGEST_PACKET = 1 << 16
 
 
 @dataclass(frozen=True)
-class Order:
+class ForkRequest:
     """What a forked process is to be.
 
     Attributes:
@@ -56,7 +56,7 @@ def main(channel: socket.socket, preload: str, run_file: Path) -> None:
         preload: Module whose `preload` loads what this run's processes need.
         run_file: Of the run.
     """
-    entitle(["ssd-fork-server", str(run_file.parent)])
+    set_title(["ssd-fork-server", str(run_file.parent)])
     gc.disable()  # until a fork: a collection writes to the memory of all it looks at
     load(preload, run_file)
     gc.collect()
@@ -64,7 +64,7 @@ def main(channel: socket.socket, preload: str, run_file: Path) -> None:
     channel.send(READY)
     order = serve(channel)
     if order is not None:
-        become(order)
+        run_request(order)
 
 
 @reports_errors
@@ -73,7 +73,7 @@ def load(preload: str, run_file: Path) -> None:
     importlib.import_module(preload).preload(run_file)
 
 
-def serve(channel: socket.socket) -> Order | None:
+def serve(channel: socket.socket) -> ForkRequest | None:
     """Fork a process for each order.
 
     Returns:
@@ -83,7 +83,7 @@ def serve(channel: socket.socket) -> Order | None:
         if fork_orphan():
             channel.send(b"%d" % os.getpid())
             channel.close()
-            return Order(**json.loads(packet))
+            return ForkRequest(**json.loads(packet))
     return None
 
 
@@ -133,19 +133,19 @@ def check_may_fork() -> None:
         raise RuntimeError("wanted no CUDA before a fork, found it initialised")
 
 
-def become(order: Order) -> None:
+def run_request(order: ForkRequest) -> None:
     """Be what was ordered, in a session of its own; returns or exits as that program does."""
     os.setsid()
     with Path(order.log).open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    entitle(order.command)
+    set_title(order.command)
     sys.argv = order.command
     gc.enable()
     importlib.import_module(order.module).main()
 
 
-def entitle(command: Sequence[str]) -> None:
+def set_title(command: Sequence[str]) -> None:
     """Be found by this command in `ps`, and by its first word in `top`."""
     setproctitle(shlex.join(command))
     setthreadtitle(command[0])

@@ -35,7 +35,7 @@ class History:
     starts: Counter[str] = field(default_factory=Counter)  # role → times started, ever
     restarts: Counter[str] = field(default_factory=Counter)  # role → of these, after a death
     arenas: int = 1  # at the last launch
-    clean: set[Epoch] = field(default_factory=set)  # whose actor ended by itself
+    clean_epochs: set[Epoch] = field(default_factory=set)  # whose actor ended by itself
     protocol: int | str | None = None  # version at the last launch; None before the first
 
     def __post_init__(self) -> None:
@@ -53,11 +53,11 @@ class History:
         """Write what waits, if possible, and let go of the file."""
         self._file.close()
 
-    def launched(self, arenas: int) -> None:
+    def record_launch(self, arenas: int) -> None:
         """Note that a launcher begins or goes on with this run."""
         self._write({"event": "launch", "arenas": arenas, "protocol": PROTOCOL_VERSION})
 
-    def started(self, role: str, restart: bool) -> int:
+    def record_start(self, role: str, restart: bool) -> int:
         """Note that a process is about to start.
 
         Args:
@@ -71,7 +71,7 @@ class History:
         self._write({"event": "start", "role": role, "number": number, "restart": restart})
         return number
 
-    def ended(self, role: str, pid: int, code: int) -> None:
+    def record_end(self, role: str, pid: int, code: int) -> None:
         """Note that a process ended, and which epochs were its own.
 
         Args:
@@ -116,4 +116,4 @@ class History:
                 self.starts[role] += 1
                 self.restarts[role] += restart
             case {"event": "end", "code": 0, "epochs": epochs}:
-                self.clean.update((arena, agent, epoch) for arena, agent, epoch in epochs)
+                self.clean_epochs.update((arena, agent, epoch) for arena, agent, epoch in epochs)

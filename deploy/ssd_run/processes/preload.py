@@ -26,7 +26,7 @@ from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.device import torch_device
 from ssd_wire.process import reports_errors
-from ssd_wire.runfile import Sections, blaming, load_run_file, section
+from ssd_wire.run_file import Sections, errors_in_section, load_run_file, section
 
 
 def preload(run_file: Path) -> None:
@@ -54,7 +54,7 @@ def check(run_file: Path, devices: Sequence[str]) -> None:
         torch_device(device)
     sections = load_run_file(run_file)
     game = section(sections, "game", GameSettings)
-    with blaming("game"):
+    with errors_in_section("game"):
         make_rules(game, Layout(game_spec(game).map))
     for _ in _one_of_each_part(sections, game):
         pass
@@ -62,13 +62,11 @@ def check(run_file: Path, devices: Sequence[str]) -> None:
 
 def _one_of_each_part(sections: Sections, game: GameSettings) -> Iterator[Agent]:
     spec = game_spec(game)
-    network = section(sections, "network", NetworkSettings)
+    network = section(sections, "network", NetworkSettings, network_class)
     experiment = section(sections, "experiment", ExperimentSettings)
-    with blaming("network"):
-        network_class(network)
     for number in _agents_of_each_part(experiment, spec.num_agents):
         shape = AgentShape(number, spec.num_agents, spec.num_actions, spec.view, spec.palette)
-        with blaming("experiment"):
+        with errors_in_section("experiment"):
             agent = Agent(shape, network, experiment, 1, torch.Generator())
         yield agent
 

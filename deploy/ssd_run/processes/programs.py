@@ -35,7 +35,7 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Extent:
+class RunSize:
     """How large a run is on this machine. Not part of the run file: it may change on resume.
 
     Attributes:
@@ -56,28 +56,28 @@ class Extent:
         return None if self.steps is None else math.ceil(self.steps / self.agents)
 
 
-def all_programs(extent: Extent, run_dir: RunDir, sockets: Path) -> tuple[Program, ...]:
+def all_programs(size: RunSize, run_dir: RunDir, sockets: Path) -> tuple[Program, ...]:
     """All processes of a run, learners first: they take longest to start.
 
     Args:
-        extent: How many there are.
+        size: How many there are.
         run_dir: Where they leave their records.
         sockets: A short private directory for their ipc endpoints.
 
     Raises:
         EndpointError: when that directory's path is too long for a socket.
     """
-    agents, arenas = range(extent.agents), range(extent.arenas)
+    agents, arenas = range(size.agents), range(size.arenas)
     return (
-        *(_learner(agent, extent, run_dir, sockets) for agent in agents),
+        *(_learner(agent, size, run_dir, sockets) for agent in agents),
         *(_world(arena, run_dir, sockets) for arena in arenas),
         *(_actor(agent, arena, run_dir, sockets) for arena in arenas for agent in agents),
     )
 
 
-def _learner(agent: int, extent: Extent, run_dir: RunDir, sockets: Path) -> Program:
-    device = extent.devices[agent % len(extent.devices)]
-    budget = [] if extent.own_steps is None else [f"--own-steps={extent.own_steps}"]
+def _learner(agent: int, size: RunSize, run_dir: RunDir, sockets: Path) -> Program:
+    device = size.devices[agent % len(size.devices)]
+    budget = [] if size.own_steps is None else [f"--own-steps={size.own_steps}"]
     return Program(
         f"learner-{agent}",
         "ssd_learner.cli",

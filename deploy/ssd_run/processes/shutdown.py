@@ -33,7 +33,7 @@ def shut_down(
     """
     begun = clock()
     for kind, share in ORDER:
-        supervisor.dismiss(kind)
+        supervisor.stop(kind)
         while supervisor.alive(kind) and clock() - begun < share * seconds:
             if wait():
                 return _kill(supervisor, clock, wait)
@@ -54,6 +54,6 @@ def _kill(
 
 def _look(supervisor: Supervisor) -> None:
     try:
-        supervisor.look()
+        supervisor.check()
     except RunFailedError:
         return  # a learner may die while actors still take leave: the stop goes on

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ssd_run.run_directory import SOCKETS_LOCK, SOCKETS_PREFIX
-from ssd_wire.endpoints import LONGEST_IPC_PATH, hold
+from ssd_wire.endpoints import MAX_IPC_PATH_BYTES, lock_file
 from ssd_wire.errors import EndpointError
 
 SHORT = "/tmp"  # noqa: S108 - only a private directory in it is used
@@ -29,7 +29,7 @@ def socket_directory(say: Callable[[str], None]) -> Iterator[Path]:
         EndpointError: when there is no place for it.
     """
     parent = tempfile.gettempdir()
-    if len(os.fsencode(Path(parent, LONGEST_NAME))) > LONGEST_IPC_PATH:
+    if len(os.fsencode(Path(parent, LONGEST_NAME))) > MAX_IPC_PATH_BYTES:
         say(f"{parent} is too long a path for sockets: they are in {SHORT}")
         parent = SHORT
     try:
@@ -38,5 +38,5 @@ def socket_directory(say: Callable[[str], None]) -> Iterator[Path]:
         )
     except OSError as fault:
         raise EndpointError(f"no directory for sockets can be made: {fault}") from fault
-    with folder as name, closing(hold(Path(name, SOCKETS_LOCK), f"socket directory {name}")):
+    with folder as name, closing(lock_file(Path(name, SOCKETS_LOCK), f"socket directory {name}")):
         yield Path(name)

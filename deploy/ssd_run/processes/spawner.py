@@ -27,7 +27,7 @@ TAIL_BYTES = 16_384
 PRELOAD = "ssd_run.processes.preload"
 ROLE = "fork-server"
 PATIENCE = 10.0  # seconds that the fork server has for its answer, or to end
-HOPELESS = 3  # deaths of the fork server, in a row, before it has forked a first process
+MOST_EARLY_DEATHS = 3  # deaths of the fork server, in a row, before it has forked a first process
 PAUSES = (0.0, 0.5, 2.0, 8.0, 30.0)  # seconds before it is started again, by deaths in a row
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _CODE = re.compile(r'\s*File ".*", line \d+')
@@ -57,7 +57,7 @@ class Child(Protocol):
         """Stop it at once."""
 
 
-class Forked:
+class ForkedProcess:
     """A process that the fork server forked, and that became a child of this one.
 
     Its number is no other's until `poll` has told how it ended.
@@ -111,11 +111,11 @@ class Spawner:
     def __init__(self, run_dir: RunDir, preload: str = PRELOAD) -> None:
         self._run_dir = run_dir
         self._preload = preload
-        self._lifeline, self._held_open = os.pipe()
+        self._parent_pipe, self._held_open = os.pipe()
         self._failures = 0  # of the fork server, in a row
         self._has_forked = False
         self._due: float | None = None  # when to start the fork server again, where it is gone
-        take_in_orphans()
+        become_subreaper()
         self._open()
 
     @property
@@ -155,7 +155,7 @@ class Spawner:
         numbered = [f"--incarnation={number}"] if program.numbered else []
         order = {
             "module": program.module,
-            "command": [*program.command, *numbered, f"--lifeline={self._lifeline}"],
+            "command": [*program.command, *numbered, f"--parent-pipe={self._parent_pipe}"],
             "log": str(self.log(program.role)),
         }
         with suppress(OSError):  # it may be gone, which will be heard
@@ -165,7 +165,7 @@ class Spawner:
             return None
         self._failures = 0
         self._has_forked = True
-        return Forked(int(answer))
+        return ForkedProcess(int(answer))
 
     def announced(self, role: str, pid: int) -> bool:
         """Whether this very process has said that it is up."""
@@ -178,7 +178,7 @@ class Spawner:
         """Where a process's output goes, over all its starts."""
         return self._run_dir.logs / f"{role}.log"
 
-    def last_words(self, role: str) -> str:
+    def log_tail(self, role: str) -> str:
         """The last lines of a process's log."""
         with self.log(role).open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
@@ -192,7 +192,7 @@ class Spawner:
             The line; and the exception's name with the line of code that raised it, empty where
             the log does not end with a traceback.
         """
-        lines = self.last_words(role).splitlines() or [""]
+        lines = self.log_tail(role).splitlines() or [""]
         place = next((line.strip() for line in reversed(lines) if _CODE.match(line)), "")
         return lines[-1].strip(), f"{place}: {lines[-1].partition(':')[0]}" if place else ""
 
@@ -202,7 +202,7 @@ class Spawner:
         self._process.wait()
         self._channel.close()
         os.close(self._held_open)
-        os.close(self._lifeline)
+        os.close(self._parent_pipe)
 
     def _open(self) -> None:
         self._up = False
@@ -210,7 +210,7 @@ class Spawner:
         self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._channel.settimeout(PATIENCE)
         with theirs, self.log(ROLE).open("ab") as log:
-            passed = (theirs.fileno(), self._lifeline, self._run_dir.processes_lock.fileno())
+            passed = (theirs.fileno(), self._parent_pipe, self._run_dir.processes_lock.fileno())
             arguments = (str(passed[0]), self._preload, str(self._run_dir.run_file))
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-m", "ssd_run.processes.fork_server", *arguments],
@@ -238,8 +238,10 @@ class Spawner:
         self._due = math.inf
         if code == CONFIGURATION_ERROR:
             raise RunFailedError(ROLE, "cannot use the run file")
-        if self._failures >= HOPELESS and not self._has_forked:
-            raise RunFailedError(ROLE, f"ended, {HOPELESS} times before it had started a process")
+        if self._failures >= MOST_EARLY_DEATHS and not self._has_forked:
+            raise RunFailedError(
+                ROLE, f"ended, {MOST_EARLY_DEATHS} times before it had started a process"
+            )
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)] if self._has_forked else 0.0
         self._due = time.monotonic() + pause
 
@@ -254,7 +256,7 @@ class Spawner:
         return self._run_dir.processes / f"{role}.json"
 
 
-def take_in_orphans() -> None:
+def become_subreaper() -> None:
     """Become the parent of every process that descends from this one and loses its own.
 
     Raises:

@@ -39,7 +39,7 @@ class Starter(Protocol):
 
 
 @dataclass
-class Charge:
+class Supervised:
     """One process under supervision.
 
     Attributes:
@@ -89,98 +89,100 @@ class Supervisor:
         say: Callable[[str], None],
         made_progress: Callable[[str], bool],
     ) -> None:
-        self._charges = [Charge(program) for program in programs]
+        self._processes = [Supervised(program) for program in programs]
         self._starter = starter
         self._history = history
         self._clock = clock
         self._say = say
         self._made_progress = made_progress
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Take notice of who died, and start who is due. To be called several times a second.
 
         Raises:
             RunFailedError: when starting again what died would be in vain.
         """
         ready = self._starter.is_ready()
-        for charge in self._charges:
-            if charge.child is not None and (code := charge.child.poll()) is not None:
-                self._ended(charge, charge.child.pid, code)
-            due = charge.child is None and charge.wanted and self._clock() >= charge.due
+        for process in self._processes:
+            if process.child is not None and (code := process.child.poll()) is not None:
+                self._ended(process, process.child.pid, code)
+            due = process.child is None and process.wanted and self._clock() >= process.due
             if due and ready:
-                ready = self._start(charge)
+                ready = self._start(process)
 
     def alive(self, kind: str | None = None) -> tuple[str, ...]:
         """Roles whose process runs, of one kind or of all."""
-        return tuple(charge.role for charge, _ in self._running(kind))
+        return tuple(process.role for process, _ in self._running(kind))
 
-    def dismiss(self, kind: str) -> None:
+    def stop(self, kind: str) -> None:
         """Ask all processes of a kind to stop, and do not start them again."""
-        for charge in self._charges:
-            if charge.program.kind == kind:
-                charge.wanted = False
+        for process in self._processes:
+            if process.program.kind == kind:
+                process.wanted = False
         for _, child in self._running(kind):
             child.terminate()
 
     def kill(self) -> tuple[str, ...]:
         """End at once whatever runs; tells what did."""
         roles = self.alive()
-        for charge in self._charges:
-            charge.wanted = False
+        for process in self._processes:
+            process.wanted = False
         for _, child in self._running():
             child.kill()
         return roles
 
-    def _running(self, kind: str | None = None) -> Sequence[tuple[Charge, Child]]:
+    def _running(self, kind: str | None = None) -> Sequence[tuple[Supervised, Child]]:
         return [
-            (charge, charge.child)
-            for charge in self._charges
-            if charge.child is not None and kind in (None, charge.program.kind)
+            (process, process.child)
+            for process in self._processes
+            if process.child is not None and kind in (None, process.program.kind)
         ]
 
-    def _start(self, charge: Charge) -> bool:
-        number = self._history.started(charge.role, restart=charge.died)
-        charge.child = self._starter.start(charge.program, number)
-        charge.since = self._clock()
-        if charge.died and charge.child is not None:
-            self._say(f"{charge.role} started again")
-        return charge.child is not None
+    def _start(self, process: Supervised) -> bool:
+        number = self._history.record_start(process.role, restart=process.died)
+        process.child = self._starter.start(process.program, number)
+        process.since = self._clock()
+        if process.died and process.child is not None:
+            self._say(f"{process.role} started again")
+        return process.child is not None
 
-    def _ended(self, charge: Charge, pid: int, code: int) -> None:
-        charge.child = None
-        self._history.ended(charge.role, pid, code)
-        if not charge.wanted:
+    def _ended(self, process: Supervised, pid: int, code: int) -> None:
+        process.child = None
+        self._history.record_end(process.role, pid, code)
+        if not process.wanted:
             if code not in (0, -signal.SIGTERM):  # the latter where it was not up yet
-                self._say(f"{charge.role} {_how(code)} while it was stopping")
+                self._say(f"{process.role} {_describe(code)} while it was stopping")
             return
         if code == REPLACED:
-            charge.wanted = False
-            self._say(f"{charge.role} {_how(code)}; it is not started again")
+            process.wanted = False
+            self._say(f"{process.role} {_describe(code)}; it is not started again")
             return
-        charge.died = True
-        line, error = self._starter.last_error(charge.role) if code > 0 else ("", "")
+        process.died = True
+        line, error = self._starter.last_error(process.role) if code > 0 else ("", "")
         if code == CONFIGURATION_ERROR:
-            self._give_up(charge, _how(code))
+            self._give_up(process, _describe(code))
         if code != PASSING_FAULT:
-            up = self._starter.announced(charge.role, pid)
-            is_new = error != charge.deaths.error
-            death = Death(code, up, self._made_progress(charge.role), error)
-            if reason := charge.deaths.add(death):
-                self._give_up(charge, f"{_how(code)}, {reason}")
+            up = self._starter.announced(process.role, pid)
+            is_new = error != process.deaths.error
+            death = Death(code, up, self._made_progress(process.role), error)
+            if reason := process.deaths.add(death):
+                self._give_up(process, f"{_describe(code)}, {reason}")
             line = line if is_new else ""
-        if self._clock() - charge.since >= HEALTHY:
-            charge.pause = FIRST_PAUSE
-        charge.due = self._clock() + charge.pause
+        if self._clock() - process.since >= HEALTHY:
+            process.pause = FIRST_PAUSE
+        process.due = self._clock() + process.pause
         because = f" ({line})" if line else ""
-        self._say(f"{charge.role} {_how(code)}{because}; it starts again in {charge.pause:g} s")
-        charge.pause = min(2 * charge.pause, LONGEST_PAUSE)
+        self._say(
+            f"{process.role} {_describe(code)}{because}; it starts again in {process.pause:g} s"
+        )
+        process.pause = min(2 * process.pause, LONGEST_PAUSE)
 
-    def _give_up(self, charge: Charge, reason: str) -> NoReturn:
-        charge.wanted = False
-        raise RunFailedError(charge.role, reason)
+    def _give_up(self, process: Supervised, reason: str) -> NoReturn:
+        process.wanted = False
+        raise RunFailedError(process.role, reason)
 
 
-def _how(code: int) -> str:
+def _describe(code: int) -> str:
     if code == CONFIGURATION_ERROR:
         return f"cannot go on (exit code {code})"
     if code == REPLACED:

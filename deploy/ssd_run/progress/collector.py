@@ -55,20 +55,20 @@ class ProgressCollector:
 
     def collect(self) -> Progress:
         """The run at this moment."""
-        outcome = self._episodes.follow()
-        heard = self._scraper.heard()
-        agents = agents_of(heard, self._before, outcome)
+        outcome = self._episodes.update()
+        latest = self._scraper.latest()
+        agents = agents_of(latest, self._before, outcome)
         running = self._alive()
-        phase = "" if self.stopping else phase_of(running, heard, agents, self._before)
+        phase = "" if self.stopping else phase_of(running, latest, agents, self._before)
         may_be_silent = self.stopping or (phase and self.elapsed < STARTING)
         return Progress(
             elapsed=self._elapsed_before + self.elapsed,
             agents=agents,
             outcome=outcome,
             episodes=self._episodes.ended,
-            speed=self.throughput.note(self.elapsed, agents),
-            waiting=waiting_of(heard),
+            speed=self.throughput.update(self.elapsed, agents),
+            waiting=waiting_of(latest),
             restarts=dict(self._history.restarts),
-            silent=() if may_be_silent else self._scraper.silent(running),
+            unresponsive=() if may_be_silent else self._scraper.unresponsive(running),
             phase=phase,
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from ssd_run.json_lines import Tail
 
-LAST = 100  # episodes that "the last episodes" means
+LAST_EPISODES = 100  # episodes that "the last episodes" means
 
 COUNTS = ("apples", "cleaned", "fires", "opened", "opened_at")
 """What is told of each agent, where its game has it. Per episode: apples eaten, cells cleaned,
@@ -22,7 +22,7 @@ class Outcome:
     """How the last full-length episodes went; None where there is nothing to tell.
 
     Attributes:
-        episodes: How many these are, at most `LAST`.
+        episodes: How many these are, at most `LAST_EPISODES`.
         collective_return: Mean over them of the sum of all agents' returns.
         equality: Mean of 1 − G (eq. 9) over those in which it is defined.
         equality_defined: In how many it is: returns that sum to 0 or less, or of which one is
@@ -58,9 +58,9 @@ class Episodes:
         self._folder = folder
         self._horizon = horizon
         self._tails: dict[Path, Tail] = {}
-        self._last: deque[Mapping[str, Any]] = deque(maxlen=LAST)
+        self._last: deque[Mapping[str, Any]] = deque(maxlen=LAST_EPISODES)
 
-    def follow(self) -> Outcome:
+    def update(self) -> Outcome:
         """Read what was added, and tell how the last episodes went."""
         for path in self._folder.glob("arena-*.jsonl"):
             self._tails.setdefault(path, Tail(path))

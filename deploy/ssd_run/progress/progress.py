@@ -9,7 +9,7 @@ from ssd_learner.reporting.update_metrics import UPDATE_METRICS
 from ssd_run.progress.episodes import COUNTS, Outcome
 from ssd_run.progress.scraper import Metrics
 
-MEASURES = tuple(metric.name for metric in UPDATE_METRICS)
+METRIC_NAMES = tuple(metric.name for metric in UPDATE_METRICS)
 """Some of them are of some experiments, or of some learners, only."""
 
 
@@ -23,7 +23,7 @@ class AgentProgress:
         complete: Whether it has met its budget.
         episode_return: Mean over the last full episodes, None before there are any.
         counts: `COUNTS` of the same episodes; None where the game has no such thing.
-        measures: `MEASURES` of its last update; None where it has not said, or had nothing to say.
+        metrics: `METRIC_NAMES` of its last update; None where there is no such metric.
     """
 
     own_steps: int = 0
@@ -31,7 +31,7 @@ class AgentProgress:
     complete: bool = False
     episode_return: float | None = None
     counts: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(COUNTS))
-    measures: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(MEASURES))
+    metrics: Mapping[str, float | None] = field(default_factory=lambda: dict.fromkeys(METRIC_NAMES))
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Progress:
     speed: float | None
     waiting: Mapping[str, float]
     restarts: Mapping[str, int]
-    silent: tuple[str, ...] = ()
+    unresponsive: tuple[str, ...] = ()
     phase: str = ""
 
     @property
@@ -72,7 +72,7 @@ class Progress:
 
     def mean(self, measure: str) -> float | None:
         """A measure's mean over the agents that have one."""
-        numbers = [n for agent in self.agents if (n := agent.measures[measure]) is not None]
+        numbers = [n for agent in self.agents if (n := agent.metrics[measure]) is not None]
         return sum(numbers) / len(numbers) if numbers else None
 
     def total(self, count: str) -> float | None:
@@ -82,19 +82,19 @@ class Progress:
 
 
 def agents_of(
-    heard: Mapping[str, Metrics], before: Sequence[AgentProgress], outcome: Outcome
+    latest: Mapping[str, Metrics], before: Sequence[AgentProgress], outcome: Outcome
 ) -> tuple[AgentProgress, ...]:
     """Every learner's progress, from what it said last.
 
     Args:
-        heard: Role → its metrics.
+        latest: Role → its metrics.
         before: Where each stood when this launch began; that holds until it says more.
         outcome: Of the last episodes.
     """
     returns = outcome.returns or (None,) * len(before)
     return tuple(
         replace(
-            _agent(metrics) if (metrics := heard.get(f"learner-{number}")) else start,
+            _agent(metrics) if (metrics := latest.get(f"learner-{number}")) else start,
             episode_return=returns[number],
             counts=dict.fromkeys(COUNTS)
             | {name: each[number] for name, each in outcome.counts.items() if each},
@@ -105,19 +105,19 @@ def agents_of(
 
 def _agent(metrics: Metrics) -> AgentProgress:
     updates = int(metrics.get("ssd_learner_updates_total", 0))
-    names = MEASURES if updates else ()
+    names = METRIC_NAMES if updates else ()
     return AgentProgress(
         own_steps=int(metrics.get("ssd_learner_own_steps_total", 0)),
         updates=updates,
         complete=metrics.get("ssd_learner_complete", 0) == 1,
-        measures=dict.fromkeys(MEASURES)
+        metrics=dict.fromkeys(METRIC_NAMES)
         | {name: metrics.get(f"ssd_learner_{name}") for name in names},
     )
 
 
 def phase_of(
     running: Sequence[str],
-    heard: Collection[str],
+    latest: Collection[str],
     agents: Sequence[AgentProgress],
     before: Sequence[AgentProgress],
 ) -> str:
@@ -125,7 +125,7 @@ def phase_of(
 
     Args:
         running: Roles whose process runs.
-        heard: Roles that have said anything.
+        latest: Roles that have said anything.
         agents: Every learner's progress.
         before: Where each stood when this launch began.
     """
@@ -133,18 +133,18 @@ def phase_of(
         return ""
     if not running:
         return "loading; kernels are compiled when this machine has never run them"
-    up = sum(role in heard for role in running)
+    up = sum(role in latest for role in running)
     if up < len(running):
         return f"starting: {up} of {len(running)} processes are up"
     return "playing: the first batch is not full yet"
 
 
-def waiting_of(heard: Mapping[str, Metrics]) -> dict[str, float]:
+def waiting_of(latest: Mapping[str, Metrics]) -> dict[str, float]:
     """Seconds that all actors have waited, for "env" and for "learner"."""
     return {
         reason: sum(
             metrics.get(f"ssd_actor_waiting_seconds_total{{for={reason}}}", 0.0)
-            for role, metrics in heard.items()
+            for role, metrics in latest.items()
             if role.startswith("actor-")
         )
         for reason in ("env", "learner")

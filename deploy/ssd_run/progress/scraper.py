@@ -1,7 +1,7 @@
 """What the processes say of themselves: their Prometheus metrics, read over HTTP.
 
 A stopped process accepts a connection and never answers, so all asking is done in a thread of its
-own, with short time-outs. The launcher reads what was heard last.
+own, with short time-outs. The launcher reads what was latest last.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Scraper:
 
     def __init__(self, processes: Path) -> None:
         self._processes = processes
-        self._heard: dict[str, Metrics] = {}
+        self._latest: dict[str, Metrics] = {}
         self._when: dict[str, float] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scraper", daemon=True)
@@ -93,23 +93,23 @@ class Scraper:
         self._over.set()
         self._thread.join(2 * TIMEOUT)
 
-    def heard(self) -> dict[str, Metrics]:
+    def latest(self) -> dict[str, Metrics]:
         """What each role said last. One that is gone, or silent, keeps its last word."""
-        return dict(self._heard)
+        return dict(self._latest)
 
-    def silent(self, roles: Iterable[str]) -> tuple[str, ...]:
+    def unresponsive(self, roles: Iterable[str]) -> tuple[str, ...]:
         """Which of these have not answered for a while, or not yet."""
         long_ago = time.monotonic() - SILENT
         return tuple(role for role in roles if self._when.get(role, -math.inf) < long_ago)
 
-    def round(self) -> None:
+    def scrape(self) -> None:
         """Ask everyone once."""
         for entry in sorted(self._processes.glob("*.json")):
             if self._over.is_set():
                 return
             try:
                 known = json.loads(entry.read_text())
-                self._heard[known["role"]] = fetch(known["metrics"])
+                self._latest[known["role"]] = fetch(known["metrics"])
                 self._when[known["role"]] = time.monotonic()
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # not up yet, stopped, or just gone: its supervisor knows
@@ -117,5 +117,5 @@ class Scraper:
     def _work(self) -> None:
         while not self._over.is_set():
             began = time.monotonic()
-            self.round()
+            self.scrape()
             self._over.wait(max(0.1, PERIOD - (time.monotonic() - began)))

@@ -15,7 +15,7 @@ STILL = 60.0  # seconds beyond the longest between two updates after which a lea
 Moment = tuple[float, int]
 
 
-class Pace:
+class LearnerSpeed:
     """How fast one learner trains just now.
 
     It trains a batch at a time, and a large one takes seconds. So its pace is taken between two
@@ -27,7 +27,7 @@ class Pace:
         self._own_steps: int | None = None
         self._trained = 0
 
-    def note(self, now: float, own_steps: int) -> None:
+    def update(self, now: float, own_steps: int) -> None:
         """Take in where the learner is. What a restart takes back has been trained all the same."""
         if self._own_steps is not None and own_steps > self._own_steps:
             self._trained += own_steps - self._own_steps
@@ -67,11 +67,11 @@ class Throughput:
 
     def __init__(self, before: Sequence[AgentProgress]) -> None:
         self._before = before
-        self._paces = [Pace() for _ in before]
+        self._learners = [LearnerSpeed() for _ in before]
         self._first: Moment | None = None
         self._last: Moment | None = None
 
-    def note(self, now: float, agents: Sequence[AgentProgress]) -> float | None:
+    def update(self, now: float, agents: Sequence[AgentProgress]) -> float | None:
         """Take in where the learners are; tells the present speed.
 
         Args:
@@ -88,9 +88,9 @@ class Throughput:
             self._first = self._first or here
             if self._last is None or self._last[1] != here[1]:
                 self._last = here
-        for pace, agent in zip(self._paces, agents, strict=True):
-            pace.note(now, agent.own_steps)
-        speeds = [pace.at(now) for pace in self._paces]
+        for pace, agent in zip(self._learners, agents, strict=True):
+            pace.update(now, agent.own_steps)
+        speeds = [pace.at(now) for pace in self._learners]
         if any(s is None and not a.complete for s, a in zip(speeds, agents, strict=True)):
             return None
         return sum(speed or 0.0 for speed in speeds)

@@ -85,7 +85,7 @@ def _count(name: str, places: int) -> Callable[[AgentProgress], str]:
 
 
 def _measure(metric: UpdateMetric) -> Callable[[AgentProgress], str]:
-    return lambda agent: number(agent.measures[metric.name], metric.decimals)
+    return lambda agent: number(agent.metrics[metric.name], metric.decimals)
 
 
 def number(value: float | None, places: int | None = 2) -> str:

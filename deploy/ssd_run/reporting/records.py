@@ -8,7 +8,7 @@ from typing import Any
 
 from ssd_run.json_lines import read_lines
 from ssd_run.progress.episodes import COUNTS
-from ssd_run.progress.progress import MEASURES, Progress
+from ssd_run.progress.progress import METRIC_NAMES, Progress
 from ssd_run.reporting.tensorboard import Scalar, TensorBoard
 from ssd_run.run_directory import RunDir
 from ssd_wire.json_lines import JsonLinesFile
@@ -45,7 +45,7 @@ def record(progress: Progress, now: float) -> dict[str, Any]:
         "updates": [agent.updates for agent in agents],
         "returns": [agent.episode_return for agent in agents],
         **{name: [agent.counts[name] for agent in agents] for name in COUNTS},
-        **{name: [agent.measures[name] for agent in agents] for name in MEASURES},
+        **{name: [agent.metrics[name] for agent in agents] for name in METRIC_NAMES},
     }
 
 
@@ -67,12 +67,12 @@ def scalars(progress: Progress) -> Iterator[Scalar]:
     yield "run/agent_steps_per_second", progress.speed, steps
     for name in TOTALS:
         yield f"run/{name}", progress.total(name), steps
-    for name in MEASURES:
+    for name in METRIC_NAMES:
         yield f"mean/{name}", progress.mean(name), steps
     for number, agent in enumerate(progress.agents):
         yield f"agent-{number}/return", agent.episode_return, agent.own_steps
         yield f"agent-{number}/updates", agent.updates, agent.own_steps
-        for name, value in (*agent.counts.items(), *agent.measures.items()):
+        for name, value in (*agent.counts.items(), *agent.metrics.items()):
             yield f"agent-{number}/{name}", value, agent.own_steps
 
 
@@ -87,7 +87,7 @@ class Records:
         self._lines = JsonLinesFile(run_dir.metrics)
         self._events = TensorBoard(run_dir.tensorboard)
 
-    def keep(self, progress: Progress) -> None:
+    def write(self, progress: Progress) -> None:
         """Write down where the run is; what cannot be written is no reason to stop."""
         now = time.time()
         self._lines.append([record(progress, now)])

@@ -26,7 +26,7 @@ NAMED = 3  # silent processes that are named
 
 
 @dataclass(frozen=True)
-class Heading:
+class RunInfo:
     """What does not change while a run goes on.
 
     Attributes:
@@ -60,17 +60,17 @@ class Screen(Protocol):
         """Tell of something that happened."""
 
 
-def screen(console: Console, heading: Heading) -> Screen:
+def screen(console: Console, info: RunInfo) -> Screen:
     """The table on a terminal, plain lines elsewhere."""
-    return Board(console, heading) if console.is_terminal else Lines(console, heading)
+    return Dashboard(console, info) if console.is_terminal else PlainOutput(console, info)
 
 
-class Lines:
+class PlainOutput:
     """Plain lines, for logs and pipes."""
 
-    def __init__(self, console: Console, heading: Heading) -> None:
+    def __init__(self, console: Console, info: RunInfo) -> None:
         self._console = console
-        self._heading = heading
+        self._heading = info
         self._due = 0.0
         self._elapsed = 0.0
 
@@ -86,7 +86,7 @@ class Lines:
         self._elapsed = progress.elapsed
         if progress.elapsed >= self._due:
             self._due = progress.elapsed + PLAIN_PERIOD
-            self._write(f"{clock(progress.elapsed)}  {plain(progress, self._heading)}")
+            self._write(f"{clock(progress.elapsed)}  {status_line(progress, self._heading)}")
 
     def say(self, text: str) -> None:
         """Write a line at once."""
@@ -96,12 +96,12 @@ class Lines:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-class Board:
+class Dashboard:
     """A table that is drawn anew in place, with what happened scrolling by above it."""
 
-    def __init__(self, console: Console, heading: Heading) -> None:
+    def __init__(self, console: Console, info: RunInfo) -> None:
         self._console = console
-        self._heading = heading
+        self._heading = info
         self._live = Live(console=console, auto_refresh=False, redirect_stderr=False)
         self._size = console.size
 
@@ -115,7 +115,7 @@ class Board:
     def show(self, progress: Progress) -> None:
         """Draw it anew."""
         self._clear_if_smaller()
-        self._live.update(board(progress, self._heading, self._console.width), refresh=True)
+        self._live.update(render(progress, self._heading, self._console.width), refresh=True)
 
     def say(self, text: str) -> None:
         """Write a line above it."""
@@ -129,66 +129,66 @@ class Board:
         self._size = size
 
 
-def plain(progress: Progress, heading: Heading) -> str:
+def status_line(progress: Progress, info: RunInfo) -> str:
     """The run's state on one line."""
     if progress.phase:
-        return "  ".join([progress.phase, *_trouble(progress)])
-    target = "" if heading.steps is None else f" of {heading.steps:,}"
+        return "  ".join([progress.phase, *_problems(progress)])
+    target = "" if info.steps is None else f" of {info.steps:,}"
     outcome = progress.outcome
     parts = [
         f"{progress.agent_steps:,}{target} agent-steps",
         f"{number(progress.speed, 0)}/s",
         f"return {number(outcome.collective_return)} ({outcome.episodes} episodes)",
         f"equality {number(outcome.equality)}{_defined(outcome)}",
-        *_counts(progress, heading),
+        *_counts(progress, info),
     ]
     parts.extend(
         f"{metric.log_label} {number(progress.mean(metric.name), metric.decimals)}"
         for metric in UPDATE_METRICS
-        if metric.log_label and metric.applies_to(heading.experiment)
+        if metric.log_label and metric.applies_to(info.experiment)
     )
-    parts.extend(_trouble(progress))
+    parts.extend(_problems(progress))
     return "  ".join(parts)
 
 
-def _counts(progress: Progress, heading: Heading) -> Iterator[str]:
+def _counts(progress: Progress, info: RunInfo) -> Iterator[str]:
     """What all agents together do in an episode."""
     for name in ("apples", "cleaned", "fires"):
-        if name in heading.counts:
+        if name in info.counts:
             yield f"{name} {number(progress.total(name), 0)}"
-    if "opened" in heading.counts:
+    if "opened" in info.counts:
         yield f"opened {share(progress.total('opened'))}"
 
 
-def board(progress: Progress, heading: Heading, width: int) -> RenderableType:
+def render(progress: Progress, info: RunInfo, width: int) -> RenderableType:
     """The whole display.
 
     Args:
         progress: Where the run is.
-        heading: What it is.
+        info: What it is.
         width: Columns there are.
     """
-    title = Text.assemble((heading.preset, "bold"), "  ", (heading.run_dir, "dim"))
+    title = Text.assemble((info.preset, "bold"), "  ", (info.run_dir, "dim"))
     title.truncate(width, overflow="ellipsis")
     parts: list[RenderableType] = [Text(), title]
-    parts.extend(_road(progress, heading, width))
+    parts.extend(_progress_line(progress, info, width))
     if progress.phase:
         parts.append(Text(progress.phase))
     else:
         parts.extend(_totals(progress))
-        parts.extend((Text(), _agents(progress, heading, width)))
-    parts.extend(Text(text, style="yellow") for text in _trouble(progress))
+        parts.extend((Text(), _agents(progress, info, width)))
+    parts.extend(Text(text, style="yellow") for text in _problems(progress))
     return Group(*parts)
 
 
-def _road(progress: Progress, heading: Heading, width: int) -> Iterator[RenderableType]:
-    if heading.steps is None:
+def _progress_line(progress: Progress, info: RunInfo, width: int) -> Iterator[RenderableType]:
+    if info.steps is None:
         yield Text(f"{clock(progress.elapsed)}  until Ctrl-C", style="dim")
         return
-    done = min(1.0, progress.agent_steps / heading.steps)
-    left = (heading.steps - progress.agent_steps) / progress.speed if progress.speed else math.nan
+    done = min(1.0, progress.agent_steps / info.steps)
+    left = (info.steps - progress.agent_steps) / progress.speed if progress.speed else math.nan
     time_left = f", {clock(max(0.0, left))} left" if math.isfinite(left) else ""
-    text = f"{done:.1%} of {heading.steps:,}  {clock(progress.elapsed)}{time_left}"
+    text = f"{done:.1%} of {info.steps:,}  {clock(progress.elapsed)}{time_left}"
     line = Table.grid(padding=(0, 2))
     line.add_row(ProgressBar(total=1.0, completed=done, width=max(10, width - len(text) - 4)), text)
     yield line
@@ -213,8 +213,8 @@ def _totals(progress: Progress) -> Iterator[Text]:
     )
 
 
-def _agents(progress: Progress, heading: Heading, width: int) -> Table:
-    shown = columns(heading.experiment, heading.counts, width)
+def _agents(progress: Progress, info: RunInfo, width: int) -> Table:
+    shown = columns(info.experiment, info.counts, width)
     table = Table(box=None, padding=(0, gap(width), 0, 0), header_style="dim", pad_edge=False)
     table.add_column(no_wrap=True)
     for column in shown:
@@ -224,13 +224,13 @@ def _agents(progress: Progress, heading: Heading, width: int) -> Table:
     return table
 
 
-def _trouble(progress: Progress) -> Iterator[str]:
+def _problems(progress: Progress) -> Iterator[str]:
     if restarts := {role: count for role, count in progress.restarts.items() if count}:
         yield f"restarts {', '.join(f'{role} {n}' for role, n in sorted(restarts.items()))}"
-    if progress.silent:
-        more = len(progress.silent) - NAMED
+    if progress.unresponsive:
+        more = len(progress.unresponsive) - NAMED
         rest = f" and {more} more" if more > 0 else ""
-        yield f"no answer from {', '.join(progress.silent[:NAMED])}{rest}"
+        yield f"no answer from {', '.join(progress.unresponsive[:NAMED])}{rest}"
 
 
 def _defined(outcome: Outcome) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ssd_run.account import Account
-from ssd_run.progress.episodes import LAST, Outcome
+from ssd_run.progress.episodes import LAST_EPISODES, Outcome
 
 _BELOW: dict[str, Any] = {
     "subsequent_indent": 15 * " ",
@@ -108,7 +108,7 @@ def _told(outcome: Outcome) -> str:
         if outcome.equality is None
         else f"equality {outcome.equality:.3f} (defined in {outcome.equality_defined})"
     )
-    which = f"last {LAST}" if outcome.episodes == LAST else f"{outcome.episodes}"
+    which = f"last {LAST_EPISODES}" if outcome.episodes == LAST_EPISODES else f"{outcome.episodes}"
     return f"{which} of full length: collective return {outcome.collective_return:.2f}, {equality}"
 
 

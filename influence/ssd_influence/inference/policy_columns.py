@@ -25,8 +25,8 @@ class PolicyColumns:
     def __init__(self, network: AgentNetwork, num_games: int) -> None:
         inputs, role = network.policy.policy_inputs, network.role
         agents, self._leader_slots = inputs.action_agents.numpy(), inputs.leader_slots.numpy()
-        self._follower_slots = np.delete(np.arange(len(agents)), self._leader_slots)
-        self._action_agents = agents[self._follower_slots]  # seen one step later
+        self._other_slots = np.delete(np.arange(len(agents)), self._leader_slots)
+        self._action_agents = agents[self._other_slots]  # seen one step later
         self._symbol_agents = inputs.symbol_agents.numpy()
         is_basic = network.experiment.influence == "basic"
         last_group = role.leaders if is_basic else role.others
@@ -36,7 +36,7 @@ class PolicyColumns:
     def reload_weights(self, stepper: LstmStepper) -> None:
         """Copy the columns of the policy's LSTM."""
         actions, self._symbol_columns = stepper.columns
-        self._action_columns = actions[self._follower_slots]
+        self._action_columns = actions[self._other_slots]
         self._leader_columns = actions[self._leader_slots]
 
     def one_hot_inputs(

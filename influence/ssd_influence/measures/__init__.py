@@ -1,7 +1,6 @@
-"""What groups of agents are measured by: earnings, equality, communication, coordination.
+"""Measures of groups of agents: returns, equality, communication, coordination. Numpy only.
 
-Arrays in, numbers out, with nothing but numpy. Trajectories are [T, B, N]: T steps of B games with
-N agents, or [T, N] for a single game.
+Trajectories are [T, B, N]: T steps of B games with N agents, or [T, N] for a single game.
 """
 
 from ssd_influence.measures.box_opening import BoxOpening, box_opening

@@ -3,23 +3,24 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+
+from ssd_influence.array_types import I64, Bools
 
 
 class BoxOpening(NamedTuple):
-    """What became of the box in E episodes of T steps."""
+    """Box openings in E episodes of T steps."""
 
     share: float  # of the episodes, in which the box was opened
-    steps: npt.NDArray[np.int64]  # [episodes in which it was] the step, from 0, at which it was
-    times: npt.NDArray[np.int64]  # [T] in how many episodes *open box* was chosen at each step
+    steps: I64  # [episodes with an opened box] the step, from 0, at which it was opened
+    times: I64  # [T] in how many episodes *open box* was chosen at each step
 
 
-def box_opening(opens: npt.NDArray[np.bool_]) -> BoxOpening:
-    """Counts episodes in which the box was opened; 88 % in the paper, and none by A3C.
+def box_opening(opens: Bools) -> BoxOpening:
+    """In how many episodes the box was opened, and when; in the paper 88 %, and 0 % with A3C.
 
     Args:
-        opens: [T, E] bool, whether the free agent chose *open box* at each step of each whole
-            episode. The box is opened by the first; the others change nothing.
+        opens: [T, E] bool, whether the free agent chose *open box* at each step of each complete
+            episode. The first choice opens the box; later ones have no effect.
 
     Raises:
         ValueError: another rank, or no episodes.

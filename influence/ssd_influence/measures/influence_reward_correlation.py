@@ -1,16 +1,16 @@
-"""Whether the agents that are influenced most earn most (§5)."""
+"""Whether agents that are influenced more earn more (§5)."""
 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from ssd_influence.array_types import F64
+
 RESAMPLES = 10_000  # enough for some to lie outside an interval of 99.5 %
 
 
 class Correlation(NamedTuple):
-    """Pearson's ρ and its interval."""
+    """Pearson's ρ and its confidence interval."""
 
     rho: float
     low: float
@@ -18,28 +18,28 @@ class Correlation(NamedTuple):
 
 
 def influence_reward_correlation(
-    influenced: Floats,
-    rewards: Floats,
+    influenced: F64,
+    rewards: F64,
     rng: np.random.Generator,
     confidence: float = 0.995,
 ) -> Correlation | None:
-    """Pearson's ρ of being influenced with one's own environmental reward, over all agents.
+    """Pearson's ρ between being influenced and one's own environmental reward, over all agents.
 
-    The paper has ρ = .67 in Cleanup and .34 in Harvest, over 100 settings. The bounds are quantiles
-    of ρ over settings drawn with replacement, each with all its agents, since agents that play
-    together are no independent witnesses.
+    The paper reports ρ = .67 in Cleanup and .34 in Harvest, over 100 settings. The bounds are
+    quantiles of a bootstrap over settings, each drawn with all its agents, since agents that play
+    together are not independent.
 
     Args:
         influenced: [S, N] float, how much each of N agents was influenced in each of S settings.
-        rewards: [S, N] float, what it earned from its environment.
-        rng: of the resamples.
+        rewards: [S, N] float, its reward from the environment.
+        rng: for the bootstrap.
         confidence: of the interval, between 0 and 1.
 
     Returns:
-        None where ρ means nothing: fewer than 3 settings, or all influenced, or all paid, alike.
+        None if ρ is undefined: fewer than 3 settings, or all values of either array equal.
 
     Raises:
-        ValueError: shapes differ, numbers are not finite, or the confidence is none.
+        ValueError: shapes differ, numbers are not finite, or the confidence is out of range.
     """
     x, y = np.asarray(influenced, np.float64), np.asarray(rewards, np.float64)
     if x.ndim != 2 or x.shape != y.shape:
@@ -51,32 +51,32 @@ def influence_reward_correlation(
     settings = len(x)
     if settings < 3 or not x.size or not np.ptp(x) or not np.ptp(y):
         return None
-    moments = _moments(_standard(x), _standard(y))
+    moments = _moments(_rescaled(x), _rescaled(y))
     rho = _pearson(moments.mean(0, keepdims=True))
-    drawn = rng.multinomial(settings, np.full(settings, 1 / settings), size=RESAMPLES)
+    counts = rng.multinomial(settings, np.full(settings, 1 / settings), size=RESAMPLES)
     tails = (1 - confidence) / 2, (1 + confidence) / 2
-    low, high = np.quantile(_pearson(drawn @ moments / settings), tails)
+    low, high = np.quantile(_pearson(counts @ moments / settings), tails)
     return Correlation(float(rho[0]), float(low), float(high))
 
 
-def _standard(values: Floats) -> Floats:
-    """The same in [0, 1], for the sake of rounding; ρ does not change by it."""
-    standard: Floats = (values - values.min()) / np.ptp(values)
-    return standard
+def _rescaled(values: F64) -> F64:
+    """Rescaled to [0, 1] against rounding; ρ does not depend on it."""
+    rescaled: F64 = (values - values.min()) / np.ptp(values)
+    return rescaled
 
 
-def _moments(x: Floats, y: Floats) -> Floats:
+def _moments(x: F64, y: F64) -> F64:
     """[S, N] twice → [S, 5] each setting's mean of x, y, x², y² and xy."""
     return np.stack([of.mean(1) for of in (x, y, x * x, y * y, x * y)], axis=1)
 
 
-def _pearson(moments: Floats) -> Floats:
+def _pearson(moments: F64) -> F64:
     """ρ = cov(x, y) / √(var x · var y) from [R, 5] moments, in [−1, 1].
 
-    A resample in which x or y is the same for all, but for rounding, has no ρ and is left out.
+    A resample in which x or y is constant up to rounding has no ρ and is left out.
     """
     x, y, xx, yy, xy = moments.T
     var_x, var_y = xx - x * x, yy - y * y
     varies = (var_x > 1e-14 * xx) & (var_y > 1e-14 * yy)
-    rho: Floats = (xy - x * y)[varies] / np.sqrt(var_x[varies] * var_y[varies])
+    rho: F64 = (xy - x * y)[varies] / np.sqrt(var_x[varies] * var_y[varies])
     return rho.clip(-1, 1)

@@ -1,22 +1,23 @@
-"""When an agent moves others more than it is wont to (§5: influential moments)."""
+"""The steps at which an agent influences others more than it usually does (§5)."""
 
 import numpy as np
 import numpy.typing as npt
 
-from ssd_influence.measures.trajectory_checks import by_game
+from ssd_influence.array_types import F64, Bools
+from ssd_influence.measures.trajectory_checks import with_games
 
 
-def influential_moments(influence: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-    """The steps in which an agent's influence cᵏ is no less than its own mean (§5).
+def influential_moments(influence: npt.NDArray[np.floating]) -> Bools:
+    """The steps at which an agent's influence cᵏ is at least its own mean (§5).
 
-    All steps are such of an agent whose influence never changes, so also of one that has none: for
-    moments in which there was influence at all, take `influential_moments(c) & (c > 0)`.
+    If an agent's influence never changes, for example because it has none, these are all its steps.
+    For moments with any influence at all, use `influential_moments(c) & (c > 0)`.
 
     Args:
-        influence: [T, B, N] or [T, N] float cᵏ_t, credited to the step of k's action or symbol.
+        influence: [T, B, N] or [T, N] float cᵏ_t, attributed to the step of k's action or symbol.
 
     Returns:
-        bool, of the same shape, with some moments for each agent.
+        bool, same shape, with at least one moment for each agent.
 
     Raises:
         ValueError: no steps, another rank, or an influence that is not finite.
@@ -24,22 +25,22 @@ def influential_moments(influence: npt.NDArray[np.floating]) -> npt.NDArray[np.b
     c = np.asarray(influence, np.float64)
     if not c.size or not np.isfinite(c).all():
         raise ValueError(f"influence: wanted finite numbers, found none or others in {c.shape}")
-    of_games = by_game("influence", c, 3)
-    # No mean is above all it is the mean of, but rounding can take it there, and leave no moments.
-    mean = np.minimum(of_games.mean((0, 1)), of_games.max((0, 1)))
-    moments: npt.NDArray[np.bool_] = c >= mean
+    by_game = with_games("influence", c, 3)
+    # Rounding can raise the mean above the maximum, which would leave no moments.
+    mean = np.minimum(by_game.mean((0, 1)), by_game.max((0, 1)))
+    moments: Bools = c >= mean
     return moments
 
 
-def influential_share(influence: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """The share of steps that are influential moments, under a tenth in the paper.
+def influential_share(influence: npt.NDArray[np.floating]) -> F64:
+    """The share of steps that are influential moments; below a tenth in the paper.
 
     Args:
         influence: [T, B, N] or [T, N] float, as for `influential_moments`.
 
     Returns:
-        [N] float64 of each agent, above 0 and at most 1.
+        [N] of each agent, above 0 and at most 1.
     """
-    moments = by_game("moments", influential_moments(influence), 3)
-    share: npt.NDArray[np.float64] = moments.mean((0, 1))
+    moments = with_games("moments", influential_moments(influence), 3)
+    share: F64 = moments.mean((0, 1))
     return share

@@ -1,4 +1,4 @@
-"""How a group of agents fared in an episode: how much it earned, and how evenly (§10.5.3)."""
+"""Returns of a group of agents in an episode: their sum, and how equal they are (§10.5.3)."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ Returns = Sequence[float] | npt.NDArray[np.floating]
 
 
 def collective_return(returns: Returns) -> float:
-    """The sum of what the agents earned in an episode: [N] returns."""
+    """The sum of the agents' returns in an episode, [N]."""
     return float(np.sum(np.asarray(returns, dtype=np.float64)))
 
 
 def gini(returns: Returns) -> float | None:
-    """Inequality of the agents' returns, equation 9; 0 when all earn the same.
+    """Inequality of the agents' returns, equation 9; 0 if all are equal.
 
         G = Σᵢ Σⱼ |eⁱ − eʲ| / (2 N Σᵢ eⁱ)
 
@@ -22,11 +22,11 @@ def gini(returns: Returns) -> float | None:
         returns: [N] return of each agent in an episode.
 
     Returns:
-        In [0, 1 − 1/N], or None where G means nothing: some return is negative, or their sum is
-        not above 0.
+        In [0, 1 − 1/N], or None if G is undefined: some return is negative, or their sum is not
+        positive.
 
     Raises:
-        ValueError: not one axis; of many games, ask of each episode for itself.
+        ValueError: another rank than 1; of many episodes, compute each by itself.
     """
     e = np.asarray(returns, dtype=np.float64)
     if e.ndim != 1:
@@ -38,12 +38,12 @@ def gini(returns: Returns) -> float | None:
 
 
 def equality(returns: Returns) -> float | None:
-    """1 − G of equation 9; None where `gini` is."""
+    """1 − G of equation 9; None if `gini` is."""
     inequality = gini(returns)
     return None if inequality is None else 1 - inequality
 
 
 def collective_times_equality(returns: Returns) -> float | None:
-    """R · (1 − G), the measure of figure 16; None where `gini` is."""
-    evenness = equality(returns)
-    return None if evenness is None else collective_return(returns) * evenness
+    """R · (1 − G), the measure of figure 16; None if `gini` is."""
+    share = equality(returns)
+    return None if share is None else collective_return(returns) * share

@@ -1,4 +1,4 @@
-"""The influence reward: how much what agent k did, or said, changed what the others do.
+"""The influence reward: how much the action, or symbol, of agent k changes what the others do.
 
 With P[ã, j, ·] = p(aʲ | ã, s), the distribution of j's action had k chosen ã, and π the policy that
 k acted from,

@@ -10,7 +10,7 @@ from pathlib import Path
 from ssd_learner.checkpoints.checkpoint_file import Progress, write_checkpoint
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
-from ssd_wire.process import write_whole
+from ssd_wire.process import write_atomically
 
 
 class Checkpointer:
@@ -83,4 +83,4 @@ class Checkpointer:
             "updates": trainer.version,
             **receiver.ledger(),
         }
-        write_whole(path, json.dumps(account, indent=1) + "\n")
+        write_atomically(path, json.dumps(account, indent=1) + "\n")

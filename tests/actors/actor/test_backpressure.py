@@ -101,7 +101,7 @@ class TestTheWindow:
     @pytest.fixture
     def simulation(self, steps, clock):
         setup = AgentSetup()
-        setup.segment, setup.sizes["T"] = replace(setup.segment, steps=steps), steps
+        setup.dims = replace(setup.dims, T=steps)
         return Simulation(setup, clock)
 
     def test_lets_one_segment_of_each_lane_begin_beyond_those_that_it_counts(self, simulation):

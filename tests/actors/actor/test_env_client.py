@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ssd_actors.env_client import EnvClient
+from ssd_wire.dims import Dims
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
@@ -31,7 +32,7 @@ def timestep(tick, lane=0, env=7):
 @pytest.fixture
 def client(connection, clock):
     """Before its first call."""
-    return EnvClient(connection, JOIN, 2, {"B": 3, "N": 4, "W": 5, "A": 7, "P": 11}, clock.read)
+    return EnvClient(connection, JOIN, 2, Dims(B=3, N=4, W=5, A=7, P=11), clock.read)
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import pytest
 
 from ssd_actors.intrinsic import Intrinsic, Transition
 from ssd_actors.lane import Lane
-from ssd_actors.segment_builder import SegmentShape
 from ssd_influence.inference.decision import Decision, RecurrentState, Sample
 from ssd_influence.settings import ExperimentSettings
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Timestep
 from ssd_wire.weights import Weights
 
 STEPS = 3
-SHAPE = SegmentShape(steps=STEPS, games=1, agents=2, view=1, state=2)
+DIMS = Dims(T=STEPS, B=1, N=2, A=256, W=1, P=256, S=2)
 
 
 class SumOfRewards:
@@ -113,7 +113,7 @@ def run(lane, ticks, versions=None, starts=(0,)):
 
 @pytest.fixture
 def lane():
-    return Lane(0, CountingAgent(), SHAPE)
+    return Lane(0, CountingAgent(), DIMS)
 
 
 def flat(array):
@@ -148,24 +148,21 @@ def test_the_next_segment_begins_with_the_view_that_ended_the_one_before(lane):
 
 
 def test_a_reward_that_needs_one_more_timestep_is_recorded_at_its_own_step():
-    segments = run(Lane(0, CountingAgent(needs_timestep_tp2=True), SHAPE), range(8))
+    segments = run(Lane(0, CountingAgent(needs_timestep_tp2=True), DIMS), range(8))
     assert flat(segments[4].influence) == pytest.approx([100.51, 101.52, 102.53])
     assert flat(segments[7].influence) == pytest.approx([103.54, 104.55, 105.56])
 
 
 def test_each_view_has_the_symbols_sent_before_it_and_each_step_its_symbol_s_log_probability():
-    segments = run(Lane(0, CountingAgent(), replace(SHAPE, has_symbols=True)), range(8))
+    segments = run(Lane(0, CountingAgent(), replace(DIMS, V=256)), range(8))
     assert flat(segments[4].symbols) == [10, 11, 12, 13]  # of ticks −1, 0, 1, 2
     assert flat(segments[4].symbol_log_prob) == [0, -0.5, -1]
     assert flat(segments[7].symbols) == [13, 14, 15, 16]
 
 
 def test_a_reward_scheme_s_reward_is_recorded_beside_the_agent_s_own():
-    agent, shape = (
-        CountingAgent(social_reward=SumOfRewards()),
-        replace(SHAPE, has_shaped_reward=True),
-    )
-    segments = run(Lane(0, agent, shape), range(8))
+    agent = CountingAgent(social_reward=SumOfRewards())
+    segments = run(Lane(0, agent, replace(DIMS, R=2)), range(8))
     assert flat(segments[4].reward) == [10, 20, 30]
     assert flat(segments[4].shaped_reward) == [11, 21, 31]
     assert flat(segments[7].shaped_reward) == [41, 51, 61]
@@ -179,7 +176,7 @@ def test_a_segment_has_no_arrays_for_what_the_run_does_not_use(lane):
 def test_an_agent_without_intrinsic_reward_has_no_influence():
     agent = CountingAgent()
     agent.intrinsic = None
-    segment = run(Lane(0, agent, SHAPE), range(5))[4]
+    segment = run(Lane(0, agent, DIMS), range(5))[4]
     assert not segment.influence.any()
 
 

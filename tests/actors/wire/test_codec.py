@@ -148,7 +148,7 @@ def test_arrays_that_do_not_lie_in_c_order_are_sent_in_it():
 
 
 def test_an_array_too_large_for_a_frame_is_not_sent(draw_message, monkeypatch):
-    monkeypatch.setattr(codec, "LARGEST_FRAME", 10)
+    monkeypatch.setattr(codec, "MAX_FRAME_BYTES", 10)
     with pytest.raises(ValueError, match=r"at most 10 bytes each, found \[.*\(2, 5, 5\)"):
         encode(draw_message(Timestep))
 
@@ -382,4 +382,4 @@ def test_each_frame_is_there_once_and_whole(frames):
 def test_no_message_has_more_fields_than_a_headers_list_may_hold():
     for kind in ALL:
         fields = layout(kind)
-        assert max(len(fields.scalars), len(fields.arrays), 4) <= codec.LONGEST_LIST
+        assert max(len(fields.scalars), len(fields.arrays), 4) <= codec.MAX_LIST_LENGTH

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from ssd_wire.endpoints import check_endpoint, hold, hold_endpoint
+from ssd_wire.endpoints import check_endpoint, lock_endpoint, lock_file
 from ssd_wire.errors import EndpointError
 
 HOLD_FOR_EVER = """
 import pathlib, sys, time
-from ssd_wire.endpoints import hold
-lock = hold(pathlib.Path(sys.argv[1]), "it")
+from ssd_wire.endpoints import lock_file
+lock = lock_file(pathlib.Path(sys.argv[1]), "it")
 print("held", flush=True)
 time.sleep(60)
 """
@@ -52,6 +52,35 @@ def test_endpoints_that_leave_this_machine_are_refused_and_told_why(endpoint):
     with pytest.raises(EndpointError, match="neither encrypted nor authenticated") as refused:
         check_endpoint(endpoint)
     assert str(refused.value).startswith(f"{endpoint}: wanted a loopback address")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["tcp://0.0.0.0:5555", "tcp://*:5555", "tcp://10.0.0.5:5555", "tcp://learner-0:5555"],
+)
+def test_with_keys_any_address_may_be_used(endpoint):
+    assert check_endpoint(endpoint, encrypted=True) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("addresses", "may_be_used"),
+    [
+        (["127.0.1.1"], True),
+        (["127.0.0.1", "::1"], True),
+        (["127.0.0.1", "10.0.0.5"], False),
+        (["10.0.0.5"], False),
+    ],
+)
+def test_a_name_is_resolved_first_and_must_stay_on_this_machine_by_all_its_addresses(
+    addresses, may_be_used, monkeypatch
+):
+    found = [(0, 0, 0, "", (address, 0)) for address in addresses]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+    if may_be_used:
+        assert check_endpoint("tcp://my-machine:5555") == "tcp://my-machine:5555"
+    else:
+        with pytest.raises(EndpointError, match="wanted a loopback address"):
+            check_endpoint("tcp://my-machine:5555")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +129,7 @@ def test_what_one_process_holds_no_other_can(holder):
     process, path = holder
     assert process.stdout.readline() == b"held\n"
     with pytest.raises(EndpointError, match=f"it is held by another process .*{path}"):
-        hold(path, "it")
+        lock_file(path, "it")
 
 
 def test_a_lock_ends_with_its_process_however_that_ends(holder):
@@ -108,16 +137,16 @@ def test_a_lock_ends_with_its_process_however_that_ends(holder):
     assert process.stdout.readline() == b"held\n"
     process.kill()
     process.wait()
-    hold(path, "it").close()
+    lock_file(path, "it").close()
 
 
 def test_a_lock_that_cannot_be_made_is_refused_with_the_reason(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(EndpointError, match=r"it cannot be held: .*file"):
-        hold(tmp_path / "file" / "lock", "it")
+        lock_file(tmp_path / "file" / "lock", "it")
 
 
 def test_an_ipc_endpoint_is_held_beside_its_path_and_a_tcp_endpoint_by_its_port(tmp_path):
-    with hold_endpoint(f"ipc://{tmp_path}/world"):
+    with lock_endpoint(f"ipc://{tmp_path}/world"):
         assert (tmp_path / "world.lock").exists()
-    assert hold_endpoint("tcp://127.0.0.1:5555") is None
+    assert lock_endpoint("tcp://127.0.0.1:5555") is None

@@ -4,8 +4,8 @@ import pytest
 
 from ssd_envs.spec import GameSettings
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_wire import runfile
-from ssd_wire.runfile import RunSettings, fingerprint, section
+from ssd_wire import run_file
+from ssd_wire.run_file import RunSettings, fingerprint, section
 
 MODELS = {
     "run": RunSettings,
@@ -54,7 +54,7 @@ def test_every_setting_of_these_sections_counts(name, key):
 
 def test_the_protocols_version_counts(monkeypatch):
     before = fingerprint(*SETTINGS.values())
-    monkeypatch.setattr(runfile, "PROTOCOL_VERSION", runfile.PROTOCOL_VERSION + 1)
+    monkeypatch.setattr(run_file, "PROTOCOL_VERSION", run_file.PROTOCOL_VERSION + 1)
     assert fingerprint(*SETTINGS.values()) != before
 
 

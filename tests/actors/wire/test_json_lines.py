@@ -84,7 +84,7 @@ def test_a_line_that_a_killed_writer_left_unfinished_is_not_joined_to_the_next(p
 
 
 def test_memory_for_lines_that_wait_is_bounded_and_the_oldest_are_dropped(path, disk, monkeypatch):
-    monkeypatch.setattr(json_lines, "MOST_WAITING", 3)
+    monkeypatch.setattr(json_lines, "MAX_WAITING", 3)
     file = JsonLinesFile(path)
     disk.room = 0
     for number in range(5):
@@ -96,7 +96,7 @@ def test_memory_for_lines_that_wait_is_bounded_and_the_oldest_are_dropped(path, 
 
 
 def test_a_line_that_is_given_up_half_written_is_not_joined_to_the_next(path, disk, monkeypatch):
-    monkeypatch.setattr(json_lines, "MOST_WAITING", 1)
+    monkeypatch.setattr(json_lines, "MAX_WAITING", 1)
     file = JsonLinesFile(path)
     disk.room = 5
     file.append(records(1))

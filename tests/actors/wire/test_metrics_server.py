@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from tests.until import until
 
 from ssd_wire import metrics_server
-from ssd_wire.metrics_server import MOST_CLIENTS, MetricsServer
+from ssd_wire.metrics_server import MAX_CLIENTS, MetricsServer
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ def test_metrics_are_served_over_http(server):
 
 
 def test_a_crowd_of_silent_clients_neither_shuts_others_out_nor_holds_many_descriptors(server):
-    crowd = [silent_client(server) for _ in range(5 * MOST_CLIENTS)]
+    crowd = [silent_client(server) for _ in range(5 * MAX_CLIENTS)]
     until(lambda: server.clients >= 1)
 
     assert "answer 42.0" in scrape(server)
-    until(lambda: server.clients <= MOST_CLIENTS)
+    until(lambda: server.clients <= MAX_CLIENTS)
     for client in crowd:
         client.close()
 

@@ -15,7 +15,13 @@ from prometheus_client.registry import Collector
 from ssd_wire import process
 from ssd_wire.errors import EndpointError, RefusedError, RunFileError
 from ssd_wire.metrics_server import MetricsServer
-from ssd_wire.process import announce, process_options, reports_errors, serve_metrics, write_whole
+from ssd_wire.process import (
+    process_options,
+    reports_errors,
+    serve_metrics,
+    write_atomically,
+    write_process_entry,
+)
 
 
 class Thermometer(Collector):
@@ -123,7 +129,7 @@ def test_a_metrics_port_that_is_taken_is_refused():
 
 
 def test_a_process_leaves_word_where_it_is(tmp_path):
-    announce(tmp_path, "env-0", {"metrics": "127.0.0.1:1", "world": "ipc:///w"})
+    write_process_entry(tmp_path, "env-0", {"metrics": "127.0.0.1:1", "world": "ipc:///w"})
     entry = json.loads((tmp_path / "processes" / "env-0.json").read_text())
     assert entry == {
         "role": "env-0",
@@ -135,15 +141,15 @@ def test_a_process_leaves_word_where_it_is(tmp_path):
 
 def test_a_process_without_a_run_directory_leaves_no_word(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    announce(None, "env-0", {})
+    write_process_entry(None, "env-0", {})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_replaced_as_a_whole_and_nothing_stays_beside_it(tmp_path):
     path = tmp_path / "folder" / "file"
-    write_whole(path, "the first, which is longer")
+    write_atomically(path, "the first, which is longer")
     with path.open() as reader:
-        write_whole(path, "the second")
+        write_atomically(path, "the second")
         assert reader.read() == "the first, which is longer"
     assert path.read_text() == "the second"
     assert list(path.parent.iterdir()) == [path]
@@ -183,7 +189,7 @@ def test_every_process_takes_the_same_options(tmp_path):
         "run_file": "run.toml",
         "run_dir": None,
         "metrics": "127.0.0.1:0",
-        "lifeline": None,
+        "parent_pipe": None,
     }
     assert CliRunner().invoke(command, []).exit_code == 2
     assert CliRunner().invoke(command, ["--run", str(tmp_path)]).exit_code == 2

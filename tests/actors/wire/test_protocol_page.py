@@ -13,14 +13,14 @@ import zmq
 
 import ssd_wire
 from ssd_envs.spec import GameSettings
-from ssd_influence.roles import axes, role_of
+from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire import codec, endpoints, fields
 from ssd_wire.codec import decode, encode
 from ssd_wire.fields import layout
-from ssd_wire.links import Dealer, Publisher, Router, Subscriber
 from ssd_wire.messages import MESSAGES, Act
-from ssd_wire.runfile import RunSettings, fingerprint
+from ssd_wire.run_file import RunSettings, fingerprint
+from ssd_wire.sockets import Dealer, Publisher, Router, Subscriber
 from ssd_wire.weights import Weights, decode_weights, encode_weights
 
 PAGE = (Path(ssd_wire.__file__).parent / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -113,7 +113,7 @@ def test_the_page_tells_how_long_the_axes_of_each_part_are():
     assert len(examples) >= 10
     for settings, agent, *lengths in examples:
         experiment = ExperimentSettings(**tomllib.loads("\n".join(re.findall("`(.*?)`", settings))))
-        found = axes(role_of(experiment, int(agent), 4), experiment, 9)
+        found = optional_axes(role_of(experiment, int(agent), 4), experiment, 9)
         told = dict(zip("VLQDKJCR", map(int, lengths), strict=True))
         assert found == told, (settings, agent)
 
@@ -144,7 +144,7 @@ def test_the_page_states_the_options_that_sockets_have(socket_dir):
         for option, value, where in stated:
             name = option.split()[0]
             for kind in concerned(where, links) if name not in WRITE_ONLY else ():
-                found = links[kind].socket.getsockopt(getattr(zmq, name))
+                found = links[kind].zmq_socket.getsockopt(getattr(zmq, name))
                 assert found == int(value), (name, kind)
 
 

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 
 from ssd_wire.codec import encode
-from ssd_wire.links import Dealer, Router, Waiting
 from ssd_wire.messages import Bye
+from ssd_wire.sockets import Dealer, Poller, Router
 from ssd_wire.stop import Stop
 
 ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
@@ -23,8 +23,8 @@ def make_stop():
     before = {number: signal.getsignal(number) for number in ALL}
     pipes = []
 
-    def make(lifeline=None):
-        stop = Stop(lifeline)
+    def make(parent_pipe=None):
+        stop = Stop(parent_pipe)
         pipes.append(stop.descriptors[0])
         return stop
 
@@ -37,7 +37,7 @@ def make_stop():
 
 
 @pytest.fixture
-def lifeline():
+def parent_pipe():
     """A pipe: the end that a process watches, and a way to close the launcher's."""
     watched, held = os.pipe()
     yield watched, held
@@ -63,7 +63,7 @@ def seconds(action, *args):
 @pytest.mark.parametrize("number", ALL, ids=lambda number: number.name)
 def test_a_signal_wakes_whoever_waits_and_asks_to_stop(number, make_stop, router):
     stop = make_stop()
-    waiting = Waiting(stop, [router])
+    waiting = Poller(stop, [router])
     assert not stop.requested
     later(os.kill, os.getpid(), number)
     assert seconds(waiting.wait, LONG) < LONG
@@ -90,10 +90,10 @@ def test_a_process_under_nohup_outlives_its_terminal(make_stop):
     assert not stop.requested
 
 
-def test_the_launchers_end_wakes_whoever_waits_and_asks_to_stop(make_stop, lifeline, router):
-    watched, held = lifeline
+def test_the_launchers_end_wakes_whoever_waits_and_asks_to_stop(make_stop, parent_pipe, router):
+    watched, held = parent_pipe
     stop = make_stop(watched)
-    waiting = Waiting(stop, [router])
+    waiting = Poller(stop, [router])
     later(os.close, held)
     assert seconds(waiting.wait, LONG) < LONG
     assert stop.requested
@@ -102,15 +102,15 @@ def test_the_launchers_end_wakes_whoever_waits_and_asks_to_stop(make_stop, lifel
 def test_a_word_that_came_before_the_wait_is_heard(make_stop, router):
     stop = make_stop()
     os.kill(os.getpid(), signal.SIGTERM)
-    assert seconds(Waiting(stop, [router]).wait, LONG) < LONG
+    assert seconds(Poller(stop, [router]).wait, LONG) < LONG
     assert stop.requested
 
 
-@pytest.mark.parametrize("how", ["signal", "lifeline"])
-def test_after_the_word_to_stop_a_wait_lasts_as_long_as_it_should(how, make_stop, lifeline, router):
-    watched, held = lifeline
+@pytest.mark.parametrize("how", ["signal", "parent_pipe"])
+def test_after_a_request_to_stop_a_wait_lasts_as_long_as_asked(how, make_stop, parent_pipe, router):
+    watched, held = parent_pipe
     stop = make_stop(watched)
-    waiting = Waiting(stop, [router])
+    waiting = Poller(stop, [router])
     if how == "signal":
         os.kill(os.getpid(), signal.SIGTERM)
     os.close(held)
@@ -120,7 +120,7 @@ def test_after_the_word_to_stop_a_wait_lasts_as_long_as_it_should(how, make_stop
 
 
 def test_after_the_word_to_stop_messages_still_wake_whoever_waits(make_stop, router):
-    waiting = Waiting(make_stop(), [router])
+    waiting = Poller(make_stop(), [router])
     os.kill(os.getpid(), signal.SIGTERM)
     waiting.wait(LONG)
     with closing(Dealer(router.endpoint)) as dealer:
@@ -130,16 +130,16 @@ def test_after_the_word_to_stop_messages_still_wake_whoever_waits(make_stop, rou
         assert len(list(router.receive())) == 1
 
 
-def test_what_is_written_to_the_lifeline_asks_nobody_to_stop(make_stop, lifeline, router):
-    watched, held = lifeline
+def test_what_is_written_to_the_lifeline_asks_nobody_to_stop(make_stop, parent_pipe, router):
+    watched, held = parent_pipe
     stop = make_stop(watched)
     os.write(held, b"!")
-    waiting = Waiting(stop, [router])
+    waiting = Poller(stop, [router])
     waiting.wait(LONG)
     assert not stop.requested
     assert seconds(waiting.wait, 0.3) > 0.25
     os.close(held)
-    assert stop.look()
+    assert stop.check()
 
 
 def test_another_signal_asks_nobody_to_stop(make_stop, router):
@@ -148,7 +148,7 @@ def test_another_signal_asks_nobody_to_stop(make_stop, router):
     before = signal.signal(signal.SIGUSR1, lambda number, _frame: heard.append(number))
     try:
         os.kill(os.getpid(), signal.SIGUSR1)
-        Waiting(stop, [router]).wait(LONG)
+        Poller(stop, [router]).wait(LONG)
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert heard == [signal.SIGUSR1]
@@ -156,6 +156,6 @@ def test_another_signal_asks_nobody_to_stop(make_stop, router):
 
 
 def test_a_wait_for_what_does_not_come_ends_in_time(make_stop, router):
-    waiting = Waiting(make_stop(), [router])
+    waiting = Poller(make_stop(), [router])
     assert 0.15 < seconds(waiting.wait, 0.2) < LONG
     assert seconds(waiting.wait, -1.0) < LONG

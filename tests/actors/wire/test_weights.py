@@ -127,7 +127,7 @@ def test_a_header_may_name_as_many_tensors_as_the_network_has():
 
 
 def test_more_weights_than_a_frame_holds_are_not_sent(monkeypatch):
-    monkeypatch.setattr(weights_module, "LARGEST_FRAME", len(FRAME) - 1)
+    monkeypatch.setattr(weights_module, "MAX_FRAME_BYTES", len(FRAME) - 1)
     with pytest.raises(
         ValueError, match=rf"a frame of {len(FRAME) - 1}, found \d+ and {len(FRAME)}"
     ):

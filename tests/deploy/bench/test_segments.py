@@ -7,9 +7,8 @@ import pytest
 
 from ssd_bench.parts.inputs import shape_of
 from ssd_bench.synthetic_actors import segments_of
-from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import make_network
-from ssd_learner.build import axes
+from ssd_learner.build import dims_of
 from ssd_run.presets import load_config, preset_names
 from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Segment
@@ -34,10 +33,10 @@ def drawn(*assignments):
 def test_they_pass_all_checks_of_the_wire(preset):
     config = small_config(preset)
     network = network_of(config)
-    sizes = axes(config.run, game_spec(config.game), config.experiment, network.state_size)
+    dims = dims_of(config.run, shape_of(config, 1), config.experiment, network.state_size)
     for segment in segments_of(config, network):
         frames = [bytes(frame) for frame in encode(segment)]
-        assert isinstance(decode(frames, (Segment,), sizes), Segment)
+        assert isinstance(decode(frames, (Segment,), dims.lengths), Segment)
 
 
 def test_no_two_of_them_are_alike():

@@ -13,6 +13,7 @@ from ssd_bench.parts.inputs import random_play, segment
 from ssd_bench.synthetic_actors import SyntheticActor, SyntheticActors
 from ssd_run.presets import load_config
 from ssd_wire.codec import decode, encode
+from ssd_wire.dims import Dims
 from ssd_wire.errors import RefusedError
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Segment, Welcome
 from ssd_wire.weights import Weights, encode_weights
@@ -20,6 +21,7 @@ from ssd_wire.weights import Weights, encode_weights
 LANES, WINDOW, RETAINED = 3, 2, 8
 ROOM = LANES * WINDOW
 LEARNER = 55
+DIMS = Dims(T=2, B=1, N=2, A=8, W=15, P=16)
 
 
 class ListLink:
@@ -60,7 +62,7 @@ class Stage:
         self.now = 100.0
         self.link = ListLink()
         outbox, hello = Outbox(LANES, RETAINED), Hello(0, 0, 7, "mark")
-        client = LearnerClient(self.link, NoWeights(), hello, outbox, {}, {}, lambda: self.now)
+        client = LearnerClient(self.link, NoWeights(), hello, outbox, DIMS, {}, lambda: self.now)
         self.actor = SyntheticActor(7, client, LANES, segments)
 
     def welcome(self, version=0):

@@ -8,7 +8,7 @@ from ssd_run.account import (
     LearnerLedger,
     SegmentCounts,
     read_ledgers,
-    settle,
+    reconcile,
 )
 
 STEPS = 800  # own-steps in a segment
@@ -46,19 +46,19 @@ def learner(*epochs, agent=0, trained=None, own_steps=None, duplicate=0):
 
 
 def test_account_adds_up_when_everything_made_was_trained():
-    account = settle([actor(10)], [learner(entry(10))], {(0, 0, 1)}, STEPS)
+    account = reconcile([actor(10)], [learner(entry(10))], {(0, 0, 1)}, STEPS)
     assert (account.made, account.trained, account.lost, account.left) == (10, 10, 0, 0)
     assert account.adds_up
 
 
 def test_segments_after_the_budget_are_surplus_and_balance():
-    account = settle([actor(12)], [learner(entry(10, surplus=2))], {(0, 0, 1)}, STEPS)
+    account = reconcile([actor(12)], [learner(entry(10, surplus=2))], {(0, 0, 1)}, STEPS)
     assert (account.trained, account.surplus) == (10, 2)
     assert account.adds_up
 
 
 def test_training_lost_with_a_damaged_checkpoint_is_counted_and_balances():
-    account = settle([actor(12)], [learner(entry(10, given_up=2))], {(0, 0, 1)}, STEPS)
+    account = reconcile([actor(12)], [learner(entry(10, given_up=2))], {(0, 0, 1)}, STEPS)
     assert (account.made, account.trained, account.lost, account.left) == (12, 10, 2, 0)
     assert account.adds_up
 
@@ -66,52 +66,54 @@ def test_training_lost_with_a_damaged_checkpoint_is_counted_and_balances():
 def test_what_a_killed_actor_did_not_deliver_is_lost_and_the_account_still_adds_up():
     actors = [actor(7, epoch=1), actor(5, epoch=2)]
     books = learner(entry(4, epoch=1), entry(5, epoch=2))
-    account = settle(actors, [books], {(0, 0, 2)}, STEPS)
+    account = reconcile(actors, [books], {(0, 0, 2)}, STEPS)
     assert (account.made, account.trained, account.lost) == (12, 9, 3)
     assert account.adds_up
 
 
 def test_a_killed_actor_that_never_reached_its_learner_lost_all_it_made():
-    account = settle([actor(2)], [learner()], set(), STEPS)
+    account = reconcile([actor(2)], [learner()], set(), STEPS)
     assert (account.lost, account.adds_up) == (2, True)
 
 
 def test_a_killed_learner_costs_only_repeats():
-    account = settle([actor(10, resent=4)], [learner(entry(10), duplicate=3)], {(0, 0, 1)}, STEPS)
+    account = reconcile(
+        [actor(10, resent=4)], [learner(entry(10), duplicate=3)], {(0, 0, 1)}, STEPS
+    )
     assert (account.resent, account.duplicate, account.lost) == (4, 3, 0)
     assert account.adds_up
 
 
 def test_segments_missing_from_an_actor_that_ended_cleanly_break_the_account():
-    account = settle([actor(10)], [learner(entry(8))], {(0, 0, 1)}, STEPS)
+    account = reconcile([actor(10)], [learner(entry(8))], {(0, 0, 1)}, STEPS)
     assert (account.left, account.lost) == (2, 0)
     assert "ended cleanly, but 2 segments were not trained" in account.faults[0]
 
 
 def test_segments_trained_that_nobody_made_break_the_account():
-    account = settle([actor(10)], [learner(entry(11))], {(0, 0, 1)}, STEPS)
+    account = reconcile([actor(10)], [learner(entry(11))], {(0, 0, 1)}, STEPS)
     assert "1 segments more than its actor made" in account.faults[0]
 
 
 def test_an_epoch_without_an_actor_breaks_the_account():
-    account = settle([actor(10)], [learner(entry(10), entry(1, epoch=2))], {(0, 0, 1)}, STEPS)
+    account = reconcile([actor(10)], [learner(entry(10), entry(1, epoch=2))], {(0, 0, 1)}, STEPS)
     assert "1 segments that no actor made" in account.faults[0]
 
 
 def test_excess_in_one_epoch_does_not_hide_a_lack_in_another():
     actors = [actor(10, epoch=1), actor(10, epoch=2)]
     books = learner(entry(11, epoch=1), entry(9, epoch=2))
-    account = settle(actors, [books], {(0, 0, 1), (0, 0, 2)}, STEPS)
+    account = reconcile(actors, [books], {(0, 0, 1), (0, 0, 2)}, STEPS)
     assert len(account.faults) == 2
 
 
 def test_epochs_must_sum_to_what_the_learner_counted():
-    account = settle([actor(10)], [learner(entry(10), trained=9)], {(0, 0, 1)}, STEPS)
+    account = reconcile([actor(10)], [learner(entry(10), trained=9)], {(0, 0, 1)}, STEPS)
     assert account.faults == ("learner-0: 10 segments trained by epoch, 9 counted",)
 
 
 def test_own_steps_must_be_the_segments_trained():
-    account = settle([actor(10)], [learner(entry(10), own_steps=7999)], {(0, 0, 1)}, STEPS)
+    account = reconcile([actor(10)], [learner(entry(10), own_steps=7999)], {(0, 0, 1)}, STEPS)
     assert "10 segments of 800 own-steps trained, but 7999 own-steps" in account.faults[0]
 
 
@@ -119,7 +121,7 @@ def test_agents_and_arenas_with_the_same_epoch_number_are_kept_apart():
     actors = [actor(3, agent=0), actor(4, agent=1), actor(5, agent=1, arena=1)]
     books = [learner(entry(3), agent=0), learner(entry(4), entry(5, arena=1), agent=1)]
     clean = {(0, 0, 1), (0, 1, 1), (1, 1, 1)}
-    account = settle(actors, books, clean, STEPS)
+    account = reconcile(actors, books, clean, STEPS)
     assert (account.made, account.trained, account.adds_up) == (12, 12, True)
 
 
@@ -147,7 +149,7 @@ def test_ledgers_are_read_from_where_processes_leave_them(tmp_path):
     }
     (tmp_path / "learner-1.json").write_text(json.dumps(books))
     actors, learners, faults = read_ledgers(tmp_path)
-    assert settle(actors, learners, {(0, 1, 2**62 - 1)}, STEPS).adds_up
+    assert reconcile(actors, learners, {(0, 1, 2**62 - 1)}, STEPS).adds_up
     assert faults == ()
 
 

@@ -3,7 +3,7 @@ import pytest
 from ssd_run.presets import load_config, load_preset, preset_names
 from ssd_run.run_config import check_agrees, validate
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import load_run_file
+from ssd_wire.run_file import load_run_file
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -7,7 +7,7 @@ import pytest
 from ssd_run import run_directory
 from ssd_run.processes.socket_directory import socket_directory
 from ssd_wire.errors import EndpointError, RunFileError
-from ssd_wire.runfile import load_run_file
+from ssd_wire.run_file import load_run_file
 
 
 def test_new_run_directory_holds_the_resolved_run_file(run_dir, config):
@@ -19,24 +19,24 @@ def test_new_run_directory_holds_the_resolved_run_file(run_dir, config):
 def test_a_directory_with_something_in_it_is_refused(tmp_path, config):
     (tmp_path / "thesis.tex").write_text("do not touch")
     with pytest.raises(click.UsageError, match="exists already"):
-        run_directory.begin(tmp_path, config)
+        run_directory.create(tmp_path, config)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_file_is_refused_as_run_directory(tmp_path, config):
     (tmp_path / "run").write_text("")
     with pytest.raises(click.UsageError, match="exists already"):
-        run_directory.begin(tmp_path / "run", config)
+        run_directory.create(tmp_path / "run", config)
 
 
 def test_an_empty_directory_will_do(tmp_path, config):
-    run_directory.begin(tmp_path, config).close()
+    run_directory.create(tmp_path, config).close()
     assert (tmp_path / "run.toml").exists()
 
 
 def test_a_second_launcher_is_refused_at_once(run_dir):
     with pytest.raises(EndpointError, match="held by another process"):
-        run_directory.go_on(run_dir.root, patience=60, say=print)
+        run_directory.resume(run_dir.root, patience=60, say=print)
 
 
 def test_only_a_run_directory_has_a_plan(tmp_path, run_dir, config):
@@ -48,7 +48,7 @@ def test_only_a_run_directory_has_a_plan(tmp_path, run_dir, config):
 def test_going_on_forgets_who_was_up(run_dir):
     run_dir.close()
     (run_dir.processes / "env-0.json").write_text("{}")
-    run_directory.go_on(run_dir.root, patience=0, say=print).close()
+    run_directory.resume(run_dir.root, patience=0, say=print).close()
     assert list(run_dir.processes.iterdir()) == []
 
 
@@ -62,7 +62,7 @@ def test_going_on_sweeps_the_sockets_of_a_killed_launcher(run_dir, tmp_path):
     run_dir.close()
     assert not note.exists()  # whoever ends by itself leaves nothing to sweep
     note.write_text(text)  # as one that was killed
-    run_directory.go_on(run_dir.root, patience=0, say=print).close()
+    run_directory.resume(run_dir.root, patience=0, say=print).close()
     assert not left.exists()
     assert not note.exists()
 
@@ -71,7 +71,7 @@ def test_going_on_with_a_copy_of_a_run_that_is_alive_leaves_the_sockets_of_that_
     run_dir.close()
     with socket_directory(print) as sockets:
         (run_dir.root / run_directory.SOCKETS).write_text(str(sockets))
-        run_directory.go_on(run_dir.root, patience=0, say=print).close()
+        run_directory.resume(run_dir.root, patience=0, say=print).close()
         assert sockets.is_dir()
 
 
@@ -81,7 +81,7 @@ def test_going_on_sweeps_nothing_but_a_directory_for_sockets(run_dir, tmp_path, 
     (tmp_path / "ssd-link").symlink_to(tmp_path / "thesis")
     run_dir.close()
     (run_dir.root / run_directory.SOCKETS).write_text(str(tmp_path / name))
-    run_directory.go_on(run_dir.root, patience=0, say=print).close()
+    run_directory.resume(run_dir.root, patience=0, say=print).close()
     assert (tmp_path / "thesis").is_dir()
     assert (tmp_path / "ssd-link").is_symlink()
 
@@ -127,11 +127,11 @@ def test_going_on_waits_for_an_earlier_launchs_processes_and_says_so(run_dir, or
         said.append(text)
         orphan.stdin.close()
 
-    run_directory.go_on(run_dir.root, patience=60, say=say).close()
+    run_directory.resume(run_dir.root, patience=60, say=say).close()
     assert "processes of an earlier launch still run" in said[0]
 
 
 @pytest.mark.usefixtures("orphan")
 def test_going_on_gives_up_when_an_earlier_launchs_processes_do_not_end(run_dir):
     with pytest.raises(EndpointError, match="processes of an earlier launch still run"):
-        run_directory.go_on(run_dir.root, patience=0, say=print)
+        run_directory.resume(run_dir.root, patience=0, say=print)

@@ -24,12 +24,12 @@ from ssd_run.processes.programs import Program
 from ssd_run.cli import main
 manner = sys.argv.pop(1)
 original = ssd_run.launch.all_programs
-def all_programs(extent, run_dir, sockets):
-    for program in original(extent, run_dir, sockets):
+def all_programs(size, run_dir, sockets):
+    for program in original(size, run_dir, sockets):
         command = (program.command[0], program.role, str(run_dir.root), manner)
-        yield Program(program.role, "pretended_run", command, program.numbered)
+        yield Program(program.role, "fake_run", command, program.numbered)
 ssd_run.launch.all_programs = all_programs
-ssd_run.launch.Spawner = functools.partial(ssd_run.launch.Spawner, preload="pretended_run")
+ssd_run.launch.Spawner = functools.partial(ssd_run.launch.Spawner, preload="fake_run")
 main()
 """
 

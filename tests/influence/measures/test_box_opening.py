@@ -4,7 +4,7 @@ import pytest
 from ssd_influence.measures import box_opening
 
 
-def test_the_box_is_opened_by_the_first_of_an_episodes_openings():
+def test_the_first_opening_of_an_episode_opens_the_box():
     #                 step 0     1     2     3
     opens = np.array([[0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 1, 1], [1, 0, 0, 0], [0, 1, 0, 0]]).T
     opening = box_opening(opens.astype(bool))
@@ -13,7 +13,7 @@ def test_the_box_is_opened_by_the_first_of_an_episodes_openings():
     assert opening.times.tolist() == [1, 2, 2, 1]
 
 
-def test_a_box_never_opened_has_no_steps_of_opening():
+def test_a_box_that_is_never_opened_has_no_steps():
     opening = box_opening(np.zeros((4, 3), bool))
     assert opening.share == 0
     assert opening.steps.tolist() == []

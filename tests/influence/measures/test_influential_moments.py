@@ -16,7 +16,7 @@ influences = hnp.arrays(
 )
 
 
-def test_moments_are_those_no_less_influential_than_the_agents_own_mean():
+def test_moments_are_the_steps_with_at_least_the_agent_s_own_mean_influence():
     influence = np.array([[0, 5], [0, 7], [4, 5], [0, 7]])
     assert influential_moments(influence).T.tolist() == [[0, 0, 1, 0], [0, 1, 0, 1]]
     assert influential_share(influence).tolist() == [0.25, 0.5]
@@ -40,13 +40,13 @@ def test_the_mean_is_over_all_steps_of_all_games_of_one_agent(influence):
 
 @settings(deadline=None)
 @given(st.floats(-10, 10), st.integers(1, 300))
-def test_all_moments_are_alike_to_an_agent_whose_influence_never_changes(same, steps):
+def test_all_steps_are_moments_if_an_agent_s_influence_never_changes(same, steps):
     assert influential_moments(np.full((steps, AGENTS), same)).all()
     assert influential_share(np.full((steps, AGENTS), same)).tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
-    ("influence", "complaint"),
+    ("influence", "message"),
     [
         (np.array([[0.0, np.nan]]), "wanted finite numbers"),
         (np.zeros((0, 4, 3)), "wanted finite numbers"),
@@ -54,6 +54,6 @@ def test_all_moments_are_alike_to_an_agent_whose_influence_never_changes(same, s
     ],
     ids=["not a number", "no steps", "no agents' axis"],
 )
-def test_what_cannot_be_influence_is_refused(influence, complaint):
-    with pytest.raises(ValueError, match=complaint):
+def test_invalid_influence_is_refused(influence, message):
+    with pytest.raises(ValueError, match=message):
         influential_moments(influence)

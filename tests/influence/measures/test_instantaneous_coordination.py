@@ -11,37 +11,38 @@ from ssd_influence.measures import influential_moments, instantaneous_coordinati
 
 STEPS, GAMES, AGENTS, SYMBOLS, ACTIONS = 6, 4, 3, 5, 7
 
-unhurried = settings(deadline=None, max_examples=100)
+without_deadline = settings(deadline=None, max_examples=100)
 
 
-def chosen(num_values: int):
+def choices(num_values: int):
     """[T, B, N] uint8, as they come from the wire."""
     return hnp.arrays(np.uint8, (STEPS, GAMES, AGENTS), elements=st.integers(0, num_values - 1))
 
 
-episodes = hnp.arrays(np.bool_, (STEPS, GAMES))
-momentous = hnp.arrays(np.bool_, (STEPS, GAMES, AGENTS))
+episode_starts = hnp.arrays(np.bool_, (STEPS, GAMES))
+moment_flags = hnp.arrays(np.bool_, (STEPS, GAMES, AGENTS))
 
 
-def coordination(said, actions, is_first=None, moments=None, shuffles=3, sizes=(SYMBOLS, ACTIONS)):
-    """With a seed of its own, and by default one episode that never starts again."""
+def coordination(
+    signals, actions, is_first=None, moments=None, shuffles=3, sizes=(SYMBOLS, ACTIONS)
+):
+    """With a fixed seed, and by default one single episode."""
     rng = np.random.default_rng(9)
     if is_first is None:
-        is_first = np.arange(len(said)) == 0
-        is_first = (
-            is_first if said.ndim == 2 else np.repeat(is_first[:, None], said.shape[1], axis=1)
-        )
-    return instantaneous_coordination(said, actions, is_first, *sizes, rng, moments, shuffles)
+        is_first = np.arange(len(signals)) == 0
+        if signals.ndim == 3:
+            is_first = np.repeat(is_first[:, None], signals.shape[1], axis=1)
+    return instantaneous_coordination(signals, actions, is_first, *sizes, rng, moments, shuffles)
 
 
-def drawn(steps: int, games: int, seed: int = 3, agents: int = AGENTS):
-    """Symbols and actions that have nothing to do with one another: int64 [T, B, N] twice."""
+def draw(steps: int, games: int, seed: int = 3, agents: int = AGENTS):
+    """Independent symbols and actions: int64 [T, B, N] twice."""
     rng = np.random.default_rng(seed)
     symbols = rng.integers(0, SYMBOLS, (steps, games, agents))
     return symbols, rng.integers(0, ACTIONS, (steps, games, agents))
 
 
-def information_literally(pairs: list[tuple[int, int]]) -> float:
+def information_in_loops(pairs: list[tuple[int, int]]) -> float:
     both, xs, ys = Counter(pairs), Counter(x for x, _ in pairs), Counter(y for _, y in pairs)
     n = len(pairs)
     return sum(
@@ -50,9 +51,9 @@ def information_literally(pairs: list[tuple[int, int]]) -> float:
     )
 
 
-def pairs_literally(said, actions, is_first, moments, k, j) -> list[tuple[int, int]]:
+def pairs_in_loops(signals, actions, is_first, moments, k, j) -> list[tuple[int, int]]:
     return [
-        (int(said[t, b, k]), int(actions[t + 1, b, j]))
+        (int(signals[t, b, k]), int(actions[t + 1, b, j]))
         for b in range(GAMES)
         for t in range(STEPS - 1)
         if moments[t, b, k] and not is_first[t + 1, b]
@@ -60,35 +61,37 @@ def pairs_literally(said, actions, is_first, moments, k, j) -> list[tuple[int, i
 
 
 @pytest.mark.parametrize("single", [True, False], ids=["[T, N]", "[T, B, N]"])
-def test_coordination_is_what_a_symbol_tells_of_the_listeners_next_action(single):
+def test_coordination_is_the_information_of_a_symbol_about_the_listener_s_next_action(single):
     # Agent 1 does at t+1 what agent 0 says at t: 0 → 2, 1 → 6. Agent 0 itself always does 3.
-    said = np.array([[0, 4], [1, 4], [0, 4], [1, 4], [1, 4]])
-    did = np.array([[3, 5], [3, 2], [3, 6], [3, 2], [3, 6]])
+    signals = np.array([[0, 4], [1, 4], [0, 4], [1, 4], [1, 4]])
+    actions = np.array([[3, 5], [3, 2], [3, 6], [3, 2], [3, 6]])
     if not single:
-        said, did = said[:, None], did[:, None]
-    found = coordination(said, did)
+        signals, actions = signals[:, None], actions[:, None]
+    found = coordination(signals, actions)
     assert found.nats == pytest.approx(math.log(2))
     assert (found.speaker, found.listener, found.steps) == (0, 1, 4)
 
 
 def test_information_by_hand():
     # Pairs (0, 2), (0, 2), (0, 6), (1, 6): I = ½ log 4/3 + ¼ log 2/3 + ¼ log 2.
-    said = np.array([[0, 4], [0, 4], [0, 4], [1, 4], [0, 4]])
-    did = np.array([[3, 5], [3, 2], [3, 2], [3, 6], [3, 6]])
+    signals = np.array([[0, 4], [0, 4], [0, 4], [1, 4], [0, 4]])
+    actions = np.array([[3, 5], [3, 2], [3, 2], [3, 6], [3, 6]])
     nats = 0.5 * math.log(4 / 3) + 0.25 * math.log(2 / 3) + 0.25 * math.log(2)
-    assert coordination(said, did).nats == pytest.approx(nats)
+    assert coordination(signals, actions).nats == pytest.approx(nats)
 
 
-@unhurried
-@given(chosen(SYMBOLS), chosen(ACTIONS), episodes, momentous)
-def test_coordination_is_the_most_information_between_any_two_agents(said, did, is_first, moments):
+@without_deadline
+@given(choices(SYMBOLS), choices(ACTIONS), episode_starts, moment_flags)
+def test_coordination_is_the_largest_information_between_two_agents(
+    signals, actions, is_first, moments
+):
     expected = {}
     for k in range(AGENTS):
         for j in range(AGENTS):
-            pairs = pairs_literally(said, did, is_first, moments, k, j)
+            pairs = pairs_in_loops(signals, actions, is_first, moments, k, j)
             if k != j and pairs:
-                expected[k, j] = information_literally(pairs), len(pairs)
-    found = coordination(said, did, is_first, moments)
+                expected[k, j] = information_in_loops(pairs), len(pairs)
+    found = coordination(signals, actions, is_first, moments)
     if not expected:
         assert found is None
     else:
@@ -98,88 +101,95 @@ def test_coordination_is_the_most_information_between_any_two_agents(said, did, 
         assert found.steps == steps
 
 
-@unhurried
-@given(chosen(2), chosen(3), episodes)
-def test_coordination_is_at_least_0_and_at_most_log_of_the_fewer_choices(said, did, is_first):
-    found = coordination(said, did, is_first, sizes=(2, 3))
+@without_deadline
+@given(choices(2), choices(3), episode_starts)
+def test_coordination_is_at_least_0_and_at_most_log_of_the_smaller_number_of_values(
+    signals, actions, is_first
+):
+    found = coordination(signals, actions, is_first, sizes=(2, 3))
     if found is not None:
         for nats in (found.nats, found.shuffled):
             assert 0 <= nats <= math.log(2) + 1e-12
 
 
-def test_action_coordination_is_of_the_actions_themselves():
-    _, did = drawn(400, 2)
-    did[1:, :, 2] = (did[:-1, :, 1] * 3) % ACTIONS  # agent 2 answers agent 1
-    found = coordination(did, did, sizes=(ACTIONS, ACTIONS))
+def test_signals_may_be_the_actions_themselves():
+    _, actions = draw(400, 2)
+    actions[1:, :, 2] = (actions[:-1, :, 1] * 3) % ACTIONS  # agent 2 reacts to agent 1
+    found = coordination(actions, actions, sizes=(ACTIONS, ACTIONS))
     assert (found.speaker, found.listener) == (1, 2)
     assert found.nats == pytest.approx(math.log(ACTIONS), abs=0.02)
 
 
-def test_agents_that_act_alike_at_once_are_not_coordinated_over_steps():
-    said, did = drawn(2000, 3)
-    did[:, :, 1] = said[:, :, 0]  # in the same step, not the next
-    found = coordination(said, did)
+def test_acting_alike_in_the_same_step_is_no_coordination():
+    signals, actions = draw(2000, 3)
+    actions[:, :, 1] = signals[:, :, 0]  # in the same step, not the next
+    found = coordination(signals, actions)
     assert found.nats < 0.02
 
 
-def test_what_an_agent_tells_itself_is_not_coordination():
-    said, did = drawn(2000, 3)
-    did[1:, :, 1] = said[:-1, :, 1]
-    assert coordination(said, did).nats < 0.02
+def test_an_agent_s_information_about_itself_is_no_coordination():
+    signals, actions = draw(2000, 3)
+    actions[1:, :, 1] = signals[:-1, :, 1]
+    assert coordination(signals, actions).nats < 0.02
 
 
 def test_no_pair_of_steps_crosses_into_another_episode_or_game():
-    said, did = drawn(3, 200)
+    signals, actions = draw(3, 200)
     is_first = np.zeros((3, 200), bool)
     is_first[2] = True
-    # What is said at 1 tells all of 2, but 2 is of the next episode; and 0 of the next game's 1.
-    did[2, :, 1] = said[1, :, 0]
-    did[1, 1:, 1] = said[0, :-1, 0]
-    found = coordination(said, did, is_first)
+    # What is signals at 1 tells all of 2, but 2 is of the next episode; and 0 of the next game's 1.
+    actions[2, :, 1] = signals[1, :, 0]
+    actions[1, 1:, 1] = signals[0, :-1, 0]
+    found = coordination(signals, actions, is_first)
     assert found.steps == 200
-    assert found == pytest.approx(coordination(said[:2], did[:2], is_first[:2]))
+    assert found == pytest.approx(coordination(signals[:2], actions[:2], is_first[:2]))
     assert found.nats < 0.25 * math.log(SYMBOLS)
-    assert coordination(said, did).nats > found.nats
+    assert coordination(signals, actions).nats > found.nats
 
 
-def test_shuffled_control_shows_what_few_steps_alone_look_like():
-    said, did = drawn(6, 4)
-    few = coordination(said, did, shuffles=100)
+def test_the_control_shows_the_bias_of_few_steps():
+    signals, actions = draw(6, 4)
+    few = coordination(signals, actions, shuffles=100)
     assert few.nats > 0.5
     assert few.shuffled == pytest.approx(few.nats, abs=0.2)
 
 
-def test_shuffled_control_is_near_nothing_where_steps_are_many_and_agents_coordinate():
-    said, did = drawn(3000, 2)
-    did[1:, :, 1] = said[:-1, :, 0]
-    found = coordination(said, did)
+def test_the_control_is_near_0_for_many_steps_of_coordinated_agents():
+    signals, actions = draw(3000, 2)
+    actions[1:, :, 1] = signals[:-1, :, 0]
+    found = coordination(signals, actions)
     assert found.nats == pytest.approx(math.log(SYMBOLS), abs=0.01)
     assert 0 < found.shuffled < 0.01
 
 
-def test_shuffling_keeps_what_each_agent_does_how_often():
-    said, did = drawn(40, 2)
-    did[:] = 4  # whatever is said, nothing can be told of it
-    found = coordination(said, did)
+def test_shuffling_keeps_the_frequencies():
+    signals, actions = draw(40, 2)
+    actions[:] = 4  # so the signals carry no information
+    found = coordination(signals, actions)
     assert (found.nats, found.shuffled) == (0, 0)
 
 
-def test_the_control_is_the_best_pair_of_each_shuffle_and_not_the_mean_of_pairs():
-    said, did = drawn(30, 1, agents=2)
-    many_said, many_did = drawn(30, 1, agents=12)
-    two, twelve = coordination(said, did, shuffles=50), coordination(many_said, many_did)
+def test_the_control_takes_the_best_pair_of_each_shuffle_not_the_mean_of_pairs():
+    signals, actions = draw(30, 1, agents=2)
+    many_signals, many_actions = draw(30, 1, agents=12)
+    two, twelve = (
+        coordination(signals, actions, shuffles=50),
+        coordination(many_signals, many_actions),
+    )
     assert twelve.shuffled > two.shuffled + 0.05
 
 
-def test_on_influential_moments_only_the_speakers_own_moments_count():
-    said, did = drawn(4000, 2)
+def test_with_moments_only_the_speaker_s_own_moments_count():
+    signals, actions = draw(4000, 2)
     moved = np.random.default_rng(4).random((4000, 2)) < 0.05
-    influence = np.zeros(said.shape)
+    influence = np.zeros(signals.shape)
     influence[..., 0] = np.where(moved, 1.0, 0.0)
     influence[..., 1:] = np.random.default_rng(5).random((4000, 2, 2))
-    did[1:, :, 2] = np.where(moved[:-1], said[:-1, :, 0], did[1:, :, 2])  # listens only then
-    seldom = coordination(said, did, moments=influential_moments(influence))
-    always = coordination(said, did)
+    actions[1:, :, 2] = np.where(
+        moved[:-1], signals[:-1, :, 0], actions[1:, :, 2]
+    )  # agent 2 copies agent 0 at these steps only
+    seldom = coordination(signals, actions, moments=influential_moments(influence))
+    always = coordination(signals, actions)
     assert (seldom.speaker, seldom.listener) == (0, 2)
     assert seldom.steps == moved[:-1].sum()
     assert seldom.nats > 0.9 * math.log(SYMBOLS) > 10 * always.nats
@@ -196,31 +206,31 @@ def test_on_influential_moments_only_the_speakers_own_moments_count():
     ],
     ids=["an agent alone", "episodes of one step", "one step", "no moments"],
 )
-def test_coordination_is_undefined_and_said_to_be_without_a_pair_to_count(shape, is_first, moments):
+def test_coordination_is_none_without_a_pair_of_steps(shape, is_first, moments):
     zeros = np.zeros(shape, int)
     starts, chosen_moments = np.full(shape[:2], is_first), np.full(shape, moments)
     assert coordination(zeros, zeros, starts, chosen_moments) is None
 
 
-def test_an_agent_that_has_no_moments_leaves_the_others_pairs_as_they_are():
-    said, did = drawn(50, 2)
-    moments = np.ones(said.shape, bool)
+def test_an_agent_without_moments_does_not_affect_the_others():
+    signals, actions = draw(50, 2)
+    moments = np.ones(signals.shape, bool)
     moments[..., 2] = False
-    found = coordination(said, did, moments=moments)
+    found = coordination(signals, actions, moments=moments)
     assert found.speaker != 2
     assert found.nats > 0
 
 
-def test_constant_actions_and_symbols_tell_nothing():
+def test_constant_actions_and_symbols_have_no_information():
     same = np.full((6, 4, 3), 1)
     found = coordination(same, same)
     assert (found.nats, found.shuffled) == (0, 0)
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "message"),
     [
-        ({"said": np.full((6, 4, 3), 5)}, r"said: wanted values in 0…4, found 5…5"),
+        ({"signals": np.full((6, 4, 3), 5)}, r"signals: wanted values in 0…4, found 5…5"),
         ({"actions": np.zeros((4, 6, 3), int)}, r"actions: wanted shape \(6, 4, 3\)"),
         ({"is_first": np.zeros((4, 6), bool)}, r"is_first: wanted shape \(6, 4\), found \(4, 6\)"),
         ({"is_first": np.zeros((6, 4), int)}, r"is_first: wanted bool, found int"),
@@ -229,7 +239,7 @@ def test_constant_actions_and_symbols_tell_nothing():
         ({"shuffles": 0}, r"shuffles: wanted at least 1, found 0"),
     ],
 )
-def test_what_cannot_be_trajectories_is_refused(changes, complaint):
+def test_invalid_trajectories_are_refused(changes, message):
     zeros = np.zeros((6, 4, 3), int)
-    with pytest.raises(ValueError, match=complaint):
-        coordination(**{"said": zeros, "actions": zeros} | changes)
+    with pytest.raises(ValueError, match=message):
+        coordination(**{"signals": zeros, "actions": zeros} | changes)

@@ -21,7 +21,7 @@ from ssd_influence.measures import (
         ([7], 0.0),
     ],
 )
-def test_equality_is_one_less_the_gini_of_equation_9(returns, inequality):
+def test_equality_is_1_minus_gini_of_equation_9(returns, inequality):
     assert gini(returns) == pytest.approx(inequality)
     assert equality(returns) == pytest.approx(1 - inequality)
     assert equality(np.array(returns, np.float32)) == pytest.approx(1 - inequality)
@@ -32,41 +32,41 @@ def test_equality_is_one_less_the_gini_of_equation_9(returns, inequality):
     [[0, 0, 0], [-1, 5, 2], [-1, -2], [3, -3]],
     ids=["nothing earned", "one below zero", "all below zero", "they cancel"],
 )
-def test_equality_is_undefined_and_said_to_be_when_returns_are_negative_or_nothing(returns):
+def test_equality_is_none_if_returns_are_negative_or_all_zero(returns):
     assert gini(returns) is None
     assert equality(returns) is None
     assert collective_times_equality(returns) is None
 
 
-def test_collective_return_is_the_sum_over_agents_and_not_n_times_it():
+def test_the_collective_return_is_the_sum_over_agents_not_n_times_it():
     assert collective_return([1.5, -2, 10]) == 9.5
 
 
-def test_figure_16_weighs_the_collective_return_by_equality():
+def test_the_measure_of_figure_16_is_the_collective_return_times_equality():
     assert collective_times_equality([1, 3]) == pytest.approx(4 * 0.75)
 
 
-def gini_literally(returns) -> float:
+def gini_in_loops(returns) -> float:
     differences = 0.0
-    for mine in returns:
-        for yours in returns:
-            differences += abs(mine - yours)
+    for e_i in returns:
+        for e_j in returns:
+            differences += abs(e_i - e_j)
     return differences / (2 * len(returns) * sum(returns))
 
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=7).filter(lambda e: sum(e) > 1e-3))
-def test_inequality_is_equation_9_and_most_when_one_earns_all(returns):
+def test_gini_is_equation_9_and_largest_if_one_agent_earns_all(returns):
     most = 1 - 1 / len(returns)
-    assert gini(returns) == pytest.approx(gini_literally(returns))
+    assert gini(returns) == pytest.approx(gini_in_loops(returns))
     assert gini(returns) == pytest.approx(min(max(gini(returns), 0), most))
     assert gini([0.0] * (len(returns) - 1) + [sum(returns)]) == pytest.approx(most)
 
 
-def test_equality_of_nobody_is_undefined():
+def test_equality_of_no_agents_is_none():
     assert equality([]) is None
 
 
-def test_equality_is_of_one_episode_and_refuses_many_at_once():
+def test_equality_refuses_several_episodes_at_once():
     with pytest.raises(ValueError, match=r"wanted those of one episode, \[N\], found .*\(4, 3\)"):
         equality(np.ones((4, 3)))

@@ -1,3 +1,5 @@
+"""The whole network: `unroll` against single steps, what reaches the policy, sizes and state."""
+
 import dataclasses
 from collections.abc import Sequence
 
@@ -7,8 +9,6 @@ import torch
 from torch import Tensor
 
 from ssd_influence.networks.agent_network import AgentNetwork, Unroll
-from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.networks.lstm import LstmState
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
@@ -20,36 +20,37 @@ EXPERIMENTS = {
     "leaders among visible others": {"influence": "basic", "roles": MIXED},
     "leaders alone": {"influence": "basic", "leaders": 1, "visible_actions": False},
     "symbols": {"influence": "communication", "symbols": 6, "visible_actions": False},
-    "a model of what others do and say": {"influence": "moa_communication", "symbols": 6},
+    "influence of symbols by a model": {"influence": "moa_communication", "symbols": 6},
     "leaders, symbols and a model": {"roles": MIXED, "symbols": 6, "moa_auxiliary": True}
     | {"influence": "basic"},
 }
 
 
-def lived(network, segment) -> Unroll:
-    """What an agent got one step at a time, each [T+1, …]."""
+def step_by_step(network, segment) -> Unroll:
+    """The outputs of the step functions, each [T+1, …]."""
     leaders = list(network.role.leaders)
     steps, predictions = [], []
     state = network.split_state(segment.state)
     with torch.inference_mode():
         for t, pixels_t in enumerate(segment.pixels):
             is_first_t, actions_tm1, actions_t = segment.is_first[t], *segment.actions[t : t + 2]
-            said_tm1, said_t = None, None
+            symbols_tm1, symbols_t = None, None
             if segment.symbols is not None:
-                said_tm1, said_t = segment.symbols[t], segment.symbols[min(t + 1, STEPS)]
-            seen = network.features(pixels_t)
-            known = seen.policy, actions_tm1, is_first_t, state.policy
-            step = network.policy_step(*known, actions_t[:, leaders], said_tm1)
+                symbols_tm1, symbols_t = segment.symbols[t], segment.symbols[min(t + 1, STEPS)]
+            features = network.features(pixels_t)
+            known = features.policy, actions_tm1, is_first_t, state.policy
+            step = network.policy_step(*known, actions_t[:, leaders], symbols_tm1)
             state = state._replace(policy=step.state)
             if network.moa is not None:
-                told = network.moa.step(seen.moa, actions_t, is_first_t, state.moa, said_t)
-                state = state._replace(moa=told.state)
-                predictions.append(told.logits)
+                known = features.moa, actions_t, is_first_t, state.moa, symbols_t
+                prediction = network.moa.step(*known)
+                state = state._replace(moa=prediction.state)
+                predictions.append(prediction.logits)
             steps.append(step)
-    logits, values, _, *said = zip(*steps, strict=True)
+    logits, values, _, *symbol_heads = zip(*steps, strict=True)
     of_moa = predictions if network.moa is not None else [None]
     known = (stacked(of) for of in (logits, values, of_moa))
-    return Unroll(*known, network.join_state(state), *map(stacked, said))
+    return Unroll(*known, network.join_state(state), *map(stacked, symbol_heads))
 
 
 def stacked(steps: Sequence[Tensor | None]) -> Tensor | None:
@@ -57,30 +58,32 @@ def stacked(steps: Sequence[Tensor | None]) -> Tensor | None:
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
-def test_what_the_learner_sees_is_what_the_agent_saw_through_episode_starts_anywhere(
+def test_unroll_equals_single_steps_with_episode_starts_anywhere(
     make_network, make_shape, make_segment, experiment
 ):
     network = make_network(**experiment)
     segment = make_segment(network, make_shape())
     known = segment.pixels, segment.is_first, segment.actions, segment.state
     unroll = network.unroll(*known, segment.symbols)
-    for name, found, wanted in zip(unroll._fields, unroll, lived(network, segment), strict=True):
+    for name, found, wanted in zip(
+        unroll._fields, unroll, step_by_step(network, segment), strict=True
+    ):
         if found is None:
             assert wanted is None
             continue
-        if name == "state":  # an agent that lives has made one prediction more
+        if name == "state":  # single steps include one more prediction
             of_policy = sum(network.cells[:2])
             torch.testing.assert_close(found[:, :of_policy], wanted[:, :of_policy], **CLOSE)
             continue
         end = STEPS if name == "moa_logits" else STEPS + 1
         assert found.shape[0] == end
         torch.testing.assert_close(found, wanted[:end], **CLOSE)
-        assert found.std() > 0.1 or "value" in name  # else all would be close to all
+        assert found.std() > 0.1 or "value" in name  # the values are not all close to 0
     assert (unroll.symbol_logits is not None) == ("symbols" in experiment)
     assert (unroll.moa_logits is not None) == (network.moa is not None)
 
 
-def test_an_episode_remembers_nothing_of_the_one_before(make_network, make_shape, make_segment):
+def test_no_state_is_carried_into_the_next_episode(make_network, make_shape, make_segment):
     network = make_network()
     one, other = (make_segment(network, make_shape()) for _ in range(2))
     start, game = 4, 1
@@ -92,7 +95,7 @@ def test_an_episode_remembers_nothing_of_the_one_before(make_network, make_shape
         assert not torch.allclose(before[start - 1, game], after[start - 1, game], atol=1e-3)
 
 
-def test_games_of_a_batch_do_not_touch_each_other(make_network, make_shape, make_segment):
+def test_games_of_a_batch_are_independent(make_network, make_shape, make_segment):
     network = make_network()
     segment = make_segment(network, make_shape())
     together = network.unroll(segment.pixels, segment.is_first, segment.actions, segment.state)
@@ -116,40 +119,42 @@ def policy_logits(network, actions_tm1: Tensor, is_first: bool) -> Tensor:
 
 @pytest.mark.parametrize("influence", ["off", "moa"])
 @pytest.mark.parametrize("moa_auxiliary", [False, True])
-def test_the_policy_sees_what_each_other_agent_did_last_whatever_models_them(
+def test_the_policy_s_inputs_include_each_other_agent_s_last_action_with_any_moa(
     make_network, influence, moa_auxiliary
 ):
     network = make_network(influence=influence, moa_auxiliary=moa_auxiliary)
-    did = torch.tensor([[3, 0, 2, 6]])
+    actions = torch.tensor([[3, 0, 2, 6]])
     for other in (0, 2, 3):
-        else_ = did.clone()
-        else_[0, other] = 5
-        seen, seen_else = (policy_logits(network, a, is_first=False) for a in (did, else_))
-        assert not torch.allclose(seen, seen_else, atol=1e-4)
+        changed = actions.clone()
+        changed[0, other] = 5
+        logits, logits_changed = (
+            policy_logits(network, a, is_first=False) for a in (actions, changed)
+        )
+        assert not torch.allclose(logits, logits_changed, atol=1e-4)
 
 
-def test_the_policy_is_not_told_its_own_last_action(make_network):
+def test_the_policy_s_inputs_do_not_include_its_own_last_action(make_network):
     network = make_network()
-    did, else_ = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[3, 5, 2, 6]])
-    assert torch.equal(*(policy_logits(network, a, is_first=False) for a in (did, else_)))
+    actions, changed = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[3, 5, 2, 6]])
+    assert torch.equal(*(policy_logits(network, a, is_first=False) for a in (actions, changed)))
 
 
-def test_plain_a3c_sees_no_actions(make_network):
+def test_with_invisible_actions_the_policy_s_inputs_include_no_actions(make_network):
     network = make_network(influence="off", visible_actions=False)
-    did, else_ = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[5, 0, 1, 1]])
-    assert torch.equal(*(policy_logits(network, a, is_first=False) for a in (did, else_)))
+    actions, changed = torch.tensor([[3, 0, 2, 6]]), torch.tensor([[5, 0, 1, 1]])
+    assert torch.equal(*(policy_logits(network, a, is_first=False) for a in (actions, changed)))
 
 
 @pytest.mark.parametrize("action", range(7))
-def test_when_an_episode_starts_nobody_has_acted_not_even_to_stay(make_network, action):
+def test_at_an_episode_s_start_all_action_inputs_are_zero(make_network, action):
     network = make_network()
     at_start = policy_logits(network, torch.full((1, 4), action), is_first=True)
     with torch.no_grad():
-        network.policy.lstm.weight_ih_l0[:, 13:] = 0  # the columns that actions enter by
+        network.policy.lstm.weight_ih_l0[:, 13:] = 0  # the columns of the action inputs
     assert torch.equal(at_start, policy_logits(network, torch.zeros(1, 4).long(), is_first=True))
 
 
-def test_views_are_coloured_by_the_palette_and_convolved(make_network, make_shape):
+def test_features_are_those_of_the_palette_s_colours_convolved(make_network, make_shape):
     network, palette = make_network(), make_shape().palette
     pixels = torch.randint(0, len(palette), (2, 3, 9, 9), dtype=torch.uint8)
     rgb = torch.from_numpy(palette[pixels.numpy()].astype(np.float32) / 255)
@@ -187,7 +192,7 @@ def test_the_paper_s_network_has_the_paper_s_sizes(make_shape):
     assert sizes == lstms
 
 
-def test_without_a_moa_there_are_no_weights_or_memory_of_one(make_network):
+def test_without_a_moa_there_are_no_weights_and_no_state_of_one(make_network):
     network = make_network(influence="off")
     assert not [name for name in network.state_dict() if name.startswith("moa")]
     assert network.state_size == 2 * 17
@@ -195,7 +200,7 @@ def test_without_a_moa_there_are_no_weights_or_memory_of_one(make_network):
     assert network.features(torch.zeros(3, 9, 9, dtype=torch.uint8)).moa is None
 
 
-def test_a_state_is_h_and_c_of_the_policy_then_of_the_moa(make_network):
+def test_the_flat_state_is_h_and_c_of_the_policy_then_of_the_moa(make_network):
     network = make_network()
     assert network.state_size == 2 * 17 + 2 * 19
     flat = torch.randn(3, network.state_size)
@@ -206,36 +211,26 @@ def test_a_state_is_h_and_c_of_the_policy_then_of_the_moa(make_network):
     assert torch.equal(network.initial_state(3), torch.zeros_like(flat))
 
 
-def test_a_reset_state_is_zero_where_an_episode_starts_and_only_there():
-    state = LstmState(torch.ones(3, 2), torch.ones(3, 2))
-    for part in state.reset(torch.tensor([False, True, False])):
-        assert part.tolist() == [[1, 1], [0, 0], [1, 1]]
-
-
-def test_a_new_agent_chooses_nearly_evenly_among_its_actions(make_shape):
+def test_a_new_agent_s_policy_is_nearly_uniform(make_shape):
     network = AgentNetwork(make_shape(), NetworkSettings(), ExperimentSettings())
     logits = policy_logits(network, torch.zeros(1, 4).long(), is_first=True)
     assert logits.softmax(-1).max() < 1.05 / 7
 
 
-def test_others_are_numbers_in_order_beyond_ten(make_shape):
-    assert make_shape(agent=2, num_agents=12).others == (0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11)
-
-
 @pytest.mark.parametrize("other", [1, 2, 9, 10, 11])
-def test_each_of_twelve_agents_is_told_apart(make_network, make_shape, other):
+def test_each_of_twelve_agents_has_its_own_input_columns(make_network, make_shape, other):
     shape = make_shape(agent=0, num_agents=12)
     network = make_network(shape)
-    column = 13 + shape.others.index(other) * 7 + 4  # where `other` doing 4 enters
-    did = torch.zeros(1, 12, dtype=torch.uint8)
-    did[0, other] = 4
-    before = policy_logits(network, did, is_first=False)
+    column = 13 + shape.others.index(other) * 7 + 4  # of action 4 of `other`
+    actions = torch.zeros(1, 12, dtype=torch.uint8)
+    actions[0, other] = 4
+    before = policy_logits(network, actions, is_first=False)
     with torch.no_grad():
         network.policy.lstm.weight_ih_l0[:, column] += 1
-    assert not torch.allclose(before, policy_logits(network, did, is_first=False), atol=1e-3)
+    assert not torch.allclose(before, policy_logits(network, actions, is_first=False), atol=1e-3)
 
 
-def test_where_episodes_start_is_asked_of_the_host(make_network, make_shape, make_segment):
+def test_unroll_refuses_is_first_on_a_device(make_network, make_shape, make_segment):
     network = make_network()
     segment = make_segment(network, make_shape())
     is_first = segment.is_first.to("meta")
@@ -243,26 +238,9 @@ def test_where_episodes_start_is_asked_of_the_host(make_network, make_shape, mak
         network.unroll(segment.pixels, is_first, segment.actions, segment.state)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"agent": 4}, "agent: wanted 0 … 3, found 4"),
-        ({"agent": -1}, "agent: wanted 0 … 3, found -1"),
-        ({"num_actions": 0}, "num_actions: wanted at least 1, found 0"),
-        ({"view": 2}, "view: wanted at least 3 pixels, found 2"),
-        ({"palette": np.zeros((4, 3))}, r"palette: wanted uint8 \[P, 3\], found float64 \[4, 3\]"),
-        ({"palette": np.zeros((4, 4), np.uint8)}, r"found uint8 \[4, 4\]"),
-    ],
-)
-def test_an_impossible_shape_is_refused(make_shape, wrong, message):
-    with pytest.raises(ValueError, match=message):
-        dataclasses.replace(make_shape(), **wrong)
-
-
-def test_one_who_is_alone_has_nobody_to_model(make_network, make_shape):
+def test_an_agent_alone_cannot_have_a_moa(make_network, make_shape):
     alone = make_shape(agent=0, num_agents=1)
     with pytest.raises(ValueError, match="needs another agent"):
         make_network(alone)
-    assert isinstance(alone, AgentShape)
     network = make_network(alone, influence="off")
     assert policy_logits(network, torch.zeros(1, 1).long(), is_first=False).shape == (1, 7)

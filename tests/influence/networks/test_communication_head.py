@@ -1,4 +1,4 @@
-"""What an agent says, and what it hears: the head, its gradients, and times."""
+"""Communication: the head, its gradients, and when symbols reach the policy and the MOA."""
 
 import pytest
 import torch
@@ -7,13 +7,13 @@ from torch import Tensor
 CLOSE = {"rtol": 0, "atol": 1e-5}
 SYMBOLS, AGENT = 6, 1
 SHARED = ("conv.", "policy.torso.", "policy.lstm.")
-HEARING = {"influence": "communication", "symbols": SYMBOLS}
-MODELLING = {"influence": "moa", "symbols": SYMBOLS}
+COMMUNICATION = {"influence": "communication", "symbols": SYMBOLS}
+MOA = {"influence": "moa", "symbols": SYMBOLS}
 
 
 @pytest.fixture
-def speaker(make_network, make_shape, make_segment):
-    network = make_network(**HEARING, visible_actions=False)
+def agent(make_network, make_shape, make_segment):
+    network = make_network(**COMMUNICATION, visible_actions=False)
     return network, make_segment(network, make_shape())
 
 
@@ -23,7 +23,7 @@ def unrolled(network, segment):
 
 
 def test_the_head_is_a_linear_embedding_and_two_linear_layers_on_it(make_network):
-    head = make_network(**HEARING).policy.communication
+    head = make_network(**COMMUNICATION).policy.communication
     h = torch.randn(3, 17)
     embedded = h @ head.embedding.weight.t() + head.embedding.bias
     logits, value = head(h)
@@ -33,55 +33,53 @@ def test_the_head_is_a_linear_embedding_and_two_linear_layers_on_it(make_network
 
 
 @pytest.mark.parametrize("symbols", [0, SYMBOLS])
-def test_there_is_a_head_where_symbols_are_said(make_network, symbols):
+def test_there_is_a_head_if_and_only_if_there_are_symbols(make_network, symbols):
     network = make_network(influence="off", symbols=symbols)
     assert (network.policy.communication is not None) == bool(symbols)
     named = [name for name in network.state_dict() if "communication" in name]
     assert len(named) == (6 if symbols else 0)
 
 
-def test_what_is_remembered_does_not_grow_with_symbols(make_network):
-    sizes = {make_network(**MODELLING | {"symbols": v}).state_size for v in (0, 2, 9)}
+def test_the_state_size_does_not_depend_on_the_number_of_symbols(make_network):
+    sizes = {make_network(**MOA | {"symbols": v}).state_size for v in (0, 2, 9)}
     assert sizes == {2 * 17 + 2 * 19}
 
 
 @pytest.mark.parametrize("head", ["symbol_logits", "symbol_values"])
-def test_what_the_head_learns_reaches_all_that_it_shares_with_the_policy(speaker, head):
-    network, segment = speaker
+def test_the_head_s_loss_trains_all_layers_that_it_shares_with_the_policy(agent, head):
+    network, segment = agent
     (getattr(unrolled(network, segment), head) ** 2).sum().backward()
     own = "logits" if head == "symbol_logits" else "value"
     learns = (*SHARED, "policy.communication.embedding.", f"policy.communication.{own}.")
     for name, parameter in network.named_parameters():
-        learnt = parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
-        assert learnt == name.startswith(learns), name
+        is_trained = parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
+        assert is_trained == name.startswith(learns), name
 
 
 def changed(before: Tensor | None, after: Tensor | None) -> list[list[bool]]:
-    """[T, B] where anything is different."""
+    """[T, B] where the two differ."""
     different = (before - after).abs() > 1e-4
     return different.flatten(2).any(-1).tolist()
 
 
-@pytest.mark.parametrize("speaker_of_it", [0, 2, 3])
-def test_what_others_say_is_heard_in_the_step_after_and_not_across_an_episode_s_start(
-    speaker, speaker_of_it
-):
-    network, segment = speaker
+@pytest.mark.parametrize("sender", [0, 2, 3])
+def test_symbols_reach_the_policy_in_the_next_step_and_not_across_an_episode_s_start(agent, sender):
+    network, segment = agent
     before = unrolled(network, segment)
-    said_at = 3
-    segment.symbols[said_at + 1, :, speaker_of_it] += 1
+    t = 3
+    segment.symbols[t + 1, :, sender] += 1
     segment.symbols.remainder_(SYMBOLS)
     after = unrolled(network, segment)
     for name in ("policy_logits", "symbol_logits"):
-        at = changed(getattr(before, name), getattr(after, name))
-        assert not any(any(games) for games in at[: said_at + 1])
-        starts = segment.is_first[said_at + 1].tolist()
-        assert at[said_at + 1] == [not start for start in starts]
+        differs = changed(getattr(before, name), getattr(after, name))
+        assert not any(any(games) for games in differs[: t + 1])
+        starts = segment.is_first[t + 1].tolist()
+        assert differs[t + 1] == [not start for start in starts]
         assert any(starts)
 
 
-def test_one_does_not_hear_oneself(speaker):
-    network, segment = speaker
+def test_the_policy_s_inputs_do_not_include_its_own_symbols(agent):
+    network, segment = agent
     before = unrolled(network, segment)
     segment.symbols[:, :, AGENT] = (segment.symbols[:, :, AGENT] + 1) % SYMBOLS
     after = unrolled(network, segment)
@@ -89,80 +87,81 @@ def test_one_does_not_hear_oneself(speaker):
         assert one is other is None or torch.equal(one, other)
 
 
-def test_a_state_starts_from_zero_and_so_does_what_was_heard(speaker):
-    """At an episode's start the step is that of a policy that has no ears at all."""
-    network, segment = speaker
-    memory = network.split_state(segment.state).policy
+def test_at_an_episode_s_start_all_symbol_inputs_are_zero(agent):
+    """The step equals that of a policy without columns for symbols."""
+    network, segment = agent
+    state = network.split_state(segment.state).policy
     features = network.features(segment.pixels[0]).policy
     everywhere = torch.ones(5, dtype=torch.bool)
 
     def step():
-        said = segment.symbols[0]
+        symbols = segment.symbols[0]
         return network.policy_step(
-            features, segment.actions[0], everywhere, memory, symbols_tm1=said
+            features, segment.actions[0], everywhere, state, symbols_tm1=symbols
         )
 
-    hearing = step()
+    before = step()
     with torch.no_grad():
-        network.policy.lstm.weight_ih_l0[:, 13:] = 0  # the columns that symbols enter by
-    assert torch.equal(hearing.logits, step().logits)
+        network.policy.lstm.weight_ih_l0[:, 13:] = 0  # the columns of the symbol inputs
+    assert torch.equal(before.logits, step().logits)
 
 
-@pytest.mark.parametrize("teller", range(4))
-def test_a_model_of_others_is_told_what_everyone_says_in_the_same_step(
-    make_network, make_shape, make_segment, teller
+@pytest.mark.parametrize("sender", range(4))
+def test_the_moa_s_inputs_include_all_symbols_of_the_same_step(
+    make_network, make_shape, make_segment, sender
 ):
-    network = make_network(**MODELLING)
+    network = make_network(**MOA)
     segment = make_segment(network, make_shape())
     before = unrolled(network, segment)
-    said_at = 4
-    segment.symbols[said_at + 1, :, teller] += 1
+    t = 4
+    segment.symbols[t + 1, :, sender] += 1
     segment.symbols.remainder_(SYMBOLS)
-    at = changed(before.moa_logits, unrolled(network, segment).moa_logits)
-    assert not any(any(games) for games in at[:said_at])
-    assert all(at[said_at])
+    differs = changed(before.moa_logits, unrolled(network, segment).moa_logits)
+    assert not any(any(games) for games in differs[:t])
+    assert all(differs[t])
 
 
 @pytest.mark.parametrize("agent", [0, 1, 3])
-def test_counterfactual_symbols_are_those_of_brute_force(
+def test_counterfactual_symbols_equal_those_of_brute_force(
     make_network, make_shape, make_segment, agent
 ):
     shape = make_shape(agent)
     network = make_network(shape, influence="moa_communication", symbols=SYMBOLS)
     segment = make_segment(network, shape)
     features = network.features(segment.pixels[0]).moa.detach()
-    actions, said, is_first = segment.actions[1], segment.symbols[1], segment.is_first[0]
+    actions, symbols, is_first = segment.actions[1], segment.symbols[1], segment.is_first[0]
     state, model = network.split_state(segment.state).moa, network.moa
-    answer = model.counterfactuals(features, actions, is_first, state, None, said)
+    answer = model.counterfactuals(features, actions, is_first, state, None, symbols)
     for tilde in range(SYMBOLS):
-        instead = said.clone()
-        instead[:, agent] = tilde
-        alone = model.step(features, actions, is_first, state, instead)
+        replaced = symbols.clone()
+        replaced[:, agent] = tilde
+        alone = model.step(features, actions, is_first, state, replaced)
         torch.testing.assert_close(answer.logits[:, tilde], alone.logits, **CLOSE)
-    lived = model.step(features, actions, is_first, state, said)
-    torch.testing.assert_close(answer.state, lived.state, **CLOSE)
+    real = model.step(features, actions, is_first, state, symbols)
+    torch.testing.assert_close(answer.state, real.state, **CLOSE)
     assert answer.logits.shape[1] == SYMBOLS
-    assert answer.logits.std(1).max() > 0.01  # else no symbol would make a difference
+    assert answer.logits.std(1).max() > 0.01  # the symbols make a difference
 
 
-def test_a_model_told_symbols_still_imagines_actions_where_influence_is_of_actions(
+def test_a_moa_with_symbols_still_replaces_actions_if_influence_is_of_actions(
     make_network, make_shape, make_segment
 ):
-    network = make_network(**MODELLING)
+    network = make_network(**MOA)
     segment = make_segment(network, make_shape())
     features = network.features(segment.pixels[0]).moa.detach()
-    said, is_first = segment.symbols[1], segment.is_first[0]
+    symbols, is_first = segment.symbols[1], segment.is_first[0]
     state = network.split_state(segment.state).moa
-    answer = network.moa.counterfactuals(features, segment.actions[1], is_first, state, None, said)
+    known = features, segment.actions[1], is_first, state, None, symbols
+    answer = network.moa.counterfactuals(*known)
     for tilde in range(7):
-        instead = segment.actions[1].clone()
-        instead[:, AGENT] = tilde
-        alone = network.moa.step(features, instead, is_first, state, said)
+        replaced = segment.actions[1].clone()
+        replaced[:, AGENT] = tilde
+        alone = network.moa.step(features, replaced, is_first, state, symbols)
         torch.testing.assert_close(answer.logits[:, tilde], alone.logits, **CLOSE)
 
 
-def test_a_model_that_hears_must_be_told_what_was_said(make_network):
-    network = make_network(**MODELLING)
+def test_a_moa_with_symbols_needs_them(make_network):
+    network = make_network(**MOA)
     state = network.split_state(network.initial_state(1)).moa
     known = torch.zeros(1, 13), torch.zeros(1, 4).long(), torch.tensor([False]), state
     with pytest.raises(ValueError, match="symbols: this experiment needs it, found None"):

@@ -1,4 +1,4 @@
-"""The LSTM along a sequence: plain torch's numbers, there and back, in float32 and in bfloat16."""
+"""The LSTM over a sequence: values and gradients equal plain torch's, in float32 and bfloat16."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ STARTS = [3, 4]
 
 
 def sequence(games):
-    """Inputs, the state before them, and where episodes start: in mid-sequence, and at once."""
+    """Inputs, where episodes start (at the first step and later), and the state before."""
     inputs = torch.randn(STEPS, games, INPUTS, requires_grad=True)
     state = LstmState(*(torch.randn(games, CELLS, requires_grad=True) for _ in range(2)))
     is_first = torch.zeros(STEPS, games, dtype=torch.bool)
@@ -20,53 +20,53 @@ def sequence(games):
 
 
 def unrolled(lstm, inputs, is_first, state):
-    """What `unroll` gives, and the gradients of inputs, state and weights of a sum it enters."""
+    """The outputs of `unroll`, and gradients of inputs, state and weights."""
     outputs, _ = lstm.unroll(inputs, is_first, STARTS, state)
     return with_gradients(outputs, lstm, inputs, state)
 
 
 def stepped(lstm, inputs, is_first, state):
-    """The same, one step after the other."""
-    outputs, now = [], state
+    """The same by `step`, one step after the other."""
+    outputs, state_t = [], state
     for inputs_t, is_first_t in zip(inputs, is_first, strict=True):
-        now = lstm.step(inputs_t, now.reset(is_first_t))
-        outputs.append(now.h)
+        state_t = lstm.step(inputs_t, state_t.reset(is_first_t))
+        outputs.append(state_t.h)
     return with_gradients(torch.stack(outputs), lstm, inputs, state)
 
 
 def with_gradients(outputs, lstm, inputs, state):
-    blame = torch.linspace(-1, 2, outputs.numel()).view_as(outputs)
-    return outputs, *torch.autograd.grad(outputs, [inputs, *state, *lstm.parameters()], blame)
+    weights = torch.linspace(-1, 2, outputs.numel()).view_as(outputs)
+    return outputs, *torch.autograd.grad(outputs, [inputs, *state, *lstm.parameters()], weights)
 
 
 @pytest.mark.parametrize("games", [2, 5, 240])
-def test_a_sequence_gives_what_its_steps_give_and_so_do_its_gradients(games):
-    lstm, known = Lstm(INPUTS, CELLS), sequence(games)
-    for one, other in zip(unrolled(lstm, *known), stepped(lstm, *known), strict=True):
+def test_unroll_equals_single_steps_in_values_and_gradients(games):
+    lstm, given = Lstm(INPUTS, CELLS), sequence(games)
+    for one, other in zip(unrolled(lstm, *given), stepped(lstm, *given), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("games", [2, 5, 240])
-def test_in_bfloat16_values_and_gradients_are_those_of_float32_but_for_its_rounding(games):
-    lstm, known = Lstm(INPUTS, CELLS), sequence(games)
-    wanted = unrolled(lstm, *known)
+def test_in_bfloat16_values_and_gradients_equal_those_of_float32_up_to_its_rounding(games):
+    lstm, given = Lstm(INPUTS, CELLS), sequence(games)
+    wanted = unrolled(lstm, *given)
     lstm.matmul_dtype = torch.bfloat16
-    for one, other in zip(unrolled(lstm, *known), wanted, strict=True):
+    for one, other in zip(unrolled(lstm, *given), wanted, strict=True):
         assert one.dtype == torch.float32
         assert (one - other).norm() < 2e-2 * other.norm()
 
 
-def test_products_in_bfloat16_leave_the_weights_as_they_are():
-    lstm, known = Lstm(INPUTS, CELLS), sequence(3)
+def test_products_in_bfloat16_do_not_change_the_weights():
+    lstm, given = Lstm(INPUTS, CELLS), sequence(3)
     lstm.matmul_dtype = torch.bfloat16
     before = [weight.detach().clone() for weight in lstm.parameters()]
-    unrolled(lstm, *known)
+    unrolled(lstm, *given)
     for weight, old in zip(lstm.parameters(), before, strict=True):
         torch.testing.assert_close(weight.detach(), old, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("matmul_dtype", [torch.float32, torch.bfloat16])
-def test_the_way_back_can_be_gone_twice(matmul_dtype):
+def test_backward_can_run_twice(matmul_dtype):
     lstm, (inputs, is_first, state) = Lstm(INPUTS, CELLS), sequence(3)
     lstm.matmul_dtype = matmul_dtype
     outputs = lstm.unroll(inputs, is_first, STARTS, state)[0].sum()
@@ -77,16 +77,16 @@ def test_the_way_back_can_be_gone_twice(matmul_dtype):
         torch.testing.assert_close(one, other)
 
 
-def test_without_gradients_a_sequence_gives_the_same():
-    lstm, known = Lstm(INPUTS, CELLS), sequence(5)
-    wanted, *_ = unrolled(lstm, *known)
-    inputs, is_first, state = known
+def test_values_are_the_same_without_gradients():
+    lstm, given = Lstm(INPUTS, CELLS), sequence(5)
+    wanted, *_ = unrolled(lstm, *given)
+    inputs, is_first, state = given
     with torch.no_grad():
         found, _ = lstm.unroll(inputs, is_first, STARTS, state)
     torch.testing.assert_close(found, wanted.detach(), rtol=0, atol=0)
 
 
-def test_more_games_than_the_cache_holds_are_taken_in_parts_that_do_not_show():
+def test_blocks_of_games_do_not_change_the_result():
     lstm, (inputs, is_first, state) = Lstm(INPUTS, CELLS), sequence(2 * GAMES_PER_BLOCK + 1)
     for one, other in zip(
         unrolled(lstm, inputs, is_first, state), stepped(lstm, inputs, is_first, state), strict=True
@@ -94,7 +94,7 @@ def test_more_games_than_the_cache_holds_are_taken_in_parts_that_do_not_show():
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
-def test_a_number_that_is_none_is_not_hidden():
+def test_a_nan_stays_visible_and_in_its_own_game():
     lstm, (inputs, is_first, state) = Lstm(INPUTS, CELLS), sequence(3)
     with torch.no_grad():
         inputs[2, 1, 0] = float("nan")
@@ -102,3 +102,9 @@ def test_a_number_that_is_none_is_not_hidden():
     assert not outputs[:2].isnan().any()
     assert outputs[2:, 1].isnan().all()
     assert not outputs[:, [0, 2]].isnan().any()
+
+
+def test_reset_zeroes_the_state_where_an_episode_starts_and_only_there():
+    state = LstmState(torch.ones(3, 2), torch.ones(3, 2))
+    for part in state.reset(torch.tensor([False, True, False])):
+        assert part.tolist() == [[1, 1], [0, 0], [1, 1]]

@@ -1,3 +1,5 @@
+"""The MOA's loss, targets and mask, against loops."""
+
 import math
 
 import pytest
@@ -23,7 +25,7 @@ def segment():
     return is_first, visible, actions
 
 
-def test_the_target_at_t_is_what_each_other_agent_did_at_t_plus_1(segment):
+def test_the_target_at_t_is_each_other_agent_s_action_at_t_plus_1(segment):
     actions = segment[2]
     targets = moa_targets(actions, OTHERS)
     assert targets.shape == (STEPS, GAMES, len(OTHERS))
@@ -33,7 +35,7 @@ def test_the_target_at_t_is_what_each_other_agent_did_at_t_plus_1(segment):
 
 
 @pytest.mark.parametrize("only_when_visible", [False, True])
-def test_a_target_counts_unless_the_episode_ends_before_it_or_its_agent_had_to_be_seen(
+def test_a_target_counts_within_its_episode_and_if_required_only_for_agents_in_view(
     segment, only_when_visible
 ):
     is_first, visible, _ = segment
@@ -42,11 +44,11 @@ def test_a_target_counts_unless_the_episode_ends_before_it_or_its_agent_had_to_b
         for b in range(GAMES):
             for i, j in enumerate(OTHERS):
                 last_of_episode = is_first[t + 1, b]
-                seen = visible[t, b, j] or not only_when_visible
-                assert mask[t, b, i] == (seen and not last_of_episode), (t, b, j)
+                in_view = visible[t, b, j] or not only_when_visible
+                assert mask[t, b, i] == (in_view and not last_of_episode), (t, b, j)
 
 
-def test_the_loss_is_the_mean_cross_entropy_of_what_counts(segment):
+def test_the_loss_is_the_mean_cross_entropy_of_the_targets_that_count(segment):
     is_first, visible, actions = segment
     logits = torch.randn(STEPS, GAMES, len(OTHERS), ACTIONS, dtype=torch.float64)
     targets = moa_targets(actions, OTHERS)
@@ -59,7 +61,7 @@ def test_the_loss_is_the_mean_cross_entropy_of_what_counts(segment):
     assert moa_loss(logits, targets, mask).item() == pytest.approx(sum(terms) / len(terms))
 
 
-def test_what_does_not_count_teaches_nothing(segment):
+def test_targets_that_do_not_count_have_no_gradient(segment):
     is_first, visible, actions = segment
     logits = torch.randn(STEPS, GAMES, len(OTHERS), ACTIONS, requires_grad=True)
     mask = moa_targets_mask(is_first, visible, OTHERS, only_when_visible=True)
@@ -67,7 +69,7 @@ def test_what_does_not_count_teaches_nothing(segment):
     assert torch.equal(logits.grad.abs().sum(-1) > 0, mask)
 
 
-def test_where_nothing_counts_the_loss_is_zero_and_so_is_its_gradient():
+def test_if_no_target_counts_the_loss_and_its_gradient_are_zero():
     logits = torch.randn(STEPS, GAMES, 3, ACTIONS, requires_grad=True)
     nothing = torch.zeros(STEPS, GAMES, 3, dtype=torch.bool)
     targets = torch.zeros(STEPS, GAMES, 3, dtype=torch.long)
@@ -78,7 +80,7 @@ def test_where_nothing_counts_the_loss_is_zero_and_so_is_its_gradient():
     assert action_marginal_entropy(targets, nothing, ACTIONS).item() == 0
 
 
-def test_marginal_entropy_is_the_least_loss_of_one_who_only_counts(segment):
+def test_marginal_entropy_is_the_smallest_loss_of_a_constant_prediction(segment):
     """The best constant prediction for each agent is the frequency of its actions."""
     is_first, visible, actions = segment
     targets = moa_targets(actions, OTHERS)
@@ -91,8 +93,8 @@ def test_marginal_entropy_is_the_least_loss_of_one_who_only_counts(segment):
     assert entropy.item() == pytest.approx(moa_loss(logits, targets, mask).item(), abs=1e-6)
 
 
-def test_marginal_entropy_of_hand_worked_counts():
-    """One agent always does 2; another does 0 and 1 evenly: (4 · 0 + 4 · log 2) / 8."""
+def test_marginal_entropy_of_counts_worked_out_by_hand():
+    """One agent always takes 2; another takes 0 and 1 equally often: (4 · 0 + 4 · log 2) / 8."""
     targets = torch.tensor([[2, 0], [2, 1], [2, 0], [2, 1]])[:, None]
     entropy = action_marginal_entropy(targets, torch.ones_like(targets).bool(), 3)
     assert entropy.item() == pytest.approx(math.log(2) / 2)

@@ -5,17 +5,17 @@ import torch
 
 from ssd_actors.agent import Agent
 from ssd_actors.lane import Lane
-from ssd_actors.segment_builder import SegmentShape
 from ssd_influence.networks.agent_network import make_network
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_influence.roles import axes, role_of
+from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Timestep
 from ssd_wire.weights import Weights
 
 AGENT, AGENTS, ACTIONS, STEPS, GAMES, VIEW, COLOURS = 1, 4, 7, 6, 5, 9, 11
 NETWORK = NetworkSettings(conv_channels=2, hidden=13, lstm=12, moa_lstm=14)
-SIZES = {"T": STEPS, "B": GAMES, "N": AGENTS, "W": VIEW, "P": COLOURS, "A": ACTIONS}
+PLAIN = Dims(B=GAMES, N=AGENTS, A=ACTIONS, W=VIEW, P=COLOURS)  # no optional arrays
 
 # Games that start an episode, by tick: at a segment's first step, inside one, and with the view
 # after its last step.
@@ -23,17 +23,16 @@ EPISODE_STARTS = {3: [1], 6: [2], 7: [0, 1], 11: [3], 12: [0, 4], 17: [2], 20: r
 
 
 class AgentSetup:
-    """Agent 1 of a run: its settings, its sizes, and weights for it."""
+    """Agent 1 of a run: its settings, its dims, and weights for it."""
 
     def __init__(self, **experiment):
         palette = np.random.default_rng(3).integers(0, 256, (COLOURS, 3)).astype(np.uint8)
         self.shape = AgentShape(AGENT, AGENTS, ACTIONS, VIEW, palette)
         self.experiment = ExperimentSettings.model_validate({"influence": "moa"} | experiment)
         self.role = role_of(self.experiment, AGENT, AGENTS)
-        state, has_symbols = self.network(0).state_size, self.experiment.symbols > 0
-        has_shaped = self.experiment.reward != "own"
-        self.segment = SegmentShape(STEPS, GAMES, AGENTS, VIEW, state, has_symbols, has_shaped)
-        self.sizes = SIZES | {"S": state} | axes(self.role, self.experiment, ACTIONS)
+        state = self.network(0).state_size
+        optional = optional_axes(self.role, self.experiment, ACTIONS)
+        self.dims = Dims.of(self.shape, GAMES, T=STEPS, S=state, **optional)
         self.tensors = {name: tuple(w.shape) for name, w in self.network(0).named_parameters()}
 
     def network(self, version):
@@ -60,7 +59,7 @@ class AgentSetup:
         return Agent(self.shape, NETWORK, self.experiment, games, rng)
 
     def lane(self, index=0, seed=9):
-        return Lane(index, self.agent(seed), self.segment)
+        return Lane(index, self.agent(seed), self.dims)
 
 
 class TimestepSource:
@@ -74,7 +73,7 @@ class TimestepSource:
     """
 
     def __init__(self, seed=0, starts=None, env=7, lane=0, setup=None):
-        self._sizes = dict.fromkeys("VLQJCR", 0) | (setup.sizes if setup else {})
+        self._dims = setup.dims if setup else PLAIN
         self._leaders = setup.role.leaders if setup else ()
         self._rng = np.random.default_rng(seed)
         self._starts = {0: range(GAMES)} | (starts or {})
@@ -110,20 +109,20 @@ class TimestepSource:
 
     def _optional_fields(self):
         """Those that only some experiments have."""
-        size, rng, fields = self._sizes, self._rng, {}
-        if size["V"]:
-            fields["symbols"] = rng.integers(0, size["V"], (GAMES, AGENTS)).astype(np.uint8)
+        dims, rng, fields = self._dims, self._rng, {}
+        if dims.V:
+            fields["symbols"] = rng.integers(0, dims.V, (GAMES, AGENTS)).astype(np.uint8)
             if self.symbols:
                 fields["symbols"][:, AGENT] = self.symbols[-1]
-        if size["L"]:
-            leader_actions = rng.integers(0, ACTIONS, (GAMES, size["L"]))
+        if dims.L:
+            leader_actions = rng.integers(0, ACTIONS, (GAMES, dims.L))
             fields["leader_actions"] = leader_actions.astype(np.uint8)
-        if size["Q"]:
-            fields["leader_log_probs"] = log_probs(rng, GAMES, size["Q"], ACTIONS)
-        if size["J"]:
-            fields["responses"] = log_probs(rng, GAMES, size["J"], size["C"], ACTIONS)
-        if size["R"]:
-            fields["all_rewards"] = rng.normal(0, 1, (GAMES, size["R"])).astype(np.float32)
+        if dims.Q:
+            fields["leader_log_probs"] = log_probs(rng, GAMES, dims.Q, ACTIONS)
+        if dims.J:
+            fields["responses"] = log_probs(rng, GAMES, dims.J, dims.C, ACTIONS)
+        if dims.R:
+            fields["all_rewards"] = rng.normal(0, 1, (GAMES, dims.R)).astype(np.float32)
         return fields
 
 

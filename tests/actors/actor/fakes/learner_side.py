@@ -27,7 +27,7 @@ class ClientUnderTest:
             self.subscription,
             Hello(1, 0, EPOCH, "this run"),
             self.outbox,
-            setup.sizes,
+            setup.dims,
             setup.tensors,
             clock.read,
         )
@@ -56,8 +56,8 @@ class ClientUnderTest:
         return self.receive()
 
     def builder(self, version=0):
-        state = np.zeros((5, self.setup.segment.state), np.float32)
-        return SegmentBuilder(self.setup.segment, 1, version, state)
+        state = np.zeros((5, self.setup.dims.S), np.float32)
+        return SegmentBuilder(self.setup.dims, 1, version, state)
 
     def push(self, number=1):
         """Push so many segments; the numbers of those that are sent."""

@@ -158,11 +158,11 @@ class Simulation:
         hello = Hello(AGENT, ARENA, EPOCH, FINGERPRINT)
         self.outbox = Outbox(LANES, max_kept=100)
         join = Join(AGENT, EPOCH, FINGERPRINT)
-        sizes, learner = setup.sizes, self.learner
+        dims, learner = setup.dims, self.learner
         self.actor = Actor(
             self,
-            EnvClient(self.env, join, LANES, sizes, clock.read),
-            LearnerClient(learner, learner, hello, self.outbox, sizes, setup.tensors, clock.read),
+            EnvClient(self.env, join, LANES, dims, clock.read),
+            LearnerClient(learner, learner, hello, self.outbox, dims, setup.tensors, clock.read),
             [setup.lane(index, seed=index) for index in range(LANES)],
             Ledger(ledger, ARENA, AGENT, EPOCH),
             clock.read,

@@ -1,12 +1,12 @@
 """Trained agents live outside a run as they live in one."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ssd_actors.lane import Lane as ActorLane
-from ssd_actors.segment_builder import SegmentShape
 from ssd_env_server.disclosed import Disclosed
 from ssd_env_server.lane import Lane as WorldLane
 from ssd_envs.batch import GameBatch
@@ -64,28 +64,12 @@ def lived_in_a_run(config, minds):
     batch.reset(SEEDS)
     batch.observe()
     agents = range(batch.spec.num_agents)
-    lanes = [
-        ActorLane(
-            0,
-            mind,
-            SegmentShape(
-                HORIZON,
-                GAMES,
-                len(minds),
-                batch.spec.view,
-                mind.network.state_size,
-                config.experiment.symbols > 0,
-                config.experiment.reward != "own",
-            ),
-        )
-        for mind in minds
-    ]
+    lanes = [ActorLane(0, mind, replace(mind.dims, T=HORIZON)) for mind in minds]
     for lane, mind in zip(lanes, minds, strict=True):
         lane.reset(1)
         weights = {name: w.detach().numpy() for name, w in mind.network.named_parameters()}
         lane.weights = Weights(mind.learner_incarnation, mind.weights_version, 0, weights)
-    sizes = [{"A": batch.spec.num_actions, "B": GAMES, "N": len(minds), **m.axes} for m in minds]
-    disclosed = Disclosed([mind.role for mind in minds], sizes)
+    disclosed = Disclosed([mind.role for mind in minds], [mind.dims for mind in minds])
     world = WorldLane(
         told_by_a_world(batch, np.zeros((GAMES, len(minds)), np.uint8), True), GAMES, disclosed
     )

@@ -40,10 +40,10 @@ class Training:
 
 @pytest.fixture
 def training(saved_run, monkeypatch):
-    pretended = Training(saved_run)
-    monkeypatch.setattr(study, "train", pretended.train)
-    monkeypatch.setattr(study, "is_trained", pretended.is_trained)
-    return pretended
+    fake = Training(saved_run)
+    monkeypatch.setattr(study, "train", fake.train)
+    monkeypatch.setattr(study, "is_trained", fake.is_trained)
+    return fake
 
 
 def invoke(out, *arguments):

@@ -16,7 +16,7 @@ from ssd_wire.errors import RunFileError
 
 TRIAL = Trial(ARMS["moa"], seed=3)
 STEPS = 1000
-PRETENDED = """#!{python}
+FAKE = """#!{python}
 import json, pathlib, signal, sys, time
 words = sys.argv[1:]
 run_dir = pathlib.Path(words[words.index("--run-dir") + 1])
@@ -45,7 +45,7 @@ def pretend(tmp_path, monkeypatch):
         summary = json.dumps({"ended": ended, "agent_steps": agent_steps})
         program = tmp_path / "ssd-train"
         program.write_text(
-            PRETENDED.format(
+            FAKE.format(
                 python=sys.executable, run_file=config.toml(), sleeps=sleeps, summary=summary
             )
         )

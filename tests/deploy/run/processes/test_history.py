@@ -24,36 +24,39 @@ def ledger(folder, agent, epoch, arena=0):
 
 def test_starts_are_numbered_over_all_launches_so_no_world_is_ever_numbered_twice(reopen):
     first = reopen()
-    assert [first.started("env-0", restart=False), first.started("env-0", restart=True)] == [0, 1]
-    assert first.started("env-1", restart=False) == 0
-    assert reopen().started("env-0", restart=False) == 2
+    assert [
+        first.record_start("env-0", restart=False),
+        first.record_start("env-0", restart=True),
+    ] == [0, 1]
+    assert first.record_start("env-1", restart=False) == 0
+    assert reopen().record_start("env-0", restart=False) == 2
 
 
 def test_only_starts_after_a_death_are_restarts(reopen):
     history = reopen()
-    history.started("learner-0", restart=False)
-    history.started("learner-0", restart=True)
+    history.record_start("learner-0", restart=False)
+    history.record_start("learner-0", restart=True)
     again = reopen()
-    again.started("learner-0", restart=False)
+    again.record_start("learner-0", restart=False)
     assert again.restarts["learner-0"] == 1
 
 
 def test_epochs_belong_to_the_process_whose_end_they_precede(reopen, ledgers):
     history = reopen()
     ledger(ledgers, agent=1, epoch=10)
-    history.ended("actor-0-1", pid=5, code=-9)
+    history.record_end("actor-0-1", pid=5, code=-9)
     ledger(ledgers, agent=1, epoch=20)
-    history.ended("actor-0-1", pid=6, code=0)
-    assert history.clean == {(0, 1, 20)}
-    assert reopen().clean == {(0, 1, 20)}
+    history.record_end("actor-0-1", pid=6, code=0)
+    assert history.clean_epochs == {(0, 1, 20)}
+    assert reopen().clean_epochs == {(0, 1, 20)}
 
 
 def test_agents_whose_numbers_begin_alike_are_not_mixed_up(reopen, ledgers):
     history = reopen()
     ledger(ledgers, agent=1, epoch=10)
     ledger(ledgers, agent=11, epoch=20)
-    history.ended("actor-0-1", pid=5, code=0)
-    assert history.clean == {(0, 1, 10)}
+    history.record_end("actor-0-1", pid=5, code=0)
+    assert history.clean_epochs == {(0, 1, 10)}
 
 
 def test_epochs_of_a_launch_whose_end_nobody_saw_are_not_taken_for_clean(reopen, ledgers):
@@ -61,18 +64,18 @@ def test_epochs_of_a_launch_whose_end_nobody_saw_are_not_taken_for_clean(reopen,
     ledger(ledgers, agent=0, epoch=10)  # then the launcher was killed
     history = reopen()
     ledger(ledgers, agent=0, epoch=20)
-    history.ended("actor-0-0", pid=7, code=0)
-    assert history.clean == {(0, 0, 20)}
+    history.record_end("actor-0-0", pid=7, code=0)
+    assert history.clean_epochs == {(0, 0, 20)}
 
 
 def test_a_resumed_run_has_as_many_arenas_as_before(reopen):
     assert reopen().arenas == 1
-    reopen().launched(arenas=3)
+    reopen().record_launch(arenas=3)
     assert reopen().arenas == 3
 
 
 def test_a_run_of_this_protocol_may_be_resumed(reopen):
-    reopen().launched(arenas=1)
+    reopen().record_launch(arenas=1)
     reopen().check_protocol()
 
 

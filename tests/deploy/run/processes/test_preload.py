@@ -20,7 +20,7 @@ from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Spawner
 from ssd_run.run_config import validate
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import override
+from ssd_wire.run_file import override
 
 PROCESSES = {"ssd_actors.cli", "ssd_learner.cli", "ssd_env_server.cli"}
 LIBRARIES = {"torch", "numba", "zmq", "msgpack", "pydantic", "safetensors"}
@@ -47,8 +47,8 @@ def test_a_forked_process_finds_loaded_what_takes_long_to_load(run_dir, monkeypa
     try:
         while not spawner.is_ready():
             time.sleep(0.05)
-        command = ("ssd-pretended", "env-0", str(run_dir.root), "tells")
-        child = spawner.start(Program("env-0", "pretended_process", command), 0)
+        command = ("ssd-fake", "env-0", str(run_dir.root), "tells")
+        child = spawner.start(Program("env-0", "fake_process", command), 0)
         while child.poll() is None:
             time.sleep(0.01)
     finally:

@@ -5,18 +5,18 @@ import pytest
 import ssd_actors.cli
 import ssd_env_server.cli
 import ssd_learner.cli
-from ssd_run.processes.programs import Extent, all_programs
+from ssd_run.processes.programs import RunSize, all_programs
 from ssd_wire.errors import EndpointError
 
 SOCKETS = Path("/run/ssd-x")
 
 
-def commands(extent, run_dir):
-    return {program.role: program.command for program in all_programs(extent, run_dir, SOCKETS)}
+def commands(size, run_dir):
+    return {program.role: program.command for program in all_programs(size, run_dir, SOCKETS)}
 
 
 def test_every_arena_has_a_world_and_all_agents_and_learners_are_shared(run_dir):
-    assert set(commands(Extent(agents=3, arenas=2, steps=None), run_dir)) == {
+    assert set(commands(RunSize(agents=3, arenas=2, steps=None), run_dir)) == {
         *("learner-0", "learner-1", "learner-2"),
         *("env-0", "env-1"),
         *("actor-0-0", "actor-0-1", "actor-0-2"),
@@ -25,7 +25,7 @@ def test_every_arena_has_a_world_and_all_agents_and_learners_are_shared(run_dir)
 
 
 def test_an_actor_meets_its_own_arenas_world_and_its_own_agents_learner(run_dir):
-    known = commands(Extent(agents=3, arenas=2, steps=None), run_dir)
+    known = commands(RunSize(agents=3, arenas=2, steps=None), run_dir)
     actor = known["actor-1-2"]
     assert "--env=ipc:///run/ssd-x/world-1" in actor
     assert "--bind=ipc:///run/ssd-x/world-1" in known["env-1"]
@@ -36,25 +36,25 @@ def test_an_actor_meets_its_own_arenas_world_and_its_own_agents_learner(run_dir)
 
 
 def test_steps_of_all_agents_are_shared_out_and_rounded_up(run_dir):
-    known = commands(Extent(agents=3, arenas=1, steps=100), run_dir)
+    known = commands(RunSize(agents=3, arenas=1, steps=100), run_dir)
     assert "--own-steps=34" in known["learner-2"]
 
 
 def test_a_run_without_end_has_no_budget(run_dir):
-    known = commands(Extent(agents=3, arenas=1, steps=None), run_dir)
+    known = commands(RunSize(agents=3, arenas=1, steps=None), run_dir)
     assert not any(option.startswith("--own-steps") for option in known["learner-0"])
 
 
 def test_devices_are_given_out_in_turn(run_dir):
-    extent = Extent(agents=3, arenas=1, steps=None, devices=("cuda:0", "cuda:1"))
-    known = commands(extent, run_dir)
+    size = RunSize(agents=3, arenas=1, steps=None, devices=("cuda:0", "cuda:1"))
+    known = commands(size, run_dir)
     given = [known[f"learner-{agent}"] for agent in range(3)]
     wanted = ["cuda:0", "cuda:1", "cuda:0"]
     assert [f"--device={d}" in c for d, c in zip(wanted, given, strict=True)] == [True] * 3
 
 
 def test_only_worlds_are_told_how_often_they_were_started(run_dir):
-    programs = all_programs(Extent(agents=2, arenas=1, steps=None), run_dir, SOCKETS)
+    programs = all_programs(RunSize(agents=2, arenas=1, steps=None), run_dir, SOCKETS)
     assert [program.role for program in programs if program.numbered] == ["env-0"]
 
 
@@ -63,8 +63,8 @@ def test_only_worlds_are_told_how_often_they_were_started(run_dir):
     [("env-0", ssd_env_server.cli), ("actor-0-0", ssd_actors.cli), ("learner-0", ssd_learner.cli)],
 )
 def test_processes_know_every_option_that_they_are_given(run_dir, role, process):
-    command = commands(Extent(agents=2, arenas=1, steps=100), run_dir)[role]
-    given = {option.partition("=")[0] for option in command[1:]} | {"--lifeline", "--metrics"}
+    command = commands(RunSize(agents=2, arenas=1, steps=100), run_dir)[role]
+    given = {option.partition("=")[0] for option in command[1:]} | {"--parent-pipe", "--metrics"}
     if role == "env-0":
         given.add("--incarnation")
     assert given <= {name for parameter in process.main.params for name in parameter.opts}
@@ -72,11 +72,11 @@ def test_processes_know_every_option_that_they_are_given(run_dir, role, process)
 
 def test_a_socket_directory_too_long_for_sockets_is_refused(run_dir):
     with pytest.raises(EndpointError, match="at most 107 bytes"):
-        all_programs(Extent(agents=2, arenas=1, steps=None), run_dir, SOCKETS / ("x" * 100))
+        all_programs(RunSize(agents=2, arenas=1, steps=None), run_dir, SOCKETS / ("x" * 100))
 
 
 def test_a_process_is_shown_as_the_command_that_a_user_would_give(run_dir):
-    programs = all_programs(Extent(agents=1, arenas=1, steps=None), run_dir, SOCKETS)
+    programs = all_programs(RunSize(agents=1, arenas=1, steps=None), run_dir, SOCKETS)
     shown = {program.role: (program.command[0], program.module) for program in programs}
     assert shown == {
         "learner-0": ("ssd-learner", ssd_learner.cli.__name__),

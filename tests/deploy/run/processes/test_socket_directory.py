@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ssd_run.processes.socket_directory import LONGEST_NAME, SHORT, socket_directory
-from ssd_wire.endpoints import LONGEST_IPC_PATH
+from ssd_wire.endpoints import MAX_IPC_PATH_BYTES
 from ssd_wire.errors import EndpointError
 
 
@@ -19,7 +19,7 @@ def test_sockets_are_where_tmpdir_says_and_private(monkeypatch):
 
 
 def test_a_tmpdir_too_long_for_sockets_is_left_for_a_short_directory_and_that_is_said(monkeypatch):
-    long = "/" + "t" * (LONGEST_IPC_PATH - len(LONGEST_NAME) - 1)
+    long = "/" + "t" * (MAX_IPC_PATH_BYTES - len(LONGEST_NAME) - 1)
     monkeypatch.setattr(tempfile, "tempdir", long)
     told = []
     with socket_directory(told.append) as folder:

@@ -19,7 +19,7 @@ from ssd_run.processes.shutdown import shut_down
 from ssd_run.processes.spawner import RunFailedError, Spawner
 from ssd_run.processes.supervisor import Supervisor
 
-PRETENDED = "pretended_process"
+FAKE = "fake_process"
 
 LAUNCHER = f"""
 import sys, time
@@ -28,11 +28,11 @@ from ssd_run import run_directory
 from ssd_run.processes.spawner import Spawner
 from ssd_run.processes.programs import Program
 from ssd_run.presets import load_config
-run_dir = run_directory.begin(Path(sys.argv[1]), load_config("cleanup-moa"))
-spawner = Spawner(run_dir, "{PRETENDED}")
+run_dir = run_directory.create(Path(sys.argv[1]), load_config("cleanup-moa"))
+spawner = Spawner(run_dir, "{FAKE}")
 while not spawner.is_ready():
     time.sleep(0.01)
-child = spawner.start(Program("env-0", "{PRETENDED}", tuple(sys.argv[2:])), 0)
+child = spawner.start(Program("env-0", "{FAKE}", tuple(sys.argv[2:])), 0)
 while not spawner.announced("env-0", child.pid):
     time.sleep(0.01)
 print(child.pid, spawner._process.pid, flush=True)
@@ -41,18 +41,18 @@ time.sleep(60)
 
 
 def program(run_dir, role="env-0", manner="obeys", numbered=False):
-    command = ("ssd-pretended", role, str(run_dir), manner)
-    return Program(role, PRETENDED, command, numbered)
+    command = ("ssd-fake", role, str(run_dir), manner)
+    return Program(role, FAKE, command, numbered)
 
 
 @pytest.fixture(autouse=True)
-def _pretended(monkeypatch):
+def _fake(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
 
 
 @pytest.fixture
 def spawner(run_dir):
-    made = Spawner(run_dir, PRETENDED)
+    made = Spawner(run_dir, FAKE)
     yield made
     made.close()
 
@@ -111,13 +111,13 @@ def test_output_of_all_starts_is_in_one_log(spawner, run_dir):
     words = spawner.log("env-0").read_text()
     assert words.count("options") == 2
     assert words.index("--incarnation=4") < words.index("--incarnation=5")
-    assert "RuntimeError: on purpose" in spawner.last_words("env-0")
+    assert "RuntimeError: on purpose" in spawner.log_tail("env-0")
 
 
-def test_last_words_are_the_end_of_a_long_log(spawner):
+def test_a_log_tail_is_the_end_of_a_long_log(spawner):
     lines = [f"line {number} ü" for number in range(5000)]
     spawner.log("env-0").write_text("\n".join(lines))
-    assert spawner.last_words("env-0").splitlines() == lines[-20:]
+    assert spawner.log_tail("env-0").splitlines() == lines[-20:]
 
 
 def test_a_ctrl_c_at_the_terminal_reaches_the_launcher_alone(spawner, run_dir):
@@ -131,21 +131,21 @@ def test_a_ctrl_c_at_the_terminal_reaches_the_launcher_alone(spawner, run_dir):
 def test_a_process_is_found_by_its_command(spawner, run_dir):
     child = start_and_see_up(spawner, program(run_dir.root))
     shown = Path(f"/proc/{child.pid}/cmdline").read_text()
-    assert shown.startswith(f"ssd-pretended env-0 {run_dir.root} obeys --lifeline=")
-    assert Path(f"/proc/{child.pid}/comm").read_text() == "ssd-pretended\n"
+    assert shown.startswith(f"ssd-fake env-0 {run_dir.root} obeys --parent-pipe=")
+    assert Path(f"/proc/{child.pid}/comm").read_text() == "ssd-fake\n"
     child.kill()
     code_of(child)
 
 
 def test_processes_hold_no_end_of_a_line_that_is_not_theirs(spawner, run_dir):
-    """Nor the lifeline's other end: with that, the launcher's death would go unnoticed."""
+    """Nor the parent_pipe's other end: with that, the launcher's death would go unnoticed."""
     child = start_and_see_up(spawner, program(run_dir.root))
     held = {path.readlink().name for path in Path(f"/proc/{child.pid}/fd").iterdir()}
-    lifeline = Path(f"/proc/self/fd/{spawner._lifeline}").readlink().name
-    assert lifeline in held
+    parent_pipe = Path(f"/proc/self/fd/{spawner._parent_pipe}").readlink().name
+    assert parent_pipe in held
     assert not [name for name in held if name.startswith("socket")]
     for path in Path(f"/proc/{child.pid}/fd").iterdir():
-        if path.readlink().name == lifeline:
+        if path.readlink().name == parent_pipe:
             flags = Path(f"/proc/{child.pid}/fdinfo/{path.name}").read_text().split()[3]
             assert int(flags, 8) & os.O_ACCMODE == os.O_RDONLY
     child.kill()
@@ -174,7 +174,7 @@ def test_the_fork_server_may_be_killed_without_harm_to_what_it_started(spawner, 
 
 def test_a_fork_server_that_does_not_answer_is_replaced(run_dir, monkeypatch):
     monkeypatch.setattr("ssd_run.processes.spawner.PATIENCE", 2.0)
-    spawner = Spawner(run_dir, PRETENDED)
+    spawner = Spawner(run_dir, FAKE)
     until(spawner.is_ready)
     frozen = spawner._process.pid
     os.kill(frozen, signal.SIGSTOP)
@@ -196,11 +196,11 @@ def test_a_fork_server_that_does_not_answer_is_replaced(run_dir, monkeypatch):
 def test_a_fork_server_that_cannot_fork_ends_the_run_with_its_words(
     run_dir, monkeypatch, preload, reason
 ):
-    monkeypatch.setenv("PRETENDED_PRELOAD", preload)
-    spawner = Spawner(run_dir, PRETENDED)
+    monkeypatch.setenv("FAKE_PRELOAD", preload)
+    spawner = Spawner(run_dir, FAKE)
     with pytest.raises(RunFailedError, match="fork-server ended, 3 times before") as failed:
         until(lambda: start(spawner, program(run_dir.root)))
-    assert reason in spawner.last_words(failed.value.role)
+    assert reason in spawner.log_tail(failed.value.role)
     assert not spawner.is_ready()  # while the run stops
     assert spawner.descriptors == ()
     spawner.close()
@@ -211,7 +211,7 @@ def test_once_a_process_runs_the_fork_server_may_die_while_loading_as_often_as_i
 ):
     monkeypatch.setattr("ssd_run.processes.spawner.PAUSES", (0.0, 0.01))
     child = start_and_see_up(spawner, program(run_dir.root))
-    monkeypatch.setenv("PRETENDED_PRELOAD", "fails")
+    monkeypatch.setenv("FAKE_PRELOAD", "fails")
     dead = set()
 
     os.kill(spawner._process.pid, signal.SIGKILL)
@@ -222,25 +222,25 @@ def test_once_a_process_runs_the_fork_server_may_die_while_loading_as_often_as_i
 
     until(has_died_five_times)
     assert child.poll() is None
-    monkeypatch.delenv("PRETENDED_PRELOAD")
+    monkeypatch.delenv("FAKE_PRELOAD")
     start_and_see_up(spawner, program(run_dir.root, role="actor-0-0"))
 
 
 def test_a_run_file_that_cannot_be_used_ends_the_run_at_once_and_says_why(run_dir, monkeypatch):
-    monkeypatch.setenv("PRETENDED_PRELOAD", "refuses")
-    spawner = Spawner(run_dir, PRETENDED)
+    monkeypatch.setenv("FAKE_PRELOAD", "refuses")
+    spawner = Spawner(run_dir, FAKE)
     with pytest.raises(RunFailedError, match="fork-server cannot use the run file") as failed:
         until(lambda: start(spawner, program(run_dir.root)))
     why = "error: [experiment] nowhere.at:All: wanted a reward, found none"
-    assert spawner.last_words(failed.value.role) == why
+    assert spawner.log_tail(failed.value.role) == why
     spawner.close()
 
 
 def test_nothing_is_left_of_a_fork_server_that_was_closed(run_dir):
-    spawner = Spawner(run_dir, PRETENDED)
+    spawner = Spawner(run_dir, FAKE)
     child = start_and_see_up(spawner, program(run_dir.root))
     spawner.close()
-    assert code_of(child) == 0  # its lifeline has closed
+    assert code_of(child) == 0  # its parent_pipe has closed
     for pid in (child.pid, spawner._process.pid):
         with pytest.raises(ChildProcessError):  # nor a zombie
             os.waitpid(pid, os.WNOHANG)
@@ -279,7 +279,7 @@ def test_a_killed_process_comes_back(run_dir, supervise):
     entry = run_dir.processes / "env-0.json"
 
     def is_up():
-        supervisor.look()
+        supervisor.check()
         return entry.exists()
 
     until(is_up)
@@ -295,23 +295,23 @@ def test_a_process_that_refuses_its_configuration_ends_the_run_with_its_words(
 ):
     supervisor = supervise(program(run_dir.root, role="learner-0", manner="refuses"))
     with pytest.raises(RunFailedError, match="learner-0 cannot go on"):
-        until(supervisor.look)
-    assert spawner.last_words("learner-0").endswith("error: no such device")
+        until(supervisor.check)
+    assert spawner.log_tail("learner-0").endswith("error: no such device")
 
 
 def test_a_process_that_never_comes_up_ends_the_run(run_dir, supervise):
     supervisor = supervise(program(run_dir.root, role="env-0", manner="crashes"))
     with pytest.raises(RunFailedError, match="3 times before it was up"):
-        until(supervisor.look)
+        until(supervisor.check)
 
 
 def test_the_error_of_a_process_is_named_with_its_place(spawner, run_dir, supervise):
     supervisor = supervise(program(run_dir.root, role="env-0", manner="crashes"))
-    until(lambda: supervisor.look() or supervisor.said)
+    until(lambda: supervisor.check() or supervisor.said)
 
     line, error = spawner.last_error("env-0")
     assert line == "RuntimeError: on purpose"
-    assert re.fullmatch(r'File ".*pretended_process.py", line \d+, in main: RuntimeError', error)
+    assert re.fullmatch(r'File ".*fake_process.py", line \d+, in main: RuntimeError', error)
     assert "env-0 ended with exit code 1 (RuntimeError: on purpose)" in supervisor.said[0]
 
 
@@ -319,7 +319,7 @@ def test_a_stubborn_process_is_killed_at_the_deadline(run_dir, supervise):
     supervisor = supervise(program(run_dir.root, role="learner-0", manner="stubborn"))
 
     def is_up():
-        supervisor.look()
+        supervisor.check()
         return (run_dir.processes / "learner-0.json").exists()
 
     until(is_up)

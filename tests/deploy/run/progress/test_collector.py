@@ -12,15 +12,15 @@ RUNNING = ("env-0", "actor-0-0", "learner-0")
 
 
 class Scraper:
-    """Has heard of a learner's updates; nobody else has answered for long."""
+    """Has latest of a learner's updates; nobody else has answered for long."""
 
     def __init__(self, updates):
         self.updates = updates
 
-    def heard(self):
+    def latest(self):
         return {"learner-0": {"ssd_learner_updates_total": self.updates}}
 
-    def silent(self, roles):
+    def unresponsive(self, roles):
         return tuple(role for role in roles if role != "learner-0")
 
 
@@ -40,22 +40,22 @@ def make(run_dir):
 
 
 def test_who_does_not_answer_is_named_while_a_run_trains(make):
-    assert make().collect().silent == ("env-0", "actor-0-0")
+    assert make().collect().unresponsive == ("env-0", "actor-0-0")
 
 
 def test_who_does_not_answer_is_not_named_when_it_was_stopped(make):
     stopped = make()
     stopped.stopping = True
-    assert stopped.collect().silent == ()
+    assert stopped.collect().unresponsive == ()
     assert stopped.collect().phase == ""
 
 
 def test_who_is_not_up_yet_is_named_only_when_it_is_late(make, monkeypatch):
     starting = make(updates=0)
-    assert starting.collect().silent == ()
+    assert starting.collect().unresponsive == ()
     assert starting.collect().phase == "starting: 1 of 3 processes are up"
     monkeypatch.setattr(collector, "STARTING", 0.0)
-    assert starting.collect().silent == ("env-0", "actor-0-0")
+    assert starting.collect().unresponsive == ("env-0", "actor-0-0")
 
 
 def test_elapsed_time_goes_on_where_the_launch_before_ended(make):

@@ -4,7 +4,7 @@ import pytest
 
 from ssd_envs.spec import GameSettings
 from ssd_run.json_lines import Tail
-from ssd_run.progress.episodes import LAST, Episodes, counts_of, outcome
+from ssd_run.progress.episodes import LAST_EPISODES, Episodes, counts_of, outcome
 
 
 def episode(collective=10.0, equality=0.5, length=1000, time=0.0, returns=(4.0, 6.0), **counts):
@@ -48,32 +48,32 @@ def test_what_a_killed_writer_left_is_skipped_and_counted(tmp_path):
 
 def test_outcome_is_taken_over_the_last_full_episodes_of_all_arenas(tmp_path):
     episodes = Episodes(tmp_path, horizon=1000)
-    write(tmp_path, 0, *(episode(1.0, time=t) for t in range(LAST)))
-    write(tmp_path, 1, *(episode(3.0, time=t + 0.5) for t in range(LAST)))
-    found = episodes.follow()
-    assert found.episodes == LAST
+    write(tmp_path, 0, *(episode(1.0, time=t) for t in range(LAST_EPISODES)))
+    write(tmp_path, 1, *(episode(3.0, time=t + 0.5) for t in range(LAST_EPISODES)))
+    found = episodes.update()
+    assert found.episodes == LAST_EPISODES
     assert found.collective_return == 2.0  # the later half of both, not one arena alone
-    assert episodes.ended == 2 * LAST
+    assert episodes.ended == 2 * LAST_EPISODES
 
 
 def test_short_first_episodes_count_as_ended_but_tell_no_return(tmp_path):
     episodes = Episodes(tmp_path, horizon=1000)
     write(tmp_path, 0, episode(99.0, length=50), episode(10.0))
-    found = episodes.follow()
+    found = episodes.update()
     assert (found.episodes, found.collective_return, episodes.ended) == (1, 10.0, 2)
 
 
 def test_outcome_changes_only_by_what_is_added(tmp_path):
     episodes = Episodes(tmp_path, horizon=1000)
     write(tmp_path, 0, episode(10.0))
-    episodes.follow()
+    episodes.update()
     write(tmp_path, 0, episode(20.0))
-    assert episodes.follow().collective_return == 15.0
-    assert episodes.follow().episodes == 2
+    assert episodes.update().collective_return == 15.0
+    assert episodes.update().episodes == 2
 
 
 def test_no_episodes_have_no_outcome(tmp_path):
-    found = Episodes(tmp_path, horizon=1000).follow()
+    found = Episodes(tmp_path, horizon=1000).update()
     assert (found.episodes, found.collective_return, found.equality) == (0, None, None)
     assert found.returns == ()
 
@@ -95,7 +95,7 @@ def test_what_each_agent_does_is_a_mean_over_the_last_full_episodes(tmp_path):
     short = episode(length=50, apples=[900, 900], cleaned=[900, 900])
     write(tmp_path, 0, short, episode(apples=[10, 0], cleaned=[0, 300]))
     write(tmp_path, 1, episode(apples=[20, 1], cleaned=[1, 400]))
-    assert episodes.follow().counts == {"apples": (15.0, 0.5), "cleaned": (0.5, 350.0)}
+    assert episodes.update().counts == {"apples": (15.0, 0.5), "cleaned": (0.5, 350.0)}
 
 
 def test_of_a_box_it_is_told_how_often_it_was_opened_and_in_which_step_where_it_was():
@@ -105,7 +105,7 @@ def test_of_a_box_it_is_told_how_often_it_was_opened_and_in_which_step_where_it_
 
 
 def test_before_an_episode_has_ended_nothing_is_told_of_what_agents_do(tmp_path):
-    found = Episodes(tmp_path, horizon=1000, counts=("apples",)).follow()
+    found = Episodes(tmp_path, horizon=1000, counts=("apples",)).update()
     assert found.counts == {"apples": ()}
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from ssd_run.progress.episodes import outcome
 from ssd_run.progress.progress import (
-    MEASURES,
+    METRIC_NAMES,
     AgentProgress,
     Progress,
     agents_of,
@@ -32,22 +32,22 @@ def picture(agents):
 
 
 def test_agents_are_in_the_order_of_their_numbers_and_count_what_was_trained():
-    heard = {"learner-1": said(own_steps=800), "learner-0": said(own_steps=1600)}
-    found = agents_of(heard, NEW, NOTHING)
+    latest = {"learner-1": said(own_steps=800), "learner-0": said(own_steps=1600)}
+    found = agents_of(latest, NEW, NOTHING)
     assert [agent.own_steps for agent in found] == [1600, 800]
     assert picture(found).agent_steps == 2400
 
 
 def test_before_its_first_update_a_learner_has_nothing_to_measure():
-    heard = {"learner-0": said(updates=0, moa_loss_nats=0.0)}
-    assert agents_of(heard, NEW, NOTHING)[0].measures == dict.fromkeys(MEASURES)
+    latest = {"learner-0": said(updates=0, moa_loss_nats=0.0)}
+    assert agents_of(latest, NEW, NOTHING)[0].metrics == dict.fromkeys(METRIC_NAMES)
 
 
 def test_what_a_learner_does_not_measure_is_not_zero():
-    heard = {"learner-0": said(policy_lag_updates=1.0)}
-    found = agents_of(heard, NEW, NOTHING)[0]
-    assert found.measures["moa_loss_nats"] is None
-    assert found.measures["policy_lag_updates"] == 1.0
+    latest = {"learner-0": said(policy_lag_updates=1.0)}
+    found = agents_of(latest, NEW, NOTHING)[0]
+    assert found.metrics["moa_loss_nats"] is None
+    assert found.metrics["policy_lag_updates"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_what_a_learner_does_not_measure_is_not_zero():
 )
 def test_what_a_learner_says_of_an_update_is_kept(measure):
     found = agents_of({"learner-0": said(**{measure: 0.5})}, NEW, NOTHING)[0]
-    assert found.measures[measure] == 0.5
+    assert found.metrics[measure] == 0.5
 
 
 def test_a_learner_says_nothing_of_the_norm_of_the_whole_gradient():
-    assert "gradient_norm" not in MEASURES
+    assert "gradient_norm" not in METRIC_NAMES
 
 
 def test_a_learner_not_heard_yet_stands_where_its_ledger_says():
@@ -109,25 +109,25 @@ def test_a_run_is_complete_when_every_learner_is():
 
 
 def test_a_mean_leaves_out_who_has_not_said():
-    heard = {"learner-0": said(beta=0.4)}
-    run = picture(agents_of(heard, NEW, NOTHING))
+    latest = {"learner-0": said(beta=0.4)}
+    run = picture(agents_of(latest, NEW, NOTHING))
     assert run.mean("beta") == 0.4
     assert run.mean("moa_loss_nats") is None
 
 
 def test_waiting_is_summed_over_actors_by_what_they_wait_for():
-    heard = {
+    latest = {
         "actor-0-0": {"ssd_actor_waiting_seconds_total{for=env}": 1.0},
         "actor-0-1": {
             "ssd_actor_waiting_seconds_total{for=env}": 2.0,
             "ssd_actor_waiting_seconds_total{for=learner}": 5.0,
         },
     }
-    assert waiting_of(heard) == {"env": 3.0, "learner": 5.0}
+    assert waiting_of(latest) == {"env": 3.0, "learner": 5.0}
 
 
 @pytest.mark.parametrize(
-    ("running", "heard", "updates", "phase"),
+    ("running", "latest", "updates", "phase"),
     [
         ((), (), 7, "loading; kernels are compiled when this machine has never run them"),
         (("env-0", "learner-0"), (), 7, "starting: 0 of 2 processes are up"),
@@ -136,8 +136,8 @@ def test_waiting_is_summed_over_actors_by_what_they_wait_for():
         (("env-0", "learner-0"), ("learner-0",), 8, ""),
     ],
 )
-def test_until_its_first_update_a_launch_tells_what_it_does(running, heard, updates, phase):
+def test_until_its_first_update_a_launch_tells_what_it_does(running, latest, updates, phase):
     before = agents(5000, updates=7)
-    found = phase_of(running, heard, agents(5000, updates=updates), before)
+    found = phase_of(running, latest, agents(5000, updates=updates), before)
     assert found.startswith(phase)
     assert bool(found) == bool(phase)

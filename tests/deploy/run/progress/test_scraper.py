@@ -56,29 +56,29 @@ def test_a_stopped_process_keeps_nobody_else_from_being_heard(tmp_path, mute):
     announce(tmp_path, "actor-0-0", mute)
     announce(tmp_path, "learner-0", serve_metrics(Learner(), "127.0.0.1:0", "learner-0"))
     scraper = Scraper(tmp_path)
-    scraper.round()
-    assert scraper.heard()["learner-0"]["ssd_learner_updates_total"] == 3
-    assert scraper.silent(["actor-0-0", "learner-0"]) == ("actor-0-0",)
+    scraper.scrape()
+    assert scraper.latest()["learner-0"]["ssd_learner_updates_total"] == 3
+    assert scraper.unresponsive(["actor-0-0", "learner-0"]) == ("actor-0-0",)
 
 
 def test_a_process_that_is_gone_keeps_its_last_word(tmp_path):
     address = serve_metrics(Learner(), "127.0.0.1:0", "learner-0")
     announce(tmp_path, "learner-0", address)
     scraper = Scraper(tmp_path)
-    scraper.round()
+    scraper.scrape()
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     announce(tmp_path, "learner-0", f"127.0.0.1:{port}")
-    scraper.round()
-    assert scraper.heard()["learner-0"]["ssd_learner_updates_total"] == 3
+    scraper.scrape()
+    assert scraper.latest()["learner-0"]["ssd_learner_updates_total"] == 3
 
 
 @pytest.mark.parametrize("entry", ["", "{", "[]", '{"role": "env-0"}', '{"metrics": "x"}'])
 def test_a_half_written_entry_is_passed_over(tmp_path, entry):
     (tmp_path / "env-0.json").write_text(entry)
     scraper = Scraper(tmp_path)
-    scraper.round()
-    assert scraper.heard() == {}
+    scraper.scrape()
+    assert scraper.latest() == {}
 
 
 def test_it_asks_on_its_own_until_it_is_stopped(tmp_path):
@@ -86,7 +86,7 @@ def test_it_asks_on_its_own_until_it_is_stopped(tmp_path):
     scraper = Scraper(tmp_path)
     scraper.start()
     deadline = time.monotonic() + 30
-    while not scraper.heard():
+    while not scraper.latest():
         assert time.monotonic() < deadline
         time.sleep(0.01)
     scraper.stop()

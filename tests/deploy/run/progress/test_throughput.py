@@ -14,7 +14,7 @@ def agents(*own_steps, updates=1, complete=False):
 
 def watched(speed, moments, *trained):
     """The speeds shown at these moments, where each learner has trained so much by then."""
-    return [speed.note(now, agents(*(each(now) for each in trained))) for now in moments]
+    return [speed.update(now, agents(*(each(now) for each in trained))) for now in moments]
 
 
 def batches(size, every, late=0.0):
@@ -78,7 +78,7 @@ def test_a_learner_that_goes_back_to_its_checkpoint_is_not_taken_to_train_backwa
 def test_a_learner_that_has_nothing_left_to_do_does_not_hide_the_speed_of_the_others():
     speed = Throughput(NEW)
     for now in range(20):
-        shown = speed.note(now, [*agents(100 * now), *agents(5000, complete=True)])
+        shown = speed.update(now, [*agents(100 * now), *agents(5000, complete=True)])
     assert shown == pytest.approx(100)
 
 
@@ -91,33 +91,33 @@ def test_a_resumed_run_s_speed_is_of_its_own_updates():
 
 def test_steady_part_begins_when_all_have_updated_and_ends_when_the_first_is_done():
     speed = Throughput(NEW)
-    speed.note(0, agents(0, 0, updates=0))
-    speed.note(10, [*agents(500), *agents(0, updates=0)])
-    speed.note(20, agents(1000, 1000))
-    speed.note(30, agents(2000, 2000))
-    speed.note(40, [*agents(2000), *agents(2000, complete=True)])
-    speed.note(90, agents(2000, 2000, complete=True))
+    speed.update(0, agents(0, 0, updates=0))
+    speed.update(10, [*agents(500), *agents(0, updates=0)])
+    speed.update(20, agents(1000, 1000))
+    speed.update(30, agents(2000, 2000))
+    speed.update(40, [*agents(2000), *agents(2000, complete=True)])
+    speed.update(90, agents(2000, 2000, complete=True))
     assert speed.steady == 200
 
 
 def test_steady_part_of_a_resumed_run_begins_with_its_own_updates():
     speed = Throughput(agents(1000, 1000, updates=9))
-    speed.note(0, agents(1000, 1000, updates=9))
-    speed.note(10, agents(1100, 1100, updates=10))
-    speed.note(20, agents(1600, 1600, updates=15))
+    speed.update(0, agents(1000, 1000, updates=9))
+    speed.update(10, agents(1100, 1100, updates=10))
+    speed.update(20, agents(1600, 1600, updates=15))
     assert speed.steady == 100
 
 
 def test_steady_part_is_of_whole_batches():
     speed = Throughput(NEW)
-    speed.note(0, agents(0, 0, updates=7))  # in the middle of its first
+    speed.update(0, agents(0, 0, updates=7))  # in the middle of its first
     for now in range(10, 59):
-        speed.note(now, agents(*[500 * (now // 10)] * 2))
+        speed.update(now, agents(*[500 * (now // 10)] * 2))
     assert speed.steady == 100
 
 
 def test_a_run_too_short_for_a_steady_part_has_no_speed():
     speed = Throughput(NEW)
-    speed.note(0, agents(0, 0, updates=0))
-    speed.note(5, agents(100, 100))
+    speed.update(0, agents(0, 0, updates=0))
+    speed.update(5, agents(100, 100))
     assert speed.steady is None

@@ -8,21 +8,21 @@ from tensorboardX.proto.event_pb2 import Event
 
 from ssd_run.json_lines import read_lines
 from ssd_run.progress.episodes import COUNTS, outcome
-from ssd_run.progress.progress import MEASURES, AgentProgress, Progress
+from ssd_run.progress.progress import METRIC_NAMES, AgentProgress, Progress
 from ssd_run.reporting.records import Records, elapsed_before, record, scalars
 
-MEASURED = dict.fromkeys(MEASURES) | {"moa_loss_nats": 1.5, "moa_margin_nats": -0.25}
+MEASURED = dict.fromkeys(METRIC_NAMES) | {"moa_loss_nats": 1.5, "moa_margin_nats": -0.25}
 DID = dict.fromkeys(COUNTS) | {"apples": 8.5, "cleaned": 467.0}
-LAST = outcome(
+OUTCOME = outcome(
     [{"returns": [1.0, 3.0], "collective_return": 4.0, "equality": 0.75}],
 )
 PROGRESS = Progress(
     elapsed=12.0,
     agents=(
-        AgentProgress(800, 2, episode_return=1.0, counts=DID, measures=MEASURED),
+        AgentProgress(800, 2, episode_return=1.0, counts=DID, metrics=MEASURED),
         AgentProgress(1600, 4, episode_return=3.0),
     ),
-    outcome=LAST,
+    outcome=OUTCOME,
     episodes=9,
     speed=240.0,
     waiting={"env": 1.0, "learner": 2.0},
@@ -63,7 +63,7 @@ def test_a_line_says_what_each_agent_does_and_null_of_what_its_game_has_not():
 def test_lines_of_all_launches_are_in_one_file(run_dir):
     for _ in range(2):
         records = Records(run_dir)
-        records.keep(PROGRESS)
+        records.write(PROGRESS)
         records.close()
     lines = [json.loads(line) for line in run_dir.metrics.read_text().splitlines()]
     assert [line["agent_steps"] for line in lines] == [2400, 2400]
@@ -72,8 +72,8 @@ def test_lines_of_all_launches_are_in_one_file(run_dir):
 def test_the_time_of_earlier_launches_is_known_from_their_lines(run_dir):
     assert elapsed_before(run_dir) == 0.0
     records = Records(run_dir)
-    records.keep(PROGRESS)
-    records.keep(replace(PROGRESS, elapsed=22.5))
+    records.write(PROGRESS)
+    records.write(replace(PROGRESS, elapsed=22.5))
     records.close()
     assert elapsed_before(run_dir) == 22.5
 
@@ -89,7 +89,7 @@ def test_agents_curves_lie_over_own_steps_and_the_runs_over_agent_steps():
 
 def test_tensorboard_gets_what_is_known_and_nothing_else(run_dir):
     records = Records(run_dir)
-    records.keep(PROGRESS)
+    records.write(PROGRESS)
     records.close()
     written = events(run_dir.tensorboard)
     assert ("agent-0/moa_loss_nats", 1.5, 800) in written
@@ -111,14 +111,14 @@ def test_the_launcher_does_without_torch_and_leaves_it_to_others(tmp_path):
 
 def test_records_survive_a_full_disk_and_go_on_when_there_is_space_again(run_dir, monkeypatch):
     records = Records(run_dir)
-    records.keep(PROGRESS)
+    records.write(PROGRESS)
     with monkeypatch.context() as patched:
         patched.setattr("ssd_wire.json_lines.os.write", no_space)
         patched.setattr("tensorboardX.record_writer.RecordWriter.flush", no_space)
         for _ in range(30):  # more than any queue of a writer holds
-            records.keep(PROGRESS)
+            records.write(PROGRESS)
             assert records.fault.errno == errno.ENOSPC
-    records.keep(PROGRESS)
+    records.write(PROGRESS)
     assert records.fault is None
     records.close()
     assert len(read_lines(run_dir.metrics)) == 32

@@ -7,19 +7,19 @@ from rich.console import Console
 from ssd_envs.spec import GameSettings
 from ssd_influence.settings import ExperimentSettings
 from ssd_run.progress.episodes import COUNTS, counts_of, outcome
-from ssd_run.progress.progress import MEASURES, AgentProgress, Progress
+from ssd_run.progress.progress import METRIC_NAMES, AgentProgress, Progress
 from ssd_run.reporting.agent_columns import number
-from ssd_run.reporting.screen import Board, Heading, Lines, board, plain, screen
+from ssd_run.reporting.screen import Dashboard, PlainOutput, RunInfo, render, screen, status_line
 
 MOA = ExperimentSettings(influence="moa")
 CLEANUP, HARVEST, BOX_TRAPPED = (
     counts_of(GameSettings(name=name).events) for name in ("cleanup", "harvest", "box-trapped")
 )
-HEADING = Heading("cleanup-moa", "runs/cleanup-moa-20250101-120000", 2_000_000, MOA, CLEANUP)
-BASELINE = replace(HEADING, experiment=ExperimentSettings())
+INFO = RunInfo("cleanup-moa", "runs/cleanup-moa-20250101-120000", 2_000_000, MOA, CLEANUP)
+BASELINE = replace(INFO, experiment=ExperimentSettings())
 TALKERS = ExperimentSettings(influence="moa_communication", symbols=9)
-ALL = replace(HEADING, experiment=TALKERS)
-MEASURED = dict.fromkeys(MEASURES, 0.1) | {
+ALL = replace(INFO, experiment=TALKERS)
+MEASURED = dict.fromkeys(METRIC_NAMES, 0.1) | {
     "influence_nats": 0.0234,
     "moa_loss_nats": 1.234,
     "moa_margin_nats": -0.021,
@@ -29,12 +29,12 @@ MEASURED = dict.fromkeys(MEASURES, 0.1) | {
     "policy_lag_updates": 1.5,
 }
 DID = dict.fromkeys(COUNTS) | {"apples": 8.6, "cleaned": 467.25, "fires": 0.5, "opened": 0.44}
-AGENT = AgentProgress(202_400, 1_253, episode_return=-385.1, counts=DID, measures=MEASURED)
-LAST = outcome([{"returns": [-385.1] * 5, "collective_return": -1908.1, "equality": 0.62}])
+AGENT = AgentProgress(202_400, 1_253, episode_return=-385.1, counts=DID, metrics=MEASURED)
+OUTCOME = outcome([{"returns": [-385.1] * 5, "collective_return": -1908.1, "equality": 0.62}])
 PROGRESS = Progress(
     elapsed=3725.0,
     agents=(AGENT,) * 5,
-    outcome=LAST,
+    outcome=OUTCOME,
     episodes=1234,
     speed=5541.0,
     waiting={},
@@ -43,14 +43,14 @@ PROGRESS = Progress(
 START = Progress(0.0, (AgentProgress(),) * 5, outcome([]), 0, None, {}, {})
 
 
-def drawn(progress, heading, width):
+def drawn(progress, info, width):
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-    console.print(board(progress, heading, width))
+    console.print(render(progress, info, width))
     return console.file.getvalue()
 
 
 def test_the_table_shows_every_agent_and_the_whole():
-    text = drawn(PROGRESS, HEADING, 80)
+    text = drawn(PROGRESS, INFO, 80)
     for shown in (
         "cleanup-moa",
         "agent-steps 1,012,000",
@@ -74,8 +74,7 @@ LARGE = replace(
     updates=123_456,
     episode_return=-1234.56,
     counts=DID | {"fires": 111.1},
-    measures=MEASURED
-    | {"explained_variance": -12345.6, "influence_nats": 3.14e-5, "kl_nats": 1e-6},
+    metrics=MEASURED | {"explained_variance": -12345.6, "influence_nats": 3.14e-5, "kl_nats": 1e-6},
 )
 
 
@@ -85,9 +84,9 @@ LARGE = replace(
     [PROGRESS, START, replace(PROGRESS, agents=(LARGE,) * 5)],
     ids=["under way", "at the start", "in large numbers"],
 )
-@pytest.mark.parametrize("heading", [HEADING, BASELINE, ALL], ids=["moa", "a3c", "all"])
-def test_the_table_fits_the_terminal_without_breaking_or_cutting_a_line(progress, heading, width):
-    lines = drawn(progress, heading, width).splitlines()
+@pytest.mark.parametrize("info", [INFO, BASELINE, ALL], ids=["moa", "a3c", "all"])
+def test_the_table_fits_the_terminal_without_breaking_or_cutting_a_line(progress, info, width):
+    lines = drawn(progress, info, width).splitlines()
     assert max(map(len, lines)) <= width
     rows = [line for line in lines if line.startswith("agent ")]
     assert len(rows) == 5
@@ -97,7 +96,7 @@ def test_the_table_fits_the_terminal_without_breaking_or_cutting_a_line(progress
 
 
 def test_a_terminal_of_eighty_columns_shows_who_cleans_who_eats_and_what_influence_is_worth():
-    text = drawn(PROGRESS, HEADING, 80)
+    text = drawn(PROGRESS, INFO, 80)
     names = next(" ".join(line.split()) for line in text.splitlines() if "own steps" in line)
     assert names == "own steps return apples cleaned fires influence margin entropy lag"
     row = next(line.split() for line in text.splitlines() if line.startswith("agent 3"))
@@ -118,12 +117,12 @@ def test_a_terminal_of_eighty_columns_shows_who_cleans_who_eats_and_what_influen
 
 def test_only_what_the_game_has_is_shown():
     for show in (
-        lambda heading: drawn(PROGRESS, heading, 240),
-        lambda heading: plain(PROGRESS, heading),
+        lambda info: drawn(PROGRESS, info, 240),
+        lambda info: status_line(PROGRESS, info),
     ):
-        assert "cleaned" in show(HEADING)
-        assert "opened" not in show(HEADING)
-        harvest, box = (replace(HEADING, counts=counts) for counts in (HARVEST, BOX_TRAPPED))
+        assert "cleaned" in show(INFO)
+        assert "opened" not in show(INFO)
+        harvest, box = (replace(INFO, counts=counts) for counts in (HARVEST, BOX_TRAPPED))
         assert "cleaned" not in show(harvest)
         assert "fires" in show(harvest)
         assert "fires" not in show(box)
@@ -131,25 +130,25 @@ def test_only_what_the_game_has_is_shown():
 
 
 def test_the_plain_line_tells_what_all_agents_did_together():
-    assert "apples 43  cleaned 2,336  fires 2" in plain(PROGRESS, HEADING)
+    assert "apples 43  cleaned 2,336  fires 2" in status_line(PROGRESS, INFO)
     opener = replace(PROGRESS, agents=(AGENT, AgentProgress()))
-    assert "opened 44%" in plain(opener, replace(HEADING, counts=BOX_TRAPPED))
-    assert "apples –  cleaned –  fires –" in plain(START, HEADING)
+    assert "opened 44%" in status_line(opener, replace(INFO, counts=BOX_TRAPPED))
+    assert "apples –  cleaned –  fires –" in status_line(START, INFO)
 
 
 def test_a_wide_terminal_shows_how_far_an_update_went_and_what_the_critic_knows():
-    text = drawn(PROGRESS, HEADING, 120)
+    text = drawn(PROGRESS, INFO, 120)
     names = next(line.split() for line in text.splitlines() if "own steps" in line)
     row = next(line.split() for line in text.splitlines() if line.startswith("agent 3"))
     assert "0.0042" in row
     assert "-0.35" in row
     assert {"KL", "EV"} <= set(names)
-    assert not {"KL", "EV"} & set(drawn(PROGRESS, HEADING, 80).split())
+    assert not {"KL", "EV"} & set(drawn(PROGRESS, INFO, 80).split())
 
 
 def test_a_line_says_by_how_much_the_moa_beats_habits_beside_what_influence_is_reckoned_with_it():
-    assert "influence 0.023  MOA margin -0.021" in plain(PROGRESS, HEADING)
-    assert "MOA margin –" in plain(START, HEADING)
+    assert "influence 0.023  MOA margin -0.021" in status_line(PROGRESS, INFO)
+    assert "MOA margin –" in status_line(START, INFO)
 
 
 def test_a_run_without_moa_has_no_columns_for_it():
@@ -157,17 +156,17 @@ def test_a_run_without_moa_has_no_columns_for_it():
     assert "influence" not in text
     assert "MOA" not in text
     assert "margin" not in text
-    assert "MOA" not in plain(PROGRESS, BASELINE)
+    assert "MOA" not in status_line(PROGRESS, BASELINE)
 
 
 def test_a_run_that_speaks_shows_how_freely():
-    assert "entropy of symbols 0.100" in plain(PROGRESS, ALL)
+    assert "entropy of symbols 0.100" in status_line(PROGRESS, ALL)
     assert "symbols" in drawn(PROGRESS, ALL, 120)
-    assert "symbols" not in plain(PROGRESS, HEADING) + drawn(PROGRESS, HEADING, 120)
+    assert "symbols" not in status_line(PROGRESS, INFO) + drawn(PROGRESS, INFO, 120)
 
 
 def test_a_run_without_end_says_so():
-    assert "until Ctrl-C" in drawn(PROGRESS, replace(HEADING, steps=None), 80)
+    assert "until Ctrl-C" in drawn(PROGRESS, replace(INFO, steps=None), 80)
 
 
 def test_an_equality_that_few_episodes_have_says_so():
@@ -176,20 +175,20 @@ def test_an_equality_that_few_episodes_have_says_so():
         {"returns": [-1.0, 1.0], "collective_return": 0.0, "equality": None},
     ]
     some = replace(PROGRESS, outcome=outcome(lines))
-    assert "equality 1.00 (in 1)" in plain(some, HEADING)
-    assert "equality 1.00 (in 1)" in drawn(replace(some, agents=()), HEADING, 80)
-    assert "(in" not in plain(PROGRESS, HEADING)
+    assert "equality 1.00 (in 1)" in status_line(some, INFO)
+    assert "equality 1.00 (in 1)" in drawn(replace(some, agents=()), INFO, 80)
+    assert "(in" not in status_line(PROGRESS, INFO)
 
 
 def test_what_is_not_known_is_a_dash_and_not_a_zero():
-    assert "return –" in plain(START, HEADING)
-    assert "equality –" in plain(START, HEADING)
+    assert "return –" in status_line(START, INFO)
+    assert "equality –" in status_line(START, INFO)
 
 
 def test_before_the_first_update_it_says_what_goes_on_instead_of_zeros():
     starting = replace(START, phase="starting: 3 of 11 processes are up")
-    assert plain(starting, HEADING) == "starting: 3 of 11 processes are up"
-    text = drawn(starting, HEADING, 80)
+    assert status_line(starting, INFO) == "starting: 3 of 11 processes are up"
+    text = drawn(starting, INFO, 80)
     assert "starting: 3 of 11 processes are up" in text
     assert "agent 0" not in text
     assert "per second" not in text
@@ -200,7 +199,7 @@ def test_nothing_of_a_larger_table_is_left_when_the_terminal_shrinks():
         file=io.StringIO(), width=120, height=40, force_terminal=True, color_system=None
     )
     clear = "\x1b[H\x1b[2J"
-    with Board(console, HEADING) as shown:
+    with Dashboard(console, INFO) as shown:
         shown.show(PROGRESS)
         console.width = 160
         shown.show(PROGRESS)
@@ -214,19 +213,19 @@ def test_nothing_of_a_larger_table_is_left_when_the_terminal_shrinks():
 
 def test_many_silent_processes_are_not_all_named():
     silent = tuple(f"actor-0-{number}" for number in range(11))
-    text = plain(replace(START, silent=silent), HEADING)
+    text = status_line(replace(START, unresponsive=silent), INFO)
     assert "no answer from actor-0-0, actor-0-1, actor-0-2 and 8 more" in text
 
 
 def test_a_pipe_gets_plain_lines_and_a_terminal_a_table():
-    assert isinstance(screen(Console(file=io.StringIO()), HEADING), Lines)
+    assert isinstance(screen(Console(file=io.StringIO()), INFO), PlainOutput)
     terminal = Console(file=io.StringIO(), force_terminal=True)
-    assert isinstance(screen(terminal, HEADING), Board)
+    assert isinstance(screen(terminal, INFO), Dashboard)
 
 
 def test_plain_lines_come_every_ten_seconds_and_are_never_broken():
     console = Console(file=io.StringIO(), width=20)
-    with Lines(console, HEADING) as lines:
+    with PlainOutput(console, INFO) as lines:
         for second in range(25):
             lines.show(replace(PROGRESS, elapsed=float(second)))
         lines.say("env-0 started again")
@@ -239,7 +238,7 @@ def test_plain_lines_come_every_ten_seconds_and_are_never_broken():
 
 def test_what_happens_scrolls_by_above_the_table():
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
-    with Board(console, HEADING) as shown:
+    with Dashboard(console, INFO) as shown:
         shown.show(PROGRESS)
         shown.say("env-0 [was] killed")
     assert "env-0 [was] killed" in console.file.getvalue()

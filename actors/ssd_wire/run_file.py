@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,17 +23,16 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class RunSettings(BaseModel):
-    """The run file's [run]: what all processes of a run must agree on, whatever they do.
+    """The `[run]` section of a run file: what all processes of a run must agree on.
 
     Args:
-        seed: Seed of the games and of the first weights.
-        lanes: Groups of games per arena that move independently, so that minds think on one while
-            the world steps another.
-        games: Games per lane, B.
-        segment: Steps per segment, T.
-        window: Batches that an actor may be ahead of what was trained. A batch is of one segment
-            per lane with V-trace, and with PPO of as many as `[learning] horizon` has.
-        retained: Segments that an actor keeps until they are durable; then it waits.
+        seed: Seed of the games and of the initial weights.
+        lanes: Lanes per arena. The environment steps one lane while actors work on another.
+        games: B, games per lane.
+        segment: T, steps per segment.
+        window: How many batches an actor may be ahead of training. A batch has one segment per lane
+            with V-trace, and with PPO as many as fit `[learning] horizon`.
+        retained: How many segments that are not durable an actor keeps before it waits.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,7 +49,7 @@ def load_run_file(path: Path) -> Sections:
     """The sections of a run file, not yet validated.
 
     Raises:
-        RunFileError: when it cannot be read, is no TOML, or has keys outside any section.
+        RunFileError: when it cannot be read, is not TOML, or has keys outside all sections.
     """
     try:
         sections = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -67,7 +66,7 @@ def load_run_file(path: Path) -> Sections:
 def override(sections: Sections, assignments: Iterable[str]) -> Sections:
     """The sections with ``section.key=value`` assignments applied, in order.
 
-    A value is read as TOML; what is no TOML is taken as text, so quotes are not needed.
+    A value is parsed as TOML. If that fails, it is taken as text, so quotes are optional.
 
     Raises:
         RunFileError: when an assignment has another form.
@@ -89,21 +88,36 @@ def _value(text: str) -> object:
         return text
 
 
-def section(sections: Sections, name: str, settings: type[Settings]) -> Settings:
+def section(
+    sections: Sections,
+    name: str,
+    settings: type[Settings],
+    check: Callable[[Settings], object] | None = None,
+) -> Settings:
     """One section, validated by the model that owns it; defaults where it is absent.
+
+    Args:
+        sections: Of the run file.
+        name: Of the section.
+        settings: Its model.
+        check: Raises ValueError for valid settings that are unusable here.
 
     Raises:
         RunFileError: naming the section, the key, what was wanted and what was found.
     """
     try:
-        return settings.model_validate(dict(sections.get(name, {})))
+        valid = settings.model_validate(dict(sections.get(name, {})))
     except ValidationError as fault:
-        lines = [f"[{name}] {_told(error, settings)}" for error in fault.errors()]
+        lines = [f"[{name}] {_error_message(error, settings)}" for error in fault.errors()]
         raise RunFileError("\n".join(lines)) from fault
+    if check is not None:
+        with errors_in_section(name):
+            check(valid)
+    return valid
 
 
-def _told(error: ErrorDetails, settings: type[BaseModel]) -> str:
-    """What is wrong with a key, in our words: pydantic's own tell of its inputs and classes."""
+def _error_message(error: ErrorDetails, settings: type[BaseModel]) -> str:
+    """What is wrong with a key. Pydantic's own messages name its classes and input types."""
     place = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         return f"{place}: no such key: {did_you_mean(place, settings.model_fields)}"
@@ -118,15 +132,15 @@ def _told(error: ErrorDetails, settings: type[BaseModel]) -> str:
 
 
 def did_you_mean(mistyped: str, known: Iterable[str]) -> str:
-    """The one of these names that is like a mistyped one; else all of them."""
+    """A hint for an unknown name: the known name most like it, or else all of them."""
     names = list(known)
     near = difflib.get_close_matches(mistyped, names, n=1)
     return f"did you mean {near[0]}?" if near else f"wanted {', '.join(names)}"
 
 
 @contextmanager
-def blaming(name: str) -> Iterator[None]:
-    """Whatever proves wrong inside is the fault of this section of the run file.
+def errors_in_section(name: str) -> Iterator[None]:
+    """Report every ValueError raised inside as an error in this section of the run file.
 
     Raises:
         RunFileError: when something inside raises ValueError.
@@ -138,15 +152,15 @@ def blaming(name: str) -> Iterator[None]:
 
 
 def fingerprint(run: RunSettings, *others: BaseModel) -> str:
-    """What processes hold against each other in every handshake: equal within one run only.
+    """Identifies a run: processes with different fingerprints refuse each other.
 
     Args:
         run: The run's own section.
-        others: All other sections that processes must agree on, in one order everywhere: game,
-            experiment, network.
+        others: The other sections that all processes must agree on: game, experiment, network,
+            in this order.
 
     Returns:
-        16 hexadecimal digits over every value, defaults included, and the protocol's version.
+        16 hexadecimal digits, a hash of every value, defaults included, and the protocol version.
     """
     content = [PROTOCOL_VERSION, *(settings.model_dump(mode="json") for settings in (run, *others))]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))

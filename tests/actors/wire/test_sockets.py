@@ -15,8 +15,8 @@ from tests.until import until
 
 from ssd_wire.codec import decode, encode
 from ssd_wire.errors import EndpointError
-from ssd_wire.links import Dealer, Publisher, Router, Subscriber, Waiting
 from ssd_wire.messages import Bye, Refused, Welcome
+from ssd_wire.sockets import Dealer, Poller, Publisher, Router, Subscriber
 
 PATIENCE = 20.0  # seconds until something that must happen is taken not to
 FROZEN = 5.0  # seconds that no send takes, however busy the machine is
@@ -25,7 +25,7 @@ LARGE = Welcome(1, 1, 0, 0, 0, 1, complete=False, weights=np.zeros(1_000_000, np
 DEALER_THAT_HEARS_NOTHING = """
 import sys, time
 from ssd_wire.codec import encode
-from ssd_wire.links import Dealer
+from ssd_wire.sockets import Dealer
 from ssd_wire.messages import Bye
 dealer = Dealer(sys.argv[1])
 while not dealer.send(encode(Bye(1))):
@@ -35,7 +35,7 @@ time.sleep(60)
 
 ROUTER_THAT_HEARS_NOTHING = """
 import sys, time
-from ssd_wire.links import Router
+from ssd_wire.sockets import Router
 router = Router(sys.argv[1])
 time.sleep(60)
 """
@@ -137,7 +137,7 @@ def test_a_dealer_that_reopens_is_another_peer_and_what_was_on_its_way_is_gone(r
 
 def test_whoever_waits_for_a_link_hears_it_after_it_was_reopened(router, dealer, endpoint):
     with closing(Dealer(endpoint)) as other:
-        waiting = Waiting(SimpleNamespace(descriptors=()), [other, dealer])
+        waiting = Poller(SimpleNamespace(descriptors=(), requested=False), [other, dealer])
         dealer.reopen()
         waiting.wait(0)
         until(lambda: dealer.send(encode(Bye(1))))

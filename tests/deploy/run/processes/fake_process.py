@@ -13,12 +13,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from ssd_wire.errors import RunFileError
-from ssd_wire.process import announce
+from ssd_wire.process import write_process_entry
 from ssd_wire.stop import Stop
 
 
 def preload(_run_file: Path) -> None:
-    match os.environ.get("PRETENDED_PRELOAD"):
+    match os.environ.get("FAKE_PRELOAD"):
         case "fails":
             raise ModuleNotFoundError("No module named 'torch'")
         case "refuses":
@@ -31,8 +31,8 @@ def preload(_run_file: Path) -> None:
 
 def main() -> None:
     role, run_dir, manner, *options = sys.argv[1:]
-    lifeline = next(int(o.partition("=")[2]) for o in options if o.startswith("--lifeline"))
-    stop = Stop(lifeline)
+    parent_pipe = next(int(o.partition("=")[2]) for o in options if o.startswith("--parent-pipe"))
+    stop = Stop(parent_pipe)
     print("options", *options, flush=True)
     drawn = (random.random(), secrets.randbits(62))  # noqa: S311 - the one that a fork might copy
     print("random", *drawn, flush=True)
@@ -44,10 +44,10 @@ def main() -> None:
         sys.exit(78)
     if manner == "crashes":
         raise RuntimeError("on purpose")
-    announce(Path(run_dir), role, {})
+    write_process_entry(Path(run_dir), role, {})
     while manner == "stubborn" or not stop.requested:
         select.select([] if manner == "stubborn" else stop.descriptors, [], [], 60)
-        stop.look()
+        stop.check()
 
 
 def tell_what_is_loaded() -> None:

@@ -11,7 +11,7 @@ _MEASURED_BY = {
 }
 
 
-class Furthest:
+class RestartProgress:
     """Compares what processes say of their progress with what they said before.
 
     A learner continues from its checkpoint, so its own-steps grow over all of its restarts. An
@@ -28,9 +28,9 @@ class Furthest:
 
     def made_progress(self, role: str) -> bool:
         """Whether a process that has died got further than the one of its role before it."""
-        said = self._scraper.heard().get(role, {})
+        said = self._scraper.latest().get(role, {})
         born = said.get("process_start_time_seconds", 0.0)
-        if born == self._born.get(role, 0.0):  # the one that died now was never heard
+        if born == self._born.get(role, 0.0):  # the one that died now was never latest
             return False
         self._born[role] = born
         kind = role.partition("-")[0]

@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from ssd_wire.errors import RunFileError
-from ssd_wire.runfile import RunSettings, blaming, load_run_file, override, section
+from ssd_wire.run_file import RunSettings, errors_in_section, load_run_file, override, section
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_missing_setting_and_one_within_a_list_are_named(load):
 
 def test_what_proves_wrong_with_a_section_later_names_it_too():
     told = r"^\[sweets\] many: wanted 1, found 2$"
-    with pytest.raises(RunFileError, match=told), blaming("sweets"):
+    with pytest.raises(RunFileError, match=told), errors_in_section("sweets"):
         raise ValueError("many: wanted 1, found 2")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from ssd_wire.process import announce, serve_metrics, write_whole
+from ssd_wire.process import serve_metrics, write_atomically, write_process_entry
 from ssd_wire.stop import Stop
 
 
@@ -44,16 +44,16 @@ def main() -> None:
     run_dir = Path(run_dir)
     kind, *numbers = role.split("-")
     agent = int(numbers[-1])
-    stop = Stop(next(int(o.partition("=")[2]) for o in options if o.startswith("--lifeline")))
+    stop = Stop(next(int(o.partition("=")[2]) for o in options if o.startswith("--parent-pipe")))
     if manner == "refuses" and role == "learner-1":
         print("error: no such device")
         sys.exit(78)
     leave_records(run_dir, kind, agent)
     address = serve_metrics(Metrics(kind, manner, run_dir), "127.0.0.1:0", role)
-    announce(run_dir, role, {"metrics": address})
+    write_process_entry(run_dir, role, {"metrics": address})
     while not stop.requested or (manner == "stubborn" and kind == "actor"):
         select.select([] if stop.requested else stop.descriptors, [], [], 0.5)
-        stop.look()
+        stop.check()
 
 
 def leave_records(run_dir: Path, kind: str, agent: int) -> None:
@@ -61,7 +61,7 @@ def leave_records(run_dir: Path, kind: str, agent: int) -> None:
     if kind == "actor":
         ledger = {"arena": 0, "agent": agent, "epoch": epoch, "made": 2, "resent": 0}
         name = f"actor-0-{agent}-{epoch:016x}.json"
-        write_whole(run_dir / "ledgers" / name, json.dumps(ledger | {"discarded": 0}))
+        write_atomically(run_dir / "ledgers" / name, json.dumps(ledger | {"discarded": 0}))
     if kind == "learner":
         segments = {"received": 2, "trained": 2, "surplus": 0}
         ledger = {
@@ -73,7 +73,7 @@ def leave_records(run_dir: Path, kind: str, agent: int) -> None:
             "segments": segments | {"duplicate": 0},
             "epochs": [segments | {"arena": 0, "epoch": epoch, "durable": 2}],
         }
-        write_whole(run_dir / "ledgers" / f"learner-{agent}.json", json.dumps(ledger))
+        write_atomically(run_dir / "ledgers" / f"learner-{agent}.json", json.dumps(ledger))
     if kind == "env":
         episode = {
             "length": 1000,

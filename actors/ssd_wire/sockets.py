@@ -1,0 +1,280 @@
+"""ZeroMQ sockets with the options that the protocol needs. No send blocks.
+
+A message that ZeroMQ does not accept at once is dropped and counted. With blocking sends, one
+stopped peer could freeze a server for everyone. The protocol recovers by sending messages again
+that got no answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO
+
+import zmq
+
+from ssd_wire.codec import MAX_FRAME_BYTES, Frame, encode
+from ssd_wire.endpoints import check_endpoint, lock_endpoint
+from ssd_wire.errors import EndpointError
+from ssd_wire.messages import Message
+from ssd_wire.security.curve import Options, SocketSecurity
+from ssd_wire.stop import Stop
+
+# As plain ints: pyzmq's constants are enums, and combining two of them costs more than a send.
+_NO_WAIT = int(zmq.NOBLOCK)
+_NO_WAIT_MORE = int(zmq.NOBLOCK) | int(zmq.SNDMORE)
+_EVENTS, _READABLE = int(zmq.EVENTS), int(zmq.POLLIN)
+
+QUEUED_MESSAGES = 64  # per peer and direction; more than a working peer ever has in flight
+HEARTBEAT_MS = 5_000
+HEARTBEAT_TIMEOUT_MS = 60_000  # longer than the largest message takes to arrive
+CONNECT_TIMEOUT_MS = 2_000
+RECONNECT_MS = (100, 2_000)
+
+
+_OPTIONS: Mapping[int, int | bytes] = {
+    zmq.LINGER: 0,
+    zmq.SNDHWM: QUEUED_MESSAGES,
+    zmq.RCVHWM: QUEUED_MESSAGES,
+    zmq.MAXMSGSIZE: MAX_FRAME_BYTES,
+    zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
+    zmq.HEARTBEAT_TIMEOUT: HEARTBEAT_TIMEOUT_MS,
+    zmq.CONNECT_TIMEOUT: CONNECT_TIMEOUT_MS,
+    zmq.RECONNECT_IVL: RECONNECT_MS[0],
+    zmq.RECONNECT_IVL_MAX: RECONNECT_MS[1],
+}
+
+PLAIN = SocketSecurity(None)
+NO_OPTIONS: Options = {}
+
+
+class Socket:
+    """A ZeroMQ socket. Only one thread may use it.
+
+    Args:
+        kind: The ZeroMQ socket type.
+        options: Socket options in addition to those that all sockets have.
+
+    Attributes:
+        dropped: Messages that ZeroMQ did not accept.
+        zmq_socket: The socket itself, for polling.
+    """
+
+    def __init__(self, kind: int, options: Mapping[int, int | bytes]) -> None:
+        self.dropped = 0
+        self._lock: IO[bytes] | None = None
+        self._kind = kind
+        self._options = {**_OPTIONS, **options}
+        self.zmq_socket = self._make_zmq_socket()
+
+    def _make_zmq_socket(self) -> zmq.Socket[bytes]:
+        zmq_socket: zmq.Socket[bytes] = zmq.Context.instance().socket(self._kind)
+        for option, value in self._options.items():
+            zmq_socket.setsockopt(option, value)
+        return zmq_socket
+
+    def bind(self, endpoint: str) -> str:
+        """Bind; return the actual endpoint, in which port 0 or * is replaced by the real port.
+
+        Raises:
+            EndpointError: when the endpoint is unusable or another process has it.
+        """
+        with self._closing_on_error(endpoint):
+            self._lock = lock_endpoint(endpoint)
+            self.zmq_socket.bind(endpoint)
+        return self.zmq_socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def close(self) -> None:
+        """Close at once. Messages still queued are lost."""
+        self.zmq_socket.close(linger=0)
+        if self._lock is not None:
+            self._lock.close()
+
+    @contextmanager
+    def _closing_on_error(self, endpoint: str) -> Iterator[None]:
+        try:
+            encrypted = bool({zmq.CURVE_SERVER, zmq.CURVE_SERVERKEY} & self._options.keys())
+            checked = check_endpoint(endpoint, encrypted=encrypted)
+            self.zmq_socket.setsockopt(zmq.IPV6, "[" in checked)
+            yield
+        except zmq.ZMQError as fault:
+            self.close()
+            raise EndpointError(f"{endpoint}: cannot be used: {fault}") from fault
+        except EndpointError:
+            self.close()
+            raise
+
+    def _send(self, frames: Sequence[Frame]) -> bool:
+        *most, last = frames
+        try:
+            for frame in most:
+                self.zmq_socket.send(frame, _NO_WAIT_MORE)
+            self.zmq_socket.send(last, _NO_WAIT)
+        except zmq.ZMQError as fault:
+            if fault.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
+                raise
+            self.dropped += 1
+            return False
+        return True
+
+    def _receive(self) -> Iterator[list[bytes]]:
+        while self._is_readable():
+            yield self.zmq_socket.recv_multipart(_NO_WAIT)
+
+    def _is_readable(self) -> bool:
+        """Whether a message has arrived. Catching EAGAIN from a receive costs twice as much."""
+        events: int = self.zmq_socket.get(_EVENTS)  # type: ignore[assignment]  # bytes are for other options
+        return bool(events & _READABLE)
+
+
+class Router(Socket):
+    """A server's socket. It assigns an id to each connection; who the peer is, messages say.
+
+    A peer that sets a routing id of its own, against the protocol, takes the id over from the
+    connection that had it. Without ROUTER_HANDOVER that would abort this process, inside libzmq.
+
+    Args:
+        endpoint: Where to bind.
+        security: Of this process's sockets.
+        allowed: Identities that may connect, where there are keys.
+
+    Attributes:
+        sender: Identity that sent the message received last, by its key; None without keys.
+    """
+
+    def __init__(
+        self, endpoint: str, security: SocketSecurity = PLAIN, allowed: Collection[str] = ()
+    ) -> None:
+        options: Options = {zmq.ROUTER_MANDATORY: 1, zmq.ROUTER_HANDOVER: 1}
+        encrypted = security.server_options(allowed)
+        super().__init__(zmq.ROUTER, {**options, **encrypted})
+        self.sender: str | None = None
+        self._identity_of = security.identity_of if encrypted else None
+        self.endpoint = self.bind(endpoint)
+
+    def send(self, peer: bytes, message: Message) -> bool:
+        """Send without waiting; false when the peer is gone or its queue is full."""
+        return self._send([peer, *encode(message)])
+
+    def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
+        """All messages that have arrived: the id of the peer's connection, and the frames."""
+        if self._identity_of is None:
+            for peer, *frames in self._receive():
+                yield peer, frames
+            return
+        while self._is_readable():
+            parts = self.zmq_socket.recv_multipart(_NO_WAIT, copy=False)
+            self.sender = self._identity_of(str(parts[-1].get("User-Id")))
+            peer, *frames = (part.bytes for part in parts)
+            yield peer, frames
+
+
+class Client(Socket):
+    """A socket that connects, now or as soon as a server binds at the endpoint.
+
+    Args:
+        kind, options: As for `Socket`.
+        endpoint: Of the server.
+
+    Raises:
+        EndpointError: when the endpoint is unusable.
+    """
+
+    def __init__(self, kind: int, options: Mapping[int, int | bytes], endpoint: str) -> None:
+        super().__init__(kind, options)
+        self._endpoint = endpoint
+        self._connect()
+
+    def reopen(self) -> None:
+        """Close the connection, drop everything queued on it, and connect again."""
+        self.zmq_socket.close(linger=0)
+        self.zmq_socket = self._make_zmq_socket()
+        self._connect()
+
+    def _connect(self) -> None:
+        with self._closing_on_error(self._endpoint):
+            self.zmq_socket.connect(self._endpoint)
+
+
+class Dealer(Client):
+    """A client's socket to one server.
+
+    Args:
+        endpoint: Of the server.
+        security: What `SocketSecurity.client_options` gives for that server.
+    """
+
+    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
+        super().__init__(zmq.DEALER, {zmq.IMMEDIATE: 1, **security}, endpoint)
+
+    def send(self, frames: Sequence[Frame]) -> bool:
+        """Send encoded frames without waiting; false when not connected or the queue is full."""
+        return self._send(frames)
+
+    def receive(self) -> Iterator[list[bytes]]:
+        """The frames of each message that has arrived."""
+        return self._receive()
+
+
+class Publisher(Socket):
+    """Sends one-frame messages to all subscribers.
+
+    Args:
+        endpoint: Where to bind.
+        security: What `SocketSecurity.server_options` gives.
+    """
+
+    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
+        # Do not queue old weights for a stopped peer.
+        super().__init__(zmq.PUB, {zmq.SNDHWM: 2, **security})
+        self.endpoint = self.bind(endpoint)
+
+    def publish(self, frame: bytes) -> None:
+        """Send to all subscribers; each keeps only the newest."""
+        self.zmq_socket.send(frame, flags=zmq.NOBLOCK)
+
+
+class Subscriber(Client):
+    """Receives the newest message of a publisher and drops older ones.
+
+    Args:
+        endpoint: Of the publisher.
+        security: What `SocketSecurity.client_options` gives for its server.
+    """
+
+    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
+        super().__init__(zmq.SUB, {zmq.CONFLATE: 1, zmq.SUBSCRIBE: b"", **security}, endpoint)
+
+    def newest(self) -> bytes | None:
+        """The newest frame since the last call; None if there is none."""
+        return self.zmq_socket.recv(_NO_WAIT) if self._is_readable() else None
+
+
+class Poller:
+    """Waits for messages on several sockets, or for a request to stop."""
+
+    def __init__(self, stop: Stop, sockets: Sequence[Socket]) -> None:
+        self._stop = stop
+        self._poller = zmq.Poller()
+        self._stop_descriptors = stop.descriptors
+        for descriptor in self._stop_descriptors:
+            self._poller.register(descriptor, zmq.POLLIN)
+        self._registered = [(socket, self._register(socket)) for socket in sockets]
+
+    def wait(self, seconds: float) -> bool:
+        """Return when a message arrived or the time is over; false when asked to stop."""
+        for index, (socket, zmq_socket) in enumerate(self._registered):
+            if socket.zmq_socket is not zmq_socket:  # reopened
+                self._poller.unregister(zmq_socket)
+                self._registered[index] = (socket, self._register(socket))
+        self._poller.poll(max(0, math.ceil(seconds * 1000)))
+        if self._stop_descriptors and self._stop.check():
+            for descriptor in self._stop_descriptors:  # from now on only messages end a wait
+                self._poller.unregister(descriptor)
+            self._stop_descriptors = ()
+        return not self._stop.requested
+
+    def _register(self, socket: Socket) -> zmq.Socket[bytes]:
+        self._poller.register(socket.zmq_socket, zmq.POLLIN)
+        return socket.zmq_socket
