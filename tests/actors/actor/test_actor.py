@@ -46,7 +46,7 @@ def test_segments_are_numbered_over_all_lanes_and_arrive_once_and_in_order(simul
     simulation.run()
     trained = simulation.learner.trained
     assert [segment.seq for segment in trained] == list(range(1, len(trained) + 1))
-    assert simulation.learner.intake.counts.duplicate == 0
+    assert simulation.learner.receiver.counts.duplicate == 0
 
 
 def test_segments_are_acted_with_the_newest_weights_at_their_start(simulation):
