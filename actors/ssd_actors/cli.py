@@ -34,6 +34,7 @@ from ssd_wire.process import (
     write_process_entry,
 )
 from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
+from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Dealer, Poller, Subscriber
 from ssd_wire.stop import Stop
 
@@ -57,6 +58,7 @@ def main(
     run_file: Path,
     run_dir: Path | None,
     metrics: str,
+    keys: Path | None,
     parent_pipe: int | None,
     agent: int,
     arena: int,
@@ -76,9 +78,11 @@ def main(
     dims = replace(agents[0].dims, T=run.segment)
     tensor_shapes = {name: tuple(w.shape) for name, w in agents[0].network.named_parameters()}
 
-    to_env = Dealer(env_endpoint)
-    to_learner = Dealer(learner_endpoint)
-    subscription = Subscriber(weights_endpoint)
+    security = SocketSecurity.load(keys, f"actor-{agent}")
+    of_learner = security.client_options(f"learner-{agent}")
+    to_env = Dealer(env_endpoint, security.client_options("env"))
+    to_learner = Dealer(learner_endpoint, of_learner)
+    subscription = Subscriber(weights_endpoint, of_learner)
     join = Join(agent, epoch, settings.fingerprint)
     hello = Hello(agent, arena, epoch, settings.fingerprint)
     outbox = Outbox(run.lanes, run.retained)

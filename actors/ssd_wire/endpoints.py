@@ -1,6 +1,6 @@
 """Addresses: which may be used, and who holds them.
 
-Traffic is plain, so it stays on this machine: ipc:// and tcp:// on a loopback address.
+Traffic that is not encrypted stays on this machine: ipc:// and tcp:// on a loopback address.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import os
+import socket
 from pathlib import Path
 from typing import IO
 
@@ -16,8 +17,13 @@ from ssd_wire.errors import EndpointError
 MAX_IPC_PATH_BYTES = 107  # sockaddr_un holds 108 bytes, one of them the final zero
 
 
-def check_endpoint(endpoint: str) -> str:
+def check_endpoint(endpoint: str, *, encrypted: bool = False) -> str:
     """Pass on an endpoint that can be used, and refuse others before ZeroMQ does so obscurely.
+
+    Args:
+        endpoint: The address.
+        encrypted: Whether its socket encrypts, and authenticates its peers. Only such a socket may
+            leave this machine.
 
     Raises:
         EndpointError: naming what was wanted and what was found.
@@ -31,29 +37,29 @@ def check_endpoint(endpoint: str) -> str:
             )
         return endpoint
     if separator and scheme == "tcp":
-        return _check_tcp(endpoint, rest)
+        return _check_tcp(endpoint, rest, encrypted)
     raise EndpointError(f"{endpoint}: wanted ipc:///absolute/path or tcp://address:port")
 
 
-def _check_tcp(endpoint: str, rest: str) -> str:
+def _check_tcp(endpoint: str, rest: str, encrypted: bool) -> str:
     host, separator, port = rest.rpartition(":")
     if not separator or not (port == "*" or (port.isdecimal() and 0 <= int(port) < 65536)):
         raise EndpointError(f"{endpoint}: wanted tcp://address:port with a port of 0 to 65535 or *")
-    if not _is_loopback(host):
+    if not encrypted and not _is_loopback(host):
         raise EndpointError(
-            f"{endpoint}: wanted a loopback address such as 127.0.0.1: messages are neither "
-            "encrypted nor authenticated, so they must not leave this machine"
+            f"{endpoint}: wanted a loopback address such as 127.0.0.1, or --keys: without keys "
+            "messages are neither encrypted nor authenticated, and must not leave this machine"
         )
     return endpoint
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+    """Whether a host is this machine under all addresses that its name stands for."""
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
+        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
         return False
+    return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
 
 
 def lock_file(path: Path, what: str) -> IO[bytes]:

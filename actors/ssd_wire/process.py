@@ -83,6 +83,11 @@ _OPTIONS = (
         help="Address and port that serve Prometheus metrics; port 0 takes a free one.",
     ),
     click.option(
+        "--keys",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of CURVE keys made by ssd-keys; needed for addresses off this machine.",
+    ),
+    click.option(
         "--parent-pipe",
         type=int,
         help="File descriptor of a pipe; this process stops when its other end closes.",

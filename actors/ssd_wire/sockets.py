@@ -8,7 +8,7 @@ that got no answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -18,6 +18,7 @@ from ssd_wire.codec import MAX_FRAME_BYTES, Frame, encode
 from ssd_wire.endpoints import check_endpoint, lock_endpoint
 from ssd_wire.errors import EndpointError
 from ssd_wire.messages import Message
+from ssd_wire.security.curve import Options, SocketSecurity
 from ssd_wire.stop import Stop
 
 # As plain ints: pyzmq's constants are enums, and combining two of them costs more than a send.
@@ -43,6 +44,9 @@ _OPTIONS: Mapping[int, int | bytes] = {
     zmq.RECONNECT_IVL: RECONNECT_MS[0],
     zmq.RECONNECT_IVL_MAX: RECONNECT_MS[1],
 }
+
+PLAIN = SocketSecurity(None)
+NO_OPTIONS: Options = {}
 
 
 class Socket:
@@ -90,7 +94,9 @@ class Socket:
     @contextmanager
     def _closing_on_error(self, endpoint: str) -> Iterator[None]:
         try:
-            self.zmq_socket.setsockopt(zmq.IPV6, "[" in check_endpoint(endpoint))
+            encrypted = bool({zmq.CURVE_SERVER, zmq.CURVE_SERVERKEY} & self._options.keys())
+            checked = check_endpoint(endpoint, encrypted=encrypted)
+            self.zmq_socket.setsockopt(zmq.IPV6, "[" in checked)
             yield
         except zmq.ZMQError as fault:
             self.close()
@@ -127,10 +133,24 @@ class Router(Socket):
 
     A peer that sets a routing id of its own, against the protocol, takes the id over from the
     connection that had it. Without ROUTER_HANDOVER that would abort this process, inside libzmq.
+
+    Args:
+        endpoint: Where to bind.
+        security: Of this process's sockets.
+        allowed: Identities that may connect, where there are keys.
+
+    Attributes:
+        sender: Identity that sent the message received last, by its key; None without keys.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.ROUTER, {zmq.ROUTER_MANDATORY: 1, zmq.ROUTER_HANDOVER: 1})
+    def __init__(
+        self, endpoint: str, security: SocketSecurity = PLAIN, allowed: Collection[str] = ()
+    ) -> None:
+        options: Options = {zmq.ROUTER_MANDATORY: 1, zmq.ROUTER_HANDOVER: 1}
+        encrypted = security.server_options(allowed)
+        super().__init__(zmq.ROUTER, {**options, **encrypted})
+        self.sender: str | None = None
+        self._identity_of = security.identity_of if encrypted else None
         self.endpoint = self.bind(endpoint)
 
     def send(self, peer: bytes, message: Message) -> bool:
@@ -139,7 +159,14 @@ class Router(Socket):
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
         """All messages that have arrived: the id of the peer's connection, and the frames."""
-        for peer, *frames in self._receive():
+        if self._identity_of is None:
+            for peer, *frames in self._receive():
+                yield peer, frames
+            return
+        while self._is_readable():
+            parts = self.zmq_socket.recv_multipart(_NO_WAIT, copy=False)
+            self.sender = self._identity_of(str(parts[-1].get("User-Id")))
+            peer, *frames = (part.bytes for part in parts)
             yield peer, frames
 
 
@@ -171,10 +198,15 @@ class Client(Socket):
 
 
 class Dealer(Client):
-    """A client's socket to one server."""
+    """A client's socket to one server.
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.DEALER, {zmq.IMMEDIATE: 1}, endpoint)
+    Args:
+        endpoint: Of the server.
+        security: What `SocketSecurity.client_options` gives for that server.
+    """
+
+    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
+        super().__init__(zmq.DEALER, {zmq.IMMEDIATE: 1, **security}, endpoint)
 
     def send(self, frames: Sequence[Frame]) -> bool:
         """Send encoded frames without waiting; false when not connected or the queue is full."""
@@ -186,10 +218,16 @@ class Dealer(Client):
 
 
 class Publisher(Socket):
-    """Sends one-frame messages to all subscribers."""
+    """Sends one-frame messages to all subscribers.
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.PUB, {zmq.SNDHWM: 2})  # do not queue old weights for a stopped peer
+    Args:
+        endpoint: Where to bind.
+        security: What `SocketSecurity.server_options` gives.
+    """
+
+    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
+        # Do not queue old weights for a stopped peer.
+        super().__init__(zmq.PUB, {zmq.SNDHWM: 2, **security})
         self.endpoint = self.bind(endpoint)
 
     def publish(self, frame: bytes) -> None:
@@ -198,10 +236,15 @@ class Publisher(Socket):
 
 
 class Subscriber(Client):
-    """Receives the newest message of a publisher and drops older ones."""
+    """Receives the newest message of a publisher and drops older ones.
 
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(zmq.SUB, {zmq.CONFLATE: 1, zmq.SUBSCRIBE: b""}, endpoint)
+    Args:
+        endpoint: Of the publisher.
+        security: What `SocketSecurity.client_options` gives for its server.
+    """
+
+    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
+        super().__init__(zmq.SUB, {zmq.CONFLATE: 1, zmq.SUBSCRIBE: b"", **security}, endpoint)
 
     def newest(self) -> bytes | None:
         """The newest frame since the last call; None if there is none."""

@@ -1,1 +1,1 @@
-"""One machine: `ssd-train` starts every process of a run, keeps it alive, shows and records it."""
+"""`ssd-train`: starts all processes of a run on one machine, restarts them, shows and records."""

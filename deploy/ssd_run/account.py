@@ -1,11 +1,11 @@
-"""The account of segments: what actors made, against what learners trained.
+"""The account of segments: compares what actors made with what learners trained.
 
-The promise it holds the run to: relative to the learner, every durable segment was trained exactly
-once, in order within its epoch; a killed learner loses nothing; a killed actor loses at most what
-was not durable yet, and that is counted.
+It checks the guarantee of a run: every durable segment was trained exactly once, in order within
+its epoch; a killed learner loses nothing; a killed actor loses at most the segments that were not
+durable yet, and these are counted.
 
-Actors and learners keep their ledgers apart, and an actor's survives its death. So the account
-compares what two processes wrote, not one with itself.
+Actors and learners write separate ledgers, and an actor's ledger survives its death. So the account
+compares the records of two processes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-Epoch = tuple[int, int, int]  # arena, agent, and the number that an actor incarnation drew
+Epoch = tuple[int, int, int]  # arena, agent, and the random number of an actor incarnation
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class ActorLedger:
     """What one actor incarnation made.
 
     Attributes:
-        arena, agent, epoch: Which one.
-        made: Segments it completed.
+        arena, agent, epoch: Which incarnation.
+        made: Segments that it completed.
         resent: Times it sent one again.
-        discarded: Open segments it gave up because the world began anew; never made.
+        discarded: Incomplete segments that it dropped because its environment restarted.
     """
 
     arena: int
@@ -40,13 +40,13 @@ class ActorLedger:
 
     @property
     def key(self) -> Epoch:
-        """Which epoch this is, in the whole run."""
+        """The epoch, unique in the run."""
         return (self.arena, self.agent, self.epoch)
 
 
 @dataclass(frozen=True)
 class EpochEntry:
-    """What a learner did with the segments of one epoch."""
+    """What a learner did with the segments of one epoch, in numbers of segments."""
 
     arena: int
     epoch: int
@@ -59,7 +59,7 @@ class EpochEntry:
 
 @dataclass(frozen=True)
 class SegmentCounts:
-    """What a learner counted over its whole life, restarts included."""
+    """Totals of a learner, over all of its restarts."""
 
     received: int
     trained: int
@@ -69,7 +69,7 @@ class SegmentCounts:
 
 @dataclass(frozen=True)
 class LearnerLedger:
-    """A learner's books as of its last checkpoint."""
+    """A learner's ledger, as of its last checkpoint."""
 
     agent: int
     learner: int
@@ -86,22 +86,22 @@ class Account:
 
     Attributes:
         made: Completed by actors.
-        trained: Learned from.
-        surplus: Acknowledged by a learner that had met its budget.
+        trained: Trained on.
+        surplus: Acknowledged by a learner that had trained all of its steps.
         lost: Neither, made by actors that were killed; and those whose training was lost with a
             damaged checkpoint.
-        left: Neither, made by actors that ended cleanly. There must be none.
+        missing: Neither, made by actors that ended cleanly. There should be none.
         resent: Times a segment was sent again.
-        duplicate: Segments that a learner had already, and did not train again.
-        discarded: Open segments given up because a world began anew.
-        faults: Everything that does not add up, in words.
+        duplicate: Segments that a learner received again, and did not train again.
+        discarded: Incomplete segments that were dropped because an environment restarted.
+        faults: Messages about everything that does not add up.
     """
 
     made: int
     trained: int
     surplus: int
     lost: int
-    left: int
+    missing: int
     resent: int
     duplicate: int
     discarded: int
@@ -109,7 +109,7 @@ class Account:
 
     @property
     def adds_up(self) -> bool:
-        """Whether the promise was kept, as far as the ledgers tell."""
+        """Whether the ledgers agree with the guarantee."""
         return not self.faults
 
 
@@ -119,12 +119,12 @@ def reconcile(
     clean: Collection[Epoch],
     segment_steps: int,
 ) -> Account:
-    """Hold what was made against what became of it.
+    """Compare what actors made with what learners trained.
 
     Args:
-        actors: One per actor incarnation that ever was.
-        learners: One per agent.
-        clean: Epochs whose actor ended by itself, and so owes nothing to anyone.
+        actors: One ledger per actor incarnation of the run.
+        learners: One ledger per agent.
+        clean: Epochs whose actor ended cleanly, after all of its segments were durable.
         segment_steps: Own-steps in a segment, T × B.
     """
     entries = {
@@ -132,51 +132,51 @@ def reconcile(
         for learner in learners
         for entry in learner.epochs
     }
-    missing = {actor.key: actor.made - _settled(entries.get(actor.key)) for actor in actors}
+    short = {actor.key: actor.made - _handled(entries.get(actor.key)) for actor in actors}
     return Account(
         made=sum(actor.made for actor in actors),
         trained=sum(entry.trained for entry in entries.values()),
         surplus=sum(entry.surplus for entry in entries.values()),
-        lost=sum(max(0, short) for epoch, short in missing.items() if epoch not in clean)
+        lost=sum(max(0, count) for epoch, count in short.items() if epoch not in clean)
         + sum(entry.given_up for entry in entries.values()),
-        left=sum(max(0, short) for epoch, short in missing.items() if epoch in clean),
+        missing=sum(max(0, count) for epoch, count in short.items() if epoch in clean),
         resent=sum(actor.resent for actor in actors),
         duplicate=sum(learner.segments.duplicate for learner in learners),
         discarded=sum(actor.discarded for actor in actors),
         faults=(
-            *_faults_of_epochs(missing, clean),
-            *_faults_of_strangers(entries, missing),
-            *(fault for learner in learners for fault in _faults_of_books(learner, segment_steps)),
+            *_faults_of_epochs(short, clean),
+            *_faults_of_unknown_epochs(entries, short),
+            *(fault for learner in learners for fault in _faults_of_totals(learner, segment_steps)),
         ),
     )
 
 
-def _settled(entry: EpochEntry | None) -> int:
+def _handled(entry: EpochEntry | None) -> int:
     return 0 if entry is None else entry.trained + entry.surplus + entry.given_up
 
 
-def _faults_of_epochs(missing: Mapping[Epoch, int], clean: Collection[Epoch]) -> Iterator[str]:
-    for epoch, short in missing.items():
-        if short < 0:
-            yield f"{_named(epoch)}: its learner has {-short} segments more than its actor made"
-        if short > 0 and epoch in clean:
-            yield f"{_named(epoch)}: its actor ended cleanly, but {short} segments were not trained"
+def _faults_of_epochs(short: Mapping[Epoch, int], clean: Collection[Epoch]) -> Iterator[str]:
+    for epoch, count in short.items():
+        if count < 0:
+            yield f"{_name(epoch)}: the learner has {-count} segments more than the actor made"
+        if count > 0 and epoch in clean:
+            yield f"{_name(epoch)}: the actor ended cleanly, but {count} segments were not trained"
 
 
-def _faults_of_strangers(
+def _faults_of_unknown_epochs(
     entries: Mapping[Epoch, EpochEntry], known: Collection[Epoch]
 ) -> Iterator[str]:
     for epoch, entry in entries.items():
         if epoch not in known and entry.received:
-            yield f"{_named(epoch)}: {entry.received} segments that no actor made"
+            yield f"{_name(epoch)}: {entry.received} segments that no actor made"
 
 
-def _named(epoch: Epoch) -> str:
+def _name(epoch: Epoch) -> str:
     arena, agent, number = epoch
     return f"actor-{arena}-{agent}, epoch {number:016x}"
 
 
-def _faults_of_books(learner: LearnerLedger, segment_steps: int) -> Iterator[str]:
+def _faults_of_totals(learner: LearnerLedger, segment_steps: int) -> Iterator[str]:
     by_epoch = sum(entry.trained for entry in learner.epochs)
     counted = learner.segments.trained
     if by_epoch != counted:
@@ -195,7 +195,7 @@ _LEARNER = TypeAdapter(LearnerLedger)
 def read_ledgers(
     folder: Path,
 ) -> tuple[tuple[ActorLedger, ...], tuple[LearnerLedger, ...], tuple[str, ...]]:
-    """All ledgers in a run directory, and what is wrong with those that cannot be read."""
+    """All ledgers in a folder, and messages about those that cannot be read."""
     actors, learners, faults = [], [], []
     for path in sorted(folder.glob("*.json")):
         try:
@@ -205,5 +205,5 @@ def read_ledgers(
             else:
                 learners.append(_LEARNER.validate_python(content))
         except (OSError, ValueError, ValidationError) as fault:
-            faults.append(f"{path.name} is no ledger: {fault}")
+            faults.append(f"{path.name} is not a valid ledger: {fault}")
     return tuple(actors), tuple(learners), tuple(faults)

@@ -1,4 +1,4 @@
-"""`ssd-train`: a whole run on this machine."""
+"""`ssd-train`: a whole run on one machine."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 import click
 
 from ssd_run import run_directory
-from ssd_run.launch import COMPLETE, STOPPED, prepare, run
+from ssd_run.launch import COMPLETE, STOPPED, Launch, prepare, run
 from ssd_run.presets import listing, load_config, load_preset
 from ssd_run.processes import precheck
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import RunSize
 from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.progress.episodes import counts_of
-from ssd_run.reporting.screen import RunInfo, Screen, screen
+from ssd_run.reporting.screen import RunInfo, screen
 from ssd_run.reporting.terminal import Terminal
 from ssd_run.run_config import RunConfig, check_agrees
 from ssd_run.run_directory import RunDir
@@ -30,15 +30,26 @@ from ssd_wire.process import WholeNumber, reports_errors, version_option, write_
 @version_option
 @click.argument("preset", required=False)
 @click.option("--list", "lists", is_flag=True, help="List all presets, and those in PRESET.")
-@click.option("--print", "prints", is_flag=True, help="Show the whole run file and end.")
-@click.option("--steps", type=WholeNumber(), help="Agent-steps of all agents together, as 5e6.")
-@click.option("--seed", type=click.IntRange(min=0), help="Same as --set run.seed=N.")
-@click.option("--arenas", type=click.IntRange(min=1), help="Worlds, each with a set of actors.")
+@click.option("--print", "prints", is_flag=True, help="Print the complete run file and exit.")
+@click.option(
+    "--steps", type=WholeNumber(), help="Agent-steps of all agents together, such as 5e6."
+)
+@click.option("--seed", type=click.IntRange(min=0), help="The same as --set run.seed=N.")
+@click.option(
+    "--arenas", type=click.IntRange(min=1), help="Environment servers, each with its own actors."
+)
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Default: runs/PRESET-TIME.")
-@click.option("--resume", is_flag=True, help="Go on with the run in --run-dir.")
+@click.option("--resume", is_flag=True, help="Continue the run in --run-dir.")
 @click.option("--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE")
-@click.option("--device", default="cpu", show_default=True, help="Of the learners: a,b,… in turn.")
-@click.option("--stop-seconds", default=30.0, show_default=True, help="Then what runs is killed.")
+@click.option(
+    "--device", default="cpu", show_default=True, help="Of the learners, or several in turn: a,b,…"
+)
+@click.option(
+    "--stop-seconds",
+    default=30.0,
+    show_default=True,
+    help="Processes still running after that are killed.",
+)
 @reports_errors
 def main(
     preset: str | None,
@@ -53,7 +64,7 @@ def main(
     device: str,
     stop_seconds: float,
 ) -> None:
-    """Train PRESET on this machine: worlds, actors and learners, each a process of its own.
+    """Train PRESET on this machine, with a process for each environment, actor and learner.
 
     PRESET is a name from --list, or the path of your own .toml file with the same sections; with
     --list it may also be a folder of such files. Without --steps it trains until Ctrl-C. --set
@@ -71,41 +82,34 @@ def main(
         click.echo(_load(preset, assignments).toml(), nl=False)
         return
     devices = _devices(device)
-    config = _kept_config(preset, run_dir, assignments) if resume else _load(preset, assignments)
+    config = _resumed(preset, run_dir, assignments) if resume else _load(preset, assignments)
     if resume and run_dir is not None and (done := _all_done(run_dir, config, steps)):
         click.echo(f"nothing to do: {done:,} of {steps:,} agent-steps are trained in {run_dir}")
         return
     precheck.check(config, devices)
-    with socket_directory(_tell) as sockets, _take(run_dir, config, resume, stop_seconds) as taken:
-        taken.note_sockets(sockets)
-        history = History(taken.history, taken.ledgers)
+    with socket_directory(_log) as sockets, _open(run_dir, config, resume, stop_seconds) as opened:
+        opened.note_sockets(sockets)
+        history = History(opened.history, opened.ledgers)
         size = RunSize(config.game.agents, arenas or history.arenas, steps, devices)
         counts = counts_of(config.game.events)
-        info = RunInfo(config.preset.name, str(taken.root), steps, config.experiment, counts)
-        shown = screen(Terminal(), info)
-        sys.exit(_launch(config, taken, size, history, shown, sockets, stop_seconds))
+        info = RunInfo(config.preset.name, str(opened.root), steps, config.experiment, counts)
+        launch = prepare(config, opened, size, history, screen(Terminal(), info), sockets)
+        sys.exit(_launch(launch, stop_seconds))
 
 
-def _launch(
-    config: RunConfig,
-    run_dir: RunDir,
-    size: RunSize,
-    history: History,
-    shown: Screen,
-    sockets: Path,
-    seconds: float,
-) -> int:
-    launch = prepare(config, run_dir, size, history, shown, sockets)
-    with shown:
+def _launch(launch: Launch, stop_seconds: float) -> int:
+    """Run until the end, print the summary, and return the exit code."""
+    run_dir = launch.run_dir
+    with launch.screen:
         ended = run(launch)
-        killed = launch.close(ended, seconds)
+        killed = launch.close(ended, stop_seconds)
     summary = launch.summary(ended, killed)
     write_atomically(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in summary.lines(width):
         click.echo(line)
     if launch.log_tail:
-        click.echo(f"{ended}; its log in {run_dir.logs} ends:\n{launch.log_tail}", err=True)
+        click.echo(f"{ended}; the end of its log in {run_dir.logs}:\n{launch.log_tail}", err=True)
     clean = ended in (COMPLETE, STOPPED) and not killed and summary.account.adds_up
     return 0 if clean else 1
 
@@ -116,10 +120,10 @@ def _load(preset: str | None, assignments: tuple[str, ...]) -> RunConfig:
     return load_config(preset, assignments)
 
 
-def _kept_config(preset: str | None, root: Path | None, assignments: tuple[str, ...]) -> RunConfig:
-    """The config of the run to go on with, which what is given now must agree with."""
+def _resumed(preset: str | None, root: Path | None, assignments: tuple[str, ...]) -> RunConfig:
+    """The configuration of the run to resume, if it agrees with what is given now."""
     if root is None:
-        raise click.UsageError("--resume needs the --run-dir to go on with")
+        raise click.UsageError("--resume needs the --run-dir of the run to continue")
     config = run_directory.read_config(root)
     History(root / run_directory.HISTORY, root / run_directory.LEDGERS).check_protocol()
     run_directory.check_unedited(root, config)
@@ -128,9 +132,9 @@ def _kept_config(preset: str | None, root: Path | None, assignments: tuple[str, 
 
 
 def _all_done(root: Path, config: RunConfig, steps: int | None) -> int:
-    """Agent-steps that a run has come to, where that is all that is wanted of each agent; else 0.
+    """Agent-steps trained so far, where each agent has trained its share of the steps; else 0.
 
-    Only of a run that has told how it ended: otherwise to resume it tells so.
+    Known from the summary of a run that has ended; without one, 0.
     """
     budget = RunSize(config.game.agents, 1, steps).own_steps
     try:
@@ -140,9 +144,9 @@ def _all_done(root: Path, config: RunConfig, steps: int | None) -> int:
         return 0
 
 
-def _take(root: Path | None, config: RunConfig, resume: bool, patience: float) -> RunDir:
+def _open(root: Path | None, config: RunConfig, resume: bool, patience: float) -> RunDir:
     if root is not None and resume:
-        return run_directory.resume(root, patience, _tell)
+        return run_directory.resume(root, patience, _log)
     named = Path("runs") / f"{config.preset.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     return run_directory.create(root or named, config)
 
@@ -155,7 +159,7 @@ def _devices(text: str) -> tuple[str, ...]:
     return devices
 
 
-def _tell(text: str) -> None:
+def _log(text: str) -> None:
     click.echo(text, err=True)
 
 

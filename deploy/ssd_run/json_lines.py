@@ -8,22 +8,20 @@ from typing import Any
 
 
 class Tail:
-    """Reads what was added to a file since the last time, whole lines only.
+    """Reads the complete lines that were added to a file since the last read.
+
+    Lines that are not JSON objects are skipped: a writer that is killed leaves a part of a line.
 
     Args:
         path: The file; it need not exist yet.
-
-    Attributes:
-        damaged: Lines that are no JSON object, as a writer leaves that is killed while it writes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.damaged = 0
         self._offset = 0
 
     def read(self) -> list[dict[str, Any]]:
-        """The objects on the lines that were completed since; a half line waits for its end."""
+        """The objects on new complete lines; a partial line is read once it is complete."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self._offset)
@@ -33,12 +31,11 @@ class Tail:
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         parsed = [_parse(line) for line in whole.splitlines()]
-        self.damaged += parsed.count(None)
         return [line for line in parsed if line is not None]
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """All whole objects in a file; none when there is no file."""
+    """All objects in a file; none when there is no file."""
     return Tail(path).read()
 
 

@@ -1,4 +1,4 @@
-"""One launch of a run: its processes are kept alive and watched until it ends, then stopped."""
+"""One launch of a run: start its processes, restart and watch them until the end, stop them."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ from ssd_wire.stop import Stop
 
 COMPLETE = "complete"
 STOPPED = "stopped"
-CHECK_PERIOD = 0.2  # seconds between looks at who died
-SHOW_PERIOD = 1.0  # seconds between pictures of the whole run
+CHECK_PERIOD = 0.2  # seconds between checks of the processes
+SHOW_PERIOD = 1.0  # seconds between updates of the screen
 
 
 @dataclass
 class Launch:
-    """Everything one launch holds on to.
+    """All parts of one launch.
 
     Attributes:
-        config: What the run is.
-        run_dir: Where it is.
-        size: How large it is here.
-        screen: What the user sees.
-        stop: What the user wants.
+        config: Of the run.
+        run_dir: Of the run.
+        size: Agents, arenas, steps and devices of this launch.
+        screen: Shows the progress.
+        stop: Whether the user has asked to stop.
         spawner: Starts the processes.
-        history: Knows what was started, in earlier launches too.
-        supervisor: Keeps the processes alive.
-        scraper: Asks them how they are.
-        collector: Puts together what they say.
-        records: Keeps it.
-        log_tail: Of the process that ended the run, when one did.
+        history: Starts and ends of processes, of earlier launches too.
+        supervisor: Restarts the processes.
+        scraper: Reads their metrics.
+        collector: Combines metrics and episodes into the progress of the run.
+        records: Writes the progress to files.
+        log_tail: End of the log of the process that ended the run, if one did.
     """
 
     config: RunConfig
@@ -70,7 +70,7 @@ class Launch:
     _fault: OSError | None = None
 
     def observe(self) -> Progress:
-        """Look at the run, about once a second; show and record it when that is due."""
+        """Collect the progress about once a second; show and record it when that is due."""
         if self._progress is None or self.collector.elapsed - self._shown >= SHOW_PERIOD:
             self._progress = self.collector.collect()
             self._shown = self.collector.elapsed
@@ -82,7 +82,7 @@ class Launch:
         return self._progress
 
     def _report_fault(self, fault: OSError | None) -> None:
-        """Tell the user, once, that records cannot be written, and that they can be again."""
+        """Report once that records cannot be written, and once that they can be written again."""
         if fault is not None and self._fault is None:
             self.screen.say(f"records of this run cannot be written ({fault}); trying again")
         if fault is None and self._fault is not None:
@@ -90,23 +90,26 @@ class Launch:
         self._fault = fault
 
     def pause(self) -> bool:
-        """Wait until it is time to look again; whether the user has asked to stop."""
+        """Wait until the next check; whether the user has asked to stop."""
         awaited = (*self.stop.descriptors, *self.spawner.descriptors)
         select.select(awaited, [], [], CHECK_PERIOD)
         return self.stop.check()
 
     def close(self, ended: str, seconds: float) -> tuple[str, ...]:
-        """Stop everything; tells who had to be killed.
+        """Stop all processes.
 
         Args:
-            ended: Why it stops. When the user asked for it, asking once more kills.
-            seconds: After which what still runs is killed.
+            ended: Why. If the user has asked for it, asking again kills the processes.
+            seconds: After that, processes that still run are killed.
+
+        Returns:
+            Roles of the processes that were killed.
         """
         asked = int(ended == STOPPED)
         self.stop.requested = False
-        hint = "; Ctrl-C once more kills them" if asked else ""
+        hint = " (Ctrl-C again kills them)" if asked else ""
         self.collector.stopping = True
-        self.screen.say(f"stopping actors, then learners, then worlds{hint}")
+        self.screen.say(f"stopping actors, then learners, then environments{hint}")
 
         def wait() -> bool:
             nonlocal asked
@@ -125,7 +128,7 @@ class Launch:
         return killed
 
     def summary(self, ended: str, killed: tuple[str, ...]) -> Summary:
-        """What the run has come to, once all processes are gone."""
+        """The results of the run, once all processes have ended."""
         actors, learners, unreadable = read_ledgers(self.run_dir.ledgers)
         account = reconcile(actors, learners, self.history.clean_epochs, self.config.segment_steps)
         progress = self.collector.collect()
@@ -151,7 +154,7 @@ class Launch:
 def progress_in_ledgers(
     learners: Iterable[LearnerLedger], agents: int
 ) -> tuple[AgentProgress, ...]:
-    """Where each agent's learner stood when it last wrote its ledger; at 0 if it never did."""
+    """The progress of each agent's learner in its last ledger; 0 if it has none."""
     known = {
         ledger.agent: AgentProgress(own_steps=ledger.own_steps, updates=ledger.updates)
         for ledger in learners
@@ -167,15 +170,15 @@ def prepare(
     screen: Screen,
     sockets: Path,
 ) -> Launch:
-    """Make ready to launch: the fork server begins to load, nothing else is started yet.
+    """Prepare a launch: the fork server begins to load; no other process is started yet.
 
     Args:
-        config: What the run is.
-        run_dir: Where it is.
-        size: How large it is here.
+        config: Of the run.
+        run_dir: Of the run.
+        size: Agents, arenas, steps and devices of this launch.
         history: Of the run so far.
-        screen: What the user sees.
-        sockets: A short private directory for the processes' sockets.
+        screen: Shows the progress.
+        sockets: A private directory with a short path, for the sockets.
     """
     programs = all_programs(size, run_dir, sockets)
     spawner = Spawner(run_dir)
@@ -204,7 +207,7 @@ def prepare(
 
 
 def run(launch: Launch) -> str:
-    """Run until the steps are trained, the user stops it, or it cannot go on. Start reading here.
+    """Run until all steps are trained, the user stops it, or it has failed. Start reading here.
 
     Returns:
         How it ended: `COMPLETE`, `STOPPED`, or what went wrong.

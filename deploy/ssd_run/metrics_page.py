@@ -1,7 +1,7 @@
-"""The page of all metrics, from what a run's processes serve: `python -m ssd_run.metrics_page`.
+"""The page of all metrics, read from a run's processes: `python -m ssd_run.metrics_page RUN_DIR`.
 
-The run must be going on, and have made an update. Which metrics there are depends on its
-experiment: `harvest-moa-communication` has them all.
+The run must be running, and every learner must have made an update. Which metrics there are depends
+on the experiment: `harvest-moa-communication` has all of them.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from ssd_wire.process import reports_errors
 KINDS = "env", "actor", "learner"
 HEAD = """# Metrics
 
-What each process serves to Prometheus, at the address in its `processes/<role>.json`. A metric of
-the last batch is there after the first update, and one of influence, of the model of others or of
-symbols in experiments that have these. `metrics.jsonl` and TensorBoard hold those of the learners
-under the same names without `ssd_learner_`, a number for each agent. This page is written by
-`python -m ssd_run.metrics_page RUN_DIR > deploy/METRICS.md`, while `ssd-train
+What each process serves to Prometheus, at the address in its `processes/<role>.json`. Metrics of
+the last batch exist after the first update; metrics of influence, of the model of others and of
+symbols exist in experiments that have these. `metrics.jsonl` and TensorBoard have the metrics of
+the learners under the same names without `ssd_learner_`, one number for each agent. This page is
+written by `python -m ssd_run.metrics_page RUN_DIR > deploy/METRICS.md`, while `ssd-train
 harvest-moa-communication --run-dir RUN_DIR` is running.
 """
 
 
 def served(run_dir: Path) -> dict[str, list[Metric]]:
-    """What one process of each kind serves now.
+    """The metrics that one process of each kind serves now.
 
     Raises:
-        OSError: when one does not answer.
+        OSError: when one of them does not answer.
     """
     found = {}
     for kind in KINDS:
         entries = sorted((run_dir / "processes").glob(f"{kind}-*.json"))
         if not entries:
-            raise RunFileError(f"{run_dir}: wanted a run that is going on, found no {kind}")
+            raise RunFileError(f"{run_dir}: wanted a running run, found no {kind} process")
         address = json.loads(entries[0].read_text())["metrics"]
         found[kind] = list(text_string_to_metric_families(fetch_text(address)))
     return found
@@ -72,7 +72,7 @@ def rows(metrics: list[Metric]) -> Iterator[str]:
 @click.argument("run_dir", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @reports_errors
 def main(run_dir: Path) -> None:
-    """Show what the processes of a run that is going on serve to Prometheus, as a page."""
+    """Print the page of all metrics that the processes of a running run serve."""
     click.echo(page(served(run_dir)), nl=False)
 
 

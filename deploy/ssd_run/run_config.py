@@ -1,4 +1,4 @@
-"""What a run is to be: all sections of its run file, each validated by the package that owns it."""
+"""The configuration of a run: all sections of its run file, validated by their packages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "network": NetworkSettings,
     "learning": LearningSettings,
 }
-"""The sections of a run file, in their order, and who validates each."""
+"""The sections of a run file, in order, each with the settings that validate it."""
 
 
 @dataclass(frozen=True)
@@ -70,20 +70,20 @@ class RunConfig:
         return self.run.segment * self.run.games
 
     def sections(self) -> dict[str, dict[str, Any]]:
-        """Every value of every section, defaults included; only what is None is left out."""
+        """All values of all sections, defaults included; only those that are None are left out."""
         return {name: getattr(self, name).model_dump(exclude_none=True) for name in SETTINGS}
 
     def toml(self) -> str:
-        """The run file as text, which `load_run_file` reads back."""
+        """The run file as text; `load_run_file` reads it."""
         return tomli_w.dumps(self.sections(), multiline_strings=True)
 
 
 def validate(sections: Sections) -> RunConfig:
-    """The config that these sections describe; keys they do not set take their defaults.
+    """The configuration that these sections describe; missing keys have their defaults.
 
     Raises:
-        RunFileError: naming an unknown section, or the key and what was wanted there, or why the
-            experiment is none for the game's agents.
+        RunFileError: naming the unknown section, or the key and the values that it takes, or why
+            the experiment does not fit the game's agents.
     """
     if unknown := sorted(set(sections) - set(SETTINGS)):
         hints = [f"unknown section [{name}]: {did_you_mean(name, SETTINGS)}" for name in unknown]
@@ -99,15 +99,15 @@ def validate(sections: Sections) -> RunConfig:
 
 
 def check_agrees(kept: RunConfig, stated: Sections, assignments: Iterable[str]) -> None:
-    """Refuse to resume a run with anything but what it began with.
+    """Refuse to resume a run with other settings.
 
     Args:
-        kept: The run's own config.
-        stated: Sections of the preset given with it, or none.
-        assignments: What was given beside it, as ``section.key=value``.
+        kept: The configuration of the run.
+        stated: Sections of the preset that is given now, or none.
+        assignments: Given now, as ``section.key=value``.
 
     Raises:
-        RunFileError: naming every key that was given and differs.
+        RunFileError: naming every key that differs.
     """
     lines = [
         _difference(kept, name, key, value)
@@ -117,7 +117,7 @@ def check_agrees(kept: RunConfig, stated: Sections, assignments: Iterable[str]) 
         if not _agrees(kept, name, key, value)
     ]
     if lines:
-        raise RunFileError("\n".join(["a resumed run keeps its own run file:", *lines]))
+        raise RunFileError("\n".join(["a resumed run keeps its settings:", *lines]))
 
 
 def _difference(kept: RunConfig, name: str, key: str, value: object) -> str:

@@ -1,4 +1,4 @@
-"""The run directory: where everything of a run lies, and who may write there."""
+"""The run directory: the files of a run, and the locks that keep other launchers out."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ LAUNCHER_LOCK = ".launcher.lock"
 PROCESSES_LOCK = ".processes.lock"
 SOCKETS_PREFIX = "ssd-"
 SOCKETS_LOCK = ".lock"  # in that directory
-SOCKETS = ".sockets"  # names the directory of this launch's sockets for as long as it is there
+SOCKETS = ".sockets"  # holds the path of this launch's socket directory while that exists
 HISTORY = "history.jsonl"
 LEDGERS = "ledgers"
-BEGUN_WITH = ".run.toml"  # a copy of the run file that nobody edits
+ORIGINAL_RUN_FILE = ".run.toml"  # a copy of the run file, to detect edits
 
 
 class RunDir:
-    """Paths in one run directory, held by this launcher.
+    """The paths in one run directory, and its locks.
 
     Args:
         root: The directory.
-        launcher_lock: Keeps a second launcher out for as long as this process lives.
-        processes_lock: Inherited by every child. So it stays held until the last of them is gone,
-            even when the launcher was killed.
+        launcher_lock: Keeps a second launcher out as long as this process lives.
+        processes_lock: Inherited by every child process, so that it is held until the last of them
+            has ended, even if the launcher was killed.
     """
 
     def __init__(self, root: Path, launcher_lock: IO[bytes], processes_lock: IO[bytes]) -> None:
@@ -43,22 +43,22 @@ class RunDir:
         self.launcher_lock = launcher_lock
         self.processes_lock = processes_lock
         self.run_file = root / "run.toml"  # all settings, resolved
-        self.processes = root / "processes"  # who is up, and where: written by each process
-        self.logs = root / "logs"  # what each process wrote on its terminal
+        self.processes = root / "processes"  # pid and addresses of each process, written by itself
+        self.logs = root / "logs"  # output of each process
         self.checkpoints = root / "checkpoints"  # by the learners
-        self.episodes = root / "episodes"  # by the worlds
-        self.ledgers = root / LEDGERS  # segments, by actors and learners
+        self.episodes = root / "episodes"  # by the environments
+        self.ledgers = root / LEDGERS  # counts of segments, by actors and learners
         self.history = root / HISTORY  # starts and ends of processes
         self.metrics = root / "metrics.jsonl"
         self.tensorboard = root / "tensorboard"
         self.summary = root / "summary.json"
 
     def note_sockets(self, folder: Path) -> None:
-        """Leave word where this launch's sockets are, for whoever resumes it after its death."""
+        """Write down where the sockets are, so that they can be deleted after a crash."""
         write_atomically(self.root / SOCKETS, str(folder))
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Release the locks."""
         (self.root / SOCKETS).unlink(missing_ok=True)
         self.processes_lock.close()
         self.launcher_lock.close()
@@ -71,49 +71,47 @@ class RunDir:
 
 
 def create(root: Path, config: RunConfig) -> RunDir:
-    """Make a new run's directory, with its run file.
+    """Create the directory of a new run, with its run file.
 
     Raises:
-        click.UsageError: when there is something in it already.
-        EndpointError: when another launcher is at work there.
+        click.UsageError: when it is not empty.
+        EndpointError: when another launcher uses it.
     """
     ours = (LAUNCHER_LOCK, PROCESSES_LOCK)
     if root.exists() and (not root.is_dir() or any(p.name not in ours for p in root.iterdir())):
-        raise click.UsageError(
-            f"run directory {root} exists already: go on with it by --resume, or name another"
-        )
-    run_dir = _held(root)
+        raise click.UsageError(f"run directory {root} exists already: --resume continues it")
+    run_dir = _lock(root)
     for folder in (run_dir.processes, run_dir.logs, run_dir.episodes, run_dir.ledgers):
         folder.mkdir()
-    write_atomically(root / BEGUN_WITH, config.toml())
+    write_atomically(root / ORIGINAL_RUN_FILE, config.toml())
     write_atomically(run_dir.run_file, config.toml())
     return run_dir
 
 
 def read_config(root: Path) -> RunConfig:
-    """What the run in a directory is.
+    """The configuration of the run in a directory.
 
     Raises:
-        RunFileError: when it holds no valid run file.
+        RunFileError: when there is no valid run file.
     """
     if not (root / "run.toml").is_file():
-        raise RunFileError(f"{root} is no run directory: it has no run.toml")
+        raise RunFileError(f"{root} is not a run directory: it has no run.toml")
     return validate(load_run_file(root / "run.toml"))
 
 
 def check_unedited(root: Path, config: RunConfig) -> None:
-    """Refuse to resume a run whose run file is not the one it began with.
+    """Refuse to resume a run whose run file has been edited.
 
     Args:
         root: The run's directory.
-        config: What its run file says now.
+        config: From its run file as it is now.
 
     Raises:
         RunFileError: naming every key that differs.
     """
-    if not (root / BEGUN_WITH).is_file():
+    if not (root / ORIGINAL_RUN_FILE).is_file():
         return
-    kept, found = validate(load_run_file(root / BEGUN_WITH)), config.sections()
+    kept, found = validate(load_run_file(root / ORIGINAL_RUN_FILE)), config.sections()
     stated = {
         name: {**dict.fromkeys(keys), **found[name]} for name, keys in kept.sections().items()
     }
@@ -124,29 +122,29 @@ def check_unedited(root: Path, config: RunConfig) -> None:
 
 
 def resume(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
-    """Take up an earlier run's directory, and sweep what a killed launcher left.
+    """Open the directory of an earlier run, and delete what a killed launcher has left.
 
-    A killed launcher's processes take a moment to end. Until then they hold their checkpoints.
+    The processes of a killed launcher need a moment to end. Until then they use their checkpoints.
 
     Args:
         root: The directory.
-        patience: Seconds to wait for an earlier launch's processes.
-        say: Tells whoever waits why.
+        patience: Seconds to wait for the processes of an earlier launch.
+        say: Tells the user why it waits.
 
     Raises:
-        EndpointError: when another launcher is at work there, or its processes do not end.
+        EndpointError: when another launcher uses the directory, or its processes do not end.
     """
-    run_dir = _held_in_time(root, time.monotonic() + patience, say)
+    run_dir = _wait_for_locks(root, time.monotonic() + patience, say)
     for entry in run_dir.processes.glob("*.json"):
-        entry.unlink()  # of processes that are gone; others may have their ports by now
+        entry.unlink()  # of processes that have ended; their ports may belong to others by now
     _remove_sockets(root / SOCKETS)
     return run_dir
 
 
 def _remove_sockets(note: Path) -> None:
-    """Remove the directory that a note names, if it is one of ours and no launcher holds it.
+    """Delete the socket directory that a file names, if it is one of ours and not in use.
 
-    One that is held belongs to a run that is alive, of which this run directory is a copy.
+    It is in use when this run directory is a copy of that of a running launcher.
     """
     if not note.is_file():
         return
@@ -161,31 +159,31 @@ def _remove_sockets(note: Path) -> None:
     note.unlink()
 
 
-def _held_in_time(root: Path, deadline: float, say: Callable[[str], None]) -> RunDir:
-    told = False
+def _wait_for_locks(root: Path, deadline: float, say: Callable[[str], None]) -> RunDir:
+    has_said = False
     while True:
         try:
-            return _held(root)
+            return _lock(root)
         except StillRunningError as fault:
             if time.monotonic() > deadline:
                 raise
-            if not told:
+            if not has_said:
                 say(f"waiting: {fault}")
-            told = True
+            has_said = True
         time.sleep(0.2)
 
 
 class StillRunningError(EndpointError):
-    """Processes that an earlier launcher started are not gone yet."""
+    """Processes that an earlier launcher started still run."""
 
 
-def _held(root: Path) -> RunDir:
+def _lock(root: Path) -> RunDir:
     launcher = lock_file(root / LAUNCHER_LOCK, f"run directory {root}")
     try:
         processes = lock_file(root / PROCESSES_LOCK, f"run directory {root}")
     except EndpointError as fault:
         launcher.close()
         raise StillRunningError(
-            f"processes of an earlier launch still run in {root}, see {root / 'processes'}"
+            f"processes of an earlier launch are still running in {root}, see {root / 'processes'}"
         ) from fault
     return RunDir(root, launcher, processes)

@@ -29,22 +29,22 @@ _BOUNDS = (
 
 
 def page() -> str:
-    """The page, in Markdown."""
+    """The page in Markdown."""
     sections = (_section(name, settings) for name, settings in SETTINGS.items())
     return HEAD + "".join(f"\n{section}" for section in sections)
 
 
 def _section(name: str, settings: type[BaseModel]) -> str:
-    said = meanings(settings)
+    meaning_of = meanings(settings)
     lines = [f"## [{name}]", "", "| key | values | default | meaning |", "|---|---|---|---|"]
     for key, schema in settings.model_json_schema()["properties"].items():
         default = settings.model_fields[key].get_default(call_default_factory=True)
-        lines.append(f"| `{key}` | {_values(schema)} | {_default(default)} | {said[key]} |")
+        lines.append(f"| `{key}` | {_values(schema)} | {_default(default)} | {meaning_of[key]} |")
     return "\n".join(lines) + "\n"
 
 
 def meanings(settings: type[BaseModel]) -> dict[str, str]:
-    """What the docstring of a section says of each of its keys."""
+    """Key → its meaning, from the docstring of a section's settings."""
     doc = inspect.cleandoc(settings.__doc__ or "")
     return {
         name: _sentence(text) for names, text in _ENTRY.findall(doc) for name in names.split(", ")
@@ -53,12 +53,12 @@ def meanings(settings: type[BaseModel]) -> dict[str, str]:
 
 def _sentence(text: str) -> str:
     words = " ".join(text.split()).replace("|", "\\|").removesuffix(".")
-    is_word = re.match("[a-z]{2}|a ", words) is not None  # and no symbol of a formula
+    is_word = re.match("[a-z]{2}|a ", words) is not None  # not a symbol of a formula
     return (words[0].upper() + words[1:] if is_word else words) + "."
 
 
 def _values(schema: Mapping[str, Any]) -> str:
-    """Which values a key takes, from its JSON schema."""
+    """The values that a key takes, from its JSON schema."""
     several = [_values(one) for one in schema.get("anyOf", ()) if one.get("type") != "null"]
     if several:
         return " or ".join(several)

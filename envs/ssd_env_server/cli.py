@@ -29,6 +29,7 @@ from ssd_wire.process import (
     write_process_entry,
 )
 from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
+from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Poller, Router
 from ssd_wire.stop import Stop
 
@@ -49,6 +50,7 @@ def main(
     run_file: Path,
     run_dir: Path | None,
     metrics: str,
+    keys: Path | None,
     parent_pipe: int | None,
     arena: int,
     endpoint: str,
@@ -62,7 +64,9 @@ def main(
     if incarnation is None:
         incarnation = secrets.randbelow(ANY_INCARNATION)
 
-    door = Router(endpoint)
+    security = SocketSecurity.load(keys, "env")
+    actors = [f"actor-{agent}" for agent in range(game.agents)]
+    door = Router(endpoint, security, actors)
     place = Arena(run.seed, arena, incarnation)
     record = run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None
     world = make_world(door, run, game, experiment, run_fingerprint, place, record)
@@ -74,6 +78,7 @@ def main(
     log.info("stops after %d ticks", sum(lane.tick for lane in world.games))
     world.episodes.close()
     door.close()
+    security.close()
 
 
 def load_settings(run_file: Path) -> tuple[RunSettings, GameSettings, ExperimentSettings, str]:

@@ -23,6 +23,7 @@ class Door(Protocol):
     """Where actors come and go: a ZeroMQ router, or lists in tests."""
 
     dropped: int
+    sender: str | None  # who sent the message received last, by its key; None without keys
 
     def send(self, peer: bytes, message: Message) -> bool:
         """Send a copy without waiting; false when it was dropped."""
@@ -86,9 +87,16 @@ class World:
     def _hear(self, peer: bytes, frames: list[bytes]) -> Sends:
         try:
             message = decode(frames, (Act, Join, Refused), self._lengths_for(peer))
+            if isinstance(message, Join) and not self._may_join(message.agent):
+                reason = f"its key is that of {self.door.sender}, not of actor-{message.agent}"
+                return self.referee.refuse(peer, reason)
             return self.referee.hear(peer, message, self.clock())
         except ProtocolError as fault:
             return self.referee.refuse_nonsense(peer, fault)
+
+    def _may_join(self, agent: int) -> bool:
+        """Whether the sender of the last message may play an agent: under keys, only its own."""
+        return self.door.sender in (None, f"actor-{agent}")
 
     def _lengths_for(self, peer: bytes) -> Lengths:
         """The axes that a peer's messages are checked against."""

@@ -37,6 +37,7 @@ from ssd_wire.process import (
     write_process_entry,
 )
 from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
+from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Poller, Publisher, Router
 from ssd_wire.stop import Stop
 
@@ -44,9 +45,12 @@ from ssd_wire.stop import Stop
 class ZmqMail:
     """Letters over ZeroMQ: segments and answers through a ROUTER, weights through a PUB."""
 
-    def __init__(self, stop: Stop, segments: str, weights: str) -> None:
-        self.router = Router(segments)
-        self.publisher = Publisher(weights)
+    def __init__(
+        self, stop: Stop, segments: str, weights: str, security: SocketSecurity, agent: int
+    ) -> None:
+        allowed = (f"actor-{agent}",)
+        self.router = Router(segments, security, allowed)
+        self.publisher = Publisher(weights, security.server_options(allowed))
         self._stop = stop
         self._waiting = Poller(stop, [self.router])
 
@@ -86,6 +90,7 @@ def main(
     run_file: Path,
     run_dir: Path | None,
     metrics: str,
+    keys: Path | None,
     parent_pipe: int | None,
     agent: int,
     bind: str,
@@ -132,7 +137,8 @@ def main(
     )
     archive = Archive(checkpoints, ledger, learning.checkpoint_seconds, learning.checkpoints_kept)
     dims = dims_of(run, shape, experiment, trainer.network.state_size)
-    mail = ZmqMail(stop, bind, weights)
+    security = SocketSecurity.load(keys, f"learner-{agent}")
+    mail = ZmqMail(stop, bind, weights, security, agent)
     learner = Learner(
         mail,
         trainer,
@@ -152,6 +158,7 @@ def main(
     log.info("at %d own-steps, version %d, %s", trainer.own_steps, trainer.version, addresses)
     learner.live()
     log.info("stopped at %d own-steps, version %d", trainer.own_steps, trainer.version)
+    security.close()
     held.close()
 
 

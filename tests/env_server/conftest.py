@@ -33,6 +33,7 @@ class ListDoor:
 
     def __init__(self):
         self.dropped = 0
+        self.sender = None
         self.arrived = deque()
         self.sent = deque()
 

@@ -65,6 +65,14 @@ def test_an_agent_that_the_game_does_not_have_is_refused_for_good(small_world):
     assert "3" in refused.reason
 
 
+def test_an_actor_joins_only_as_the_agent_whose_key_it_has(small_world):
+    world = small_world()
+    world.door.sender = "actor-1"
+    refused = world.join(2)[0][1]
+    assert (refused.reason, refused.fatal) == ("its key is that of actor-1, not of actor-2", True)
+    assert isinstance(world.join(1)[0][1], Seat)
+
+
 def test_a_new_incarnation_takes_the_seat_and_the_old_one_is_told_at_once(world, peer_name):
     (to, refused), *rest = world.join(0, incarnation=2)
     assert to == peer_name(0, 1)

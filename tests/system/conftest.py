@@ -100,6 +100,8 @@ class Hand:
         self.root = root
         self.dir = root / "by-hand"
         self.run_file = root / "run.toml"
+        self.address = LOOPBACK  # that servers bind
+        self.keys: Path | None = None
         self._preset = preset
         self._started: list[subprocess.Popen] = []
         self.print_run_file(self.run_file, *sets)
@@ -111,6 +113,8 @@ class Hand:
 
     def start(self, command: str, *arguments: object, run: Path | None = None) -> subprocess.Popen:
         words = [BIN / command, "--run", run or self.run_file, "--run-dir", self.dir]
+        if self.keys is not None:
+            words += ["--keys", self.keys]
         with (self.root / f"{command}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*words, *map(str, arguments)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
@@ -119,13 +123,13 @@ class Hand:
         return process
 
     def world(self) -> subprocess.Popen:
-        return self.start("ssd-env", "--arena", 0, "--bind", LOOPBACK)
+        return self.start("ssd-env", "--arena", 0, "--bind", self.address)
 
     def learner(self, agent: int) -> subprocess.Popen:
         checkpoints = self.dir / "checkpoints" / f"agent-{agent}"
         return self.start(
             "ssd-learner",
-            *("--agent", agent, "--bind", LOOPBACK, "--weights", LOOPBACK),
+            *("--agent", agent, "--bind", self.address, "--weights", self.address),
             *("--checkpoints", checkpoints),
         )
 
@@ -143,6 +147,9 @@ class Hand:
         path = self.dir / "processes" / f"{role}.json"
         self.wait(f"{role} to be up", path.exists)
         return json.loads(path.read_text())
+
+    def log(self, command: str) -> str:
+        return (self.root / f"{command}.log").read_text()
 
     def ledger(self, agent: int) -> dict:
         path = self.dir / "ledgers" / f"learner-{agent}.json"

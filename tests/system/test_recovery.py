@@ -25,7 +25,7 @@ def test_a_killed_process_comes_back_and_the_account_adds_up(start):
     assert run.interrupt() == 0, run.output
     summary = run.summary
     assert summary["account_adds_up"], summary["account_faults"]
-    assert summary["segments"]["left"] == 0
+    assert summary["segments"]["missing"] == 0
     assert {role: summary["restarts"][role] for role in ROLES} == dict.fromkeys(ROLES, 1)
 
 

@@ -20,7 +20,7 @@ def test_a_run_trains_every_agent_to_its_steps_and_its_account_adds_up(start):
     assert all(updates > 0 for updates in summary["updates"])
     assert summary["account_adds_up"], summary["account_faults"]
     assert summary["segments"]["made"] > 0
-    assert summary["segments"]["lost"] == summary["segments"]["left"] == 0
+    assert summary["segments"]["lost"] == summary["segments"]["missing"] == 0
     assert summary["collective_return"] is not None
     for agent in range(2):
         assert list((run.dir / "checkpoints" / f"agent-{agent}").glob("*.safetensors"))

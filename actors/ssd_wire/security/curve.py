@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Self
 
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
-from ssd_wire.security.keys import Keys
+from ssd_wire.security.keys import Keys, load_keys
 
 DOMAIN = b"ssd"
 LOGGED_KEYS = 100  # refused keys that are logged, each once; more may be many
@@ -24,27 +26,65 @@ Options = Mapping[int, int | bytes]
 _log = logging.getLogger(__name__)
 
 
-def client_options(keys: Keys, server: str) -> Options:
-    """Options of a socket that connects to the server of this identity.
+class SocketSecurity:
+    """CURVE for all sockets of a process, or nothing where it has no keys.
 
-    Raises:
-        KeyFileError: when its public key is not known.
+    Args:
+        keys: Of this process; None for plain sockets, which must not leave the machine.
     """
-    return {
-        zmq.CURVE_PUBLICKEY: keys.public,
-        zmq.CURVE_SECRETKEY: keys.secret,
-        zmq.CURVE_SERVERKEY: keys.public_key_of(server),
-    }
 
+    def __init__(self, keys: Keys | None) -> None:
+        self._keys = keys
+        self._authenticator: Authenticator | None = None
 
-def server_options(keys: Keys) -> Options:
-    """Options of a socket that binds."""
-    return {
-        zmq.CURVE_SERVER: 1,
-        zmq.CURVE_SECRETKEY: keys.secret,
-        zmq.ZAP_DOMAIN: DOMAIN,
-        zmq.ZAP_ENFORCE_DOMAIN: 1,
-    }
+    @classmethod
+    def load(cls, folder: Path | None, identity: str) -> Self:
+        """With the keys of this identity from a folder; plain where there is no folder.
+
+        Raises:
+            KeyFileError: when a key is missing or unsafe.
+        """
+        return cls(None if folder is None else load_keys(folder, identity))
+
+    def server_options(self, allowed: Collection[str]) -> Options:
+        """Options of the sockets that this process binds.
+
+        Args:
+            allowed: Identities that may connect. They are the same for all sockets of a process.
+        """
+        if self._keys is None:
+            return {}
+        if self._authenticator is None:
+            self._authenticator = Authenticator(self._keys, allowed)
+        return {
+            zmq.CURVE_SERVER: 1,
+            zmq.CURVE_SECRETKEY: self._keys.secret,
+            zmq.ZAP_DOMAIN: DOMAIN,
+            zmq.ZAP_ENFORCE_DOMAIN: 1,
+        }
+
+    def client_options(self, server: str) -> Options:
+        """Options of a socket that connects to the server of this identity.
+
+        Raises:
+            KeyFileError: when its public key is not known.
+        """
+        if self._keys is None:
+            return {}
+        return {
+            zmq.CURVE_PUBLICKEY: self._keys.public,
+            zmq.CURVE_SECRETKEY: self._keys.secret,
+            zmq.CURVE_SERVERKEY: self._keys.public_key_of(server),
+        }
+
+    def identity_of(self, user_id: str) -> str | None:
+        """Who sent a message, by the user id that ZeroMQ attaches to it; None on plain sockets."""
+        return self._authenticator.identity_of(user_id) if self._authenticator else None
+
+    def close(self) -> None:
+        """Let in nobody from now on."""
+        if self._authenticator is not None:
+            self._authenticator.close()
 
 
 class Authenticator:

@@ -1,12 +1,12 @@
-"""When it is useless to start a process again that keeps dying."""
+"""Decides when it is useless to restart a process that keeps dying."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-MOST_BEFORE_UP = 3  # deaths in a row before the process was up
-MOST_WITHOUT_PROGRESS = 5  # deaths in a row between which the process got nowhere
-MOST_OF_SAME_ERROR = 5  # deaths in a row by one error, whatever happened in between
+MOST_BEFORE_UP = 3  # consecutive deaths before the process was up
+MOST_WITHOUT_PROGRESS = 5  # consecutive deaths without progress in between
+MOST_OF_SAME_ERROR = 5  # consecutive deaths by the same error, with or without progress
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class Death:
     Attributes:
         code: Its exit code; negative for the signal that killed it.
         was_up: Whether it had announced itself.
-        made_progress: Whether it got further than it was at the death before.
-        error: Where and by what exception it ended, empty if by none.
+        made_progress: Whether it had got further than at the death before.
+        error: The exception that ended it, and where; empty if there was none.
     """
 
     code: int
@@ -28,7 +28,7 @@ class Death:
 
 @dataclass
 class Deaths:
-    """The deaths of one process, in a row."""
+    """The consecutive deaths of one process."""
 
     before_up: int = 0
     without_progress: int = 0
@@ -36,10 +36,10 @@ class Deaths:
     error: str = ""
 
     def add(self, death: Death) -> str:
-        """Note a death.
+        """Add a death.
 
         Returns:
-            Why the process should not be started again; empty if it should.
+            Why the process should not be restarted; empty if it should.
         """
         self.before_up = 0 if death.was_up else self.before_up + 1
         self.without_progress = 0 if death.made_progress else self.without_progress + 1

@@ -1,14 +1,14 @@
-"""The fork server: loads once what a run's processes need, then forks them. Start reading here.
+"""The fork server: loads all libraries of a run once, then forks its processes. Start reading here.
 
-An interpreter that imports torch takes seconds and a hundred megabytes, and a run has eleven of
-them. A forked process has everything at once, and shares the memory of what it does not change.
+A Python process that imports torch needs seconds and a hundred megabytes, and a run has eleven of
+them. A forked process starts at once, and shares the memory that it does not change.
 
-A fork copies the calling thread alone, and a lock that another thread held stays shut for ever. So
-nothing here starts a thread, and every fork checks that nothing has.
+A fork copies only the calling thread, and a lock that another thread held stays locked for ever. So
+nothing here starts a thread, and every fork checks that there is only one.
 
-The processes are to be the launcher's own children, so that the kernel itself tells it how each of
-them ended, and so that the fork server may die without harm to them. The launcher therefore takes
-in orphans (`ssd_run.processes.spawner`), and every process is made one at its birth, by forking
+The processes should be children of the launcher, so that the kernel tells it how each of them
+ended, and so that the fork server can die without affecting them. The launcher is therefore a
+subreaper (`ssd_run.processes.spawner`), and every process is orphaned at its start, by forking
 twice.
 """
 
@@ -35,12 +35,12 @@ LARGEST_PACKET = 1 << 16
 
 @dataclass(frozen=True)
 class ForkRequest:
-    """What a forked process is to be.
+    """A request to fork a process.
 
     Attributes:
-        module: Whose `main` it runs.
+        module: The module whose `main` it runs.
         command: Its `sys.argv`, and what `ps` shows.
-        log: File that its output is added to.
+        log: The file to which its output is appended.
     """
 
     module: str
@@ -49,35 +49,35 @@ class ForkRequest:
 
 
 def main(channel: socket.socket, preload: str, run_file: Path) -> None:
-    """Load, then fork until the launcher is gone.
+    """Load all libraries, then fork processes until the launcher has ended.
 
     Args:
-        channel: To the launcher: packets, each an order as JSON, answered by a process number.
-        preload: Module whose `preload` loads what this run's processes need.
+        channel: To the launcher: each packet is a request as JSON, answered by a pid.
+        preload: The module whose `preload` loads what this run's processes need.
         run_file: Of the run.
     """
     set_title(["ssd-fork-server", str(run_file.parent)])
-    gc.disable()  # until a fork: a collection writes to the memory of all it looks at
+    gc.disable()  # before forks: a collection writes to shared memory
     load(preload, run_file)
     gc.collect()
     gc.freeze()
     channel.send(READY)
-    order = serve(channel)
-    if order is not None:
-        run_request(order)
+    request = serve(channel)
+    if request is not None:
+        run_request(request)
 
 
 @reports_errors
 def load(preload: str, run_file: Path) -> None:
-    """Load what this run's processes need; what is wrong with its run file ends this process."""
+    """Load what this run's processes need; an error in its run file ends this process."""
     importlib.import_module(preload).preload(run_file)
 
 
 def serve(channel: socket.socket) -> ForkRequest | None:
-    """Fork a process for each order.
+    """Fork a process for each request.
 
     Returns:
-        In each forked process its order; None in this one, once the launcher is gone.
+        In the forked process, its request. None in this process, when the launcher has ended.
     """
     while packet := channel.recv(LARGEST_PACKET):
         if fork_orphan():
@@ -88,42 +88,42 @@ def serve(channel: socket.socket) -> ForkRequest | None:
 
 
 def fork_orphan() -> bool:
-    """Fork a process whose parent is gone already; true in it.
+    """Fork a process whose parent has ended; returns True in that process.
 
-    It begins to live only when this process has seen its parent end: then it is the launcher's
-    child, which can wait for it. When this process dies before that, it ends unborn.
+    It continues only after this process has seen its parent end: from then on it is a child of the
+    launcher, which can wait for it. If this process dies before that, it ends, too.
 
     Raises:
         RuntimeError: when a fork would be unsafe.
-        OSError: when the system has no room for another process.
+        OSError: when the system cannot start another process.
     """
     check_may_fork()
-    awaited, live = os.pipe()
+    wait_end, go_end = os.pipe()
     parent = os.fork()
     if parent:
-        os.close(awaited)
+        os.close(wait_end)
         if os.waitpid(parent, 0)[1] != 0:
-            raise OSError("the system takes no more processes")
-        os.write(live, b"!")
-        os.close(live)
+            raise OSError("the system cannot start another process")
+        os.write(go_end, b"!")
+        os.close(go_end)
         return False
-    os.close(live)
+    os.close(go_end)
     try:
         if os.fork():
             os._exit(0)
     except OSError:
         os._exit(1)
-    if not os.read(awaited, 1):
+    if not os.read(wait_end, 1):
         os._exit(1)
-    os.close(awaited)
+    os.close(wait_end)
     return True
 
 
 def check_may_fork() -> None:
-    """Refuse to fork what would not survive it: other threads, of whatever library, and CUDA.
+    """Refuse to fork with other threads, of any library, or with CUDA, which do not survive it.
 
     Raises:
-        RuntimeError: naming what there is.
+        RuntimeError: naming what was found.
     """
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
@@ -133,20 +133,20 @@ def check_may_fork() -> None:
         raise RuntimeError("wanted no CUDA before a fork, found it initialised")
 
 
-def run_request(order: ForkRequest) -> None:
-    """Be what was ordered, in a session of its own; returns or exits as that program does."""
+def run_request(request: ForkRequest) -> None:
+    """Run the requested program in a new session; returns or exits as that program does."""
     os.setsid()
-    with Path(order.log).open("ab") as log:
+    with Path(request.log).open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    set_title(order.command)
-    sys.argv = order.command
+    set_title(request.command)
+    sys.argv = request.command
     gc.enable()
-    importlib.import_module(order.module).main()
+    importlib.import_module(request.module).main()
 
 
 def set_title(command: Sequence[str]) -> None:
-    """Be found by this command in `ps`, and by its first word in `top`."""
+    """Show this command in `ps`, and its first word in `top`."""
     setproctitle(shlex.join(command))
     setthreadtitle(command[0])
 

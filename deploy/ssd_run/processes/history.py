@@ -1,7 +1,7 @@
-"""What was started in a run directory, and how it ended: `history.jsonl`, over all launches.
+"""Starts and ends of all processes of a run, over all launches: `history.jsonl`.
 
-From it come the numbers that must never repeat (a world's incarnation), the restarts, and which
-actors ended cleanly, so that the account knows whose segments may be missing.
+From it come the incarnation numbers of environments, which never repeat, the counts of restarts,
+and the actors that ended cleanly, whose segments must all be accounted for.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from ssd_wire.codec import PROTOCOL_VERSION
 from ssd_wire.errors import RunFileError
 from ssd_wire.json_lines import JsonLinesFile
 
-BEFORE_PROTOCOL_WAS_NOTED = "4 or earlier"
+UNRECORDED_PROTOCOL = "4 or earlier"
 
 
 @dataclass
 class History:
-    """The file, and what its lines amount to so far.
+    """The file, and what follows from its lines so far.
 
     Args:
         path: The file; it need not exist.
-        ledgers: Where actors leave their ledgers, one per incarnation.
+        ledgers: The folder of the actors' ledgers, one per incarnation.
     """
 
     path: Path
     ledgers: Path
-    starts: Counter[str] = field(default_factory=Counter)  # role → times started, ever
-    restarts: Counter[str] = field(default_factory=Counter)  # role → of these, after a death
-    arenas: int = 1  # at the last launch
-    clean_epochs: set[Epoch] = field(default_factory=set)  # whose actor ended by itself
-    protocol: int | str | None = None  # version at the last launch; None before the first
+    starts: Counter[str] = field(default_factory=Counter)  # role → number of starts
+    restarts: Counter[str] = field(default_factory=Counter)  # role → of these, those after a death
+    arenas: int = 1  # of the last launch
+    clean_epochs: set[Epoch] = field(default_factory=set)  # whose actor ended cleanly
+    protocol: int | str | None = None  # version at the last launch; None before any
 
     def __post_init__(self) -> None:
         for event in read_lines(self.path):
@@ -50,34 +50,34 @@ class History:
         return self._file.fault
 
     def close(self) -> None:
-        """Write what waits, if possible, and let go of the file."""
+        """Write what is pending, if possible, and close the file."""
         self._file.close()
 
     def record_launch(self, arenas: int) -> None:
-        """Note that a launcher begins or goes on with this run."""
+        """Record that a launcher has started or resumed this run."""
         self._write({"event": "launch", "arenas": arenas, "protocol": PROTOCOL_VERSION})
 
     def record_start(self, role: str, restart: bool) -> int:
-        """Note that a process is about to start.
+        """Record that a process is about to start.
 
         Args:
-            role: Which.
-            restart: Whether it died before, in this launch.
+            role: Of the process.
+            restart: Whether it has died in this launch.
 
         Returns:
-            How often this role was started before in this run directory: 0 for the first.
+            How often this role was started before in this run directory: 0 for the first start.
         """
         number = self.starts[role]
         self._write({"event": "start", "role": role, "number": number, "restart": restart})
         return number
 
     def record_end(self, role: str, pid: int, code: int) -> None:
-        """Note that a process ended, and which epochs were its own.
+        """Record that a process has ended, and the epochs that it had.
 
         Args:
-            role: Which.
-            pid: Its number.
-            code: 0 for a clean end; otherwise it died.
+            role: Of the process.
+            pid: Of the process.
+            code: Its exit code: 0 for a clean end; otherwise it died.
         """
         epochs = sorted(self._epochs(role) - self._known) if role.startswith("actor-") else []
         self._known.update(epochs)
@@ -111,7 +111,7 @@ class History:
         match event:
             case {"event": "launch", "arenas": arenas}:
                 self.arenas = arenas
-                self.protocol = event.get("protocol", BEFORE_PROTOCOL_WAS_NOTED)
+                self.protocol = event.get("protocol", UNRECORDED_PROTOCOL)
             case {"event": "start", "role": role, "restart": restart}:
                 self.starts[role] += 1
                 self.restarts[role] += restart

@@ -1,4 +1,4 @@
-"""Refuses what cannot work before a run is begun, where only torch or kernels can tell."""
+"""Checks before a run is created that need torch: devices, and the user's own modules."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ssd_wire.process import CONFIGURATION_ERROR
 
 
 def check(config: RunConfig, devices: Sequence[str]) -> None:
-    """Load what is the user's own and look for the devices, in a process of its own.
+    """Import the user's own modules and look for the devices, in a separate process.
 
-    It takes seconds, so it is done only where there is something to find out: this process stays
-    light, and what is ours alone can be loaded.
+    This takes seconds, so it is done only where the run file names own modules or devices other
+    than the CPU. The launcher itself does not import torch.
 
     Raises:
-        RunFileError: naming what cannot be loaded, or which device is not there.
+        RunFileError: naming what cannot be imported, or the missing device.
     """
-    if set(devices) == {"cpu"} and not _names_own(config):
+    if set(devices) == {"cpu"} and not _names_own_modules(config):
         return
     with tempfile.TemporaryDirectory(prefix="ssd-") as folder:
         run_file = Path(folder) / "run.toml"
@@ -41,10 +41,10 @@ def check(config: RunConfig, devices: Sequence[str]) -> None:
         raise RunFileError(done.stderr.strip().removeprefix("error: "))
     if done.returncode != 0:
         tail = "\n".join(done.stderr.splitlines()[-TAIL_LINES:])
-        raise RunFileError(f"what the run file names cannot be loaded:\n{tail}")
+        raise RunFileError(f"the modules that the run file names cannot be loaded:\n{tail}")
 
 
-def _names_own(config: RunConfig) -> bool:
+def _names_own_modules(config: RunConfig) -> bool:
     return any(
         ":" in name for name in (config.game.name, config.network.kind, config.experiment.influence)
     )

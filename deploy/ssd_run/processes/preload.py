@@ -1,6 +1,6 @@
-"""What all processes of a run import and compile, done once, before they are forked.
+"""Imports and compiles what all processes of a run need, once, before they are forked.
 
-Nothing here may start a thread, open a socket or touch a GPU: the fork server refuses to fork then.
+Nothing here may start a thread, open a socket or use a GPU, since the fork server could not fork.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-import ssd_actors.cli  # noqa: F401 - for those who are forked
+import ssd_actors.cli  # noqa: F401 - for the forked processes
 import ssd_env_server.cli
 import ssd_learner.cli  # noqa: F401 - the same
 from ssd_actors.agent import Agent
@@ -30,25 +30,25 @@ from ssd_wire.run_file import Sections, errors_in_section, load_run_file, sectio
 
 
 def preload(run_file: Path) -> None:
-    """Have everything in memory that a run's processes need.
+    """Load everything that a run's processes need.
 
-    Kernels are compiled here when this machine has never run them: in one process, not in all.
+    Kernels that this machine has never run are compiled here, in one process instead of in all.
     """
-    torch.set_num_threads(1)  # more would be threads
+    torch.set_num_threads(1)  # more would start threads
     sections = load_run_file(run_file)
     game = section(sections, "game", GameSettings)
     ssd_env_server.cli.compile_kernels(game)
     compile_kernels()
-    for agent in _one_of_each_part(sections, game):
+    for agent in _agent_of_each_role(sections, game):
         warm_up(agent)
     torch.optim.RMSprop([torch.zeros(1, requires_grad=True)])  # imports another 800 modules
 
 
 def check(run_file: Path, devices: Sequence[str]) -> None:
-    """Refuse what no process of the run could use; to be called in a process that ends then.
+    """Check the devices and the user's own modules; to be called in a process that ends afterwards.
 
     Raises:
-        RunFileError: naming what cannot be loaded, or which device is not there.
+        RunFileError: naming what cannot be imported, or the missing device.
     """
     for device in devices:
         torch_device(device)
@@ -56,23 +56,23 @@ def check(run_file: Path, devices: Sequence[str]) -> None:
     game = section(sections, "game", GameSettings)
     with errors_in_section("game"):
         make_rules(game, Layout(game_spec(game).map))
-    for _ in _one_of_each_part(sections, game):
+    for _ in _agent_of_each_role(sections, game):
         pass
 
 
-def _one_of_each_part(sections: Sections, game: GameSettings) -> Iterator[Agent]:
+def _agent_of_each_role(sections: Sections, game: GameSettings) -> Iterator[Agent]:
     spec = game_spec(game)
     network = section(sections, "network", NetworkSettings, network_class)
     experiment = section(sections, "experiment", ExperimentSettings)
-    for number in _agents_of_each_part(experiment, spec.num_agents):
+    for number in _agents_of_each_role(experiment, spec.num_agents):
         shape = AgentShape(number, spec.num_agents, spec.num_actions, spec.view, spec.palette)
         with errors_in_section("experiment"):
             agent = Agent(shape, network, experiment, 1, torch.Generator())
         yield agent
 
 
-def _agents_of_each_part(experiment: ExperimentSettings, num_agents: int) -> Iterable[int]:
-    """Agents enough that whatever anybody does in this experiment, one of them does too."""
+def _agents_of_each_role(experiment: ExperimentSettings, num_agents: int) -> Iterable[int]:
+    """One agent for each kind of role in this experiment."""
     roles = [role_of(experiment, agent, num_agents) for agent in range(num_agents)]
     return {
         (role.is_leader, bool(role.leaders), role.is_rewarded, bool(role.discloses_to)): role.agent

@@ -1,4 +1,4 @@
-"""Who takes part in a run: every process, its command line, and who has to stop before whom."""
+"""The processes of a run, and their command lines."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Program:
 
     Attributes:
         role: Its name in the run directory: ``env-0``, ``actor-0-3``, ``learner-3``.
-        module: Whose `main` it runs.
-        command: The command that a user would give to start it. Who it is comes first, since `ps`
-            may cut it short.
-        numbered: Whether it has to be told how often it was started before, so that a world never
-            plays the episodes of an earlier one again.
+        module: The module whose `main` it runs.
+        command: The command that a user would type to start it. Agent and arena come first, since
+            `ps` may cut it off.
+        numbered: Whether it is told how often it was started before, so that an environment never
+            plays the episodes of an earlier incarnation again.
     """
 
     role: str
@@ -36,12 +36,12 @@ class Program:
 
 @dataclass(frozen=True)
 class RunSize:
-    """How large a run is on this machine. Not part of the run file: it may change on resume.
+    """The size of a run on this machine. Not part of the run file: it may change on resume.
 
     Attributes:
         agents: N, the number of learners.
-        arenas: Each has one world and N actors.
-        steps: Agent-steps of all agents together, or None for no end.
+        arenas: Their number; each has one environment and N actors.
+        steps: Agent-steps of all agents together, or None for no limit.
         devices: Of the learners, in turn.
     """
 
@@ -57,20 +57,20 @@ class RunSize:
 
 
 def all_programs(size: RunSize, run_dir: RunDir, sockets: Path) -> tuple[Program, ...]:
-    """All processes of a run, learners first: they take longest to start.
+    """All processes of a run, learners first, since they take longest to start.
 
     Args:
-        size: How many there are.
-        run_dir: Where they leave their records.
-        sockets: A short private directory for their ipc endpoints.
+        size: Of the run.
+        run_dir: Of the run.
+        sockets: A private directory with a short path, for the ipc sockets.
 
     Raises:
-        EndpointError: when that directory's path is too long for a socket.
+        EndpointError: when the path of that directory is too long for a socket.
     """
     agents, arenas = range(size.agents), range(size.arenas)
     return (
         *(_learner(agent, size, run_dir, sockets) for agent in agents),
-        *(_world(arena, run_dir, sockets) for arena in arenas),
+        *(_env(arena, run_dir, sockets) for arena in arenas),
         *(_actor(agent, arena, run_dir, sockets) for arena in arenas for agent in agents),
     )
 
@@ -94,7 +94,7 @@ def _learner(agent: int, size: RunSize, run_dir: RunDir, sockets: Path) -> Progr
     )
 
 
-def _world(arena: int, run_dir: RunDir, sockets: Path) -> Program:
+def _env(arena: int, run_dir: RunDir, sockets: Path) -> Program:
     return Program(
         f"env-{arena}",
         "ssd_env_server.cli",
@@ -102,7 +102,7 @@ def _world(arena: int, run_dir: RunDir, sockets: Path) -> Program:
             "ssd-env",
             f"--arena={arena}",
             *_files(run_dir),
-            f"--bind={_endpoint(sockets, f'world-{arena}')}",
+            f"--bind={_endpoint(sockets, f'env-{arena}')}",
         ),
         numbered=True,
     )
@@ -117,7 +117,7 @@ def _actor(agent: int, arena: int, run_dir: RunDir, sockets: Path) -> Program:
             f"--agent={agent}",
             f"--arena={arena}",
             *_files(run_dir),
-            f"--env={_endpoint(sockets, f'world-{arena}')}",
+            f"--env={_endpoint(sockets, f'env-{arena}')}",
             f"--learner={_endpoint(sockets, f'segments-{agent}')}",
             f"--weights={_endpoint(sockets, f'weights-{agent}')}",
         ),

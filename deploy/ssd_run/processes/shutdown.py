@@ -1,4 +1,4 @@
-"""Stopping a run in order, so that nothing that was learned is lost."""
+"""Stops the processes of a run in order, so that no training is lost."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from ssd_run.processes.spawner import RunFailedError
 from ssd_run.processes.supervisor import Supervisor
 
-# Actors first: they take leave of the learners and wait until their segments are durable. Then
-# learners, which write a last checkpoint, then worlds. One that is late holds up the next for only
-# its share of the time: learners get to their checkpoint whatever the actors do.
+# Actors first: they say Bye to the learners and wait until their segments are durable. Then
+# learners, which write a last checkpoint, then environments. Late processes delay the next kind for
+# their share of the time only: learners can write their checkpoint whatever the actors do.
 ORDER = (("actor", 1 / 2), ("learner", 5 / 6), ("env", 1.0))
-SECONDS_TO_DIE = 5.0  # what a killed process takes at most to be gone
+SECONDS_TO_DIE = 5.0  # that a killed process takes at most to end
 
 
 def shut_down(
@@ -20,24 +20,24 @@ def shut_down(
     clock: Callable[[], float],
     wait: Callable[[], bool],
 ) -> tuple[str, ...]:
-    """Stop everything.
+    """Stop all processes.
 
     Args:
         supervisor: Of the processes.
-        seconds: After this long, what still runs is killed.
-        clock: Seconds that only grow.
-        wait: Waits a moment; true when the user has asked once more.
+        seconds: After that, processes that still run are killed.
+        clock: A monotonic clock in seconds.
+        wait: Waits a moment; true when the user has asked again.
 
     Returns:
-        Roles that had to be killed.
+        Roles of the processes that were killed.
     """
-    begun = clock()
+    began = clock()
     for kind, share in ORDER:
         supervisor.stop(kind)
-        while supervisor.alive(kind) and clock() - begun < share * seconds:
+        while supervisor.alive(kind) and clock() - began < share * seconds:
             if wait():
                 return _kill(supervisor, clock, wait)
-            _look(supervisor)
+            _check(supervisor)
     return _kill(supervisor, clock, wait)
 
 
@@ -45,15 +45,15 @@ def _kill(
     supervisor: Supervisor, clock: Callable[[], float], wait: Callable[[], bool]
 ) -> tuple[str, ...]:
     killed = supervisor.kill()
-    begun = clock()
-    while supervisor.alive() and clock() - begun < SECONDS_TO_DIE:
+    began = clock()
+    while supervisor.alive() and clock() - began < SECONDS_TO_DIE:
         wait()
-        _look(supervisor)
+        _check(supervisor)
     return killed
 
 
-def _look(supervisor: Supervisor) -> None:
+def _check(supervisor: Supervisor) -> None:
     try:
         supervisor.check()
     except RunFailedError:
-        return  # a learner may die while actors still take leave: the stop goes on
+        return  # a learner may die while actors wait for it: stopping goes on

@@ -1,4 +1,4 @@
-"""Starting a child process, and what is left of it when it has ended."""
+"""Starts child processes through the fork server, and reads their logs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TAIL_LINES = 20
 TAIL_BYTES = 16_384
 PRELOAD = "ssd_run.processes.preload"
 ROLE = "fork-server"
-PATIENCE = 10.0  # seconds that the fork server has for its answer, or to end
+ANSWER_SECONDS = 10.0  # that the fork server has to answer, or to end
 MOST_EARLY_DEATHS = 3  # deaths of the fork server, in a row, before it has forked a first process
 PAUSES = (0.0, 0.5, 2.0, 8.0, 30.0)  # seconds before it is started again, by deaths in a row
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -35,7 +35,7 @@ _SET_CHILD_SUBREAPER = 36  # of prctl(2)
 
 
 class RunFailedError(Exception):
-    """A process cannot be kept alive. Names it and what became of it."""
+    """A process cannot be kept running. Names the process and the reason."""
 
     def __init__(self, role: str, reason: str) -> None:
         super().__init__(f"{role} {reason}")
@@ -43,24 +43,24 @@ class RunFailedError(Exception):
 
 
 class Child(Protocol):
-    """What the supervisor needs of a process."""
+    """What the supervisor needs from a process."""
 
     pid: int
 
     def poll(self) -> int | None:
-        """Its exit code once it has ended: negative for the signal that killed it."""
+        """Its exit code once it has ended, negative if it was killed by a signal; else None."""
 
     def terminate(self) -> None:
         """Ask it to stop."""
 
     def kill(self) -> None:
-        """Stop it at once."""
+        """Kill it."""
 
 
 class ForkedProcess:
-    """A process that the fork server forked, and that became a child of this one.
+    """A process that the fork server has forked, and that is a child of this process.
 
-    Its number is no other's until `poll` has told how it ended.
+    Its pid is not used again before `poll` has returned its exit code.
     """
 
     def __init__(self, pid: int) -> None:
@@ -68,7 +68,7 @@ class ForkedProcess:
         self._code: int | None = None
 
     def poll(self) -> int | None:
-        """Its exit code once it has ended: negative for the signal that killed it."""
+        """Its exit code once it has ended, negative if it was killed by a signal; else None."""
         if self._code is None:
             ended, status = os.waitpid(self.pid, os.WNOHANG)
             if ended:
@@ -80,7 +80,7 @@ class ForkedProcess:
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Stop it at once."""
+        """Kill it."""
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -89,24 +89,24 @@ class ForkedProcess:
 
 
 class Spawner:
-    """Starts children that cannot outlive this process, and keeps their output.
+    """Starts child processes that cannot outlive this process, and logs their output.
 
-    They are forked by a process that has loaded what they need, the fork server
-    (`ssd_run.processes.fork_server`). It is started again when it dies, which does not affect them.
-    Only if it has never forked a process, its deaths end the run.
+    They are forked by the fork server (`ssd_run.processes.fork_server`), which has loaded the
+    libraries that they need. It is restarted when it dies, which does not affect them. Only if it
+    has never forked a process, its deaths end the run.
 
-    Each has a session of its own, so that a Ctrl-C at the terminal reaches the launcher alone,
-    which stops them in order. Each inherits the read end of a pipe whose other end only the
-    launcher has: it closes when the launcher dies, however it dies.
+    Each child has its own session, so that Ctrl-C at the terminal reaches only the launcher, which
+    stops them in order. Each inherits the read end of a pipe whose other end only the launcher has:
+    it closes when the launcher dies.
 
     Args:
         run_dir: Of the run.
-        preload: Module that knows what there is to load.
+        preload: The module that loads the libraries.
     """
 
     _process: subprocess.Popen[bytes]
-    _channel: socket.socket  # to it
-    _up: bool  # whether it has loaded
+    _channel: socket.socket  # to the fork server
+    _is_loaded: bool
 
     def __init__(self, run_dir: RunDir, preload: str = PRELOAD) -> None:
         self._run_dir = run_dir
@@ -114,68 +114,68 @@ class Spawner:
         self._parent_pipe, self._held_open = os.pipe()
         self._failures = 0  # of the fork server, in a row
         self._has_forked = False
-        self._due: float | None = None  # when to start the fork server again, where it is gone
+        self._due: float | None = None  # when to restart the fork server, if it has ended
         become_subreaper()
-        self._open()
+        self._start_fork_server()
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What a select must watch to be woken when `is_ready` has something new to tell."""
+        """Descriptors to select on: one of them is readable when `is_ready` may have changed."""
         return () if self._due is not None else (self._channel.fileno(),)
 
     def is_ready(self) -> bool:
-        """Whether a process can be started now. Starts the fork server again if it has died.
+        """Whether a process can be started now. Restarts the fork server if it has died.
 
         Raises:
-            RunFailedError: when that would be in vain.
+            RunFailedError: when the fork server cannot be kept running.
         """
         if self._due is not None and time.monotonic() >= self._due:
-            self._open()
+            self._start_fork_server()
         if select.select(self.descriptors, [], [], 0)[0]:
-            if self._hear() == READY:
-                self._up = True
+            if self._receive() == READY:
+                self._is_loaded = True
             else:
-                self._lost(failed=not self._up)
-        return self._up
+                self._plan_restart(failed=not self._is_loaded)
+        return self._is_loaded
 
     def start(self, program: Program, number: int) -> Child | None:
-        """Start a process; to be called when that is possible (`is_ready`).
+        """Start a process; to be called only if `is_ready`.
 
         Args:
-            program: Which.
+            program: What to start.
             number: How often it was started before in this run directory.
 
         Returns:
-            The process; None when the fork server was gone, which is then started again.
+            The process; None if the fork server has ended, which is then restarted.
 
         Raises:
-            RunFailedError: when that would be in vain.
+            RunFailedError: when the fork server cannot be kept running.
         """
         self._entry(program.role).unlink(missing_ok=True)
         numbered = [f"--incarnation={number}"] if program.numbered else []
-        order = {
+        request = {
             "module": program.module,
             "command": [*program.command, *numbered, f"--parent-pipe={self._parent_pipe}"],
             "log": str(self.log(program.role)),
         }
-        with suppress(OSError):  # it may be gone, which will be heard
-            self._channel.send(json.dumps(order).encode())
-        if not (answer := self._hear()):
-            self._lost(failed=True)
+        with suppress(OSError):  # it may have ended, which the next line finds
+            self._channel.send(json.dumps(request).encode())
+        if not (answer := self._receive()):
+            self._plan_restart(failed=True)
             return None
         self._failures = 0
         self._has_forked = True
         return ForkedProcess(int(answer))
 
     def announced(self, role: str, pid: int) -> bool:
-        """Whether this very process has said that it is up."""
+        """Whether this process, and not an earlier one of its role, has announced that it is up."""
         try:
             return bool(json.loads(self._entry(role).read_text())["pid"] == pid)
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
     def log(self, role: str) -> Path:
-        """Where a process's output goes, over all its starts."""
+        """The file of a process's output, over all of its starts."""
         return self._run_dir.logs / f"{role}.log"
 
     def log_tail(self, role: str) -> str:
@@ -197,18 +197,18 @@ class Spawner:
         return lines[-1].strip(), f"{place}: {lines[-1].partition(':')[0]}" if place else ""
 
     def close(self) -> None:
-        """Let go of the pipe: children that still run end."""
+        """End the fork server and close the pipe: children that still run end."""
         self._process.kill()
         self._process.wait()
         self._channel.close()
         os.close(self._held_open)
         os.close(self._parent_pipe)
 
-    def _open(self) -> None:
-        self._up = False
+    def _start_fork_server(self) -> None:
+        self._is_loaded = False
         self._due = None
         self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        self._channel.settimeout(PATIENCE)
+        self._channel.settimeout(ANSWER_SECONDS)
         with theirs, self.log(ROLE).open("ab") as log:
             passed = (theirs.fileno(), self._parent_pipe, self._run_dir.processes_lock.fileno())
             arguments = (str(passed[0]), self._preload, str(self._run_dir.run_file))
@@ -222,33 +222,33 @@ class Spawner:
                 env={**os.environ, **ONE_THREAD},
             )
 
-    def _hear(self) -> bytes:
-        """A packet; none from a process that is gone, or that does not answer in time."""
+    def _receive(self) -> bytes:
+        """A packet; empty if the fork server has ended or does not answer in time."""
         try:
             return self._channel.recv(LARGEST_PACKET)
         except OSError:
             return b""
 
-    def _lost(self, failed: bool) -> None:
-        """Have the fork server, which is gone, started again, later if it has failed before."""
+    def _plan_restart(self, failed: bool) -> None:
+        """Plan the restart of the fork server, which has ended; later if it has failed before."""
         self._channel.close()
-        code = self._ended()
-        self._up = False
+        code = self._wait_for_exit()
+        self._is_loaded = False
         self._failures += failed
         self._due = math.inf
         if code == CONFIGURATION_ERROR:
             raise RunFailedError(ROLE, "cannot use the run file")
         if self._failures >= MOST_EARLY_DEATHS and not self._has_forked:
             raise RunFailedError(
-                ROLE, f"ended, {MOST_EARLY_DEATHS} times before it had started a process"
+                ROLE, f"ended {MOST_EARLY_DEATHS} times before it had started a process"
             )
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)] if self._has_forked else 0.0
         self._due = time.monotonic() + pause
 
-    def _ended(self) -> int:
-        """The exit code of a fork server that has let go of its channel, or does not answer."""
+    def _wait_for_exit(self) -> int:
+        """The exit code of a fork server that has closed its channel or does not answer."""
         with suppress(subprocess.TimeoutExpired):
-            return self._process.wait(PATIENCE)
+            return self._process.wait(ANSWER_SECONDS)
         self._process.kill()
         return self._process.wait()
 
@@ -257,10 +257,10 @@ class Spawner:
 
 
 def become_subreaper() -> None:
-    """Become the parent of every process that descends from this one and loses its own.
+    """Become the parent of every descendant process whose own parent ends.
 
     Raises:
-        OSError: when the system knows no such thing; Linux does.
+        OSError: when the system does not support it; Linux does.
     """
     if ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")

@@ -1,7 +1,7 @@
-"""Keeps a run's processes alive: a process that dies is started again, later each time.
+"""Restarts the processes of a run when they die, after a longer pause each time.
 
-It is not started again where that is useless (`ssd_run.processes.deaths`): that ends the run. This
-file only decides; starting, signalling and the clock are passed in.
+Where a restart is useless (`ssd_run.processes.deaths`), the run ends. This file only decides;
+starting, signalling and the clock are passed in.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Child, RunFailedError
 from ssd_wire.process import CONFIGURATION_ERROR, PASSING_FAULT, REPLACED
 
-FIRST_PAUSE = 0.5  # seconds before a process that died is started again; doubles each time
+FIRST_PAUSE = 0.5  # seconds before a process that died is restarted; doubles each time
 LONGEST_PAUSE = 30.0
 HEALTHY = 60.0  # seconds after which earlier deaths are forgotten
 
 
 class Starter(Protocol):
-    """Makes processes; see `spawner.Spawner`."""
+    """Starts processes; see `spawner.Spawner`."""
 
     def is_ready(self) -> bool:
         """Whether a process can be started now."""
 
     def start(self, program: Program, number: int) -> Child | None:
-        """Start a process for the n-th time, counted from 0; None when that failed this once."""
+        """Start a process for the n-th time, counted from 0; None if that failed this time."""
 
     def announced(self, role: str, pid: int) -> bool:
-        """Whether this process has said that it is up."""
+        """Whether this process has announced that it is up."""
 
     def last_error(self, role: str) -> tuple[str, str]:
         """The last line of a process's log, and the error that it ended with, with its place."""
@@ -44,13 +44,13 @@ class Supervised:
 
     Attributes:
         program: What to start.
-        child: The process, unless it has died and waits for its next start.
-        wanted: Whether it is started again when it ends.
+        child: The process; None if it has died and is not restarted yet.
+        wanted: Whether it is restarted when it ends.
         since: When it was last started.
-        due: When it is started next.
-        pause: Seconds before the start after its next death.
-        deaths: In a row.
-        died: Whether it ever died in this launch.
+        due: When it is to be started next.
+        pause: Seconds before the restart after its next death.
+        deaths: Its consecutive deaths.
+        died: Whether it has died in this launch.
     """
 
     program: Program
@@ -64,20 +64,20 @@ class Supervised:
 
     @property
     def role(self) -> str:
-        """The process's name in the run."""
+        """Its name in the run."""
         return self.program.role
 
 
 class Supervisor:
-    """All processes of a run.
+    """Supervises all processes of a run.
 
     Args:
-        programs: What is to run.
-        starter: Starts it.
-        history: Is told of every start and end.
-        clock: Seconds that only grow.
-        say: Tells the user.
-        made_progress: Whether a process has got further than it was when this was last asked.
+        programs: What to run.
+        starter: Starts processes.
+        history: Records every start and end.
+        clock: A monotonic clock in seconds.
+        say: Shows a message to the user.
+        made_progress: Whether a process has made progress since the last call.
     """
 
     def __init__(
@@ -97,10 +97,12 @@ class Supervisor:
         self._made_progress = made_progress
 
     def check(self) -> None:
-        """Take notice of who died, and start who is due. To be called several times a second.
+        """Find processes that have ended, and start those that are due.
+
+        To be called several times a second.
 
         Raises:
-            RunFailedError: when starting again what died would be in vain.
+            RunFailedError: when a process has died and its restart would be useless.
         """
         ready = self._starter.is_ready()
         for process in self._processes:
@@ -111,11 +113,11 @@ class Supervisor:
                 ready = self._start(process)
 
     def alive(self, kind: str | None = None) -> tuple[str, ...]:
-        """Roles whose process runs, of one kind or of all."""
+        """Roles of the running processes, of one kind or of all."""
         return tuple(process.role for process, _ in self._running(kind))
 
     def stop(self, kind: str) -> None:
-        """Ask all processes of a kind to stop, and do not start them again."""
+        """Ask all processes of a kind to stop, and do not restart them."""
         for process in self._processes:
             if process.program.kind == kind:
                 process.wanted = False
@@ -123,7 +125,7 @@ class Supervisor:
             child.terminate()
 
     def kill(self) -> tuple[str, ...]:
-        """End at once whatever runs; tells what did."""
+        """Kill all running processes; returns their roles."""
         roles = self.alive()
         for process in self._processes:
             process.wanted = False
@@ -143,7 +145,7 @@ class Supervisor:
         process.child = self._starter.start(process.program, number)
         process.since = self._clock()
         if process.died and process.child is not None:
-            self._say(f"{process.role} started again")
+            self._say(f"{process.role} restarted")
         return process.child is not None
 
     def _ended(self, process: Supervised, pid: int, code: int) -> None:
@@ -155,7 +157,7 @@ class Supervisor:
             return
         if code == REPLACED:
             process.wanted = False
-            self._say(f"{process.role} {_describe(code)}; it is not started again")
+            self._say(f"{process.role} {_describe(code)}; it is not restarted")
             return
         process.died = True
         line, error = self._starter.last_error(process.role) if code > 0 else ("", "")
@@ -172,9 +174,7 @@ class Supervisor:
             process.pause = FIRST_PAUSE
         process.due = self._clock() + process.pause
         because = f" ({line})" if line else ""
-        self._say(
-            f"{process.role} {_describe(code)}{because}; it starts again in {process.pause:g} s"
-        )
+        self._say(f"{process.role} {_describe(code)}{because}; restarting in {process.pause:g} s")
         process.pause = min(2 * process.pause, LONGEST_PAUSE)
 
     def _give_up(self, process: Supervised, reason: str) -> NoReturn:
@@ -188,7 +188,7 @@ def _describe(code: int) -> str:
     if code == REPLACED:
         return "was replaced by a process that started later"
     if code == PASSING_FAULT:
-        return "could not write or read"
+        return "could not read or write files"
     if code >= 0:
         return f"ended with exit code {code}"
     try:

@@ -1,1 +1,1 @@
-"""How far a run is: metrics scraped from its processes, and episodes that environments report."""
+"""The progress of a run: metrics of its processes, and episodes that environments report."""

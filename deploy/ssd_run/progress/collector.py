@@ -1,4 +1,4 @@
-"""Puts together what the processes say and what the worlds report."""
+"""Combines metrics and episodes into the progress of a run."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from ssd_run.progress.progress import AgentProgress, Progress, agents_of, phase_
 from ssd_run.progress.scraper import Scraper
 from ssd_run.progress.throughput import Throughput
 
-STARTING = 30.0  # seconds that processes may take to load before the user is told of silence
+STARTING = 30.0  # seconds to load, before processes that do not answer are shown
 
 
 class ProgressCollector:
-    """Collects the progress of all of a run's processes. Never waits for one.
+    """Collects the progress of a run. Never waits for a process.
 
     Args:
-        alive: Tells the roles of the processes that run.
-        scraper: Knows what they said last.
-        episodes: Follows what the worlds report.
-        history: Knows who was started again.
-        before: Where each learner stood when this launch began.
+        alive: Returns the roles of the running processes.
+        scraper: Has their latest metrics.
+        episodes: Reads the episodes that environments report.
+        history: Has the counts of restarts.
+        before: The progress of each learner when this launch began.
         elapsed_before: Seconds that earlier launches ran.
 
     Attributes:
-        stopping: Whether processes are being stopped: that they do not answer is nothing to tell.
+        stopping: Whether processes are being stopped; then those that do not answer are not shown.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ProgressCollector:
         return time.monotonic() - self._began
 
     def collect(self) -> Progress:
-        """The run at this moment."""
+        """The progress now."""
         outcome = self._episodes.update()
         latest = self._scraper.latest()
         agents = agents_of(latest, self._before, outcome)

@@ -1,4 +1,4 @@
-"""What the worlds report of ended episodes, and how the last of them went."""
+"""The episodes that environments report, and averages of the last of them."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 
 from ssd_run.json_lines import Tail
 
-LAST_EPISODES = 100  # episodes that "the last episodes" means
+LAST_EPISODES = 100
 
 COUNTS = ("apples", "cleaned", "fires", "opened", "opened_at")
-"""What is told of each agent, where its game has it. Per episode: apples eaten, cells cleaned,
-fining beams fired; the share of episodes in which it opened the box; and the mean step of that."""
+"""Counts for each agent, where its game has them. Per episode: apples eaten, cells cleaned, fining
+beams fired; the share of episodes in which it opened the box, and the mean step of the opening."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the last full-length episodes went; None where there is nothing to tell.
+    """Averages over the last full-length episodes; None where there is no value.
 
     Attributes:
-        episodes: How many these are, at most `LAST_EPISODES`.
-        collective_return: Mean over them of the sum of all agents' returns.
-        equality: Mean of 1 − G (eq. 9) over those in which it is defined.
-        equality_defined: In how many it is: returns that sum to 0 or less, or of which one is
-            negative, have no equality.
-        returns: Mean return of each agent, or nothing.
-        counts: Of `COUNTS`, those that the game has: each agent's, or nothing.
+        episodes: Their number, at most `LAST_EPISODES`.
+        collective_return: Mean of the sum of all agents' returns.
+        equality: Mean of 1 − G (eq. 9) over the episodes in which it is defined.
+        equality_defined: The number of these: equality is undefined where returns sum to 0 or less,
+            or one of them is negative.
+        returns: Mean return of each agent; empty before the first episode.
+        counts: Those of `COUNTS` that the game has, for each agent; empty before the first episode.
     """
 
     episodes: int
@@ -40,16 +40,16 @@ class Outcome:
 
 
 class Episodes:
-    """Follows the worlds' files, one per arena.
+    """Reads the files of the environments, one per arena, as they grow.
 
     Args:
-        folder: Where they are; it may be empty still.
-        horizon: Length of a full episode. Shorter ones count only in `ended`: games begin their
-            first episode somewhere in its middle.
-        counts: Which of `COUNTS` the game has.
+        folder: Of the files; it may still be empty.
+        horizon: Length of a full episode. Shorter episodes count only in `ended`: the first episode
+            of a game is shortened.
+        counts: Those of `COUNTS` that the game has.
 
     Attributes:
-        ended: Episodes that ended, short ones included.
+        ended: Episodes that have ended, short ones included.
     """
 
     def __init__(self, folder: Path, horizon: int, counts: Sequence[str] = ()) -> None:
@@ -61,7 +61,7 @@ class Episodes:
         self._last: deque[Mapping[str, Any]] = deque(maxlen=LAST_EPISODES)
 
     def update(self) -> Outcome:
-        """Read what was added, and tell how the last episodes went."""
+        """Read new lines; returns the averages over the last episodes."""
         for path in self._folder.glob("arena-*.jsonl"):
             self._tails.setdefault(path, Tail(path))
         added = [line for tail in self._tails.values() for line in tail.read()]
@@ -72,12 +72,12 @@ class Episodes:
 
 
 def counts_of(events: Collection[str]) -> tuple[str, ...]:
-    """Which of `COUNTS` a game has in which these events can happen."""
+    """Those of `COUNTS` that a game with these events has."""
     return tuple(name for name in COUNTS if _event(name) in events)
 
 
 def outcome(episodes: Iterable[Mapping[str, Any]], counts: Sequence[str] = ()) -> Outcome:
-    """How these episodes went on average, with these `COUNTS` of each agent."""
+    """Averages over these episodes, with these of `COUNTS`."""
     lines = list(episodes)
     equalities = [line["equality"] for line in lines if line["equality"] is not None]
     return Outcome(
@@ -98,7 +98,7 @@ def _event(name: str) -> str:
 
 
 def _per_agent(name: str, lines: Sequence[Mapping[str, Any]]) -> tuple[float | None, ...]:
-    """What each agent did of one of `COUNTS`, on average over these episodes."""
+    """One of `COUNTS` for each agent, averaged over these episodes."""
     agents = list(zip(*(line["counts"][_event(name)] for line in lines), strict=True))
     match name:
         case "opened":

@@ -1,4 +1,4 @@
-"""How far a run is, and how it goes: one picture of what all processes say of themselves."""
+"""The progress of a run at one moment, from the metrics of all processes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ssd_run.progress.episodes import COUNTS, Outcome
 from ssd_run.progress.scraper import Metrics
 
 METRIC_NAMES = tuple(metric.name for metric in UPDATE_METRICS)
-"""Some of them are of some experiments, or of some learners, only."""
+"""Metrics of a learner's last update. Some exist only in some experiments, or for some learners."""
 
 
 @dataclass(frozen=True)
 class AgentProgress:
-    """One learner.
+    """The progress of one learner.
 
     Attributes:
-        own_steps: Agent-steps of this agent trained on.
-        updates: Of its weights.
-        complete: Whether it has met its budget.
+        own_steps: Agent-steps of this agent that it has trained.
+        updates: Number of its updates.
+        complete: Whether it has trained all of its steps.
         episode_return: Mean over the last full episodes, None before there are any.
-        counts: `COUNTS` of the same episodes; None where the game has no such thing.
+        counts: `COUNTS` over the same episodes; None where the game does not have them.
         metrics: `METRIC_NAMES` of its last update; None where there is no such metric.
     """
 
@@ -40,14 +40,14 @@ class Progress:
 
     Attributes:
         elapsed: Seconds that the run has run, over all of its launches.
-        agents: In the order of their numbers.
-        outcome: Of the last full episodes.
-        episodes: That ended so far, short ones included.
-        speed: Agent-steps trained per second just now, None at the start.
-        waiting: Seconds that actors have spent waiting, all together, by what they waited for.
-        restarts: Role → how often it was started again.
-        silent: Roles that do not answer: not up yet, being started again, or stuck.
-        phase: What goes on until the first update of this launch; nothing from then on.
+        agents: In order.
+        outcome: Averages over the last full-length episodes.
+        episodes: That have ended, short ones included.
+        speed: Agent-steps trained per second at the moment; None at the start.
+        waiting: Seconds that all actors together have waited, by what they waited for.
+        restarts: Role → number of restarts.
+        unresponsive: Roles that do not answer: still starting, restarting, or hanging.
+        phase: What the run is doing before the first update of this launch; empty afterwards.
     """
 
     elapsed: float
@@ -62,21 +62,21 @@ class Progress:
 
     @property
     def agent_steps(self) -> int:
-        """Of all agents together: those trained on, which is what ``--steps`` counts."""
+        """Agent-steps that all learners together have trained; ``--steps`` counts these."""
         return sum(agent.own_steps for agent in self.agents)
 
     @property
     def complete(self) -> bool:
-        """Whether every learner has met its budget."""
+        """Whether every learner has trained all of its steps."""
         return all(agent.complete for agent in self.agents)
 
-    def mean(self, measure: str) -> float | None:
-        """A measure's mean over the agents that have one."""
-        numbers = [n for agent in self.agents if (n := agent.metrics[measure]) is not None]
+    def mean(self, metric: str) -> float | None:
+        """The mean of a metric over the agents that have it."""
+        numbers = [n for agent in self.agents if (n := agent.metrics[metric]) is not None]
         return sum(numbers) / len(numbers) if numbers else None
 
     def total(self, count: str) -> float | None:
-        """One of `COUNTS` in an episode, of all agents together."""
+        """The sum of one of `COUNTS` over all agents."""
         numbers = [n for agent in self.agents if (n := agent.counts[count]) is not None]
         return sum(numbers) if numbers else None
 
@@ -84,12 +84,12 @@ class Progress:
 def agents_of(
     latest: Mapping[str, Metrics], before: Sequence[AgentProgress], outcome: Outcome
 ) -> tuple[AgentProgress, ...]:
-    """Every learner's progress, from what it said last.
+    """The progress of every learner, from its latest metrics.
 
     Args:
         latest: Role → its metrics.
-        before: Where each stood when this launch began; that holds until it says more.
-        outcome: Of the last episodes.
+        before: The progress when this launch began, used until there are metrics.
+        outcome: Averages over the last episodes.
     """
     returns = outcome.returns or (None,) * len(before)
     return tuple(
@@ -121,22 +121,22 @@ def phase_of(
     agents: Sequence[AgentProgress],
     before: Sequence[AgentProgress],
 ) -> str:
-    """What a launch does before its first update, in words; nothing from then on.
+    """What a launch is doing before its first update, for people; empty afterwards.
 
     Args:
-        running: Roles whose process runs.
-        latest: Roles that have said anything.
-        agents: Every learner's progress.
-        before: Where each stood when this launch began.
+        running: Roles of the running processes.
+        latest: Roles that have answered.
+        agents: The progress of every learner.
+        before: The progress when this launch began.
     """
     if any(a.updates > b.updates or a.complete for a, b in zip(agents, before, strict=True)):
         return ""
     if not running:
-        return "loading; kernels are compiled when this machine has never run them"
+        return "loading libraries; on the first run, compiling kernels"
     up = sum(role in latest for role in running)
     if up < len(running):
         return f"starting: {up} of {len(running)} processes are up"
-    return "playing: the first batch is not full yet"
+    return "collecting the first batch"
 
 
 def waiting_of(latest: Mapping[str, Metrics]) -> dict[str, float]:

@@ -1,10 +1,10 @@
-"""How far each process has got, so that one that gets nowhere between its deaths is known."""
+"""Whether a process makes progress between its deaths."""
 
 from __future__ import annotations
 
 from ssd_run.progress.scraper import Scraper
 
-_MEASURED_BY = {
+_COUNTERS = {
     "learner": "ssd_learner_own_steps_total",
     "env": "ssd_env_ticks_total",
     "actor": "ssd_actor_agent_steps_total",
@@ -12,29 +12,29 @@ _MEASURED_BY = {
 
 
 class RestartProgress:
-    """Compares what processes say of their progress with what they said before.
+    """Compares the latest progress counter of a process with the one before its last death.
 
     A learner continues from its checkpoint, so its own-steps grow over all of its restarts. An
     environment and an actor count from 0 in each process.
 
     Args:
-        scraper: Knows what each process said last.
+        scraper: Has the latest metrics of each process.
     """
 
     def __init__(self, scraper: Scraper) -> None:
         self._scraper = scraper
         self._own_steps: dict[str, float] = {}
-        self._born: dict[str, float] = {}  # when the last process of a role started that died
+        self._started: dict[str, float] = {}  # role → start time of its last process that died
 
     def made_progress(self, role: str) -> bool:
-        """Whether a process that has died got further than the one of its role before it."""
-        said = self._scraper.latest().get(role, {})
-        born = said.get("process_start_time_seconds", 0.0)
-        if born == self._born.get(role, 0.0):  # the one that died now was never latest
+        """Whether a process that has died got further than the earlier ones of its role."""
+        metrics = self._scraper.latest().get(role, {})
+        started = metrics.get("process_start_time_seconds", 0.0)
+        if started == self._started.get(role, 0.0):  # the one that has died was never scraped
             return False
-        self._born[role] = born
+        self._started[role] = started
         kind = role.partition("-")[0]
-        reached = said.get(_MEASURED_BY[kind], 0.0)
+        reached = metrics.get(_COUNTERS[kind], 0.0)
         if kind != "learner":
             return reached > 0
         former = self._own_steps.get(role, 0.0)

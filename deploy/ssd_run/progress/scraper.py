@@ -1,7 +1,7 @@
-"""What the processes say of themselves: their Prometheus metrics, read over HTTP.
+"""Reads the Prometheus metrics of the processes over HTTP.
 
-A stopped process accepts a connection and never answers, so all asking is done in a thread of its
-own, with short time-outs. The launcher reads what was latest last.
+A stopped process accepts a connection and never answers, so requests are made in a separate thread,
+with short time-outs. The launcher reads the latest answers.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 PERIOD = 1.0  # seconds between rounds
-TIMEOUT = 1.0  # seconds that a process has for its answer
-SILENT = 5.0  # seconds without an answer that the user is told of
+TIMEOUT = 1.0  # seconds that a process has to answer
+UNRESPONSIVE_SECONDS = 5.0  # seconds without an answer after which a process is reported
 LARGEST_ANSWER = 1 << 20
 
 Metrics = Mapping[str, float]  # "name", or "name{label=value}" → finite number
@@ -28,7 +28,7 @@ def parse(text: str) -> dict[str, float]:
     """The finite samples in a Prometheus text.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: when it is not valid.
     """
     return {
         _key(sample.name, sample.labels): sample.value
@@ -44,7 +44,7 @@ def _key(name: str, labels: Mapping[str, str]) -> str:
 
 
 def fetch(address: str, timeout: float = TIMEOUT) -> dict[str, float]:
-    """Ask one process for its metrics.
+    """Read the metrics of one process.
 
     Raises:
         OSError: when it does not answer in time, or not properly.
@@ -54,7 +54,7 @@ def fetch(address: str, timeout: float = TIMEOUT) -> dict[str, float]:
 
 
 def fetch_text(address: str, timeout: float = TIMEOUT) -> str:
-    """The same, as they are served.
+    """The same as text.
 
     Raises:
         OSError: when it does not answer in time, or not properly.
@@ -65,57 +65,57 @@ def fetch_text(address: str, timeout: float = TIMEOUT) -> str:
         response = connection.getresponse()
         return response.read(LARGEST_ANSWER).decode()
     except http.client.HTTPException as fault:
-        raise OSError(f"{address} speaks no HTTP: {fault!r}") from fault
+        raise OSError(f"{address} does not speak HTTP: {fault!r}") from fault
     finally:
         connection.close()
 
 
 class Scraper:
-    """Asks all processes that have announced themselves, over and over, in a thread.
+    """Reads the metrics of all processes periodically, in a thread.
 
     Args:
-        processes: Where they leave their entries, each with the address of its metrics.
+        processes: The folder of the processes' entries, each with the address of its metrics.
     """
 
     def __init__(self, processes: Path) -> None:
         self._processes = processes
         self._latest: dict[str, Metrics] = {}
-        self._when: dict[str, float] = {}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="scraper", daemon=True)
+        self._answered: dict[str, float] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scraper", daemon=True)
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask no more; waits for the answer that is awaited now, but no longer."""
-        self._over.set()
+        """Stop the thread after the current request."""
+        self._stopped.set()
         self._thread.join(2 * TIMEOUT)
 
     def latest(self) -> dict[str, Metrics]:
-        """What each role said last. One that is gone, or silent, keeps its last word."""
+        """Role → its latest metrics, also of processes that have ended or do not answer."""
         return dict(self._latest)
 
     def unresponsive(self, roles: Iterable[str]) -> tuple[str, ...]:
-        """Which of these have not answered for a while, or not yet."""
-        long_ago = time.monotonic() - SILENT
-        return tuple(role for role in roles if self._when.get(role, -math.inf) < long_ago)
+        """Those of these roles that have not answered for a while, or never."""
+        long_ago = time.monotonic() - UNRESPONSIVE_SECONDS
+        return tuple(role for role in roles if self._answered.get(role, -math.inf) < long_ago)
 
     def scrape(self) -> None:
-        """Ask everyone once."""
+        """Read the metrics of all processes once."""
         for entry in sorted(self._processes.glob("*.json")):
-            if self._over.is_set():
+            if self._stopped.is_set():
                 return
             try:
                 known = json.loads(entry.read_text())
                 self._latest[known["role"]] = fetch(known["metrics"])
-                self._when[known["role"]] = time.monotonic()
+                self._answered[known["role"]] = time.monotonic()
             except (OSError, ValueError, KeyError, TypeError):
-                continue  # not up yet, stopped, or just gone: its supervisor knows
+                continue  # still starting, stopped, or just ended: the supervisor knows
 
-    def _work(self) -> None:
-        while not self._over.is_set():
+    def _run(self) -> None:
+        while not self._stopped.is_set():
             began = time.monotonic()
             self.scrape()
-            self._over.wait(max(0.1, PERIOD - (time.monotonic() - began)))
+            self._stopped.wait(max(0.1, PERIOD - (time.monotonic() - began)))

@@ -1,4 +1,4 @@
-"""What the table on screen tells of each agent: as many columns as the terminal has room for."""
+"""The columns of the table on screen: as many as the terminal has room for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ssd_learner.reporting.update_metrics import UPDATE_METRICS, UpdateMetric
 from ssd_run.progress.progress import AgentProgress
 
 AGENT = len("agent 99")
-ROOMY = 100  # characters from which columns stand two apart
+ROOMY = 100  # characters of a line from which columns are two apart
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Column:
     """One number of each agent.
 
     Attributes:
-        name: What stands above it.
-        rank: The lower, the sooner it is shown.
-        width: Characters that its numbers usually take.
-        cell: The number, for people.
+        name: The heading.
+        rank: Columns of lower rank are shown first where there is little room.
+        width: Characters that its numbers usually have.
+        cell: Formats the number.
     """
 
     name: str
@@ -31,19 +31,19 @@ class Column:
 
     @property
     def room(self) -> int:
-        """Characters that it takes."""
+        """Characters that it needs."""
         return max(self.width, len(self.name))
 
 
 def columns(experiment: ExperimentSettings, counts: Collection[str], width: int) -> list[Column]:
-    """Those to show, from left to right.
+    """The columns to show, from left to right.
 
     Args:
-        experiment: What there is to tell of its agents.
-        counts: What its game counts, of `ssd_run.progress.episodes.COUNTS`.
-        width: Characters that a line has.
+        experiment: Decides which metrics there are.
+        counts: Those of `ssd_run.progress.episodes.COUNTS` that the game has.
+        width: Characters of a line.
     """
-    known = [*_progress(), *_counts(counts), *_measures(experiment)]
+    known = [*_progress(), *_counts(counts), *_metrics(experiment)]
     left, shown = width - AGENT, set()
     for column in sorted(known, key=lambda column: column.rank):
         left -= column.room + gap(width)
@@ -54,7 +54,7 @@ def columns(experiment: ExperimentSettings, counts: Collection[str], width: int)
 
 
 def gap(width: int) -> int:
-    """How far columns stand apart on lines of this width."""
+    """Spaces between columns on lines of this width."""
     return 2 if width >= ROOMY else 1
 
 
@@ -74,27 +74,27 @@ def _counts(counts: Collection[str]) -> Iterator[Column]:
         yield Column("opened", 4, 4, lambda agent: share(agent.counts["opened"]))
 
 
-def _measures(experiment: ExperimentSettings) -> Iterator[Column]:
+def _metrics(experiment: ExperimentSettings) -> Iterator[Column]:
     for metric in UPDATE_METRICS:
         if metric.title and metric.is_told_of(experiment):
-            yield Column(metric.title, metric.rank, metric.width, _measure(metric))
+            yield Column(metric.title, metric.rank, metric.width, _metric(metric))
 
 
 def _count(name: str, places: int) -> Callable[[AgentProgress], str]:
     return lambda agent: number(agent.counts[name], places)
 
 
-def _measure(metric: UpdateMetric) -> Callable[[AgentProgress], str]:
+def _metric(metric: UpdateMetric) -> Callable[[AgentProgress], str]:
     return lambda agent: number(agent.metrics[metric.name], metric.places)
 
 
 def number(value: float | None, places: int | None = 2) -> str:
-    """A number for people, or two digits of one of unknown size; a dash where there is none."""
+    """A number with so many decimal places, or with two digits; a dash for None."""
     if value is None:
         return "–"
     return f"{value:.2g}" if places is None else f"{value:,.{places}f}"
 
 
 def share(value: float | None) -> str:
-    """A share in per cent; a dash where there is none."""
+    """A share in per cent; a dash for None."""
     return "–" if value is None else f"{value:.0%}"

@@ -1,4 +1,4 @@
-"""What is kept of a run's progress: `metrics.jsonl`, and TensorBoard's events."""
+"""Writes the progress of a run to `metrics.jsonl` and to TensorBoard's event files."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ TOTALS = (
 
 
 def record(progress: Progress, now: float) -> dict[str, Any]:
-    """One line of `metrics.jsonl`. Lists hold one number per agent, in order.
+    """One line of `metrics.jsonl`. Lists have one number per agent, in order.
 
     Args:
-        progress: The run at this moment.
+        progress: Of the run.
         now: Unix time in seconds.
     """
     agents, outcome = progress.agents, progress.outcome
@@ -50,15 +50,15 @@ def record(progress: Progress, now: float) -> dict[str, Any]:
 
 
 def elapsed_before(run_dir: RunDir) -> float:
-    """Seconds that earlier launches of a run ran, as they have recorded."""
+    """Seconds that earlier launches of a run ran, from their records."""
     lines = read_lines(run_dir.metrics)
     return max((float(line.get("elapsed_seconds", 0.0)) for line in lines), default=0.0)
 
 
 def scalars(progress: Progress) -> Iterator[Scalar]:
-    """TensorBoard's curves: name, value, and place on the x axis.
+    """TensorBoard's scalars: name, value, and step.
 
-    The run's own lie over agent-steps, an agent's over its own-steps.
+    The step is the agent-steps for the run's own scalars, and the own-steps for an agent's.
     """
     steps = progress.agent_steps
     yield "run/collective_return", progress.outcome.collective_return, steps
@@ -88,7 +88,7 @@ class Records:
         self._events = TensorBoard(run_dir.tensorboard)
 
     def write(self, progress: Progress) -> None:
-        """Write down where the run is; what cannot be written is no reason to stop."""
+        """Write the progress now; errors are kept in `fault`, and the run goes on."""
         now = time.time()
         self._lines.append([record(progress, now)])
         self._events.add(scalars(progress), now)
@@ -99,6 +99,6 @@ class Records:
         return self._lines.fault or self._events.fault
 
     def close(self) -> None:
-        """Bring everything to disk."""
+        """Write what is pending and close the files."""
         self._lines.close()
         self._events.close()

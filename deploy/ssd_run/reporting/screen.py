@@ -1,4 +1,4 @@
-"""What the user sees while a run goes on: a table that stays in place, or plain lines in a log."""
+"""What the user sees during a run: a table that is redrawn, or plain lines in a log."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from ssd_run.reporting.agent_columns import columns, gap, number, share
 from ssd_run.reporting.summary import clock
 
 PLAIN_PERIOD = 10.0  # seconds between plain lines
-NAMED = 3  # silent processes that are named
+NAMED = 3  # processes that do not answer, by name; of others the number
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What does not change while a run goes on.
+    """What does not change during a run.
 
     Attributes:
-        preset: What it is called.
-        run_dir: Where it is.
-        steps: Agent-steps it is to reach, or None.
-        experiment: What there is to show of its agents.
-        counts: What its game counts, of `ssd_run.progress.episodes.COUNTS`.
+        preset: Name of its preset.
+        run_dir: Of the run.
+        steps: Agent-steps to train, or None for no limit.
+        experiment: Decides which metrics there are.
+        counts: Those of `ssd_run.progress.episodes.COUNTS` that the game has.
     """
 
     preset: str
@@ -45,7 +45,7 @@ class RunInfo:
 
 
 class Screen(Protocol):
-    """Somewhere to show a run. A context: what it took hold of, it gives back."""
+    """Shows a run, as a context manager."""
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -54,14 +54,14 @@ class Screen(Protocol):
         """End."""
 
     def show(self, progress: Progress) -> None:
-        """Show where the run is; to be called about once a second."""
+        """Show the progress; to be called about once a second."""
 
     def say(self, text: str) -> None:
-        """Tell of something that happened."""
+        """Show a message."""
 
 
 def screen(console: Console, info: RunInfo) -> Screen:
-    """The table on a terminal, plain lines elsewhere."""
+    """A table on a terminal, plain lines elsewhere."""
     return Dashboard(console, info) if console.is_terminal else PlainOutput(console, info)
 
 
@@ -82,7 +82,7 @@ class PlainOutput:
         return
 
     def show(self, progress: Progress) -> None:
-        """Write a line, unless the last one is recent."""
+        """Write a line every 10 seconds."""
         self._elapsed = progress.elapsed
         if progress.elapsed >= self._due:
             self._due = progress.elapsed + PLAIN_PERIOD
@@ -97,7 +97,7 @@ class PlainOutput:
 
 
 class Dashboard:
-    """A table that is drawn anew in place, with what happened scrolling by above it."""
+    """A table that is redrawn in place, below the messages."""
 
     def __init__(self, console: Console, info: RunInfo) -> None:
         self._console = console
@@ -113,16 +113,16 @@ class Dashboard:
         self._live.stop()
 
     def show(self, progress: Progress) -> None:
-        """Draw it anew."""
+        """Redraw the table."""
         self._clear_if_smaller()
         self._live.update(render(progress, self._heading, self._console.width), refresh=True)
 
     def say(self, text: str) -> None:
-        """Write a line above it."""
+        """Write a line above the table."""
         self._console.print(Text(text, style="yellow"))
 
     def _clear_if_smaller(self) -> None:
-        """Clear a terminal that has shrunk: nobody knows where it has put the lines it broke."""
+        """Clear a terminal that has shrunk, since it has wrapped the lines of the table."""
         size = self._console.size
         if size.width < self._size.width or size.height < self._size.height:
             self._console.control(Control.home(), Control.clear())
@@ -130,7 +130,7 @@ class Dashboard:
 
 
 def status_line(progress: Progress, info: RunInfo) -> str:
-    """The run's state on one line."""
+    """The progress on one line."""
     if progress.phase:
         return "  ".join([progress.phase, *_problems(progress)])
     target = "" if info.steps is None else f" of {info.steps:,}"
@@ -152,7 +152,7 @@ def status_line(progress: Progress, info: RunInfo) -> str:
 
 
 def _counts(progress: Progress, info: RunInfo) -> Iterator[str]:
-    """What all agents together do in an episode."""
+    """Counts of all agents together in an episode."""
     for name in ("apples", "cleaned", "fires"):
         if name in info.counts:
             yield f"{name} {number(progress.total(name), 0)}"
@@ -161,12 +161,12 @@ def _counts(progress: Progress, info: RunInfo) -> Iterator[str]:
 
 
 def render(progress: Progress, info: RunInfo, width: int) -> RenderableType:
-    """The whole display.
+    """The table with the lines above and below it.
 
     Args:
-        progress: Where the run is.
-        info: What it is.
-        width: Columns there are.
+        progress: Of the run.
+        info: Of the run.
+        width: Of the terminal, in characters.
     """
     title = Text.assemble((info.preset, "bold"), "  ", (info.run_dir, "dim"))
     title.truncate(width, overflow="ellipsis")

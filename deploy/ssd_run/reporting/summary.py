@@ -1,4 +1,4 @@
-"""The closing summary: `summary.json`, and the same in a few lines for people."""
+"""The closing summary of a run: `summary.json`, and a few lines for people."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _BELOW: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run came to. All but the first two lines of times are over all of its launches.
+    """The results of a run, over all of its launches except where "this launch" is said.
 
     Attributes:
-        preset: What the run is called.
-        run_dir: Where it is.
-        ended: "complete", "stopped", or what went wrong.
+        preset: Name of the run's preset.
+        run_dir: Of the run.
+        ended: "complete", "stopped", or the reason of the failure.
         wall_seconds: Of this launch.
-        agent_steps_per_second: Over this launch's steady part, None when it had none.
-        agent_steps: Trained, of all agents together.
-        own_steps: Trained, of each agent.
-        updates: Of each agent.
-        episodes: That ended, short ones included.
-        outcome: Of the last full-length episodes.
-        restarts: Role → how often it died and was started again.
+        agent_steps_per_second: Over the steady part of this launch; None if it had none.
+        agent_steps: Trained by all learners together.
+        own_steps: Trained by each learner.
+        updates: Of each learner.
+        episodes: That have ended, short ones included.
+        outcome: Averages over the last full-length episodes.
+        restarts: Role → number of restarts after a death.
         killed: Roles that did not stop in time and were killed at the end of this launch.
         account: Of segments.
     """
@@ -52,7 +52,7 @@ class Summary:
     account: Account
 
     def content(self) -> dict[str, Any]:
-        """What `summary.json` holds."""
+        """The content of `summary.json`."""
         account = asdict(self.account)
         faults = account.pop("faults")
         outcome = asdict(self.outcome)
@@ -71,7 +71,7 @@ class Summary:
         """The same for people.
 
         Args:
-            width: Columns that a line may have; it goes on below, with no word broken.
+            width: Most characters of a line; longer lines are wrapped between words.
         """
         for line in self._lines():
             yield from [line] if width is None else textwrap.wrap(line, width, **_BELOW)
@@ -80,10 +80,10 @@ class Summary:
         yield f"{self.preset}: {self.ended}, after {clock(self.wall_seconds)}"
         yield f"  agent-steps  {self.agent_steps:,}{_at_speed(self.agent_steps_per_second)}"
         yield f"  updates      {', '.join(f'{n:,}' for n in self.updates)}"
-        yield f"  episodes     {self.episodes:,} ended; {_told(self.outcome)}"
+        yield f"  episodes     {self.episodes:,} ended; {_averages(self.outcome)}"
         yield f"  restarts     {_counts(self.restarts) or 'none'}"
         if self.killed:
-            yield f"  killed       {', '.join(self.killed)}: had not stopped yet"
+            yield f"  killed       {', '.join(self.killed)}: still running"
         yield from _account_lines(self.account)
         yield f"  run          {self.run_dir}"
 
@@ -96,13 +96,13 @@ def clock(seconds: float) -> str:
 
 def _at_speed(speed: float | None) -> str:
     if speed is None:
-        return " (too short a run to tell a steady speed)"
+        return " (too short to measure a steady speed)"
     return f", {speed:,.0f} per second in the steady part"
 
 
-def _told(outcome: Outcome) -> str:
+def _averages(outcome: Outcome) -> str:
     if outcome.collective_return is None:
-        return "none of full length, so there is no return to tell"
+        return "none of full length yet"
     equality = (
         "equality undefined in all of them"
         if outcome.equality is None
@@ -119,13 +119,13 @@ def _counts(restarts: Mapping[str, int]) -> str:
 def _account_lines(account: Account) -> Iterator[str]:
     parts = (
         f"{account.trained:,} trained + {account.surplus:,} surplus + {account.lost:,} lost"
-        f"{f' + {account.left:,} left over' if account.left else ''}"
+        f"{f' + {account.missing:,} missing' if account.missing else ''}"
     )
     verdict = "the account adds up" if account.adds_up else "THE ACCOUNT DOES NOT ADD UP"
     yield f"  segments     {account.made:,} made = {parts}: {verdict}"
     yield (
-        f"               {account.resent:,} resent, {account.duplicate:,} of them arrived twice; "
-        f"{account.discarded:,} open ones given up"
+        f"               {account.resent:,} sent again, {account.duplicate:,} received twice, "
+        f"{account.discarded:,} incomplete and discarded"
     )
     for fault in account.faults:
         yield f"               {fault}"

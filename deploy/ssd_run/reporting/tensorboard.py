@@ -1,7 +1,7 @@
 """TensorBoard's event files, written without torch, and without a thread or a queue.
 
-tensorboardX's own writer has a queue that a thread empties. When the disk is full that thread dies,
-and then the full queue blocks the launcher. So events are written here, and a fault is seen.
+The writer of tensorboardX has a queue that a thread empties. When the disk is full, that thread
+dies, and then the full queue blocks the launcher. So events are written here, with their errors.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-Scalar = tuple[str, float | None, int]  # name, value, and place on the x axis
+Scalar = tuple[str, float | None, int]  # name, value, step
 
 
 class TensorBoard:
-    """Event files of one launch in a folder.
+    """The event files of one launch.
 
     Args:
-        folder: It is created if need be.
+        folder: Of the files; it is created if necessary.
 
     Attributes:
         fault: Why the last attempt to write failed; None where it did not.
@@ -33,7 +33,7 @@ class TensorBoard:
         self._file: Any = None
 
     def add(self, scalars: Iterable[Scalar], now: float) -> None:
-        """Write scalars. Where that fails they are given up, and the next ones go into a new file.
+        """Write scalars. If that fails they are dropped, and the next ones go into a new file.
 
         Args:
             scalars: Those without a value are left out.
@@ -54,7 +54,7 @@ class TensorBoard:
             self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
@@ -69,15 +69,15 @@ class TensorBoard:
 
 
 def _file_name(now: float) -> str:
-    """As TensorBoard looks for it, and of its own for each file."""
+    """A unique name of the form that TensorBoard expects."""
     return f"events.out.tfevents.{now:.3f}.{socket.gethostname()}"
 
 
 def _load_library() -> tuple[Any, Any]:
-    """From tensorboardX the class that writes records, and that of an event.
+    """Import tensorboardX's record writer and event classes, without torch.
 
-    tensorboardX loads torch wherever it is installed, 200 MB and seconds, for things that are no
-    scalars. It does without where torch is missing: so torch is missing while it loads.
+    tensorboardX imports torch if it can, which takes 200 MB and seconds, for other things than
+    scalars. So the import of torch is forbidden while tensorboardX is imported.
     """
     hidden = "torch" not in sys.modules
     if hidden:

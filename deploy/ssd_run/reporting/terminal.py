@@ -1,6 +1,6 @@
-"""A console that may go away: its terminal is closed, or whoever read the pipe has ended.
+"""A console whose terminal may be closed, or whose pipe may lose its reader.
 
-That costs what would have been shown, and nothing else.
+The output is then lost; the run goes on.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Terminal(Console):
             self.lose()
 
     def on_broken_pipe(self) -> None:
-        """Go on without a console; rich would end the process."""
+        """Continue without a console; rich would end the process."""
         self.lose()
 
     def lose(self) -> None:
-        """Write into nothing from now on, also where the standard error is the same file."""
+        """Write to /dev/null from now on, and so does standard error if it is the same file."""
         self.quiet = True
         same = os.path.samestat(os.fstat(1), os.fstat(2))
         nothing = os.open(os.devnull, os.O_WRONLY)

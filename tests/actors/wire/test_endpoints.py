@@ -56,6 +56,35 @@ def test_endpoints_that_leave_this_machine_are_refused_and_told_why(endpoint):
 
 @pytest.mark.parametrize(
     "endpoint",
+    ["tcp://0.0.0.0:5555", "tcp://*:5555", "tcp://10.0.0.5:5555", "tcp://learner-0:5555"],
+)
+def test_with_keys_any_address_may_be_used(endpoint):
+    assert check_endpoint(endpoint, encrypted=True) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("addresses", "may_be_used"),
+    [
+        (["127.0.1.1"], True),
+        (["127.0.0.1", "::1"], True),
+        (["127.0.0.1", "10.0.0.5"], False),
+        (["10.0.0.5"], False),
+    ],
+)
+def test_a_name_is_resolved_first_and_must_stay_on_this_machine_by_all_its_addresses(
+    addresses, may_be_used, monkeypatch
+):
+    found = [(0, 0, 0, "", (address, 0)) for address in addresses]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+    if may_be_used:
+        assert check_endpoint("tcp://my-machine:5555") == "tcp://my-machine:5555"
+    else:
+        with pytest.raises(EndpointError, match="wanted a loopback address"):
+            check_endpoint("tcp://my-machine:5555")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
     [
         "",
         "127.0.0.1:5555",

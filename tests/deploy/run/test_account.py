@@ -47,7 +47,7 @@ def learner(*epochs, agent=0, trained=None, own_steps=None, duplicate=0):
 
 def test_account_adds_up_when_everything_made_was_trained():
     account = reconcile([actor(10)], [learner(entry(10))], {(0, 0, 1)}, STEPS)
-    assert (account.made, account.trained, account.lost, account.left) == (10, 10, 0, 0)
+    assert (account.made, account.trained, account.lost, account.missing) == (10, 10, 0, 0)
     assert account.adds_up
 
 
@@ -59,14 +59,14 @@ def test_segments_after_the_budget_are_surplus_and_balance():
 
 def test_training_lost_with_a_damaged_checkpoint_is_counted_and_balances():
     account = reconcile([actor(12)], [learner(entry(10, given_up=2))], {(0, 0, 1)}, STEPS)
-    assert (account.made, account.trained, account.lost, account.left) == (12, 10, 2, 0)
+    assert (account.made, account.trained, account.lost, account.missing) == (12, 10, 2, 0)
     assert account.adds_up
 
 
 def test_what_a_killed_actor_did_not_deliver_is_lost_and_the_account_still_adds_up():
     actors = [actor(7, epoch=1), actor(5, epoch=2)]
-    books = learner(entry(4, epoch=1), entry(5, epoch=2))
-    account = reconcile(actors, [books], {(0, 0, 2)}, STEPS)
+    ledger = learner(entry(4, epoch=1), entry(5, epoch=2))
+    account = reconcile(actors, [ledger], {(0, 0, 2)}, STEPS)
     assert (account.made, account.trained, account.lost) == (12, 9, 3)
     assert account.adds_up
 
@@ -86,13 +86,13 @@ def test_a_killed_learner_costs_only_repeats():
 
 def test_segments_missing_from_an_actor_that_ended_cleanly_break_the_account():
     account = reconcile([actor(10)], [learner(entry(8))], {(0, 0, 1)}, STEPS)
-    assert (account.left, account.lost) == (2, 0)
+    assert (account.missing, account.lost) == (2, 0)
     assert "ended cleanly, but 2 segments were not trained" in account.faults[0]
 
 
-def test_segments_trained_that_nobody_made_break_the_account():
+def test_segments_trained_that_no_actor_made_break_the_account():
     account = reconcile([actor(10)], [learner(entry(11))], {(0, 0, 1)}, STEPS)
-    assert "1 segments more than its actor made" in account.faults[0]
+    assert "1 segments more than the actor made" in account.faults[0]
 
 
 def test_an_epoch_without_an_actor_breaks_the_account():
@@ -102,8 +102,8 @@ def test_an_epoch_without_an_actor_breaks_the_account():
 
 def test_excess_in_one_epoch_does_not_hide_a_lack_in_another():
     actors = [actor(10, epoch=1), actor(10, epoch=2)]
-    books = learner(entry(11, epoch=1), entry(9, epoch=2))
-    account = reconcile(actors, [books], {(0, 0, 1), (0, 0, 2)}, STEPS)
+    ledger = learner(entry(11, epoch=1), entry(9, epoch=2))
+    account = reconcile(actors, [ledger], {(0, 0, 1), (0, 0, 2)}, STEPS)
     assert len(account.faults) == 2
 
 
@@ -119,9 +119,9 @@ def test_own_steps_must_be_the_segments_trained():
 
 def test_agents_and_arenas_with_the_same_epoch_number_are_kept_apart():
     actors = [actor(3, agent=0), actor(4, agent=1), actor(5, agent=1, arena=1)]
-    books = [learner(entry(3), agent=0), learner(entry(4), entry(5, arena=1), agent=1)]
+    ledgers = [learner(entry(3), agent=0), learner(entry(4), entry(5, arena=1), agent=1)]
     clean = {(0, 0, 1), (0, 1, 1), (1, 1, 1)}
-    account = reconcile(actors, books, clean, STEPS)
+    account = reconcile(actors, ledgers, clean, STEPS)
     assert (account.made, account.trained, account.adds_up) == (12, 12, True)
 
 
@@ -129,7 +129,7 @@ def test_ledgers_are_read_from_where_processes_leave_them(tmp_path):
     number = {"arena": 0, "agent": 1, "epoch": 2**62 - 1, "made": 3, "resent": 1, "discarded": 0}
     padded = json.dumps(number) + 200 * " "  # an actor rewrites its ledger in place
     (tmp_path / f"actor-0-1-{2**62 - 1:016x}.json").write_text(padded)
-    books = {
+    ledger = {
         "agent": 1,
         "learner": 5,
         "own_steps": 2400,
@@ -147,7 +147,7 @@ def test_ledgers_are_read_from_where_processes_leave_them(tmp_path):
             }
         ],
     }
-    (tmp_path / "learner-1.json").write_text(json.dumps(books))
+    (tmp_path / "learner-1.json").write_text(json.dumps(ledger))
     actors, learners, faults = read_ledgers(tmp_path)
     assert reconcile(actors, learners, {(0, 1, 2**62 - 1)}, STEPS).adds_up
     assert faults == ()
@@ -156,4 +156,4 @@ def test_ledgers_are_read_from_where_processes_leave_them(tmp_path):
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"arena": 0}'])
 def test_a_ledger_that_cannot_be_read_is_a_fault(tmp_path, content):
     (tmp_path / "learner-0.json").write_text(content)
-    assert "learner-0.json is no ledger" in read_ledgers(tmp_path)[2][0]
+    assert "learner-0.json is not a valid ledger" in read_ledgers(tmp_path)[2][0]

@@ -39,35 +39,35 @@ def test_a_second_launcher_is_refused_at_once(run_dir):
         run_directory.resume(run_dir.root, patience=60, say=print)
 
 
-def test_only_a_run_directory_has_a_plan(tmp_path, run_dir, config):
+def test_only_a_run_directory_has_a_configuration(tmp_path, run_dir, config):
     assert run_directory.read_config(run_dir.root) == config
-    with pytest.raises(RunFileError, match="no run directory"):
+    with pytest.raises(RunFileError, match="not a run directory"):
         run_directory.read_config(tmp_path)
 
 
-def test_going_on_forgets_who_was_up(run_dir):
+def test_resuming_deletes_the_entries_of_earlier_processes(run_dir):
     run_dir.close()
     (run_dir.processes / "env-0.json").write_text("{}")
     run_directory.resume(run_dir.root, patience=0, say=print).close()
     assert list(run_dir.processes.iterdir()) == []
 
 
-def test_going_on_sweeps_the_sockets_of_a_killed_launcher(run_dir, tmp_path):
+def test_resuming_deletes_the_sockets_of_a_killed_launcher(run_dir, tmp_path):
     left = tmp_path / "ssd-abc"
     left.mkdir()
-    (left / "world-0").touch()
+    (left / "env-0").touch()
     run_dir.note_sockets(left)
     note = run_dir.root / run_directory.SOCKETS
     text = note.read_text()
     run_dir.close()
-    assert not note.exists()  # whoever ends by itself leaves nothing to sweep
-    note.write_text(text)  # as one that was killed
+    assert not note.exists()  # a launcher that ends normally leaves nothing
+    note.write_text(text)  # as a killed one does
     run_directory.resume(run_dir.root, patience=0, say=print).close()
     assert not left.exists()
     assert not note.exists()
 
 
-def test_going_on_with_a_copy_of_a_run_that_is_alive_leaves_the_sockets_of_that_run(run_dir):
+def test_resuming_a_copy_of_a_running_run_leaves_the_sockets_of_that_run(run_dir):
     run_dir.close()
     with socket_directory(print) as sockets:
         (run_dir.root / run_directory.SOCKETS).write_text(str(sockets))
@@ -76,7 +76,7 @@ def test_going_on_with_a_copy_of_a_run_that_is_alive_leaves_the_sockets_of_that_
 
 
 @pytest.mark.parametrize("name", ["thesis", "ssd-link", "ssd-gone"])
-def test_going_on_sweeps_nothing_but_a_directory_for_sockets(run_dir, tmp_path, name):
+def test_resuming_deletes_nothing_but_a_directory_for_sockets(run_dir, tmp_path, name):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "ssd-link").symlink_to(tmp_path / "thesis")
     run_dir.close()
@@ -120,7 +120,7 @@ def orphan(run_dir):
         yield child
 
 
-def test_going_on_waits_for_an_earlier_launchs_processes_and_says_so(run_dir, orphan):
+def test_resuming_waits_for_an_earlier_launchs_processes_and_says_so(run_dir, orphan):
     said = []
 
     def say(text):
@@ -128,10 +128,10 @@ def test_going_on_waits_for_an_earlier_launchs_processes_and_says_so(run_dir, or
         orphan.stdin.close()
 
     run_directory.resume(run_dir.root, patience=60, say=say).close()
-    assert "processes of an earlier launch still run" in said[0]
+    assert "processes of an earlier launch are still running" in said[0]
 
 
 @pytest.mark.usefixtures("orphan")
-def test_going_on_gives_up_when_an_earlier_launchs_processes_do_not_end(run_dir):
-    with pytest.raises(EndpointError, match="processes of an earlier launch still run"):
+def test_resuming_gives_up_when_an_earlier_launchs_processes_do_not_end(run_dir):
+    with pytest.raises(EndpointError, match="processes of an earlier launch are still running"):
         run_directory.resume(run_dir.root, patience=0, say=print)

@@ -105,7 +105,7 @@ def test_a_second_ctrl_c_kills_and_the_run_has_failed(launch, tmp_path):
     launcher.send_signal(signal.SIGINT)
     out, _ = launcher.communicate(timeout=100)
     assert launcher.returncode == 1
-    assert "had not stopped yet" in out
+    assert "still running" in out
     assert len(json.loads((tmp_path / "run" / "summary.json").read_text())["killed"]) == 11
 
 
@@ -151,7 +151,7 @@ def invoke(*arguments):
     ("arguments", "code", "message"),
     [
         ([], 2, "which PRESET?"),
-        (["--resume"], 2, "--resume needs the --run-dir"),
+        (["--resume"], 2, "--resume needs the --run-dir of the run to continue"),
         (["clenup-moa"], 78, "did you mean cleanup-moa?"),
         (["cleanup-moa", "--set", "learning.gama=1"], 78, "[learning] gama"),
         (["cleanup-moa", "--set", "nonsense"], 78, "wanted section.key=value"),

@@ -15,7 +15,7 @@ def commands(size, run_dir):
     return {program.role: program.command for program in all_programs(size, run_dir, SOCKETS)}
 
 
-def test_every_arena_has_a_world_and_all_agents_and_learners_are_shared(run_dir):
+def test_every_arena_has_an_environment_and_all_agents_and_learners_are_shared(run_dir):
     assert set(commands(RunSize(agents=3, arenas=2, steps=None), run_dir)) == {
         *("learner-0", "learner-1", "learner-2"),
         *("env-0", "env-1"),
@@ -24,11 +24,11 @@ def test_every_arena_has_a_world_and_all_agents_and_learners_are_shared(run_dir)
     }
 
 
-def test_an_actor_meets_its_own_arenas_world_and_its_own_agents_learner(run_dir):
+def test_an_actor_meets_its_own_arenas_environment_and_its_own_agents_learner(run_dir):
     known = commands(RunSize(agents=3, arenas=2, steps=None), run_dir)
     actor = known["actor-1-2"]
-    assert "--env=ipc:///run/ssd-x/world-1" in actor
-    assert "--bind=ipc:///run/ssd-x/world-1" in known["env-1"]
+    assert "--env=ipc:///run/ssd-x/env-1" in actor
+    assert "--bind=ipc:///run/ssd-x/env-1" in known["env-1"]
     for option, bound in (("--learner", "--bind"), ("--weights", "--weights")):
         name = "segments-2" if bound == "--bind" else "weights-2"
         assert f"{option}=ipc:///run/ssd-x/{name}" in actor
@@ -53,7 +53,7 @@ def test_devices_are_given_out_in_turn(run_dir):
     assert [f"--device={d}" in c for d, c in zip(wanted, given, strict=True)] == [True] * 3
 
 
-def test_only_worlds_are_told_how_often_they_were_started(run_dir):
+def test_only_environments_are_told_how_often_they_were_started(run_dir):
     programs = all_programs(RunSize(agents=2, arenas=1, steps=None), run_dir, SOCKETS)
     assert [program.role for program in programs if program.numbered] == ["env-0"]
 

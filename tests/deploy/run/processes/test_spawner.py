@@ -173,7 +173,7 @@ def test_the_fork_server_may_be_killed_without_harm_to_what_it_started(spawner, 
 
 
 def test_a_fork_server_that_does_not_answer_is_replaced(run_dir, monkeypatch):
-    monkeypatch.setattr("ssd_run.processes.spawner.PATIENCE", 2.0)
+    monkeypatch.setattr("ssd_run.processes.spawner.ANSWER_SECONDS", 2.0)
     spawner = Spawner(run_dir, FAKE)
     until(spawner.is_ready)
     frozen = spawner._process.pid
@@ -198,7 +198,7 @@ def test_a_fork_server_that_cannot_fork_ends_the_run_with_its_words(
 ):
     monkeypatch.setenv("FAKE_PRELOAD", preload)
     spawner = Spawner(run_dir, FAKE)
-    with pytest.raises(RunFailedError, match="fork-server ended, 3 times before") as failed:
+    with pytest.raises(RunFailedError, match="fork-server ended 3 times before") as failed:
         until(lambda: start(spawner, program(run_dir.root)))
     assert reason in spawner.log_tail(failed.value.role)
     assert not spawner.is_ready()  # while the run stops

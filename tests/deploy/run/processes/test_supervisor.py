@@ -159,8 +159,8 @@ def test_what_dies_is_started_again_and_counted_and_told(stage, supervisor, hist
     die(stage, supervisor, "actor-0-0")
     seconds_until_restart(stage, supervisor, "actor-0-0")
     assert stage.said == [
-        "actor-0-0 was killed by SIGKILL; it starts again in 0.5 s",
-        "actor-0-0 started again",
+        "actor-0-0 was killed by SIGKILL; restarting in 0.5 s",
+        "actor-0-0 restarted",
     ]
     assert history.restarts == {"learner-0": 0, "env-0": 0, "actor-0-0": 1}
 
@@ -278,10 +278,10 @@ def test_the_last_line_of_the_log_is_shown_at_the_first_death_by_an_error_and_no
     for _ in range(2):
         die_and_return(stage, supervisor, "actor-0-0", code=1)
     assert stage.said == [
-        "actor-0-0 ended with exit code 1 (ValueError: too large: 17); it starts again in 0.5 s",
-        "actor-0-0 started again",
-        "actor-0-0 ended with exit code 1; it starts again in 1 s",
-        "actor-0-0 started again",
+        "actor-0-0 ended with exit code 1 (ValueError: too large: 17); restarting in 0.5 s",
+        "actor-0-0 restarted",
+        "actor-0-0 ended with exit code 1; restarting in 1 s",
+        "actor-0-0 restarted",
     ]
 
 
@@ -292,8 +292,8 @@ def test_a_fault_that_may_pass_is_told_and_waited_for_without_end(stage, supervi
     for _ in range(50):
         die_and_return(stage, supervisor, "learner-0", code=PASSING_FAULT)
     assert stage.said[-2] == (
-        "learner-0 could not write or read (error: [Errno 28] No space left on device: 'x');"
-        " it starts again in 30 s"
+        "learner-0 could not read or write files (error: [Errno 28] No space left on device: 'x');"
+        " restarting in 30 s"
     )
 
 
@@ -304,7 +304,7 @@ def test_an_actor_that_was_replaced_ends_itself_and_not_the_run(stage, superviso
     supervisor.check()
     assert stage.count("actor-0-0") == 1
     assert stage.said == [
-        "actor-0-0 was replaced by a process that started later; it is not started again"
+        "actor-0-0 was replaced by a process that started later; it is not restarted"
     ]
 
 

@@ -129,10 +129,10 @@ def test_waiting_is_summed_over_actors_by_what_they_wait_for():
 @pytest.mark.parametrize(
     ("running", "latest", "updates", "phase"),
     [
-        ((), (), 7, "loading; kernels are compiled when this machine has never run them"),
+        ((), (), 7, "loading libraries; on the first run, compiling kernels"),
         (("env-0", "learner-0"), (), 7, "starting: 0 of 2 processes are up"),
         (("env-0", "learner-0"), ("env-0",), 7, "starting: 1 of 2 processes are up"),
-        (("env-0", "learner-0"), ("env-0", "learner-0"), 7, "playing: the first batch is not"),
+        (("env-0", "learner-0"), ("env-0", "learner-0"), 7, "collecting the first batch"),
         (("env-0", "learner-0"), ("learner-0",), 8, ""),
     ],
 )

@@ -6,7 +6,7 @@ from ssd_run.progress.episodes import outcome
 from ssd_run.reporting.summary import Summary
 
 ACCOUNT = Account(
-    made=12, trained=9, surplus=1, lost=2, left=0, resent=4, duplicate=3, discarded=1, faults=()
+    made=12, trained=9, surplus=1, lost=2, missing=0, resent=4, duplicate=3, discarded=1, faults=()
 )
 FULL = {"returns": [1.0, 3.0], "collective_return": 4.0, "equality": 0.75}
 FULL["counts"] = {"cleaned": [200, 1]}
@@ -27,7 +27,7 @@ SUMMARY = Summary(
 )
 
 
-def told(summary):
+def text_of(summary):
     return "\n".join(summary.lines())
 
 
@@ -46,7 +46,7 @@ def test_summary_json_has_what_studies_read():
         "trained": 9,
         "surplus": 1,
         "lost": 2,
-        "left": 0,
+        "missing": 0,
         "resent": 4,
         "duplicate": 3,
         "discarded": 1,
@@ -55,7 +55,7 @@ def test_summary_json_has_what_studies_read():
 
 
 def test_people_read_the_same():
-    text = told(SUMMARY)
+    text = text_of(SUMMARY)
     assert "cleanup-moa: complete, after 1:02:05" in text
     assert "7,200, 240 per second in the steady part" in text
     assert "collective return 4.00, equality 0.750 (defined in 1)" in text
@@ -66,7 +66,7 @@ def test_people_read_the_same():
 def test_on_a_terminal_lines_go_on_below_and_no_word_is_broken():
     found = list(SUMMARY.lines(80))
     assert max(map(len, found)) <= 80
-    assert [word for line in found for word in line.split()] == told(SUMMARY).split()
+    assert [word for line in found for word in line.split()] == text_of(SUMMARY).split()
     assert len(found) > len(list(SUMMARY.lines()))
 
 
@@ -74,23 +74,23 @@ def test_a_run_without_a_full_episode_says_so_instead_of_telling_a_return():
     short = replace(SUMMARY, outcome=outcome([]))
     assert short.content()["collective_return"] is None
     assert short.content()["equality"] is None
-    assert "none of full length, so there is no return to tell" in told(short)
+    assert "none of full length yet" in text_of(short)
 
 
 def test_undefined_equality_is_said_to_be_so():
     poor = replace(SUMMARY, outcome=outcome([{**FULL, "equality": None}]))
-    assert "equality undefined in all of them" in told(poor)
+    assert "equality undefined in all of them" in text_of(poor)
 
 
 def test_an_account_that_does_not_add_up_is_told_loudly_with_its_reasons():
-    broken = replace(SUMMARY, account=replace(ACCOUNT, left=3, faults=("actor-0-1: …",)))
+    broken = replace(SUMMARY, account=replace(ACCOUNT, missing=3, faults=("actor-0-1: …",)))
     assert broken.content()["account_adds_up"] is False
-    assert "+ 3 left over: THE ACCOUNT DOES NOT ADD UP" in told(broken)
-    assert "actor-0-1: …" in told(broken)
+    assert "+ 3 missing: THE ACCOUNT DOES NOT ADD UP" in text_of(broken)
+    assert "actor-0-1: …" in text_of(broken)
 
 
 def test_who_had_to_be_killed_is_named():
-    assert "killed       actor-0-2: had not stopped yet" in told(
+    assert "killed       actor-0-2: still running" in text_of(
         replace(SUMMARY, killed=("actor-0-2",))
     )
 
@@ -98,4 +98,4 @@ def test_who_had_to_be_killed_is_named():
 def test_a_run_too_short_for_a_speed_says_so():
     brief = replace(SUMMARY, agent_steps_per_second=None)
     assert brief.content()["agent_steps_per_second"] is None
-    assert "too short a run" in told(brief)
+    assert "too short to measure a steady speed" in text_of(brief)
