@@ -15,7 +15,7 @@ from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
 from ssd_bench.parts.inputs import random_play, segment, shape_of
 from ssd_influence.networks.agent_network import AgentNetwork, make_network
-from ssd_learner.cli import dims_of
+from ssd_learner.build import dims_of
 from ssd_run.run_config import RunConfig
 from ssd_wire.codec import encode
 from ssd_wire.messages import Hello, Segment

@@ -91,8 +91,8 @@ def validate(sections: Sections) -> RunConfig:
     valid: dict[str, Any] = {n: section(sections, n, model) for n, model in SETTINGS.items()}
     config = RunConfig(**valid)
     run = config.run
-    if objection := config.learning.objection(run.segment, run.lanes, run.window, run.retained):
-        raise RunFileError(f"[learning] {objection}")
+    if conflict := config.learning.conflict(run.segment, run.lanes, run.window, run.retained):
+        raise RunFileError(f"[learning] {conflict}")
     with errors_in_section("experiment"):
         role_of(config.experiment, 0, config.game.agents)
     return config

@@ -11,9 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
-from ssd_learner.checkpoints.checkpointer import Archive
+from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.reporting.report import Report
-from ssd_learner.segments.receiver import Epoch, Intake
+from ssd_learner.segments.epochs import Epoch
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
 from ssd_wire.codec import decode
@@ -22,121 +23,129 @@ from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Ack, Bye, Hello, Message, Refused, Segment, Welcome
 from ssd_wire.weights import Weights, encode_weights
 
-HEARD_AT_ONCE = 256  # letters
-LONGEST_WAIT = 0.5  # seconds; a checkpoint is at most this late
+MAX_MESSAGES = 256  # handled in a row, so that a flood of messages does not keep us from training
+IDLE_WAIT = 1.0  # seconds
+MAX_WAIT = 0.5  # seconds, while a checkpoint may become due: it is at most this late
 
 
 Train = Callable[[Trainer, Sequence[Segment], Callable[[], bool]], Report]
 
 
-class Mail(Protocol):
-    """Letters from and to the actors: ZeroMQ in production, lists in tests."""
+class Links(Protocol):
+    """Messages from and to the actors: over ZeroMQ in production, in lists in tests."""
 
     def wait(self, seconds: float) -> bool:
-        """Return when letters are there or time is up; false when asked to stop."""
+        """Return when messages have arrived or time is up; false when asked to stop."""
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
-        """All letters that are there: who sent them, and their frames."""
+        """All messages that have arrived: the sender's connection, and the frames."""
 
     def send(self, peer: bytes, message: Message) -> bool:
-        """Send one, without waiting."""
+        """Send a message without blocking."""
 
     def publish(self, frame: bytes) -> None:
-        """Send one frame to everybody who listens."""
+        """Send a frame to all subscribers."""
 
 
 class Learner:
-    """One agent's learner, and all its state that metrics read.
+    """One agent's learner, with all the state that metrics read.
 
     Args:
-        mail: Letters from and to the actors.
-        trainer: The agent's network, optimizer and clocks.
-        intake: What became of all segments.
-        archive: Checkpoints.
+        links: Messages from and to the actors.
+        trainer: The agent's network and optimizer.
+        receiver: Deduplicates segments and tracks their progress.
+        checkpointer: Writes checkpoints.
         dims: Of the agent's messages.
         window: Segments per lane that an actor may be ahead of what was trained.
-        fill: Segments of one actor that make a batch.
+        batch_threshold: Segments of one actor at which training on a batch starts.
         budget: Own-steps at which the run is complete.
         train: Trains on segments.
     """
 
     def __init__(
         self,
-        mail: Mail,
+        links: Links,
         trainer: Trainer,
-        intake: Intake,
-        archive: Archive,
+        receiver: SegmentReceiver,
+        checkpointer: Checkpointer,
         dims: Dims,
         window: int,
-        fill: int = 1,
+        batch_threshold: int = 1,
         budget: float = math.inf,
         train: Train = train,
     ) -> None:
-        self.mail = mail
+        self.links = links
         self.trainer = trainer
-        self.intake = intake
-        self.archive = archive
+        self.receiver = receiver
+        self.checkpointer = checkpointer
         self._lengths = dims.lengths
         self.window = window
-        self.fill = fill
+        self.batch_threshold = batch_threshold
         self.budget = budget
-        self.report: Report | None = None  # of the last update of this process
-        self.lag = 0.0
+        self.report: Report | None = None  # on the last batch of this process
+        self.policy_lag = 0.0
         self.busy_seconds = 0.0
         self.refusals = 0
         self.protocol_errors = 0
         self._train = train
-        self._told: dict[int, Ack] = {}
-        self._published = b""  # the newest weights that actors may have
-        self._newest = 0  # their version
+        self._last_acks: dict[int, Ack] = {}  # by epoch
+        self._published_weights = b""
+        self._published_version = 0
         self._log = logging.getLogger(__name__)
 
-    def live(self) -> None:
-        """Train until asked to stop, then make everything durable and say so."""
+    def run(self) -> None:
+        """Train until asked to stop, then train on the rest and make everything durable.
+
+        Raises:
+            OSError: the last checkpoint cannot be written.
+        """
         self.publish_weights()
-        self.finish_if_complete()
-        while self.mail.wait(self.patience()):
-            self.read_mail()
+        self.complete_if_budget_reached()
+        while self.links.wait(self.wait_seconds()):
+            self.handle_messages()
             if self.has_batch():
-                self.train_what_has_arrived()
-            if self.archive.is_due(self.intake):
-                self.save()
-        self.read_mail()
-        while self.intake.waiting:
-            self.train_what_has_arrived()
-        self.save()
+                self.train_batch()
+            if self.checkpointer.is_due(self.receiver):
+                self.save_checkpoint()
+        self.handle_messages()
+        while self.receiver.queued:
+            self.train_batch()
+        self.checkpointer.save(self.trainer, self.receiver)
+        self.acknowledge()
 
     def has_batch(self) -> bool:
-        """Whether what has arrived is to be trained on now.
+        """Whether to train now.
 
-        It is when some actor has sent its share of a batch, or will send no more of it; the others
-        are not waited for.
+        Training starts when one actor has sent its share of a batch, or will send no more of it.
+        The other actors are not waited for.
         """
-        left = self.budget - self.trainer.own_steps
-        return self.intake.has_batch(self.fill, left)
+        own_steps_left = self.budget - self.trainer.own_steps
+        return self.receiver.has_batch(self.batch_threshold, own_steps_left)
 
-    def patience(self) -> float:
-        """How long a wait for letters may last, in seconds."""
+    def wait_seconds(self) -> float:
+        """How long the next wait for messages may last."""
         if self.has_batch():
             return 0.0
-        return min(LONGEST_WAIT, self.archive.seconds_left()) if self.intake.has_news else 1.0
+        if self.receiver.has_uncommitted:
+            return min(MAX_WAIT, self.checkpointer.seconds_until_due())
+        return IDLE_WAIT
 
-    def read_mail(self) -> None:
-        """Answer the letters that are there; a flood of them must not keep us from training.
+    def handle_messages(self) -> None:
+        """Reply to the messages that have arrived.
 
-        Who waited for us through a long update has asked the same again every second, and is
-        answered once.
+        An actor that waits through a long update repeats its request every second. Identical
+        requests get one reply.
         """
-        asked = set()
-        for peer, frames in islice(self.mail.receive(), HEARD_AT_ONCE):
-            if len(frames) == 1:  # a question, without arrays
-                if (peer, frames[0]) in asked:
+        requests = set()
+        for peer, frames in islice(self.links.receive(), MAX_MESSAGES):
+            if len(frames) == 1:  # no arrays, so no segment
+                if (peer, frames[0]) in requests:
                     continue
-                asked.add((peer, frames[0]))
-            self.mail.send(peer, self.answer(peer, frames))
+                requests.add((peer, frames[0]))
+            self.links.send(peer, self.reply_to(peer, frames))
 
-    def answer(self, peer: bytes, frames: list[bytes]) -> Message:
-        """What one letter is answered with."""
+    def reply_to(self, peer: bytes, frames: list[bytes]) -> Message:
+        """The reply to one message."""
         try:
             message = decode(frames, (Hello, Segment, Bye), self._lengths)
         except ProtocolError as fault:
@@ -145,11 +154,11 @@ class Learner:
             return Refused(f"not a valid message of this run: {fault}"[:1000], fatal=True)
         match message:
             case Hello():
-                outcome = self.intake.hello(peer, message)
+                outcome = self.receiver.hello(peer, message)
             case Segment():
-                outcome = self.intake.segment(peer, message)
+                outcome = self.receiver.segment(peer, message)
             case Bye():
-                outcome = self.intake.bye(peer, message)
+                outcome = self.receiver.bye(peer, message)
             case _:  # pragma: no cover - decode returns no other
                 raise AssertionError(message)
         if isinstance(outcome, Refused):
@@ -157,103 +166,102 @@ class Learner:
             self._log.info("refused %r: %s", peer, outcome.reason)
             return outcome
         if isinstance(message, Hello):
-            return self.welcome(outcome, has_newest=self._is_newest(message))
+            return self.welcome(outcome, has_newest=self._has_newest_weights(message))
         return self.ack(outcome)
 
-    def _is_newest(self, hello: Hello) -> bool:
-        """Whether an actor has weights as new as any."""
-        return (
-            hello.learner_incarnation == self.intake.learner
-            and hello.weights_version >= self._newest
-        )
+    def _has_newest_weights(self, hello: Hello) -> bool:
+        ours = hello.learner_incarnation == self.receiver.learner_incarnation
+        return ours and hello.weights_version >= self._published_version
 
     def welcome(self, epoch: Epoch, *, has_newest: bool) -> Welcome:
-        """How far we have come with an epoch, and the newest weights for whom has older ones."""
+        """The reply to a Hello, with the newest weights for an actor that does not have them."""
         self._log.info("welcome arena %d, epoch %016x", epoch.arena, epoch.number)
         return Welcome(
             epoch=epoch.number,
-            learner_incarnation=self.intake.learner,
+            learner_incarnation=self.receiver.learner_incarnation,
             received=epoch.received,
-            trained=epoch.handled,
+            trained=epoch.consumed,
             durable=epoch.durable,
             window=self.window,
-            complete=self.intake.complete,
-            weights=None if has_newest else np.frombuffer(self._published, np.uint8),
+            complete=self.receiver.complete,
+            weights=None if has_newest else np.frombuffer(self._published_weights, np.uint8),
         )
 
     def ack(self, epoch: Epoch) -> Ack:
-        """What has become of an epoch's segments."""
-        self._told[epoch.number] = self.intake.ack(epoch, self._newest)
-        return self._told[epoch.number]
+        """The acknowledgement of an epoch's segments."""
+        ack = self.receiver.ack(epoch, self._published_version)
+        self._last_acks[epoch.number] = ack
+        return ack
 
     def acknowledge(self) -> None:
-        """Tell every actor for which something has changed since it last heard."""
-        for epoch in self.intake.epochs:
+        """Send an Ack to each actor whose last one is out of date."""
+        for epoch in self.receiver.epochs:
             if epoch.peer is None or epoch.retired:
                 continue
-            told, news = self._told.get(epoch.number), self.ack(epoch)
-            if told is None or vars(told) != vars(news):
-                self.mail.send(epoch.peer, news)
+            last, current = self._last_acks.get(epoch.number), self.ack(epoch)
+            if last is None or vars(last) != vars(current):
+                self.links.send(epoch.peer, current)
 
-    def train_what_has_arrived(self) -> None:
-        """Train on a batch.
+    def train_batch(self) -> None:
+        """Train on queued segments.
 
         Raises:
-            ArithmeticError: what came of it is not finite; it stays untrained in every checkpoint.
+            ArithmeticError: the update is not finite; no checkpoint will contain it.
         """
         learning = self.trainer.learning
-        segments = self.intake.take(
-            learning.batch_segments if learning.algorithm == "vtrace" else self.intake.waiting
-        )
-        version, began = self.trainer.version, time.monotonic()
-        self.report = self._train(self.trainer, segments, self.tend)
-        self.busy_seconds += time.monotonic() - began
-        if not all(map(math.isfinite, self.report.numbers)):
+        limit = learning.batch_segments if learning.algorithm == "vtrace" else self.receiver.queued
+        segments = self.receiver.take(limit)
+        version, started = self.trainer.version, time.monotonic()
+        self.report = self._train(self.trainer, segments, self.poll)
+        self.busy_seconds += time.monotonic() - started
+        if not all(map(math.isfinite, self.report.values)):
             raise ArithmeticError(f"update {self.trainer.version} is not finite: {self.report}")
-        self.lag = self._policy_lag(segments, version)
-        self.intake.trained()
+        self.policy_lag = self._mean_policy_lag(segments, version)
+        self.receiver.mark_trained()
         self.publish_weights()
-        self.finish_if_complete()
+        self.complete_if_budget_reached()
         self.acknowledge()
 
-    def tend(self) -> bool:
-        """Answer letters while training, which may take long; whether to go on with it.
+    def poll(self) -> bool:
+        """Handle messages during training, which may take long; false when asked to stop.
 
-        Once asked to stop none is read: actors that go on would keep us for ever.
+        Once asked to stop, it handles no more messages: actors keep sending segments, and training
+        on all of them would never end.
         """
-        goes_on = self.mail.wait(0.0)
-        if goes_on:
-            self.read_mail()
-        return goes_on
+        proceed = self.links.wait(0.0)
+        if proceed:
+            self.handle_messages()
+        return proceed
 
-    def finish_if_complete(self) -> None:
-        """At the budget: train no more, and make the last weights durable."""
-        if self.trainer.own_steps >= self.budget and not self.intake.complete:
+    def complete_if_budget_reached(self) -> None:
+        """At the budget, stop training and make the last weights durable."""
+        if self.trainer.own_steps >= self.budget and not self.receiver.complete:
             self._log.info("complete at %d own-steps", self.trainer.own_steps)
-            self.intake.finish()
-            self.save()
+            self.receiver.mark_complete()
+            self.save_checkpoint()
 
-    def save(self) -> None:
-        """Make all that was trained durable, and say so."""
-        self.archive.save(self.trainer, self.intake)
+    def save_checkpoint(self) -> None:
+        """Make all consumed segments durable, and acknowledge them, if the disk allows it."""
+        self.checkpointer.try_save(self.trainer, self.receiver)
         self.acknowledge()
 
     def publish_weights(self) -> None:
-        """Send the current weights to all who listen."""
+        """Send the current weights to all subscribers."""
         weights = Weights(
-            learner_incarnation=self.intake.learner,
+            learner_incarnation=self.receiver.learner_incarnation,
             version=self.trainer.version,
             own_steps=self.trainer.own_steps,
             tensors=self.trainer.tensors(),
         )
-        self._published, self._newest = encode_weights(weights), weights.version
-        self.mail.publish(self._published)
+        self._published_weights = encode_weights(weights)
+        self._published_version = weights.version
+        self.links.publish(self._published_weights)
 
-    def _policy_lag(self, segments: Iterable[Segment], version: int) -> float:
-        """Mean updates between the weights that acted and those that were trained.
+    def _mean_policy_lag(self, segments: Iterable[Segment], first_version: int) -> float:
+        """Mean number of updates between the weights that acted and those that were trained.
 
-        Over all updates of the batch, of which the first was of this version. Weights of a learner
-        that was killed may have a higher version than ours; they count as 0.
+        The mean is over all updates of the batch, which started from `first_version`. Weights from
+        a killed learner may have a higher version than ours; their lag counts as 0.
         """
-        middle = version + (self.trainer.version - 1 - version) / 2
-        return float(np.mean([max(0.0, middle - one.weights_version) for one in segments]))
+        mean_version = first_version + (self.trainer.version - 1 - first_version) / 2
+        return float(np.mean([max(0.0, mean_version - one.weights_version) for one in segments]))

@@ -1,4 +1,4 @@
-"""What a learner tells Prometheus, read from its state when asked."""
+"""Prometheus metrics of a learner, read from its state when scraped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from ssd_learner.learner import Learner
 from ssd_learner.reporting.update_metrics import UPDATE_METRICS
 
-Told = tuple[str, str, float | None]
+Gauge = tuple[str, str, float | None]  # name, help, value
 
 
 class LearnerMetrics(Collector):
@@ -21,40 +21,40 @@ class LearnerMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """All metrics, now."""
-        for name, text, count in self._counters():
-            yield CounterMetricFamily(f"ssd_learner_{name}", text, count)
-        for name, text, value in self._gauges():
-            if value is not None:  # of what there is nothing to tell, nothing is told
-                yield GaugeMetricFamily(f"ssd_learner_{name}", text, value)
+        for name, help_text, count in self._counters():
+            yield CounterMetricFamily(f"ssd_learner_{name}", help_text, count)
+        for name, help_text, value in self._gauges():
+            if value is not None:
+                yield GaugeMetricFamily(f"ssd_learner_{name}", help_text, value)
 
     def _counters(self) -> Iterable[tuple[str, str, float]]:
-        it, counts = self._learner, self._learner.intake.counts
+        learner, counts = self._learner, self._learner.receiver.counts
+        written = learner.checkpointer.written
         return (
-            ("own_steps", "Agent-steps of this agent trained on.", it.trainer.own_steps),
-            ("updates", "Updates of the weights.", it.trainer.version),
-            ("segments_received", "Segments taken from actors.", counts.received),
-            ("segments_trained", "Segments trained.", counts.trained),
-            ("segments_surplus", "Segments that came after the budget was met.", counts.surplus),
-            ("segments_duplicate", "Segments that had been received before.", counts.duplicate),
-            ("refusals", "Messages refused for what they asked.", it.refusals),
-            ("protocol_errors", "Messages refused as invalid.", it.protocol_errors),
-            ("checkpoints", "Checkpoints written by this process.", it.archive.written),
-            ("busy_seconds", "Time spent in updates, in seconds.", it.busy_seconds),
+            ("own_steps", "Agent-steps of this agent trained on.", learner.trainer.own_steps),
+            ("updates", "Updates of the weights.", learner.trainer.version),
+            ("segments_received", "Segments received from actors.", counts.received),
+            ("segments_trained", "Segments trained on.", counts.trained),
+            ("segments_surplus", "Segments received after the budget was reached.", counts.surplus),
+            ("segments_duplicate", "Segments received more than once.", counts.duplicate),
+            ("refusals", "Valid messages refused for what they requested.", learner.refusals),
+            ("protocol_errors", "Messages refused as invalid.", learner.protocol_errors),
+            ("checkpoints", "Checkpoints written by this process.", written),
+            ("busy_seconds", "Time spent in updates, in seconds.", learner.busy_seconds),
         )
 
-    def _gauges(self) -> Iterable[Told]:
-        it = self._learner
+    def _gauges(self) -> Iterable[Gauge]:
+        learner = self._learner
+        durable = learner.checkpointer.durable_own_steps
+        failing = learner.checkpointer.fault is not None
         yield from (
-            ("complete", "1 when the budget is met.", it.intake.complete),
-            (
-                "durable_own_steps",
-                "Own-steps in the last checkpoint.",
-                it.archive.durable_own_steps,
-            ),
+            ("complete", "1 when the budget is reached.", learner.receiver.complete),
+            ("durable_own_steps", "Own-steps in the last checkpoint.", durable),
+            ("checkpoint_failing", "1 while no checkpoint can be written.", failing),
         )
-        if it.report is None:  # nothing is said of an update before there was one
+        if learner.report is None:  # before the first update
             return
         for metric in UPDATE_METRICS:
-            if metric.is_told_of(it.trainer.experiment):
-                whose = it if metric.field == "lag" else it.report
-                yield (metric.name, metric.text, getattr(whose, metric.field))
+            if metric.applies_to(learner.trainer.experiment):
+                source = learner if metric.field == "policy_lag" else learner.report
+                yield metric.name, metric.help, getattr(source, metric.field)

@@ -1,32 +1,35 @@
-"""From segments to better weights: by the algorithm that the run file names."""
+"""Training on segments, by the algorithm that the run file names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ssd_learner.ppo import update as ppo
+from ssd_learner.ppo.update import train_ppo
 from ssd_learner.reporting.report import Report, mean_report
-from ssd_learner.segments.batch import collate, join, streams
+from ssd_learner.segments.batch import concatenate_time, stack_games
+from ssd_learner.segments.streams import group_consecutive
 from ssd_learner.trainer import Trainer
-from ssd_learner.vtrace.losses import vtrace_update
+from ssd_learner.vtrace.update import vtrace_update
 from ssd_wire.messages import Segment
 
 
-def train(trainer: Trainer, segments: Sequence[Segment], tend: Callable[[], bool]) -> Report:
-    """Train on segments; what all of it looked like.
+def train(trainer: Trainer, segments: Sequence[Segment], poll: Callable[[], bool]) -> Report:
+    """Train on segments, and report on all of them together.
 
     Args:
-        trainer: Whom to train.
-        segments: In the order in which they came.
-        tend: Called after each update; once it says no, training ends as soon as all segments
-            have been trained on.
+        trainer: The agent.
+        segments: In the order in which they arrived.
+        poll: Called after each update. After it returns false, training ends as soon as all
+            segments have been trained on.
     """
     if trainer.learning.algorithm == "ppo":
-        batches = [join(stream, trainer.device) for stream in streams(segments)]
+        streams = group_consecutive(segments)
+        batches = [concatenate_time(stream, trainer.device) for stream in streams]
         chunk = trainer.learning.chunk or len(segments[0].reward)
-        return ppo.learn(trainer, batches, chunk, tend)
+        return train_ppo(trainer, batches, chunk, poll)
     reports = []
-    for part in collate(segments, trainer.device).split(trainer.learning.update_games):
+    batch = stack_games(segments, trainer.device)
+    for part in batch.split_games(trainer.learning.update_games):
         reports.append(vtrace_update(trainer, part))
-        tend()
+        poll()
     return mean_report(reports)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_learner.segments.batch import collate
+from ssd_learner.segments.batch import stack_games
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
 from ssd_run.presets import load_config, preset_names
@@ -16,7 +16,7 @@ SMALL = (
     "run.lanes=1",
     "game.horizon=10",
     "learning.horizon=20",
-    "learning.products=float32",  # what the actor takes them in
+    "learning.matmul_dtype=float32",  # what the actor takes them in
     "network.lstm=24",
     "network.moa_lstm=28",
 )
@@ -51,7 +51,7 @@ def test_the_learner_finds_what_was_chosen_as_likely_as_the_actor_did(config, pl
     for player in played.players:
         trainer = trainer_of(config, player)
         for segment in player.segments:
-            batch = collate([segment], CPU)
+            batch = stack_games([segment], CPU)
             with torch.no_grad():
                 unroll = trainer.network.unroll(
                     batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
@@ -72,7 +72,7 @@ def test_every_weight_learns_and_every_loss_is_finite(config, played):
         trainer = trainer_of(config, player)
         before = {name: w.detach().clone() for name, w in trainer.network.named_parameters()}
         report = train(trainer, player.segments, lambda: True)
-        assert np.isfinite(report.numbers).all()
+        assert np.isfinite(report.values).all()
         for name, weight in trainer.network.named_parameters():
             assert not torch.equal(weight, before[name]), name
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_learner.segments.batch import collate
+from ssd_learner.segments.batch import stack_games
 from ssd_learner.trainer import Trainer
 from ssd_learner.training import train
 from ssd_run.presets import load_config
@@ -20,7 +20,7 @@ SMALL = (
     "run.segment=5",
     "game.horizon=10",
     "learning.horizon=20",
-    "learning.products=float32",
+    "learning.matmul_dtype=float32",
     "network.lstm=24",
 )
 CPU = torch.device("cpu")
@@ -58,14 +58,14 @@ def test_an_example_learns(config, played):
             player.agent.shape, config.network, config.experiment, config.learning, CPU, seed=1
         )
         report = train(trainer, player.segments, lambda: True)
-        assert np.isfinite(report.numbers).all()
+        assert np.isfinite(report.values).all()
         assert report.influence > 0
 
 
 def test_its_learner_finds_its_actions_as_likely_as_its_actor_did(played):
     for player in played.players:
         for segment in player.segments:
-            batch = collate([segment], CPU)
+            batch = stack_games([segment], CPU)
             with torch.no_grad():
                 unroll = player.agent.network.unroll(
                     batch.pixels, batch.is_first_host, batch.actions, batch.state
@@ -80,7 +80,7 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
     played = arena(small_config(EXAMPLES / "own_reward" / "run.toml")).play(22)
     player = played.players[0]
     for segment in player.segments:
-        batch = collate([segment], CPU)
+        batch = stack_games([segment], CPU)
         with torch.no_grad():
             unroll = player.agent.network.unroll(
                 batch.pixels, batch.is_first_host, batch.actions, batch.state

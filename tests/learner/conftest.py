@@ -1,4 +1,4 @@
-"""A small agent whose axes all differ, so that no two pass for one another, and its segments."""
+"""A small agent, and segments for it. All its axes differ, so that no two can be mixed up."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -6,11 +6,11 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from tests.learner.office import FINGERPRINT
+from tests.learner.harness import FINGERPRINT
 
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_learner.segments.batch import Batch, collate
+from ssd_learner.segments.batch import Batch, stack_games
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
 from ssd_wire.messages import Hello, Message, Segment
@@ -18,9 +18,9 @@ from ssd_wire.messages import Hello, Message, Segment
 AGENTS, ACTIONS, STEPS, GAMES, VIEW, COLOURS = 4, 7, 8, 5, 6, 11
 SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=12, moa_lstm=14)
 CPU = torch.device("cpu")
-PLAIN = {  # what a rule does not set: nothing is cut, rounded or shrunk
+DEFAULTS = {  # rewards are not clipped, products not rounded, weights do not decay
     "algorithm": "vtrace",
-    "products": "float32",
+    "matmul_dtype": "float32",
     "reward_clip": float("inf"),
     "weight_decay": 0.0,
 }
@@ -43,14 +43,14 @@ def make_shape() -> Callable[..., AgentShape]:
 
 @pytest.fixture
 def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer]:
-    """An agent with opinions: its heads are not near uniform, as those of a new one are."""
+    """Trainers with larger logits than those of a new agent, whose policies are near uniform."""
 
     def make(
         agent: int = 1,
         seed: int = 5,
         sizes: NetworkSettings = SIZES,
         experiment: dict[str, object] | None = None,
-        opinion: float = 400.0,
+        logit_scale: float = 400.0,
         device: torch.device = CPU,
         **learning: object,
     ) -> Trainer:
@@ -58,16 +58,17 @@ def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer
             make_shape(agent),
             sizes,
             ExperimentSettings.model_validate({"influence": "moa"} | (experiment or {})),
-            LearningSettings.model_validate(PLAIN | learning),
+            LearningSettings.model_validate(DEFAULTS | learning),
             device,
             seed,
         )
+        policy, moa = trainer.network.policy, trainer.network.moa
         with torch.no_grad():
-            trainer.network.policy.logits.weight.mul_(opinion)
-            if trainer.network.moa is not None:
-                trainer.network.moa.logits.weight.mul_(opinion)
-            if trainer.network.policy.communication is not None:
-                trainer.network.policy.communication.logits.weight.mul_(opinion)
+            policy.logits.weight.mul_(logit_scale)
+            if moa is not None:
+                moa.logits.weight.mul_(logit_scale)
+            if policy.communication is not None:
+                policy.communication.logits.weight.mul_(logit_scale)
         return trainer
 
     return make
@@ -75,22 +76,21 @@ def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer
 
 @pytest.fixture
 def make_segment() -> Callable[..., Segment]:
-    """All at random; episodes start at step 0, inside, and with the view after the last step."""
+    """Random segments; episodes start at step 0, inside, and at the view after the last step."""
 
     def make(
         trainer: Trainer, seed: int = 0, steps: int = STEPS, epoch: int = 1, seq: int = 1
     ) -> Segment:
         rng = np.random.default_rng(seed)
+        starts = ((0, 0), (steps // 2, 1), (steps // 2, 3), (steps, 2))
         is_first = np.zeros((steps + 1, GAMES), np.bool_)
-        is_first[0, 0] = is_first[steps // 2, 1] = is_first[steps // 2, 3] = is_first[steps, 2] = (
-            True
-        )
+        is_first[tuple(zip(*starts, strict=True))] = True
         views = (steps + 1, GAMES)
         actions = rng.integers(0, ACTIONS, (steps + 2, GAMES, AGENTS)).astype(np.uint8)
         symbols, experiment = trainer.experiment.symbols, trainer.experiment
-        said = rng.integers(0, max(1, symbols), (*views, AGENTS)).astype(np.uint8)
-        how_likely = -rng.exponential(1.0, (steps, GAMES)).astype(np.float32)
-        shaped = rng.normal(0, 1, (steps, GAMES)).astype(np.float32)
+        all_symbols = rng.integers(0, max(1, symbols), (*views, AGENTS)).astype(np.uint8)
+        symbol_log_prob = -rng.exponential(1.0, (steps, GAMES)).astype(np.float32)
+        shaped_reward = rng.normal(0, 1, (steps, GAMES)).astype(np.float32)
         return Segment(
             epoch=epoch,
             seq=seq,
@@ -105,9 +105,9 @@ def make_segment() -> Callable[..., Segment]:
             reward=rng.normal(0, 1, (steps, GAMES)).astype(np.float32),
             influence=rng.exponential(1, (steps, GAMES)).astype(np.float32),
             state=rng.normal(0, 1, (GAMES, trainer.network.state_size)).astype(np.float32),
-            symbols=said if symbols else None,
-            symbol_log_prob=how_likely if symbols else None,
-            shaped_reward=None if experiment.reward == "own" else shaped,
+            symbols=all_symbols if symbols else None,
+            symbol_log_prob=symbol_log_prob if symbols else None,
+            shaped_reward=None if experiment.reward == "own" else shaped_reward,
         )
 
     return make
@@ -115,12 +115,11 @@ def make_segment() -> Callable[..., Segment]:
 
 @pytest.fixture
 def make_stream(make_segment: Callable[..., Segment]) -> Callable[..., Stream]:
-    """One long segment of a lane, and the segments that an actor would have sent of it.
+    """One long segment of a lane, and the consecutive segments that an actor would have sent.
 
-    Episodes start at its first step, inside a segment, with a segment's first step, with its
-    second, and with the view after the last; in one game none starts. What the actor remembers at
-    a segment's start is drawn, and of another's weights: it has nothing to do with the stretch
-    before.
+    Episodes start at its first step, inside a segment, at a segment's first step, at its second,
+    and at the view after the last step; in one game none starts. The recurrent state at the start
+    of each later segment is random, as if other weights had computed it.
     """
 
     def make(
@@ -131,7 +130,7 @@ def make_stream(make_segment: Callable[..., Segment]) -> Callable[..., Stream]:
         for step, game in ((0, 0), (2, 0), (steps, 1), (steps + 1, 2), (2, 3), (count * steps, 3)):
             is_first[min(step, count * steps), game] = True
         whole = replace(whole, is_first=is_first, lane=lane)
-        parts = [stretch(whole, begin, steps) for begin in range(0, count * steps, steps)]
+        parts = [cut_segment(whole, begin, steps) for begin in range(0, count * steps, steps)]
         states = np.random.default_rng(seed + 99).normal(0, 1, (count, *whole.state.shape))
         others = states.astype(np.float32)[1:]
         return whole, [
@@ -142,20 +141,20 @@ def make_stream(make_segment: Callable[..., Segment]) -> Callable[..., Stream]:
     return make
 
 
-def stretch(whole: Segment, begin: int, steps: int) -> Segment:
-    """So many steps of a segment, as a segment of their own."""
-    beyond = {"pixels": 1, "is_first": 1, "visible": 1, "actions": 2, "symbols": 1}
-    cut = {
-        field.name: of[begin : begin + steps + beyond.get(field.name, 0)]
+def cut_segment(whole: Segment, begin: int, steps: int) -> Segment:
+    """Some steps of a segment, as a segment of their own."""
+    extra = {"pixels": 1, "is_first": 1, "visible": 1, "actions": 2, "symbols": 1}
+    arrays = {
+        field.name: array[begin : begin + steps + extra.get(field.name, 0)]
         for field in fields(Segment)
-        if isinstance(of := getattr(whole, field.name), np.ndarray) and field.name != "state"
+        if isinstance(array := getattr(whole, field.name), np.ndarray) and field.name != "state"
     }
-    return replace(whole, **cut, seq=1 + begin // steps)
+    return replace(whole, **arrays, seq=1 + begin // steps)
 
 
 @pytest.fixture
-def make_letter(make_segment: Callable[..., Segment]) -> Callable[..., tuple[bytes, Message]]:
-    """What an actor sends: its Hello (0), or its segment of a number."""
+def make_message(make_segment: Callable[..., Segment]) -> Callable[..., tuple[bytes, Message]]:
+    """What an actor sends: its Hello for number 0, otherwise its segment of that number."""
 
     def make(
         trainer: Trainer, number: int, epoch: int = 7, arena: int = 0
@@ -171,6 +170,6 @@ def make_letter(make_segment: Callable[..., Segment]) -> Callable[..., tuple[byt
 @pytest.fixture
 def make_batch(make_segment: Callable[..., Segment]) -> Callable[..., Batch]:
     def make(trainer: Trainer, seed: int = 0, steps: int = STEPS) -> Batch:
-        return collate([make_segment(trainer, seed, steps)], CPU)
+        return stack_games([make_segment(trainer, seed, steps)], CPU)
 
     return make

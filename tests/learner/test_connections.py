@@ -1,63 +1,92 @@
-"""An actor and its learner, over ZeroMQ and a relay that cuts their connections."""
+"""An actor and its learner over ZeroMQ, and a relay that cuts their connections."""
 
 import time
 from contextlib import closing
-from types import SimpleNamespace
 
 import pytest
-from tests.learner.diary import AGENT, DIMS, FINGERPRINT, Diary, Disk, segment_of
+from tests.learner.recording_trainer import (
+    AGENT,
+    DIMS,
+    FINGERPRINT,
+    Disk,
+    RecordingTrainer,
+    numbered_segment,
+)
 from tests.system.relay import Relay
 from tests.until import until
 
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.outbox import Outbox
-from ssd_learner.checkpoints.checkpointer import Archive
+from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.learner import Learner
 from ssd_learner.reporting.report import Report
-from ssd_learner.segments.receiver import Intake
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_wire.messages import Hello
 from ssd_wire.sockets import Dealer, Router
 
 
+class NoWeights:
+    """A weights subscription on which nothing is published."""
+
+    def newest(self):
+        return None
+
+    def reopen(self):
+        pass
+
+
+class RouterLinks:
+    """The learner's links, without publishing weights."""
+
+    def __init__(self, router):
+        self.receive, self.send = router.receive, router.send
+
+    def publish(self, frame):
+        pass
+
+
 class Pair:
-    """Both ends. What a test does not let work, is busy."""
+    """A learner and an actor's client. Whichever is not stepped, is busy."""
 
     def __init__(self, router, relay, dealer):
         self.router, self.relay, self.dealer = router, relay, dealer
-        self.receive, self.send = router.receive, router.send  # it is the learner's mail
-        self.publish = lambda _frame: None
-        self.trainer = Diary(Disk(), "vtrace")
-        archive = Archive(None, None, seconds=0.0, keep=1)
-        intake = Intake(AGENT, 5, FINGERPRINT, 100)
+        self.trainer = RecordingTrainer(Disk(), "vtrace")
         self.learner = Learner(
-            self, self.trainer, intake, archive, DIMS, window=100, train=self.train
+            RouterLinks(router),
+            self.trainer,
+            SegmentReceiver(AGENT, 5, FINGERPRINT, 100),
+            Checkpointer(None, None, interval=0.0, keep=1),
+            DIMS,
+            window=100,
+            train=self._train,
         )
         self.learner.publish_weights()
-        news = SimpleNamespace(newest=lambda: None, reopen=lambda: None)
         hello = Hello(AGENT, 0, 7, FINGERPRINT)
         self.outbox = Outbox(lanes=1, max_kept=100)
-        self.client = LearnerClient(dealer, news, hello, self.outbox, DIMS, {}, time.monotonic)
+        self.client = LearnerClient(
+            dealer, NoWeights(), hello, self.outbox, DIMS, {}, time.monotonic
+        )
 
     @staticmethod
-    def train(trainer, segments, _tend):
-        trainer.learn(segments)
+    def _train(trainer, segments, _poll):
+        trainer.train_on(segments)
         return Report()
 
-    def actor_works(self):
+    def step_actor(self):
         self.client.poll()
         time.sleep(0.002)
 
-    def both_work(self):
-        self.learner.read_mail()
+    def step_both(self):
+        self.learner.handle_messages()
         if self.learner.has_batch():
-            self.learner.train_what_has_arrived()
-            self.learner.save()
-        self.actor_works()
+            self.learner.train_batch()
+            self.learner.save_checkpoint()
+        self.step_actor()
 
-    def make(self, number):
+    def make_segments(self, number):
         for _ in range(number):
-            self.client.push(segment_of(self.outbox.made + 1), lane=0)
-            self.actor_works()
+            self.client.push(numbered_segment(self.outbox.made + 1), lane=0)
+            self.step_actor()
 
 
 @pytest.fixture
@@ -67,35 +96,35 @@ def pair(monkeypatch):
         dealer = Dealer(relay.endpoint)
         with closing(dealer):
             made = Pair(router, relay, dealer)
-            until(made.client.has_room, made.both_work)
+            until(made.client.has_room, made.step_both)
             yield made
 
 
-def test_a_connection_cut_while_the_learner_is_busy_costs_and_repeats_no_segment(pair):
+def test_connections_cut_while_the_learner_is_busy_lose_and_repeat_no_segment(pair):
     for connections in (2, 3, 4):
-        pair.make(2)
+        pair.make_segments(2)
         pair.relay.cut()
-        until(lambda wanted=connections: len(pair.relay.heard) >= wanted, pair.actor_works)
-        pair.make(2)
-        until(lambda: pair.outbox.all_durable, pair.both_work)
+        until(lambda wanted=connections: len(pair.relay.heard) >= wanted, pair.step_actor)
+        pair.make_segments(2)
+        until(lambda: pair.outbox.all_durable, pair.step_both)
     assert pair.trainer.trained == tuple(range(1, 13))
 
 
-def test_a_learner_that_is_busy_for_long_hears_an_actor_that_connected_anew(pair, monkeypatch):
+def test_a_learner_that_was_busy_for_long_hears_an_actor_that_reconnected(pair, monkeypatch):
     with monkeypatch.context() as context:
         context.setattr("ssd_actors.retry.RECONNECT_SECONDS", 0.3)
-        pair.make(2)
-        until(lambda: len(pair.relay.heard) >= 3, pair.actor_works)
-    pair.make(1)
-    until(lambda: pair.outbox.all_durable, pair.both_work)
+        pair.make_segments(2)
+        until(lambda: len(pair.relay.heard) >= 3, pair.step_actor)
+    pair.make_segments(1)
+    until(lambda: pair.outbox.all_durable, pair.step_both)
     assert pair.trainer.trained == (1, 2, 3)
 
 
-def test_of_two_processes_that_claim_one_epoch_neither_ends_the_learner(pair):
+def test_two_processes_that_claim_one_epoch_do_not_end_the_learner(pair):
     with closing(Dealer(pair.relay.endpoint)) as dealer:
         twin = Pair(pair.router, pair.relay, dealer)
         twin.learner, twin.trainer = pair.learner, pair.trainer
-        until(twin.client.has_room, lambda: (twin.both_work(), pair.actor_works()))
-    pair.make(3)
-    until(lambda: pair.outbox.all_durable, pair.both_work)
+        until(twin.client.has_room, lambda: (twin.step_both(), pair.step_actor()))
+    pair.make_segments(3)
+    until(lambda: pair.outbox.all_durable, pair.step_both)
     assert pair.trainer.trained == (1, 2, 3)

@@ -1,14 +1,13 @@
-"""The learner's loop, over letters in lists."""
+"""The learner's main loop, over messages in lists."""
 
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.learner.office import ACTOR, FINGERPRINT, Office
+from tests.learner.harness import ACTOR, FINGERPRINT, Harness
 
 from ssd_learner.checkpoints.checkpoint_file import newest_checkpoint, read_checkpoint
-from ssd_learner.metrics import LearnerMetrics
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
 from ssd_wire.weights import decode_weights
 
@@ -21,23 +20,23 @@ def trainer(make_trainer):
 
 
 @pytest.fixture
-def office(tmp_path, trainer):
-    return Office(tmp_path, trainer)
+def harness(tmp_path, trainer):
+    return Harness(tmp_path, trainer)
 
 
 @pytest.fixture
-def letter(make_letter, trainer):
-    """Makes what actor 7 sends: its Hello (0), or its segment of a number."""
-    return lambda number: make_letter(trainer, number)
+def message(make_message, trainer):
+    """Makes what actor 7 sends: its Hello for number 0, otherwise its segment of that number."""
+    return lambda number: make_message(trainer, number)
 
 
-def test_hello_is_answered_with_progress_and_the_current_weights(office, letter):
-    mail = office.live([letter(0)])
-    (peer, welcome), *_ = mail.sent
+def test_hello_is_answered_with_progress_and_the_current_weights(harness, message):
+    links = harness.run([message(0)])
+    (peer, welcome), *_ = links.sent
     assert peer == ACTOR
     assert isinstance(welcome, Welcome)
     assert (welcome.received, welcome.trained, welcome.durable, welcome.window) == (0, 0, 0, 2)
-    tensors = office.learner.trainer.tensors()
+    tensors = harness.learner.trainer.tensors()
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     weights = decode_weights(welcome.weights.tobytes(), shapes)
     assert (weights.learner_incarnation, weights.version) == (99, 0)
@@ -45,307 +44,245 @@ def test_hello_is_answered_with_progress_and_the_current_weights(office, letter)
 
 
 class TestHelloOfAnActorThatHasWeights:
-    """Is answered with weights only where these are not the newest."""
+    """The reply has weights only if the actor's are not the newest."""
 
     @pytest.mark.parametrize(
-        ("learner", "version", "brings"),
+        ("learner", "version", "has_weights"),
         [(99, 1, False), (99, 0, True), (98, 1, True), (98, 7, True), (0, 0, True)],
-        ids=["the newest", "older", "another's", "another's of a higher number", "none"],
+        ids=["newest", "older", "another learner's", "another learner's, higher version", "none"],
     )
-    def test_brings_the_newest_only(self, office, letter, learner, version, brings):
+    def test_the_reply_has_weights_if_they_are_newer(
+        self, harness, message, learner, version, has_weights
+    ):
         hello = Hello(1, 0, 7, FINGERPRINT, learner, version)
-        mail = office.live([letter(0), letter(1)], [(ACTOR, hello)])
-        _, welcome = [message for _, message in mail.sent if isinstance(message, Welcome)]
+        links = harness.run([message(0), message(1)], [(ACTOR, hello)])
+        _, welcome = [reply for _, reply in links.sent if isinstance(reply, Welcome)]
         assert welcome.received == 1
-        assert (welcome.weights is not None) == brings
+        assert (welcome.weights is not None) == has_weights
 
-    def test_is_answered_once_however_often_it_was_said_during_a_long_update(self, office, letter):
-        other, theirs = b"actor 8", Hello(1, 1, 8, FINGERPRINT)
-        waiting = [letter(0)] * 16 + [(other, theirs), letter(2), letter(0), (ACTOR, Bye(7))]
-        mail = office.live([letter(0), letter(1)], meanwhile=[waiting])
-        welcomes = [(peer, one.epoch) for peer, one in mail.sent if isinstance(one, Welcome)]
+    def test_repetitions_during_a_long_update_get_one_reply(self, harness, message):
+        other, their_hello = b"actor 8", Hello(1, 1, 8, FINGERPRINT)
+        arrived = [message(0)] * 16 + [(other, their_hello), message(2), message(0)]
+        arrived.append((ACTOR, Bye(7)))
+        links = harness.run([message(0), message(1)], during_training=[arrived])
+        welcomes = [(peer, one.epoch) for peer, one in links.sent if isinstance(one, Welcome)]
         assert welcomes == [(ACTOR, 7), (ACTOR, 7), (other, 8)]
-        assert mail.acks()[-1] == (2, 2, 2)
+        assert links.progress()[-1] == (2, 2, 2)
 
 
-def test_a_segment_is_acknowledged_when_received_when_trained_and_when_durable(office, letter):
-    mail = office.live([letter(0)], [letter(1)])
-    assert mail.acks() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
+def test_a_segment_is_acknowledged_when_received_when_trained_and_when_durable(harness, message):
+    links = harness.run([message(0)], [message(1)])
+    assert links.progress() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
 
 
-def test_a_segment_of_many_games_is_trained_in_several_updates_and_told_of_once(
-    tmp_path, make_trainer, letter
+def test_a_segment_of_many_games_takes_several_updates_and_is_acknowledged_once(
+    tmp_path, make_trainer, message
 ):
-    office = Office(tmp_path, make_trainer(update_games=2))
-    mail = office.live([letter(0)], [letter(1)])
-    assert office.learner.trainer.version == 3  # of 2, 2 and 1 of its 5 games
-    assert office.learner.trainer.own_steps == STEPS_OF_A_SEGMENT
-    assert mail.acks() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
+    harness = Harness(tmp_path, make_trainer(update_games=2))
+    links = harness.run([message(0)], [message(1)])
+    assert harness.learner.trainer.version == 3  # of 2, 2 and 1 of its 5 games
+    assert harness.learner.trainer.own_steps == STEPS_OF_A_SEGMENT
+    assert links.progress() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
 
 
-def test_an_update_takes_the_oldest_and_no_more_than_a_batch(office, letter):
-    mail = office.live([letter(0), letter(1), letter(2), letter(3)])
-    assert mail.acks()[3:] == [(3, 2, 0), (3, 3, 0), (3, 3, 3)]
-    assert office.learner.trainer.version == 2
-    assert office.learner.trainer.own_steps == 3 * STEPS_OF_A_SEGMENT
+def test_an_update_takes_the_oldest_segments_and_at_most_a_batch(harness, message):
+    links = harness.run([message(0), message(1), message(2), message(3)])
+    assert links.progress()[3:] == [(3, 2, 0), (3, 3, 0), (3, 3, 3)]
+    assert harness.learner.trainer.version == 2
+    assert harness.learner.trainer.own_steps == 3 * STEPS_OF_A_SEGMENT
 
 
-def test_an_update_waits_for_nobody(office, letter):
-    office.live([letter(0), (b"actor 8", Hello(1, 1, 8, FINGERPRINT))], [letter(1)])
-    assert office.learner.trainer.version == 1
+def test_an_update_does_not_wait_for_other_actors(harness, message):
+    harness.run([message(0), (b"actor 8", Hello(1, 1, 8, FINGERPRINT))], [message(1)])
+    assert harness.learner.trainer.version == 1
 
 
-def test_new_weights_are_published_at_the_start_and_after_every_update(office, letter):
-    mail = office.live([letter(0), letter(1)], [letter(2)])
-    shapes = {name: tensor.shape for name, tensor in office.learner.trainer.tensors().items()}
-    weights = [decode_weights(frame, shapes) for frame in mail.published]
+def test_weights_are_published_at_the_start_and_after_every_update(harness, message):
+    links = harness.run([message(0), message(1)], [message(2)])
+    shapes = {name: tensor.shape for name, tensor in harness.learner.trainer.tensors().items()}
+    weights = [decode_weights(frame, shapes) for frame in links.published]
     assert [one.version for one in weights] == [0, 1, 2]
     assert [one.own_steps for one in weights] == [0, 40, 80]
 
 
-def test_no_checkpoint_is_written_before_its_time(office, letter):
+def test_no_checkpoint_is_written_before_it_is_due(harness, message):
     written = []
-    office.mail.between = lambda: written.append(office.archive.written)
-    office.live([letter(0), letter(1)], [letter(2)], [])
+    harness.links.on_wait = lambda: written.append(harness.checkpointer.written)
+    harness.run([message(0), message(1)], [message(2)], [])
     assert written == [0, 0, 0, 0]
-    assert office.archive.written == 1  # the last one, when it stopped
+    assert harness.checkpointer.written == 1  # the last one, on stopping
 
 
-def test_news_becomes_durable_when_the_time_has_come(office, letter):
-    def pass_time():
-        office.now += 6.0
+def test_segments_become_durable_when_a_checkpoint_is_due(harness, message):
+    def advance_clock():
+        harness.now += 6.0
 
-    office.mail.between = pass_time
-    mail = office.live([letter(0), letter(1)], [], [])
-    assert office.archive.written >= 1
-    assert mail.acks() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
-
-
-def test_who_says_bye_is_made_durable_at_once(office, letter):
-    waiting = []
-    office.mail.between = lambda: waiting.append(office.mail.acks()[-1:])
-    office.live([letter(0), letter(1)], [(ACTOR, Bye(7))], [])
-    assert waiting[-2] == [(1, 1, 1)]
+    harness.links.on_wait = advance_clock
+    links = harness.run([message(0), message(1)], [], [])
+    assert harness.checkpointer.written >= 1
+    assert links.progress() == [(1, 0, 0), (1, 1, 0), (1, 1, 1)]
 
 
-def test_when_asked_to_stop_all_that_has_arrived_is_trained_and_made_durable(office, letter):
-    letters = [letter(number) for number in range(8)]
-    mail = office.live(letters)
-    assert mail.acks()[-1] == (7, 7, 7)
-    clocks, _ = read_checkpoint(newest_checkpoint(office.folder))
-    assert clocks.own_steps == 7 * STEPS_OF_A_SEGMENT
-    assert [mark.handled for mark in clocks.watermarks] == [7]
+def test_bye_makes_an_actor_s_segments_durable_at_once(harness, message):
+    progress = []
+    harness.links.on_wait = lambda: progress.append(harness.links.progress()[-1:])
+    harness.run([message(0), message(1)], [(ACTOR, Bye(7))], [])
+    assert progress[-2] == [(1, 1, 1)]
 
 
-def test_who_starts_again_knows_what_is_durable_and_goes_on_from_there(
-    office, letter, make_trainer
-):
-    office.live([letter(0), letter(1), letter(2)])
-    following = Office(office.folder, make_trainer(seed=77, batch_segments=2))
-    mail = following.live([letter(0), letter(2), letter(3)])
-    assert [type(message) for _, message in mail.sent[:2]] == [Welcome, Ack]
-    assert mail.sent[0][1].durable == 2
-    assert mail.acks() == [(2, 2, 2), (3, 2, 2), (3, 3, 2), (3, 3, 3)]
-    assert following.learner.trainer.own_steps == 3 * STEPS_OF_A_SEGMENT
+def test_on_stopping_all_received_segments_are_trained_on_and_made_durable(harness, message):
+    links = harness.run([message(number) for number in range(8)])
+    assert links.progress()[-1] == (7, 7, 7)
+    progress, _ = read_checkpoint(newest_checkpoint(harness.folder))
+    assert progress.own_steps == 7 * STEPS_OF_A_SEGMENT
+    assert [mark.consumed for mark in progress.watermarks] == [7]
 
 
-class TestPatience:
-    """How long the learner waits for letters."""
-
-    def test_is_none_while_segments_wait(self, office, letter):
-        mail = office.live([letter(0), letter(1), letter(2), letter(3)], [])
-        assert mail.waits[1] == 0.0
-
-    def test_is_short_while_a_checkpoint_may_become_due(self, office, letter):
-        mail = office.live([letter(0), letter(1)], [])
-        assert 0 < mail.waits[1] <= 0.5
-
-    def test_ends_when_the_checkpoint_is_due(self, office, letter):
-        def pass_time():
-            office.now += 4.9
-
-        office.mail.between = pass_time
-        mail = office.live([letter(0), letter(1)], [])
-        assert mail.waits[1] == pytest.approx(0.5)
-        assert mail.waits[2] == pytest.approx(0.2)
-
-    def test_is_long_when_there_is_nothing_to_do(self, office):
-        assert office.live([]).waits == [1.0, 1.0]
+def test_a_restarted_learner_continues_after_the_durable_segments(harness, message, make_trainer):
+    harness.run([message(0), message(1), message(2)])
+    restarted = Harness(harness.folder, make_trainer(seed=77, batch_segments=2))
+    links = restarted.run([message(0), message(2), message(3)])
+    assert [type(reply) for _, reply in links.sent[:2]] == [Welcome, Ack]
+    assert links.sent[0][1].durable == 2
+    assert links.progress() == [(2, 2, 2), (3, 2, 2), (3, 3, 2), (3, 3, 3)]
+    assert restarted.learner.trainer.own_steps == 3 * STEPS_OF_A_SEGMENT
 
 
-class TestNonsense:
+class TestWaitSeconds:
+    """How long the learner waits for messages."""
+
+    def test_it_does_not_wait_while_segments_are_queued(self, harness, message):
+        links = harness.run([message(0), message(1), message(2), message(3)], [])
+        assert links.waits[1] == 0.0
+
+    def test_it_waits_for_a_short_time_while_segments_are_not_durable(self, harness, message):
+        links = harness.run([message(0), message(1)], [])
+        assert 0 < links.waits[1] <= 0.5
+
+    def test_it_waits_no_longer_than_until_the_checkpoint_is_due(self, harness, message):
+        def advance_clock():
+            harness.now += 4.9
+
+        harness.links.on_wait = advance_clock
+        links = harness.run([message(0), message(1)], [])
+        assert links.waits[1] == pytest.approx(0.5)
+        assert links.waits[2] == pytest.approx(0.2)
+
+    def test_it_waits_for_a_long_time_when_idle(self, harness):
+        assert harness.run([]).waits == [1.0, 1.0]
+
+
+class TestInvalidMessages:
     """Bytes that are no message of this run."""
 
-    @pytest.fixture(params=["no message", "another shape", "an action that is none"])
-    def nonsense(self, request, make_segment, trainer):
-        if request.param == "no message":
+    @pytest.fixture(params=["random bytes", "another shape", "an unknown action"])
+    def invalid(self, request, make_segment, trainer):
+        if request.param == "random bytes":
             return (ACTOR, [b"nonsense"])
         if request.param == "another shape":
             return (ACTOR, make_segment(trainer, steps=4, epoch=7, seq=1))
         segment = make_segment(trainer, epoch=7, seq=1)
         return (ACTOR, replace(segment, actions=np.full_like(segment.actions, 7)))
 
-    def test_is_refused_for_good_and_counted(self, office, letter, nonsense):
-        mail = office.live([letter(0), nonsense])
-        (refused,) = [message for _, message in mail.sent if isinstance(message, Refused)]
+    def test_they_are_refused_for_good_and_counted(self, harness, message, invalid):
+        links = harness.run([message(0), invalid])
+        (refused,) = [reply for _, reply in links.sent if isinstance(reply, Refused)]
         assert refused.fatal
-        assert office.learner.protocol_errors == 1
-        assert office.learner.trainer.version == 0
+        assert harness.learner.protocol_errors == 1
+        assert harness.learner.trainer.version == 0
 
-    def test_harms_nobody_else(self, office, letter, nonsense):
-        mail = office.live([nonsense], [letter(0), letter(1), nonsense, letter(2)])
-        assert mail.acks()[-1] == (2, 2, 2)
+    def test_they_do_not_affect_valid_messages(self, harness, message, invalid):
+        links = harness.run([invalid], [message(0), message(1), invalid, message(2)])
+        assert links.progress()[-1] == (2, 2, 2)
 
 
-def test_a_refusal_is_counted(office):
-    office.live([(ACTOR, Hello(2, 0, 7, FINGERPRINT))])
-    assert office.learner.refusals == 1
+def test_a_refusal_is_counted(harness):
+    harness.run([(ACTOR, Hello(2, 0, 7, FINGERPRINT))])
+    assert harness.learner.refusals == 1
 
 
 class TestAnUpdateThatIsNotFinite:
-    """It must not outlive the process."""
+    """It ends the process."""
 
     @pytest.fixture
-    def exploding(self, letter):
-        actor, segment = letter(2)
+    def exploding(self, message):
+        actor, segment = message(2)
         huge = np.full_like(segment.reward, 3e38)
         return (actor, replace(segment, reward=huge))
 
-    def test_ends_the_process_and_leaves_no_checkpoint(self, office, letter, exploding):
+    def test_it_leaves_no_checkpoint(self, harness, message, exploding):
         with pytest.raises(ArithmeticError, match="update 2 is not finite"):
-            office.live([letter(0), letter(1)], [exploding], [])
-        assert newest_checkpoint(office.folder) is None
+            harness.run([message(0), message(1)], [exploding], [])
+        assert newest_checkpoint(harness.folder) is None
 
-    def test_is_never_published(self, office, letter, exploding):
+    def test_its_weights_are_not_published(self, harness, message, exploding):
         with pytest.raises(ArithmeticError):
-            office.live([letter(0), letter(1)], [exploding], [])
-        assert len(office.mail.published) == 2
+            harness.run([message(0), message(1)], [exploding], [])
+        assert len(harness.links.published) == 2
 
 
 class TestAtTheBudget:
-    """The run is complete, and yet it answers."""
+    """The learner is complete, and continues to acknowledge."""
 
     @pytest.fixture
-    def office(self, tmp_path, trainer):
-        return Office(tmp_path, trainer, budget=2 * STEPS_OF_A_SEGMENT)
+    def harness(self, tmp_path, trainer):
+        return Harness(tmp_path, trainer, budget=2 * STEPS_OF_A_SEGMENT)
 
-    def test_the_last_weights_are_durable_at_once(self, office, letter):
+    def test_the_last_weights_are_durable_at_once(self, harness, message):
         written = []
-        office.mail.between = lambda: written.append(office.archive.written)
-        office.live([letter(0), letter(1)], [letter(2)], [])
+        harness.links.on_wait = lambda: written.append(harness.checkpointer.written)
+        harness.run([message(0), message(1)], [message(2)], [])
         assert written == [0, 0, 1, 1]
 
-    def test_what_comes_after_is_acknowledged_counted_and_not_trained(self, office, letter):
-        mail = office.live([letter(number) for number in range(6)], [letter(6)])
-        assert office.learner.trainer.own_steps == 2 * STEPS_OF_A_SEGMENT
-        assert office.intake.counts.surplus == 4
-        assert mail.acks()[-1] == (6, 6, 6)
-        assert mail.sent[-1][1].complete
+    def test_later_segments_are_acknowledged_and_counted_and_not_trained_on(self, harness, message):
+        links = harness.run([message(number) for number in range(6)], [message(6)])
+        assert harness.learner.trainer.own_steps == 2 * STEPS_OF_A_SEGMENT
+        assert harness.receiver.counts.surplus == 4
+        assert links.progress()[-1] == (6, 6, 6)
+        assert links.sent[-1][1].complete
 
-    def test_who_starts_again_is_still_complete(self, office, letter, make_trainer):
-        office.live([letter(number) for number in range(4)])
-        following = Office(office.folder, make_trainer(), budget=2 * STEPS_OF_A_SEGMENT)
-        mail = following.live([letter(0), letter(4)])
-        assert mail.sent[0][1].complete
-        assert following.learner.trainer.own_steps == 2 * STEPS_OF_A_SEGMENT
+    def test_a_restarted_learner_is_still_complete(self, harness, message, make_trainer):
+        harness.run([message(number) for number in range(4)])
+        restarted = Harness(harness.folder, make_trainer(), budget=2 * STEPS_OF_A_SEGMENT)
+        links = restarted.run([message(0), message(4)])
+        assert links.sent[0][1].complete
+        assert restarted.learner.trainer.own_steps == 2 * STEPS_OF_A_SEGMENT
 
-    def test_a_greater_budget_goes_on(self, office, letter, make_trainer):
-        office.live([letter(number) for number in range(4)])
-        following = Office(office.folder, make_trainer(), budget=3 * STEPS_OF_A_SEGMENT)
-        following.live([letter(0), letter(4)])
-        assert following.learner.trainer.own_steps == 3 * STEPS_OF_A_SEGMENT
+    def test_with_a_larger_budget_a_restarted_learner_continues(
+        self, harness, message, make_trainer
+    ):
+        harness.run([message(number) for number in range(4)])
+        restarted = Harness(harness.folder, make_trainer(), budget=3 * STEPS_OF_A_SEGMENT)
+        restarted.run([message(0), message(4)])
+        assert restarted.learner.trainer.own_steps == 3 * STEPS_OF_A_SEGMENT
 
 
-def test_each_actor_hears_of_its_own_progress_only_and_only_of_news(office, letter):
+def test_actors_get_acks_of_their_own_progress_and_only_when_something_changed(harness, message):
     other = b"actor 8"
-    mail = office.live(
-        [letter(0), (other, Hello(1, 1, 8, FINGERPRINT))], [letter(1)], [letter(2)], []
+    links = harness.run(
+        [message(0), (other, Hello(1, 1, 8, FINGERPRINT))], [message(1)], [message(2)], []
     )
-    # Trained segments are news to 7; newer weights are news to 8.
-    assert mail.acks(other) == [(0, 0, 0), (0, 0, 0)]
-    assert len(mail.acks()) == 5
+    # Actor 7's segments are trained; actor 8 learns only that there are newer weights.
+    assert links.progress(other) == [(0, 0, 0), (0, 0, 0)]
+    assert len(links.progress()) == 5
 
 
-def test_policy_lag_is_the_mean_number_of_updates_since_it_acted(office, letter):
-    actor, third = letter(3)
+def test_policy_lag_is_the_mean_number_of_updates_since_acting(harness, message):
+    actor, third = message(3)
     fresh = (actor, replace(third, weights_version=1))
-    office.live([letter(0), letter(1)], [letter(2), fresh])
-    assert office.learner.lag == 0.5
+    harness.run([message(0), message(1)], [message(2), fresh])
+    assert harness.learner.policy_lag == 0.5
 
 
-def test_the_ledger_tells_what_the_checkpoint_holds(office, letter):
-    office.live([letter(0), letter(1), letter(1), letter(2)])
-    account = json.loads((office.folder / "ledger.json").read_text())
-    assert account["own_steps"] == 2 * STEPS_OF_A_SEGMENT
-    assert account["updates"] == 1
-    assert account["segments"] == {
+def test_the_ledger_has_the_account_of_the_checkpoint(harness, message):
+    harness.run([message(0), message(1), message(1), message(2)])
+    ledger = json.loads((harness.folder / "ledger.json").read_text())
+    assert ledger["own_steps"] == 2 * STEPS_OF_A_SEGMENT
+    assert ledger["updates"] == 1
+    assert ledger["segments"] == {
         "received": 2,
         "trained": 2,
         "surplus": 0,
         "duplicate": 1,
         "given_up": 0,
     }
-
-
-def test_metrics_read_the_learner_s_state(office, letter):
-    office.live([letter(0), letter(1), letter(1), letter(2)], [(ACTOR, [b"nonsense"])])
-    found = {
-        metric.name: metric.samples[0].value for metric in LearnerMetrics(office.learner).collect()
-    }
-    assert found["ssd_learner_own_steps"] == 2 * STEPS_OF_A_SEGMENT
-    assert found["ssd_learner_segments_received"] == 2
-    assert found["ssd_learner_segments_duplicate"] == 1
-    assert found["ssd_learner_protocol_errors"] == 1
-    assert found["ssd_learner_checkpoints"] == 1
-    assert found["ssd_learner_moa_loss_nats"] == office.learner.report.moa_loss
-
-
-OF_THE_MOA = {"moa_loss_nats", "moa_marginal_entropy_nats", "moa_margin_nats", "moa_gradient_norm"}
-OF_SYMBOLS = {"symbol_policy_loss", "symbol_value_loss", "symbol_entropy_nats"}
-OF_INFLUENCE = {"beta", "influence_nats"}
-OF_SOME = OF_THE_MOA | OF_SYMBOLS | OF_INFLUENCE | {"value_gradient_norm"}
-
-
-@pytest.mark.parametrize(
-    ("learning", "told"),
-    [
-        ({"experiment": {"influence": "off"}}, set()),
-        ({"experiment": {"influence": "off"}, "algorithm": "ppo"}, {"value_gradient_norm"}),
-        ({"experiment": {"influence": "moa"}}, OF_THE_MOA | OF_INFLUENCE),
-        (
-            {"experiment": {"influence": "moa_communication", "symbols": 3}, "algorithm": "ppo"},
-            OF_SOME,
-        ),
-    ],
-    ids=["A3C", "PPO", "influence", "PPO, symbols and a model"],
-)
-def test_metrics_tell_of_what_there_is_and_of_nothing_else(
-    tmp_path, make_trainer, make_letter, learning, told
-):
-    trainer = make_trainer(**learning)
-    office = Office(tmp_path, trainer)
-    office.live([make_letter(trainer, 0), make_letter(trainer, 1)])
-    names = {
-        metric.name.removeprefix("ssd_learner_")
-        for metric in LearnerMetrics(office.learner).collect()
-    }
-    assert names & OF_SOME == told
-    assert names >= {"policy_loss", "kl_nats", "clipped_share", "explained_variance", "passes"}
-
-
-def test_metrics_tell_nothing_of_a_model_when_nobody_was_in_view(
-    tmp_path, make_trainer, make_letter
-):
-    trainer = make_trainer(experiment={"influence": "moa", "moa_only_when_visible": True})
-    office = Office(tmp_path, trainer)
-    actor, segment = make_letter(trainer, 1)
-    alone = replace(segment, visible=np.zeros_like(segment.visible))
-    office.live([make_letter(trainer, 0), (actor, alone)])
-    names = {metric.name for metric in LearnerMetrics(office.learner).collect()}
-    assert {name for name in names if "moa" in name} == {"ssd_learner_moa_gradient_norm"}
-
-
-def test_before_the_first_update_nothing_is_said_of_one(office):
-    names = {metric.name for metric in LearnerMetrics(office.learner).collect()}
-    assert "ssd_learner_updates" in names
-    assert not names & {"ssd_learner_policy_loss", "ssd_learner_moa_loss_nats"}

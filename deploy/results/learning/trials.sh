@@ -6,7 +6,7 @@ set -euo pipefail
 train() { # COMMIT PRESET SEED STEPS SETTINGS…
     echo "commit $1" >&2
     exec ssd-train "$2" --seed "$3" --steps "$4" --run-dir "runs/trials/$trial" \
-        --set learning.products=bfloat16 --set run.segment=100 --set learning.chunk=50 \
+        --set learning.matmul_dtype=bfloat16 --set run.segment=100 --set learning.chunk=50 \
         --set learning.horizon=1000 --set learning.lr_anneal=2e7 "${@:5}"
 }
 
@@ -59,13 +59,13 @@ V3) train db92151 cleanup-baseline 3 300000000 \
     learning.normalise_values=false ;;
 W2) train 8437b04 cleanup-baseline 2 300000000 \
     --set run.games=48 --set learning.lr_end=0.0002 --set learning.passes=3 --set \
-    learning.minibatch=4000 --set learning.lr_init=0.002 --set learning.value_pull=0.3 ;;
+    learning.minibatch=4000 --set learning.lr_init=0.002 --set learning.value_gradient_limit=0.3 ;;
 X2) train 28a77ce cleanup-baseline 2 300000000 \
     --set run.games=48 --set learning.lr_end=0.0002 --set learning.passes=3 --set \
     learning.minibatch=4000 --set learning.horizon=500 --set learning.reward_clip=1 ;;
 Y2) train 28a77ce cleanup-baseline 2 300000000 \
     --set run.games=48 --set learning.lr_end=0.0002 --set learning.passes=3 --set \
-    learning.minibatch=4000 --set learning.horizon=500 --set learning.value_pull=0.3 ;;
+    learning.minibatch=4000 --set learning.horizon=500 --set learning.value_gradient_limit=0.3 ;;
 Z2) train 3c021a3 cleanup-baseline 2 300000000 \
     --set run.games=48 --set learning.lr_end=0.0002 --set learning.passes=3 --set \
     learning.minibatch=4000 --set learning.horizon=500 --set learning.reward_clip=1 ;;

@@ -10,11 +10,11 @@ import torch
 
 from ssd_bench.parts import inputs
 from ssd_bench.parts.timing import Part, Work
-from ssd_learner.ppo.build_chunks import prepare
-from ssd_learner.ppo.update import losses
-from ssd_learner.segments.batch import collate
+from ssd_learner.ppo.losses import minibatch_loss
+from ssd_learner.ppo.make_chunks import make_chunks
+from ssd_learner.segments.batch import stack_games
 from ssd_learner.trainer import Trainer
-from ssd_learner.vtrace.losses import vtrace_update
+from ssd_learner.vtrace.update import vtrace_update
 from ssd_wire.messages import Segment
 
 BATCHES = ((50, 32), (50, 128), (100, 32))  # T and B of V-trace's updates
@@ -42,13 +42,13 @@ def parts(game: str) -> Iterator[Part]:
 def _ppo(game: str, kind: str, products: str, steps: int, games: int) -> Iterator[Work]:
     """One update from one minibatch, shuffling included."""
     trainer, segments = _learner(game, kind, steps, games, products)
-    weights = trainer.weights()
-    chunks, _ = prepare(trainer, [collate(segments, CPU)], weights, steps)
+    scheduled = trainer.scheduled_values()
+    chunks, _ = make_chunks(trainer, [stack_games(segments, CPU)], scheduled, steps)
 
     def call() -> None:
-        for minibatch in chunks.shuffled(1):
-            loss, _ = losses(trainer, minibatch, weights, moa=True)
-            trainer.update(loss, weights)
+        for minibatch in chunks.shuffled_minibatches(1):
+            loss, _ = minibatch_loss(trainer, minibatch, scheduled, with_moa=True)
+            trainer.update(loss, scheduled)
 
     yield Work(call, steps * games, also={"updates": 1})
 
@@ -56,7 +56,7 @@ def _ppo(game: str, kind: str, products: str, steps: int, games: int) -> Iterato
 @contextmanager
 def _vtrace(game: str, kind: str, steps: int, games: int) -> Iterator[Work]:
     trainer, segments = _learner(game, kind, steps, games, "float32")
-    batch = collate(segments, CPU)
+    batch = stack_games(segments, CPU)
     yield Work(lambda: vtrace_update(trainer, batch), steps * games, also={"updates": 1})
 
 
@@ -66,7 +66,7 @@ def _learner(
     """A trainer, and segments that make a batch of so many games."""
     config = inputs.config_for(game, kind)
     rates = {"lr_init": SMALLEST_RATE, "lr_end": 0.0, "moa_lr": SMALLEST_RATE}
-    learning = config.learning.model_copy(update=rates | {"products": products})
+    learning = config.learning.model_copy(update=rates | {"matmul_dtype": products})
     shape = inputs.shape_of(config)
     trainer = Trainer(shape, config.network, config.experiment, learning, CPU, config.run.seed)
     segment = inputs.segment_of(game, steps, LANE, trainer.network.state_size)

@@ -171,10 +171,10 @@ def _newest_weights(folder: Path) -> Weights:
     path = newest_checkpoint(folder)
     if path is None:
         raise CheckpointError(f"{folder}: wanted a checkpoint, found none")
-    clocks, tensors = read_checkpoint(path)
+    progress, tensors = read_checkpoint(path)
     weights = {
         name.removeprefix("weights/"): tensor.numpy()
         for name, tensor in tensors.items()
         if name.startswith("weights/")
     }
-    return Weights(0, clocks.version, clocks.own_steps, weights)
+    return Weights(0, progress.version, progress.own_steps, weights)

@@ -76,8 +76,8 @@ def _counts(counts: Collection[str]) -> Iterator[Column]:
 
 def _metrics(experiment: ExperimentSettings) -> Iterator[Column]:
     for metric in UPDATE_METRICS:
-        if metric.title and metric.is_told_of(experiment):
-            yield Column(metric.title, metric.rank, metric.width, _metric(metric))
+        if metric.title and metric.applies_to(experiment):
+            yield Column(metric.title, metric.priority, metric.width, _metric(metric))
 
 
 def _count(name: str, places: int) -> Callable[[AgentProgress], str]:
@@ -85,7 +85,7 @@ def _count(name: str, places: int) -> Callable[[AgentProgress], str]:
 
 
 def _metric(metric: UpdateMetric) -> Callable[[AgentProgress], str]:
-    return lambda agent: number(agent.metrics[metric.name], metric.places)
+    return lambda agent: number(agent.metrics[metric.name], metric.decimals)
 
 
 def number(value: float | None, places: int | None = 2) -> str:

@@ -143,9 +143,9 @@ def status_line(progress: Progress, info: RunInfo) -> str:
         *_counts(progress, info),
     ]
     parts.extend(
-        f"{metric.label} {number(progress.mean(metric.name), metric.places)}"
+        f"{metric.log_label} {number(progress.mean(metric.name), metric.decimals)}"
         for metric in UPDATE_METRICS
-        if metric.label and metric.is_told_of(info.experiment)
+        if metric.log_label and metric.applies_to(info.experiment)
     )
     parts.extend(_problems(progress))
     return "  ".join(parts)

@@ -1,1 +1,1 @@
-"""Checkpoint files, and when they are written."""
+"""Checkpoint files, when they are written, and how a learner resumes from one."""

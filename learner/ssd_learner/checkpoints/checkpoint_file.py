@@ -1,8 +1,9 @@
-"""Checkpoint files in safetensors format, written whole or not at all. No pickle.
+"""Checkpoint files in safetensors format, written atomically. No pickle.
 
-The tensors are weights, optimizer and random state. The header's metadata holds, as JSON, the
-clocks and how far each epoch had come, so that parameters and watermarks become durable together.
-It also holds a digest of the whole file, header included, so that a single flipped bit is found.
+The tensors are weights, optimizer, value normalisers and random state. The header's metadata holds,
+as JSON, the agent's progress and the watermark of each epoch, so that weights and watermarks become
+durable together. It also holds a digest of the whole file, header included, which detects a single
+flipped bit.
 """
 
 from __future__ import annotations
@@ -19,45 +20,46 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ssd_learner.segments.receiver import Counts, Watermark
+from ssd_learner.segments.epochs import SegmentCounts, Watermark
 
-FORMAT = 2
-OLDER_FORMATS = ("1",)  # had no digest
+FORMAT = "3"
+OLDER_FORMATS = ("1", "2")
 SUFFIX = ".safetensors"
-DAMAGED = ".damaged"  # is added to the name of a checkpoint that cannot be used
+TEMPORARY = ".tmp"  # of a checkpoint that is being written
+DAMAGED = ".damaged"  # appended to the name of an unusable checkpoint
 _HEADER_SIZE = 8  # bytes, little-endian: the length of the header that follows
-_NO_DIGEST = "0" * 64  # stands in the place of the digest while the digest is computed
+_NO_DIGEST = "0" * 64  # in place of the digest while it is computed
 
 
 class CheckpointError(Exception):
-    """A checkpoint that cannot be used. Names the file, what was wanted and what was found."""
+    """An unusable checkpoint. Names the file, what was wanted and what was found."""
 
 
 class DamagedCheckpointError(CheckpointError):
-    """A file that is not what was once written, or that holds what cannot be trained from."""
+    """A checkpoint whose content has changed since it was written, or is not finite."""
 
 
 @dataclass(frozen=True)
-class Clocks:
-    """What a checkpoint holds beside its tensors.
+class Progress:
+    """The metadata of a checkpoint.
 
     Attributes:
-        agent: whose weights these are.
-        fingerprint: of the run they belong to.
+        agent: whose checkpoint it is.
+        fingerprint: of its run.
         own_steps: agent-steps of this agent trained on.
-        version: updates made.
+        version: updates made, and so the version of the weights.
         counts: segments, by what became of them.
         watermarks: how far each epoch had come.
 
     Raises:
-        ValueError: when a number is negative.
+        ValueError: a number is negative.
     """
 
     agent: int
     fingerprint: str
     own_steps: int
     version: int
-    counts: Counts
+    counts: SegmentCounts
     watermarks: tuple[Watermark, ...]
 
     def __post_init__(self) -> None:
@@ -69,44 +71,44 @@ class Clocks:
                 raise ValueError(f"{type(mark).__name__}: wanted at least 0, found {negative}")
 
 
-_CLOCKS = TypeAdapter(Clocks)
+_PROGRESS = TypeAdapter(Progress)
 
 
 def write_checkpoint(
-    folder: Path, clocks: Clocks, tensors: Mapping[str, Tensor], keep: int
+    folder: Path, progress: Progress, tensors: Mapping[str, Tensor], keep: int
 ) -> Path:
-    """Make a checkpoint durable: it is on disk, whole, when this returns. Older ones are removed.
+    """Write a checkpoint, which is durable on return, and delete old ones.
 
     Args:
-        folder: Where the agent's checkpoints are.
-        clocks: Goes into the header.
-        tensors: Copied to the host as need be.
-        keep: How many of the newest to leave.
+        folder: Of the agent's checkpoints.
+        progress: Goes into the header.
+        tensors: Copied to the host where needed.
+        keep: How many of the newest checkpoints stay.
 
     Raises:
-        ArithmeticError: when a number is not finite; then nothing is written.
-        OSError: when it cannot be written; then the former checkpoints are as they were.
+        ArithmeticError: a number is not finite; nothing is written.
+        OSError: the file cannot be written; older checkpoints stay as they are.
     """
     for name, tensor in tensors.items():
         if not _is_finite(tensor):
-            raise ArithmeticError(f"update {clocks.version}: {name} is not finite")
+            raise ArithmeticError(f"update {progress.version}: {name} is not finite")
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {
-        "format": str(FORMAT),
-        "clocks": _CLOCKS.dump_json(clocks).decode(),
+        "format": FORMAT,
+        "progress": _PROGRESS.dump_json(progress).decode(),
         "digest": _NO_DIGEST,
     }
     raw = save(content, metadata)
-    path = folder / f"update-{clocks.version:012d}{SUFFIX}"
-    draft = folder / f".{path.name}.draft"
+    path = folder / f"update-{progress.version:012d}{SUFFIX}"
+    temporary = folder / f".{path.name}{TEMPORARY}"
     try:
-        with draft.open("wb") as file:
+        with temporary.open("wb") as file:
             file.write(_with_digest(raw, _digest(raw)))
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+        temporary.replace(path)
     except OSError:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     _sync_folder(folder)
     for old in checkpoints(folder)[:-keep]:
@@ -114,34 +116,37 @@ def write_checkpoint(
     return path
 
 
-def read_checkpoint(path: Path) -> tuple[Clocks, dict[str, Tensor]]:
-    """What `write_checkpoint` wrote, tensors on the host.
+def read_checkpoint(path: Path) -> tuple[Progress, dict[str, Tensor]]:
+    """What `write_checkpoint` wrote, with the tensors on the host.
 
     Raises:
-        CheckpointError: when it is of another format.
-        DamagedCheckpointError: when it is not what was written, or is not finite.
+        CheckpointError: the file has an older format.
+        DamagedCheckpointError: its content has changed since it was written, or is not finite.
     """
     try:
         raw = path.read_bytes()
         metadata = _metadata(raw)
         if "digest" in metadata:
             _check_digest(path, raw, metadata["digest"])
-        elif metadata.get("format") in OLDER_FORMATS:
+        if metadata.get("format") in OLDER_FORMATS:
             found = metadata["format"]
-            raise CheckpointError(f"{path}: wanted checkpoint format {FORMAT}, found {found}")
-        else:
+            raise CheckpointError(
+                f"{path}: wanted checkpoint format {FORMAT}, found {found}:"
+                " an older version of ssd-learner wrote it"
+            )
+        if "digest" not in metadata:
             raise DamagedCheckpointError(f"{path}: wanted a digest of its content, found none")
-        clocks, tensors = _CLOCKS.validate_json(metadata["clocks"]), load(raw)
+        progress, tensors = _PROGRESS.validate_json(metadata["progress"]), load(raw)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise DamagedCheckpointError(f"{path}: is no whole checkpoint: {fault}") from fault
+        raise DamagedCheckpointError(f"{path}: not a complete checkpoint: {fault}") from fault
     for name, tensor in tensors.items():
         if not _is_finite(tensor):
             raise DamagedCheckpointError(f"{path}: {name}: wanted finite numbers")
-    return clocks, tensors
+    return progress, tensors
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint of most updates, if there is one."""
+    """The checkpoint with the most updates, if there is one."""
     return next(reversed(checkpoints(folder)), None)
 
 
@@ -151,7 +156,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a checkpoint that cannot be used, so that it is no checkpoint any more."""
+    """Rename an unusable checkpoint, so that it no longer counts as one."""
     return path.rename(path.with_name(path.name + DAMAGED))
 
 
@@ -175,10 +180,12 @@ def _digest(raw: bytes) -> str:
     return hashlib.blake2b(raw, digest_size=32).hexdigest()
 
 
-def _with_digest(raw: bytes, digest: str, former: str = _NO_DIGEST) -> bytes:
-    """The file's content with another digest in the place of the former one, in its header."""
+def _with_digest(raw: bytes, digest: str, old_digest: str = _NO_DIGEST) -> bytes:
+    """The file's content with its header's digest replaced."""
     end = _HEADER_SIZE + int.from_bytes(raw[:_HEADER_SIZE], "little")
-    header = raw[:end].replace(f'"digest":"{former}"'.encode(), f'"digest":"{digest}"'.encode(), 1)
+    header = raw[:end].replace(
+        f'"digest":"{old_digest}"'.encode(), f'"digest":"{digest}"'.encode(), 1
+    )
     return header + raw[end:]
 
 

@@ -1,80 +1,122 @@
-"""When a learner makes its work durable, and the records it leaves."""
+"""Decides when to write checkpoints, and writes them together with the segment ledger.
+
+A checkpoint that cannot be written, since the disk is full or read-only, is tried again later.
+Training continues meanwhile, until the actors hold as many segments as they may.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ssd_learner.checkpoints.checkpoint_file import Clocks, write_checkpoint
-from ssd_learner.segments.receiver import Intake
+from ssd_learner.checkpoints.checkpoint_file import Progress, write_checkpoint
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
 from ssd_wire.process import write_atomically
 
+RETRY_SECONDS = 5.0
 
-class Archive:
-    """The checkpoints of one agent.
+
+class Checkpointer:
+    """Writes the checkpoints of one agent.
 
     Args:
-        folder: Where they are.
+        folder: Where they go.
         ledger: File for the account of segments, or None for none.
-        seconds: Longest time between checkpoints while there is news.
-        keep: How many of the newest stay.
+        interval: Longest time between checkpoints while there is anything to make durable, in
+            seconds.
+        keep: How many of the newest checkpoints stay.
         now: A clock in seconds.
+
+    Attributes:
+        written: Checkpoints written by this process.
+        durable_own_steps: In the last one.
+        fault: Why the last attempt failed; None where it did not.
     """
 
     def __init__(
         self,
         folder: Path,
         ledger: Path | None,
-        seconds: float,
+        interval: float,
         keep: int,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._ledger = ledger
-        self._seconds = seconds
+        self._interval = interval
         self._keep = keep
         self._now = now
         self._saved_at = now()
         self.written = 0
         self.durable_own_steps = 0
+        self.fault: OSError | None = None
+        self._failed_at = now()
+        self._log = logging.getLogger(__name__)
 
-    def seconds_left(self) -> float:
-        """Until the next checkpoint is due, at least 0."""
-        return max(0.0, self._saved_at + self._seconds - self._now())
+    def seconds_until_due(self) -> float:
+        """Time until the next checkpoint, or the next attempt, is due; at least 0."""
+        if self.fault is not None:
+            return max(0.0, self._failed_at + RETRY_SECONDS - self._now())
+        return max(0.0, self._saved_at + self._interval - self._now())
 
-    def is_due(self, intake: Intake) -> bool:
-        """Whether it is time, or somebody is waiting for durability."""
-        return intake.wants_checkpoint or (intake.has_news and not self.seconds_left())
+    def is_due(self, receiver: SegmentReceiver) -> bool:
+        """Whether the interval has passed, or an actor waits for its segments to be durable."""
+        interval_passed = receiver.has_uncommitted and not self.seconds_until_due()
+        if self.fault is not None:
+            return interval_passed
+        return receiver.needs_checkpoint or interval_passed
 
-    def save(self, trainer: Trainer, intake: Intake) -> None:
-        """Write a checkpoint and the ledger. What was handled until now is durable on return.
+    def try_save(self, trainer: Trainer, receiver: SegmentReceiver) -> None:
+        """Write a checkpoint and the ledger, or note that this failed, to be tried again.
 
         Raises:
-            ArithmeticError: when the weights or the optimizer's state are not finite.
-            OSError: when a file cannot be written.
+            ArithmeticError: the weights or the optimizer's state are not finite.
         """
-        clocks = Clocks(
+        try:
+            self.save(trainer, receiver)
+        except OSError as fault:
+            if self.fault is None:
+                self._log.error("no checkpoint can be written, training continues: %s", fault)
+            self.fault, self._failed_at = fault, self._now()
+            return
+        if self.fault is not None:
+            self._log.info("checkpoints can be written again")
+        self.fault = None
+
+    def save(self, trainer: Trainer, receiver: SegmentReceiver) -> None:
+        """Write a checkpoint and the ledger. On return all consumed segments are durable.
+
+        Raises:
+            ArithmeticError: the weights or the optimizer's state are not finite.
+            OSError: a file cannot be written.
+        """
+        progress = Progress(
             agent=trainer.shape.agent,
-            fingerprint=intake.fingerprint,
+            fingerprint=receiver.fingerprint,
             own_steps=trainer.own_steps,
             version=trainer.version,
-            counts=intake.handled_counts(),
-            watermarks=tuple(epoch.watermark() for epoch in intake.epochs),
+            counts=receiver.consumed_counts(),
+            watermarks=tuple(epoch.watermark() for epoch in receiver.epochs),
         )
-        write_checkpoint(self._folder, clocks, trainer.state(), self._keep)
-        intake.made_durable(clocks.watermarks)
+        write_checkpoint(self._folder, progress, trainer.state(), self._keep)
+        receiver.mark_durable(progress.watermarks)
         self._saved_at = self._now()
         self.written += 1
         self.durable_own_steps = trainer.own_steps
         if self._ledger is not None:
-            account = {
-                "agent": trainer.shape.agent,
-                "learner": intake.learner,
-                "own_steps": trainer.own_steps,
-                "updates": trainer.version,
-                **intake.ledger(),
-            }
-            write_atomically(self._ledger, json.dumps(account, indent=1) + "\n")
+            self._write_ledger(self._ledger, trainer, receiver)
+
+    @staticmethod
+    def _write_ledger(path: Path, trainer: Trainer, receiver: SegmentReceiver) -> None:
+        account = {
+            "agent": trainer.shape.agent,
+            "learner": receiver.learner_incarnation,
+            "own_steps": trainer.own_steps,
+            "updates": trainer.version,
+            **receiver.ledger(),
+        }
+        write_atomically(path, json.dumps(account, indent=1) + "\n")

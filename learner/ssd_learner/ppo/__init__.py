@@ -1,1 +1,1 @@
-"""Proximal policy optimisation."""
+"""PPO: chunks with advantages, made of a batch, and passes of minibatch updates over them."""

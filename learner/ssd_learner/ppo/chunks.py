@@ -1,4 +1,4 @@
-"""A batch in chunks of equal length, from all games and all phases of an episode, for PPO."""
+"""Chunks of equal length from all games and all phases of an episode: what minibatches hold."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 
 
-class Choices(NamedTuple):
-    """What one head chose in M chunks of C steps, and what came of it; all [C, M]."""
+class HeadSamples(NamedTuple):
+    """What one head is trained on, in M chunks of C steps; all [C, M]."""
 
-    chosen: Tensor  # long
-    log_prob: Tensor  # of it, when it was chosen
+    action: Tensor  # long: the action of the policy, or the symbol of the communication head
+    log_prob: Tensor  # of it under the policy that acted
     advantage: Tensor
     target: Tensor  # of the value head's output
 
 
-class Foreseen(NamedTuple):
-    """What the others did next, and which of it counts; both [C, M, J]."""
+class MoaTargets(NamedTuple):
+    """What the model of others is trained on; both [C, M, J]."""
 
-    targets: Tensor  # long
-    mask: Tensor  # bool
+    next_actions: Tensor  # long
+    mask: Tensor  # bool: which of them count
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,85 +35,90 @@ class Chunks:
         is_first_host: [C, M] bool, on the host.
         actions: [C+1, M, N] long, a_{−1} … a_{C−1}.
         state: [M, S] recurrent state before each chunk.
-        acting: of the policy.
-        foreseen: what the model of others is to foresee; None without one.
-        symbols: [C+1, M, N] long, m_{−1} … m_{C−1}; None where nobody speaks.
-        speaking: of the communication head; None as well.
+        action_head: samples of the policy.
+        moa_targets: None without a model of others.
+        symbols: [C+1, M, N] long, m_{−1} … m_{C−1}; None without communication.
+        symbol_head: samples of the communication head; None without communication.
     """
 
     pixels: Tensor
     is_first_host: Tensor
     actions: Tensor
     state: Tensor
-    acting: Choices
-    foreseen: Foreseen | None = None
+    action_head: HeadSamples
+    moa_targets: MoaTargets | None = None
     symbols: Tensor | None = None
-    speaking: Choices | None = None
+    symbol_head: HeadSamples | None = None
 
     @property
-    def steps(self) -> int:
-        """C."""
+    def length(self) -> int:
+        """C: steps of each chunk."""
         return len(self.pixels)
 
     @property
     def count(self) -> int:
-        """M."""
+        """M: number of chunks."""
         return self.pixels.shape[1]
 
-    def shuffled(self, minibatches: int) -> Iterator[Chunks]:
-        """All chunks in a random order, in so many parts of nearly equal size."""
+    def shuffled_minibatches(self, number: int) -> Iterator[Chunks]:
+        """All chunks in random order, in minibatches of nearly equal size."""
         order = torch.randperm(self.count)
-        for part in order.tensor_split(minibatches):
+        for part in order.tensor_split(number):
             yield self._select(part, part.to(self.pixels.device, non_blocking=True))
 
-    def _select(self, host: Tensor, device: Tensor) -> Chunks:
-        def chosen(part: tuple[Tensor, ...]) -> list[Tensor]:
-            return [of.index_select(1, device) for of in part]
+    def _select(self, host_index: Tensor, index: Tensor) -> Chunks:
+        """Some chunks, by the same index on the host and on the device."""
 
+        def select(tensors: tuple[Tensor, ...]) -> list[Tensor]:
+            return [tensor.index_select(1, index) for tensor in tensors]
+
+        moa_targets, symbol_head = self.moa_targets, self.symbol_head
         return Chunks(
-            pixels=self.pixels.index_select(1, device),
-            is_first_host=self.is_first_host.index_select(1, host),
-            actions=self.actions.index_select(1, device),
-            state=self.state.index_select(0, device),
-            acting=Choices(*chosen(self.acting)),
-            foreseen=None if self.foreseen is None else Foreseen(*chosen(self.foreseen)),
-            symbols=None if self.symbols is None else self.symbols.index_select(1, device),
-            speaking=None if self.speaking is None else Choices(*chosen(self.speaking)),
+            pixels=self.pixels.index_select(1, index),
+            is_first_host=self.is_first_host.index_select(1, host_index),
+            actions=self.actions.index_select(1, index),
+            state=self.state.index_select(0, index),
+            action_head=HeadSamples(*select(self.action_head)),
+            moa_targets=None if moa_targets is None else MoaTargets(*select(moa_targets)),
+            symbols=None if self.symbols is None else self.symbols.index_select(1, index),
+            symbol_head=None if symbol_head is None else HeadSamples(*select(symbol_head)),
         )
 
 
-def cut(whole: Tensor, length: int, overlap: int = 0) -> Tensor:
-    """[L + overlap, B, …] → [length + overlap, (L / length) · B, …]: stretches, side by side.
+def split_time(sequence: Tensor, length: int, overlap: int = 0) -> Tensor:
+    """[L + overlap, B, …] → [length + overlap, (L / length) · B, …]: chunks, side by side.
 
     Args:
-        whole: Along time, then games.
+        sequence: Time first, then games.
         length: C, which divides L.
-        overlap: How many steps of each stretch are also the first of the next.
+        overlap: Last steps of each chunk that are also the first steps of the next.
     """
-    steps = len(whole) - overlap
-    pieces = [whole[begin : begin + length + overlap] for begin in range(0, steps, length)]
+    steps = len(sequence) - overlap
+    pieces = [sequence[begin : begin + length + overlap] for begin in range(0, steps, length)]
     return torch.cat(pieces, 1) if len(pieces) > 1 else pieces[0]
 
 
-def together(several: Sequence[Chunks]) -> Chunks:
-    """All chunks of several batches, of one agent."""
+def concatenate(several: Sequence[Chunks]) -> Chunks:
+    """The chunks of several batches of one agent, side by side."""
     first, *rest = several
     if not rest:
         return first
 
-    def beside(parts: Sequence[tuple[Tensor, ...] | None]) -> list[Tensor]:
-        there = [part for part in parts if part is not None]
-        return [torch.cat(of, 1) for of in zip(*there, strict=True)]
+    def side_by_side(parts: Sequence[tuple[Tensor, ...] | None]) -> list[Tensor]:
+        present = [part for part in parts if part is not None]
+        return [torch.cat(tensors, 1) for tensors in zip(*present, strict=True)]
 
-    said = [of.symbols for of in several if of.symbols is not None]
-    foreseen, speaking = ([getattr(of, n) for of in several] for n in ("foreseen", "speaking"))
+    symbols = [of.symbols for of in several if of.symbols is not None]
+    action_heads = side_by_side([of.action_head for of in several])
+    moa_targets = side_by_side([of.moa_targets for of in several])
+    symbol_heads = side_by_side([of.symbol_head for of in several])
     return Chunks(
         pixels=torch.cat([of.pixels for of in several], 1),
         is_first_host=torch.cat([of.is_first_host for of in several], 1),
         actions=torch.cat([of.actions for of in several], 1),
         state=torch.cat([of.state for of in several]),
-        acting=Choices(*beside([of.acting for of in several])),
-        foreseen=None if first.foreseen is None else Foreseen(*beside(foreseen)),
-        symbols=torch.cat(said, 1) if said else None,
-        speaking=None if first.speaking is None else Choices(*beside(speaking)),
+        action_head=HeadSamples(*action_heads),
+        moa_targets=MoaTargets(*moa_targets) if moa_targets else None,
+        symbols=torch.cat(symbols, 1) if symbols else None,
+        symbol_head=HeadSamples(*symbol_heads) if symbol_heads else None,
     )

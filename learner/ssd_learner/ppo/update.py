@@ -1,12 +1,10 @@
-"""Proximal policy optimisation: several passes over each batch, none of which strays far.
+"""Proximal policy optimisation: several passes of minibatch updates over each batch.
 
-A batch is what has arrived: of each game `horizon` steps, joined from its segments. `prepare` looks
-at it once with the weights as they are. Then chunks of all games and phases are shuffled into
-minibatches, pass after pass.
+A batch holds `horizon` steps of each game, concatenated from its segments. `make_chunks` evaluates
+the network on it once, before training. Then the chunks of all games and phases are shuffled into
+minibatches, in a new order for each pass.
 
-Schulman et al., *Proximal Policy Optimization Algorithms* (2017). The policy and the communication
-head each have a ratio, an advantage and a clip of their own: what an agent does and what it says
-are paid differently (§5).
+Schulman et al., *Proximal Policy Optimization Algorithms* (2017).
 """
 
 from __future__ import annotations
@@ -14,80 +12,64 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from torch import Tensor
-
-from ssd_influence.networks.moa_loss import moa_loss
-from ssd_learner.ppo.build_chunks import prepare
 from ssd_learner.ppo.chunks import Chunks
-from ssd_learner.ppo.clipped_losses import clipped_losses
-from ssd_learner.reporting.report import Numbers, Report, Weights, make_report, means
+from ssd_learner.ppo.losses import minibatch_loss
+from ssd_learner.ppo.make_chunks import make_chunks
+from ssd_learner.reporting.report import Report, Scalars, make_report, mean_scalars
+from ssd_learner.schedule import ScheduledValues
 from ssd_learner.segments.batch import Batch
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
 
 
-def learn(
-    trainer: Trainer, batches: Sequence[Batch], chunk: int, tend: Callable[[], bool]
+def train_ppo(
+    trainer: Trainer, batches: Sequence[Batch], chunk: int, poll: Callable[[], bool]
 ) -> Report:
-    """Train on a batch, pass after pass.
+    """Train on the streams of one batch, pass after pass.
 
     Args:
         trainer: The agent.
         batches: Streams of segments, [L, B] each.
         chunk: C, which divides every L.
-        tend: Called after each update; once it says no, the pass under way is the last.
+        poll: Called after each update. After it returns false, the current pass is the last.
     """
-    weights, learning = trainer.weights(), trainer.learning
-    chunks, before = prepare(trainer, batches, weights, chunk)
-    passes: list[Numbers] = []
-    goes_on = True
-    while goes_on and len(passes) < learning.passes:
+    scheduled, learning = trainer.scheduled_values(), trainer.learning
+    chunks, before_training = make_chunks(trainer, batches, scheduled, chunk)
+    passes: list[Scalars] = []
+    proceed = True
+    while proceed and len(passes) < learning.passes:
         with_moa = len(passes) < learning.moa_passes
-        updates = []
-        for part in chunks.shuffled(_minibatches(chunks, learning)):
-            loss, numbers = losses(trainer, part, weights, with_moa)
-            updates.append(numbers | trainer.update(loss, weights, with_moa))
-            goes_on = tend() and goes_on
-        passes.append(means(updates))
-        goes_on = goes_on and not _is_too_far(passes[-1], learning)
-    trainer.own_steps += sum(batch.steps for batch in batches)
+        scalars, proceed = _one_pass(trainer, chunks, scheduled, with_moa, poll)
+        passes.append(scalars)
+        proceed = proceed and not _exceeds_kl_limit(scalars, learning)
+    trainer.own_steps += sum(batch.own_steps for batch in batches)
     last = {name: passes[-1][name] for name in ("kl", "clipped_share")}
-    return make_report(means(passes) | last | before, weights, passes=len(passes))
+    return make_report(mean_scalars(passes) | last | before_training, scheduled, len(passes))
+
+
+def _one_pass(
+    trainer: Trainer,
+    chunks: Chunks,
+    scheduled: ScheduledValues,
+    with_moa: bool,
+    poll: Callable[[], bool],
+) -> tuple[Scalars, bool]:
+    """One update per minibatch: their mean scalars, and whether every `poll` returned true."""
+    updates, proceed = [], True
+    for minibatch in chunks.shuffled_minibatches(_minibatches(chunks, trainer.learning)):
+        loss, scalars = minibatch_loss(trainer, minibatch, scheduled, with_moa=with_moa)
+        norms = trainer.update(loss, scheduled, with_moa=with_moa)
+        updates.append(scalars | norms)
+        proceed = poll() and proceed
+    return mean_scalars(updates), proceed
 
 
 def _minibatches(chunks: Chunks, learning: LearningSettings) -> int:
-    wanted = round(chunks.count * chunks.steps / learning.minibatch)
+    """How many minibatches a pass has: each of about `minibatch` own-steps."""
+    wanted = round(chunks.count * chunks.length / learning.minibatch)
     return min(max(1, wanted), chunks.count)
 
 
-def _is_too_far(numbers: Numbers, learning: LearningSettings) -> bool:
-    """Whether a pass has left the policy that acted too far behind. Waits for the device."""
-    return math.isfinite(learning.kl_limit) and numbers["kl"].item() > learning.kl_limit
-
-
-def losses(trainer: Trainer, part: Chunks, weights: Weights, moa: bool) -> tuple[Tensor, Numbers]:
-    """What an update minimises, and what there is to tell of it.
-
-    Args:
-        trainer: The agent.
-        part: A minibatch.
-        weights: Of the losses, now.
-        moa: Whether the model of others learns too, if there is one.
-    """
-    learning, experiment = trainer.learning, trainer.experiment
-    known = part.pixels, part.is_first_host, part.actions, part.state, part.symbols
-    unroll = trainer.network.unroll(*known, predictions=part.steps if moa else 0)
-    acting = clipped_losses(unroll.policy_logits, unroll.values, part.acting, learning.ratio_clip)
-    total = acting.total(learning.value_coefficient, weights.entropy)
-    numbers = acting.numbers()
-    said = unroll.symbol_logits, unroll.symbol_values
-    if part.speaking is not None and said[0] is not None and said[1] is not None:
-        speaking = clipped_losses(said[0], said[1], part.speaking, learning.ratio_clip)
-        spoken = speaking.total(learning.value_coefficient, learning.communication_entropy)
-        total = total + experiment.communication_weight * spoken
-        told = speaking.numbers()
-        numbers |= {f"symbol_{n}": told[n] for n in ("policy_loss", "value_loss", "entropy")}
-    if unroll.moa_logits is not None and part.foreseen is not None:
-        cross_entropy = moa_loss(unroll.moa_logits, *part.foreseen)
-        total = total + experiment.moa_weight * cross_entropy
-    return total, numbers
+def _exceeds_kl_limit(scalars: Scalars, learning: LearningSettings) -> bool:
+    """Whether KL(μ‖π) of a pass is above its limit. Synchronises with the device."""
+    return math.isfinite(learning.kl_limit) and scalars["kl"].item() > learning.kl_limit

@@ -1,1 +1,1 @@
-"""What the learner reports about its training."""
+"""What the learner reports about each batch that it trains on."""

@@ -1,4 +1,4 @@
-"""How much of what an agent does depends on what it sees."""
+"""How much an agent's actions depend on its observations."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from torch import Tensor
 
 
 def policy_information(log_policy: Tensor) -> Tensor:
-    """Mutual information of an agent's inputs and its action, in nats: H(mean π) − mean H(π).
+    """Mutual information of observation and action, in nats: H(mean π) − mean H(π).
 
-    0 is a blind agent: it acts from the same distribution whatever it sees. That is how every agent
-    begins, and what becomes of one whose LSTM has its gates saturated.
+    It is 0 for an agent that acts from the same distribution whatever it observes. That is how
+    every agent starts, and what becomes of one whose LSTM gates are saturated.
 
     Args:
         log_policy: [..., X] log-probabilities of X actions, over the steps of a batch.
@@ -20,5 +20,5 @@ def policy_information(log_policy: Tensor) -> Tensor:
     log_policy = log_policy.flatten(0, -2)
     policy = log_policy.exp()
     entropy = -(policy * log_policy).sum(-1).mean()
-    habits = policy.mean(0)
-    return -(habits * habits.clamp(min=1e-30).log()).sum() - entropy
+    marginal = policy.mean(0)
+    return -(marginal * marginal.clamp(min=1e-30).log()).sum() - entropy

@@ -1,4 +1,4 @@
-"""What the training of one batch looked like."""
+"""The report on one batch: losses, divergences, gradient norms and coefficients."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from dataclasses import astuple, dataclass
 import torch
 from torch import Tensor
 
-Numbers = dict[str, Tensor]  # [] each, on the device, by the names of a report's fields
+from ssd_learner.schedule import ScheduledValues
+
+Scalars = dict[str, Tensor]  # [] each, on the device, by the names of a report's fields
 
 
 @dataclass(frozen=True)
 class Report:
-    """Means over all updates of a batch. None where there is nothing to tell.
+    """Means over all updates of a batch. None where a value does not exist.
 
     Attributes:
         policy_loss, value_loss: unweighted.
         entropy: of the policy, nats.
         symbol_policy_loss, symbol_value_loss, symbol_entropy: the same of the communication head.
-        kl: KL(μ‖π) in nats, of the policy that acted to the one that the last pass trained.
-        clipped_share: of own-steps whose ratio π/μ was outside the clip, in the last pass.
-        explained_variance: of the returns by the critic, before the batch was trained on.
-        moa_loss: cross-entropy of the others' next actions before the batch was trained on, nats.
-        moa_marginal_entropy: of the others' actions over the same (t, j), nats.
-        information: of what the agent does about what it sees, before the batch was trained on,
-            nats; 0 for a blind agent.
+        kl: KL(μ‖π) in nats, from the policy that acted to the one trained in the last pass.
+        clipped_share: share of own-steps whose ratio π/μ was outside the clip in the last pass.
+        explained_variance: share of the variance of the value targets that the critic explained,
+            before training on the batch.
+        moa_loss: cross-entropy of the others' next actions before training on the batch, nats.
+        moa_marginal_entropy: entropy of the others' actions over the same (t, j), nats.
+        policy_information: mutual information of observation and action before training on the
+            batch, nats.
         influence: c per own-step, nats.
-        reward: the environment's, per own-step.
-        policy_gradient_norm, value_gradient_norm, moa_gradient_norm: before their clips.
+        reward: of the environment, per own-step.
+        policy_gradient_norm, value_gradient_norm, moa_gradient_norm: before clipping.
         learning_rate, beta, entropy_weight: as used.
         passes: over the batch.
     """
@@ -44,7 +47,7 @@ class Report:
     explained_variance: float | None = None
     moa_loss: float | None = None
     moa_marginal_entropy: float | None = None
-    information: float = 0.0
+    policy_information: float = 0.0
     influence: float = 0.0
     reward: float = 0.0
     policy_gradient_norm: float = 0.0
@@ -57,37 +60,23 @@ class Report:
 
     @property
     def moa_margin(self) -> float | None:
-        """By how much the MOA knows better than the marginals, nats."""
+        """How much better the MOA predicts than the action marginals do, nats."""
         if self.moa_loss is None or self.moa_marginal_entropy is None:
             return None
         return self.moa_marginal_entropy - self.moa_loss
 
     @property
-    def numbers(self) -> list[float]:
-        """All that there is to tell."""
+    def values(self) -> list[float]:
+        """All values that exist."""
         return [value for value in astuple(self) if value is not None]
 
 
-@dataclass(frozen=True)
-class Weights:
-    """What changes as the agent grows older.
-
-    Attributes:
-        learning_rate: of all but the model of others.
-        beta: of the influence reward.
-        entropy: of the policy's entropy.
-    """
-
-    learning_rate: float
-    beta: float
-    entropy: float
+MOA_FIELDS = ("moa_loss", "moa_marginal_entropy")
+SYMBOL_TERMS = ("policy_loss", "value_loss", "entropy")  # with "symbol_" before them
 
 
-OF_THE_MOA = ("moa_loss", "moa_marginal_entropy")
-
-
-def means(updates: Sequence[Numbers]) -> Numbers:
-    """The mean of each number over the updates that have it."""
+def mean_scalars(updates: Sequence[Scalars]) -> Scalars:
+    """The mean of each scalar over the updates that have it."""
     names = dict.fromkeys(name for update in updates for name in update)
     return {
         name: torch.stack([update[name] for update in updates if name in update]).mean()
@@ -95,36 +84,31 @@ def means(updates: Sequence[Numbers]) -> Numbers:
     }
 
 
-def explained_variance(errors: Tensor, returns: Tensor) -> Tensor:
-    """[] how much of the variance of returns a critic with these errors foresaw; at most 1."""
-    return 1 - errors.var(correction=0) / returns.var(correction=0).clamp(min=1e-12)
+def explained_variance(errors: Tensor, targets: Tensor) -> Tensor:
+    """[] share of the targets' variance that a critic with these errors explains; at most 1."""
+    return 1 - errors.var(correction=0) / targets.var(correction=0).clamp(min=1e-12)
 
 
-def make_report(numbers: Numbers, weights: Weights, passes: int = 1) -> Report:
-    """The report of these numbers, read from the device with one wait for all.
+def make_report(scalars: Scalars, scheduled: ScheduledValues, passes: int = 1) -> Report:
+    """A report from scalars on the device, which are read with a single synchronisation.
 
     Args:
-        numbers: By the names of the report's fields, but for `moa_targets`: how many (t, j) the
-            MOA was judged by. Where there was none, nothing is told of it.
-        weights: Of what the agent's clock changes.
+        scalars: By the names of the report's fields, and `moa_targets`: how many (t, j) the MOA
+            was evaluated on. Where there were none, the MOA's fields are None.
+        scheduled: Coefficients in use.
         passes: Made over the batch.
     """
-    values = torch.stack([number.float() for number in numbers.values()]).tolist()
-    told = dict(zip(numbers, values, strict=True))
-    if not told.pop("moa_targets", 0):
-        told = {name: value for name, value in told.items() if name not in OF_THE_MOA}
-    clock = {
-        "learning_rate": weights.learning_rate,
-        "beta": weights.beta,
-        "entropy_weight": weights.entropy,
-    }
-    return Report(**told, **clock, passes=passes)
+    numbers = torch.stack([scalar.float() for scalar in scalars.values()]).tolist()
+    fields = dict(zip(scalars, numbers, strict=True))
+    if not fields.pop("moa_targets", 0):
+        fields = {name: value for name, value in fields.items() if name not in MOA_FIELDS}
+    return Report(**fields, **vars(scheduled), passes=passes)
 
 
 def mean_report(reports: Sequence[Report]) -> Report:
-    """Of several updates of one batch; what none of them tells, it does not tell."""
-    told = {
+    """The mean of several updates of one batch; a field that none of them has stays None."""
+    values = {
         name: [value for report in reports if (value := getattr(report, name)) is not None]
         for name in vars(reports[0])
     }
-    return Report(**{name: sum(of) / len(of) for name, of in told.items() if of})
+    return Report(**{name: sum(of) / len(of) for name, of in values.items() if of})

@@ -1,1 +1,1 @@
-"""Segments as they come from actors: receipt, deduplication, watermarks and batches."""
+"""Segments from actors: receipt with deduplication and watermarks, and batches made of them."""

@@ -1,8 +1,8 @@
-"""Segments, as they came off the wire, made into one batch of tensors on the learner's device."""
+"""A batch: segments as tensors on the learner's device."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -17,11 +17,12 @@ Array = NDArray[np.generic]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """T steps of B games, side by side from one or more segments.
+    """T steps of B games, from one or more segments.
 
     Attributes:
         pixels: [T+1, B, W, W] uint8 palette indices.
-        is_first_host: [T+1, B] bool, on the host: where episodes start decides how to cut.
+        is_first_host: [T+1, B] bool, whether an episode starts here; on the host, because it
+            decides where sequences are cut.
         is_first: the same on the device.
         visible: [T+1, B, N] bool.
         actions: [T+2, B, N] long, a_{−1} … a_T.
@@ -29,9 +30,11 @@ class Batch:
         reward: [T, B] float32, e_t.
         influence: [T, B] float32, c_t in nats.
         state: [B, S] float32, recurrent state before step 0.
-        symbols: [T+1, B, N] long, m_{−1} … m_{T−1}; None where nobody speaks.
-        symbol_log_prob: [T, B] float32 of the agent's own symbol when it spoke; None as well.
-        shaped_reward: [T, B] float32, in the place of e_t; None where e_t has its place.
+        symbols: [T+1, B, N] long, m_{−1} … m_{T−1}; None without communication.
+        symbol_log_prob: [T, B] float32 of the agent's own symbol when it chose it; None without
+            communication.
+        shaped_reward: [T, B] float32, takes the place of e_t where the experiment has a reward
+            scheme; None without one.
     """
 
     pixels: Tensor
@@ -48,15 +51,15 @@ class Batch:
     shaped_reward: Tensor | None = None
 
     @property
-    def steps(self) -> int:
+    def own_steps(self) -> int:
         """Own-steps in this batch: T·B."""
         return self.reward.numel()
 
-    def split(self, games: int) -> Iterator[Batch]:
-        """Its games in equal parts, as few as hold at most so many each, without a copy."""
-        parts = -(-self.reward.shape[1] // games)
+    def split_games(self, max_games: int) -> Iterator[Batch]:
+        """Batches of at most `max_games` games each, as few and as equal as possible; no copies."""
+        parts = -(-self.reward.shape[1] // max_games)
         pieces = {
-            field.name: tensor.tensor_split(parts, 0 if field.name == "state" else 1)
+            field.name: tensor.tensor_split(parts, _games_axis(field.name))
             for field in fields(self)
             if (tensor := getattr(self, field.name)) is not None
         }
@@ -64,80 +67,65 @@ class Batch:
             yield Batch(**{name: piece[number] for name, piece in pieces.items()})
 
 
-def collate(segments: Sequence[Segment], device: torch.device) -> Batch:
-    """One batch of segments of equal shape, games side by side, copied without waiting."""
-    return _batch(
-        lambda name: np.concatenate(
-            [getattr(segment, name) for segment in segments], 0 if name == "state" else 1
-        ),
-        segments[0],
-        device,
-    )
+def _games_axis(name: str) -> int:
+    return 0 if name == "state" else 1
 
 
-def join(segments: Sequence[Segment], device: torch.device) -> Batch:
-    """One batch of segments of the same games, each of which goes on where the last one ended."""
+def stack_games(segments: Sequence[Segment], device: torch.device) -> Batch:
+    """A batch of segments of equal length: the games of all of them, side by side."""
+
+    def stacked(name: str) -> Array:
+        arrays = [getattr(segment, name) for segment in segments]
+        return np.concatenate(arrays, _games_axis(name))
+
+    return _to_device(stacked, segments[0], device)
+
+
+def concatenate_time(segments: Sequence[Segment], device: torch.device) -> Batch:
+    """A batch of consecutive segments of the same games, one after the other in time."""
     first, *rest = segments
 
-    def one_after_the_other(name: str) -> Array:
+    def concatenated(name: str) -> Array:
         if name == "state":
-            return first.state.copy()  # what comes off the wire cannot be written to
-        told_before = len(getattr(first, name)) - len(first.reward)  # by the segment before
-        return np.concatenate(
-            [getattr(first, name), *(getattr(one, name)[told_before:] for one in rest)]
-        )
+            return first.state.copy()  # arrays from the wire are read-only
+        overlap = len(getattr(first, name)) - len(first.reward)
+        later = (getattr(segment, name)[overlap:] for segment in rest)
+        return np.concatenate([getattr(first, name), *later])
 
-    return _batch(one_after_the_other, first, device)
+    return _to_device(concatenated, first, device)
 
 
-def streams(segments: Iterable[Segment]) -> list[list[Segment]]:
-    """Segments in their order, each beside those that it goes on from: what `join` can take.
+def _to_device(array: Callable[[str], Array], like: Segment, device: torch.device) -> Batch:
+    """The batch of the arrays that `array` gives by name, copied without waiting.
 
-    A lane's next segment does not go on from the last where its environment was started anew.
+    Args:
+        array: Makes the array of a field's name.
+        like: A segment with the same optional fields.
+        device: Where the batch goes.
     """
-    lanes: dict[tuple[int, int], list[list[Segment]]] = {}
-    for segment in segments:
-        of_lane = lanes.setdefault((segment.epoch, segment.lane), [])
-        if of_lane and _goes_on(of_lane[-1][-1], segment):
-            of_lane[-1].append(segment)
-        else:
-            of_lane.append([segment])
-    return [stream for of_lane in lanes.values() for stream in of_lane]
 
-
-def _goes_on(before: Segment, after: Segment) -> bool:
-    """Whether the last view of one segment is the first of the other."""
-    return all(
-        np.array_equal(getattr(before, name)[steps:], getattr(after, name)[: 1 + extra])
-        for name, steps, extra in (("is_first", -1, 0), ("pixels", -1, 0), ("actions", -2, 1))
-    )
-
-
-def _batch(whole: Callable[[str], Array], like: Segment, device: torch.device) -> Batch:
-    """Each array by its name, on the device, and those that are missing left out."""
-
-    def here(name: str) -> Tensor:
-        tensor = torch.from_numpy(whole(name))
+    def on_host(name: str) -> Tensor:
+        tensor = torch.from_numpy(array(name))
         return tensor.pin_memory() if device.type == "cuda" else tensor
 
-    def there(name: str) -> Tensor:
-        return here(name).to(device, non_blocking=True)
+    def on_device(name: str) -> Tensor:
+        return on_host(name).to(device, non_blocking=True)
 
-    def there_if_any(name: str) -> Tensor | None:
-        return None if getattr(like, name) is None else there(name)
+    def optional(name: str) -> Tensor | None:
+        return None if getattr(like, name) is None else on_device(name)
 
-    is_first, symbols = here("is_first"), there_if_any("symbols")
+    is_first, symbols = on_host("is_first"), optional("symbols")
     return Batch(
-        pixels=there("pixels"),
+        pixels=on_device("pixels"),
         is_first_host=is_first,
         is_first=is_first.to(device, non_blocking=True),
-        visible=there("visible"),
-        actions=there("actions").long(),
-        log_prob=there("log_prob"),
-        reward=there("reward"),
-        influence=there("influence"),
-        state=there("state"),
+        visible=on_device("visible"),
+        actions=on_device("actions").long(),
+        log_prob=on_device("log_prob"),
+        reward=on_device("reward"),
+        influence=on_device("influence"),
+        state=on_device("state"),
         symbols=None if symbols is None else symbols.long(),
-        symbol_log_prob=there_if_any("symbol_log_prob"),
-        shaped_reward=there_if_any("shaped_reward"),
+        symbol_log_prob=optional("symbol_log_prob"),
+        shaped_reward=optional("shaped_reward"),
     )

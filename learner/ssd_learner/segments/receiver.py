@@ -1,8 +1,8 @@
-"""What the learner has received, trained and made durable, epoch by epoch. Decides; sends nothing.
+"""Receives segments, deduplicates them, and tracks which are trained and durable. Sends nothing.
 
-An epoch is one actor incarnation's numbering of its segments: 1, 2, … over all its lanes. The
-learner takes only the next number of an epoch, so every durable segment was trained exactly once
-and in order, whatever was lost, repeated or resent on the way.
+An epoch is one actor incarnation's numbering of its segments: 1, 2, … over all its lanes. Actors
+deliver at least once. The learner accepts only the next number of each epoch, so every durable
+segment was trained exactly once and in order, whatever was lost, repeated or resent on the way.
 """
 
 from __future__ import annotations
@@ -11,105 +11,44 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 
+from ssd_learner.segments.epochs import Epoch, SegmentCounts, Watermark
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Segment
 
-
-@dataclass(frozen=True)
-class Watermark:
-    """How far one epoch has come: segments 1 … handled are trained, surplus, or given up.
-
-    Attributes:
-        arena: the actor's arena.
-        epoch: the actor incarnation's number.
-        handled: trained, surplus and given-up segments, together.
-        surplus: those that came when the budget was met, and were not trained.
-        retired: whether a newer actor has taken the arena's seat.
-        given_up: those whose training was lost with a damaged checkpoint.
-    """
-
-    arena: int
-    epoch: int
-    handled: int
-    surplus: int
-    retired: bool
-    given_up: int = 0
-
-
-@dataclass
-class Counts:
-    """Segments of all epochs, by what became of them."""
-
-    received: int = 0
-    trained: int = 0
-    surplus: int = 0
-    duplicate: int = 0
-    given_up: int = 0
-
-
-@dataclass
-class Epoch:
-    """One actor incarnation, as the learner knows it."""
-
-    arena: int
-    number: int
-    peer: bytes | None = None  # the connection over which it said Hello to this learner last
-    received: int = 0
-    handled: int = 0
-    durable: int = 0
-    surplus: int = 0
-    given_up: int = 0
-    retired: bool = False
-    leaving: bool = False  # it said Bye, and waits for everything to be durable
-
-    def watermark(self) -> Watermark:
-        """What a checkpoint remembers of it."""
-        return Watermark(
-            self.arena, self.number, self.handled, self.surplus, self.retired, self.given_up
-        )
+UNKNOWN_EPOCH = Refused("I do not know this epoch: say Hello", fatal=False)
 
 
 @dataclass(frozen=True, eq=False)
-class _Arrived:
+class _Received:
     epoch: Epoch
     segment: Segment
 
 
 @dataclass
-class Intake:
-    """The learner's side of the promise about segments.
+class SegmentReceiver:
+    """The learner's side of exactly-once training.
 
     Args:
         agent: Whose segments these are.
-        learner: This learner's incarnation.
+        learner_incarnation: A random number of this process.
         fingerprint: Of the run.
-        retained: Segments an actor keeps until they are durable.
-        watermarks: From the checkpoint this learner starts with.
-        counts: From the same.
+        retained: Segments that an actor keeps until they are durable.
+        watermarks: From the checkpoint that this learner starts from.
+        counts: From the same checkpoint.
     """
 
     agent: int
-    learner: int
+    learner_incarnation: int
     fingerprint: str
     retained: int
     watermarks: Iterable[Watermark] = ()
-    counts: Counts = field(default_factory=Counts)
+    counts: SegmentCounts = field(default_factory=SegmentCounts)
     complete: bool = False
 
     def __post_init__(self) -> None:
-        self._queue: deque[_Arrived] = deque()
-        self._in_training: list[_Arrived] = []
+        self._queue: deque[_Received] = deque()
+        self._in_training: list[_Received] = []
         self._epochs = {
-            (mark.arena, mark.epoch): Epoch(
-                arena=mark.arena,
-                number=mark.epoch,
-                received=mark.handled,
-                handled=mark.handled,
-                durable=mark.handled,
-                surplus=mark.surplus,
-                given_up=mark.given_up,
-                retired=mark.retired,
-            )
-            for mark in self.watermarks
+            (mark.arena, mark.epoch): Epoch.from_watermark(mark) for mark in self.watermarks
         }
         self._by_peer: dict[bytes, Epoch] = {}
 
@@ -119,27 +58,27 @@ class Intake:
         return list(self._epochs.values())
 
     @property
-    def waiting(self) -> int:
-        """Segments received and not yet taken."""
+    def queued(self) -> int:
+        """Segments received and not yet taken for training."""
         return len(self._queue)
 
     @property
-    def has_news(self) -> bool:
-        """Whether a checkpoint would make anything durable."""
-        return any(epoch.handled > epoch.durable for epoch in self._epochs.values())
+    def has_uncommitted(self) -> bool:
+        """Whether a checkpoint would make any segment durable."""
+        return any(epoch.consumed > epoch.durable for epoch in self._epochs.values())
 
     @property
-    def wants_checkpoint(self) -> bool:
-        """Whether somebody needs durability soon: one who is leaving, or whose room runs out."""
+    def needs_checkpoint(self) -> bool:
+        """Whether an actor needs durability soon: it is leaving, or its storage is half full."""
         return any(
-            epoch.handled > epoch.durable
+            epoch.consumed > epoch.durable
             and (epoch.leaving or 2 * (epoch.received - epoch.durable) >= self.retained)
             for epoch in self._epochs.values()
             if not epoch.retired
         )
 
     def hello(self, peer: bytes, hello: Hello) -> Epoch | Refused:
-        """Let an actor in: its epoch, as far as it has come; the arena's former one is retired."""
+        """Admit an actor: returns its epoch, and retires the arena's previous one."""
         if hello.fingerprint != self.fingerprint:
             return Refused(
                 f"another run: the learner's fingerprint is {self.fingerprint}, "
@@ -150,10 +89,10 @@ class Intake:
             return Refused(f"I train agent {self.agent}, not agent {hello.agent}", fatal=True)
         epoch = self._epochs.get((hello.arena, hello.epoch))
         if epoch is not None and epoch.retired:
-            return Refused(f"a newer actor has the seat in arena {hello.arena}", fatal=True)
+            return _seat_taken(hello.arena)
         if epoch is None:
-            for former in self._epochs.values():
-                former.retired |= former.arena == hello.arena
+            for previous in self._epochs.values():
+                previous.retired |= previous.arena == hello.arena
             epoch = Epoch(hello.arena, hello.epoch)
             self._epochs[hello.arena, hello.epoch] = epoch
         self._bind(peer, epoch)
@@ -163,18 +102,18 @@ class Intake:
         """Answer an epoch over this connection from now on, and over no other."""
         if epoch.peer is not None:
             del self._by_peer[epoch.peer]
-        if peer in self._by_peer:  # somebody else until now
+        if peer in self._by_peer:  # until now another epoch's connection
             self._by_peer[peer].peer = None
         epoch.peer = peer
         self._by_peer[peer] = epoch
 
     def segment(self, peer: bytes, segment: Segment) -> Epoch | Refused:
-        """Take the next segment of an epoch; answer to all others as the protocol says."""
+        """Accept the next segment of an epoch; count a duplicate, and refuse any other."""
         epoch = self._by_peer.get(peer)
         if epoch is None or epoch.number != segment.epoch:
-            return Refused("I do not know this epoch: say Hello", fatal=False)
+            return UNKNOWN_EPOCH
         if epoch.retired:
-            return Refused(f"a newer actor has the seat in arena {epoch.arena}", fatal=True)
+            return _seat_taken(epoch.arena)
         if segment.seq > epoch.received + 1:
             reason = f"wanted segment {epoch.received + 1}, found {segment.seq}: say Hello"
             return Refused(reason, fatal=False)
@@ -183,86 +122,86 @@ class Intake:
             return epoch
         epoch.received += 1
         self.counts.received += 1
-        self._queue.append(_Arrived(epoch, segment))
+        self._queue.append(_Received(epoch, segment))
         if self.complete:
-            self.dismiss()
+            self._discard_queue()
         return epoch
 
     def bye(self, peer: bytes, bye: Bye) -> Epoch | Refused:
-        """Note that an actor leaves and waits for its segments to be durable."""
+        """Note that an actor is leaving and waits for its segments to become durable."""
         epoch = self._by_peer.get(peer)
         if epoch is None or epoch.number != bye.epoch:
-            return Refused("I do not know this epoch: say Hello", fatal=False)
+            return UNKNOWN_EPOCH
         epoch.leaving = True
         return epoch
 
-    def has_batch(self, fill: int, own_steps: float) -> bool:
-        """Whether any actor has sent its share of a batch, or will send no more.
+    def has_batch(self, threshold: int, own_steps_left: float) -> bool:
+        """Whether one actor has sent its share of a batch, or will send no more segments.
 
         Args:
-            fill: Segments that one actor's share has.
-            own_steps: That are left to be trained; as many make a batch, however few they are.
+            threshold: Segments in one actor's share.
+            own_steps_left: Of the budget. Segments that cover these make a batch, however few.
         """
-        waiting: Counter[int] = Counter()
-        for arrived in self._queue:
-            waiting[arrived.epoch.number] += 1
-            own_steps -= arrived.segment.reward.size
+        queued: Counter[int] = Counter()
+        for received in self._queue:
+            queued[received.epoch.number] += 1
+            own_steps_left -= received.segment.reward.size
         return bool(self._queue) and (
-            own_steps <= 0
+            own_steps_left <= 0
             or any(
-                waiting[epoch.number] >= (1 if epoch.leaving else fill)
+                queued[epoch.number] >= (1 if epoch.leaving else threshold)
                 for epoch in self._epochs.values()
             )
         )
 
-    def take(self, most: int) -> list[Segment]:
-        """The oldest segments received, at most this many, to be trained on now."""
-        self._in_training = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
-        return [arrived.segment for arrived in self._in_training]
+    def take(self, limit: int) -> list[Segment]:
+        """The oldest queued segments, at most `limit`, to be trained on now."""
+        self._in_training = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+        return [received.segment for received in self._in_training]
 
-    def trained(self) -> None:
-        """Note that what was taken has been trained on."""
-        for arrived in self._in_training:
-            arrived.epoch.handled += 1
+    def mark_trained(self) -> None:
+        """Record that the segments of the last `take` have been trained on."""
+        for received in self._in_training:
+            received.epoch.consumed += 1
             self.counts.trained += 1
         self._in_training = []
 
-    def dismiss(self) -> None:
-        """Count all that waits as surplus: the budget is met, and nothing more is trained."""
+    def _discard_queue(self) -> None:
+        """Count all queued segments as surplus."""
         while self._queue:
             epoch = self._queue.popleft().epoch
-            epoch.handled += 1
+            epoch.consumed += 1
             epoch.surplus += 1
             self.counts.surplus += 1
 
-    def finish(self) -> None:
-        """The budget is met: from now on acknowledge, and train no more."""
+    def mark_complete(self) -> None:
+        """The budget is reached: from now on acknowledge segments without training on them."""
         self.complete = True
-        self.dismiss()
+        self._discard_queue()
 
-    def handled_counts(self) -> Counts:
-        """The counts as a checkpoint must remember them: what only waits will be sent again."""
+    def consumed_counts(self) -> SegmentCounts:
+        """The counts for a checkpoint. Queued segments are not in it, as they will be resent."""
         return replace(self.counts, received=self.counts.trained + self.counts.surplus)
 
-    def made_durable(self, watermarks: Iterable[Watermark]) -> None:
-        """Note that a checkpoint with these watermarks is on disk."""
+    def mark_durable(self, watermarks: Iterable[Watermark]) -> None:
+        """Record that a checkpoint with these watermarks is on disk."""
         for mark in watermarks:
-            self._epochs[mark.arena, mark.epoch].durable = mark.handled
+            self._epochs[mark.arena, mark.epoch].durable = mark.consumed
 
-    def ack(self, epoch: Epoch, newest: int) -> Ack:
-        """What to tell an actor about its epoch.
+    def ack(self, epoch: Epoch, newest_version: int) -> Ack:
+        """The acknowledgement of an epoch's segments.
 
         Args:
-            epoch: Its.
-            newest: Version of the newest weights.
+            epoch: Whose.
+            newest_version: Of the weights.
         """
         return Ack(
             epoch=epoch.number,
-            learner_incarnation=self.learner,
+            learner_incarnation=self.learner_incarnation,
             received=epoch.received,
-            trained=epoch.handled,
+            trained=epoch.consumed,
             durable=epoch.durable,
-            newest_version=newest,
+            newest_version=newest_version,
             complete=self.complete,
         )
 
@@ -276,7 +215,7 @@ class Intake:
                     "arena": epoch.arena,
                     "epoch": epoch.number,
                     "received": epoch.received,
-                    "trained": epoch.handled - epoch.surplus - epoch.given_up,
+                    "trained": epoch.consumed - epoch.surplus - epoch.given_up,
                     "durable": epoch.durable,
                     "surplus": epoch.surplus,
                     "given_up": epoch.given_up,
@@ -285,3 +224,7 @@ class Intake:
                 for epoch in self._epochs.values()
             ],
         }
+
+
+def _seat_taken(arena: int) -> Refused:
+    return Refused(f"a newer actor has the seat in arena {arena}", fatal=True)

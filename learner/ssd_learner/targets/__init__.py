@@ -1,1 +1,1 @@
-"""What an agent learns towards: rewards, advantages and value targets."""
+"""Training targets: rewards of each head, advantages, value targets and their normalisation."""

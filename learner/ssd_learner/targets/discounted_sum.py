@@ -1,26 +1,26 @@
-"""Sums over the future, for all steps at once."""
+"""Discounted sums over all later steps, computed for every step at once."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 
-def backward_sums(x_t: Tensor, decay_t: Tensor) -> Tensor:
-    """y_t = x_t + decay_t · y_{t+1}, with y_T = 0.
+def discounted_sum(x_t: Tensor, discount_t: Tensor) -> Tensor:
+    """y_t = x_t + discount_t · y_{t+1}, with y_T = 0.
 
-    After k doublings each y_t holds the 2ᵏ terms that are nearest to it, so T steps take log₂ T
-    operations on whole arrays instead of T on single rows.
+    After k doublings each y_t holds its 2ᵏ nearest terms. T steps thus take log₂ T operations on
+    whole arrays instead of T operations on single rows.
 
     Args:
         x_t: [T, B] float.
-        decay_t: [T, B] float.
+        discount_t: [T, B] float.
 
     Returns:
         [T, B].
     """
-    y, decay, near = x_t.clone(), decay_t.clone(), 1
-    while near < len(y):
-        y[:-near] += decay[:-near] * y[near:].clone()
-        decay[:-near] *= decay[near:].clone()
-        near *= 2
+    y, discount, span = x_t.clone(), discount_t.clone(), 1
+    while span < len(y):
+        y[:-span] += discount[:-span] * y[span:].clone()
+        discount[:-span] *= discount[span:].clone()
+        span *= 2
     return y

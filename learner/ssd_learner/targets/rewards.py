@@ -1,6 +1,8 @@
-"""What an agent is paid, as its learner sees it."""
+"""The rewards that each head of the agent learns from."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -9,38 +11,47 @@ from ssd_learner.segments.batch import Batch
 from ssd_learner.settings import LearningSettings
 
 
-def rewards(
+class HeadRewards(NamedTuple):
+    """Rewards of the two heads, [T, B] each."""
+
+    action: Tensor
+    symbol: Tensor
+
+
+def head_rewards(
     batch: Batch, experiment: ExperimentSettings, learning: LearningSettings, beta: float
-) -> tuple[Tensor, Tensor]:
-    """What acting is paid, and what speaking is: r = α·e + β·c of §4 for the one that influences.
+) -> HeadRewards:
+    """Rewards of the action head and of the communication head.
 
-    Where influence is of symbols, that is the communication head, and acting is paid e (§5). Else
-    it is the policy, and speaking is paid e. In the place of e stands what a reward scheme made of
-    everyone's. The game's part is cut to ± `reward_clip`; influence has a clip of its own.
+    One of them is rewarded for influence, with r = α·e + β·c of §4. Where influence is exerted
+    through symbols it is the communication head, and actions are rewarded with e alone (§5).
+    Otherwise it is the action head, and symbols are rewarded with e alone.
 
-    Returns:
-        [T, B] twice.
+    e is the environment's reward, or the reward shaped from everyone's where the experiment has a
+    reward scheme. It is clipped to ± `reward_clip`. The influence reward c has its own clip.
     """
     e = batch.reward if batch.shaped_reward is None else batch.shaped_reward
     e = e.clamp(-learning.reward_clip, learning.reward_clip)
-    influencing = experiment.alpha * e + beta * batch.influence
-    return (e, influencing) if experiment.influence_of_symbols else (influencing, e)
+    with_influence = experiment.alpha * e + beta * batch.influence
+    if experiment.influence_of_symbols:
+        return HeadRewards(action=e, symbol=with_influence)
+    return HeadRewards(action=with_influence, symbol=e)
 
 
-def at_the_horizon(
+def bootstrap_truncated(
     reward_t: Tensor, ended_t: Tensor, value_t: Tensor, learning: LearningSettings
 ) -> Tensor:
-    """Rewards, with what would have come after an episode's last step, if anything would.
+    """Rewards, plus the value of what an episode's end cut off where that is a truncation.
 
-    The view after it is never seen, since the next one is of a new episode. So the value of the
-    last view stands for it.
+    The view after the last step is never observed, because the next one belongs to a new episode.
+    The value of the last observed view takes its place.
 
     Args:
         reward_t: [T, B].
         ended_t: [T, B] bool, whether the episode ended with a_t.
-        value_t: [T + 1, B] V(s_t).
-        learning: Whether an episode's end is a termination or a truncation.
+        value_t: [T+1, B] V(s_t).
+        learning: Says whether the end of an episode is a termination or a truncation.
     """
-    if learning.horizon_ends == "termination":
+    if learning.episode_end == "termination":
         return reward_t
     return reward_t + learning.gamma * value_t[:-1] * ended_t

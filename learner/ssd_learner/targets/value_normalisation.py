@@ -1,7 +1,7 @@
-"""Targets of one size for a critic, whatever the rewards are (PopArt).
+"""Normalised value targets, whatever the size of the rewards (PopArt).
 
-The value head learns targets of mean 0 and deviation 1. When the estimates of the true mean and
-deviation move, the head's weights are changed so that its values stay what they were.
+A value head learns targets of mean 0 and deviation 1. When the running mean and deviation change,
+the head's weights are rescaled so that its denormalised values stay the same.
 
 Van Hasselt et al., *Learning values across many orders of magnitude* (2016).
 """
@@ -11,56 +11,57 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-RATE = 0.2  # weight of the newest batch in the running estimates
-SMALLEST = 1e-2  # deviation that the targets are divided by, at least
+STEP_SIZE = 0.2  # weight of the newest batch in the running statistics
+MIN_DEVIATION = 1e-2  # targets are divided by at least this
 
 
-class ValueScale:
-    """Mean and deviation of one value head's targets.
+class ValueNormaliser:
+    """Running mean and deviation of the targets of one value head.
 
     Args:
-        head: The head: the last layer before the value.
+        head: The last layer before the value.
 
     Attributes:
-        mean, square: [] float32 running means of targets and of their squares, on the device.
-        batches: [] float32 how many batches these are from, with the weight of each.
+        mean, mean_square: [] float32 running means of the targets and of their squares, on the
+            device.
+        total_weight: [] float32 sum of the weights of all batches so far.
     """
 
     def __init__(self, head: nn.Linear) -> None:
         self._head = head
         self.mean = torch.zeros((), device=head.weight.device)
-        self.square = torch.ones((), device=head.weight.device)
-        self.batches = torch.zeros((), device=head.weight.device)
+        self.mean_square = torch.ones((), device=head.weight.device)
+        self.total_weight = torch.zeros((), device=head.weight.device)
 
     @property
     def deviation(self) -> Tensor:
-        """[] of the targets."""
-        return (self.square - self.mean.square()).clamp(min=SMALLEST**2).sqrt()
+        """[] standard deviation of the targets."""
+        return (self.mean_square - self.mean.square()).clamp(min=MIN_DEVIATION**2).sqrt()
 
-    def values(self, output: Tensor) -> Tensor:
-        """What the head's output means in rewards."""
+    def denormalise(self, output: Tensor) -> Tensor:
+        """Values in units of reward, from outputs of the head."""
         return output * self.deviation + self.mean
 
-    def targets(self, value: Tensor) -> Tensor:
-        """What the head should put out for a value in rewards."""
-        return (value - self.mean) / self.deviation
+    def normalise(self, target: Tensor) -> Tensor:
+        """Targets for the head's output, from targets in units of reward."""
+        return (target - self.mean) / self.deviation
 
     @torch.no_grad()
-    def update(self, value: Tensor) -> None:
-        """Take in a batch of targets; values stay what they were."""
-        before, middle = self.deviation, self.mean.clone()
-        self.batches = (1 - RATE) * self.batches + RATE
-        share = RATE / self.batches
-        self.mean = torch.lerp(self.mean, value.mean(), share)
-        self.square = torch.lerp(self.square, value.square().mean(), share)
-        self._head.weight.mul_(before / self.deviation)
+    def update(self, target: Tensor) -> None:
+        """Include a batch of targets in the statistics, and rescale the head accordingly."""
+        old_deviation, old_mean = self.deviation, self.mean.clone()
+        self.total_weight = (1 - STEP_SIZE) * self.total_weight + STEP_SIZE
+        step = STEP_SIZE / self.total_weight
+        self.mean = torch.lerp(self.mean, target.mean(), step)
+        self.mean_square = torch.lerp(self.mean_square, target.square().mean(), step)
+        self._head.weight.mul_(old_deviation / self.deviation)
         bias = self._head.bias
-        bias.mul_(before).add_(middle - self.mean).div_(self.deviation)
+        bias.mul_(old_deviation).add_(old_mean - self.mean).div_(self.deviation)
 
     def state(self) -> Tensor:
-        """[3] float32: what `restore` takes."""
-        return torch.stack([self.mean, self.square, self.batches])
+        """[3] float32: the argument of `restore`."""
+        return torch.stack([self.mean, self.mean_square, self.total_weight])
 
     def restore(self, state: Tensor) -> None:
-        """Become the one that gave this state."""
-        self.mean, self.square, self.batches = state.to(self.mean.device).unbind()
+        """Set the statistics to those that `state` returned."""
+        self.mean, self.mean_square, self.total_weight = state.to(self.mean.device).unbind()

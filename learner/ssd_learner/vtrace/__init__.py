@@ -1,1 +1,1 @@
-"""The actor-critic with V-trace's targets (IMPALA)."""
+"""The actor-critic with V-trace's targets (IMPALA): one update per batch."""

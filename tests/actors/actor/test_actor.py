@@ -46,7 +46,7 @@ def test_segments_are_numbered_over_all_lanes_and_arrive_once_and_in_order(simul
     simulation.run()
     trained = simulation.learner.trained
     assert [segment.seq for segment in trained] == list(range(1, len(trained) + 1))
-    assert simulation.learner.intake.counts.duplicate == 0
+    assert simulation.learner.receiver.counts.duplicate == 0
 
 
 def test_segments_are_acted_with_the_newest_weights_at_their_start(simulation):
@@ -185,8 +185,8 @@ def test_about_others_messages_carry_actions_and_visibility_and_more_only_where_
 ):
     others = {(axis, 0) for axis in "NLQJR"}
     about_others = [field for field in layout(message).arrays if others & set(field.axes)]
-    assert {field.name for field in about_others if not field.where} == always
-    assert {field.name for field in about_others if field.where} == where_needed
+    assert {field.name for field in about_others if not field.present_if} == always
+    assert {field.name for field in about_others if field.present_if} == where_needed
 
 
 def test_metrics_are_read_from_the_actor_s_state(simulation):

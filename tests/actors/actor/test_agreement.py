@@ -11,7 +11,7 @@ from tests.actors.actor.fakes.agent_setup import (
 )
 from tests.literal import divergence, softmax
 
-from ssd_learner.segments.batch import collate
+from ssd_learner.segments.batch import stack_games
 
 TICKS = 26  # four segments of 6 steps, and the tick that completes the last
 EXPERIMENTS = {
@@ -45,7 +45,7 @@ def play(**experiment):
 
 
 def as_batch(segment):
-    return collate([segment], torch.device("cpu"))
+    return stack_games([segment], torch.device("cpu"))
 
 
 def unrolled(setup, segment):

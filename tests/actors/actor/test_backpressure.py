@@ -77,7 +77,7 @@ class TestALearnerThatDoesNotTrain:
         simulation.run(rounds=60)
         made = simulation.outbox.made
         assert WINDOW * LANES <= made < WINDOW * LANES + LANES
-        assert simulation.learner.intake.waiting == made
+        assert simulation.learner.receiver.queued == made
 
     def test_is_what_the_actor_waits_for(self, simulation):
         simulation.run(rounds=60)
@@ -91,7 +91,7 @@ class TestALearnerThatDoesNotTrain:
         simulation.run(rounds=80)
         assert simulation.answered(0) > 35
         assert len(of_lane(simulation.learner.trained, 0)) >= 5
-        assert simulation.learner.intake.counts.duplicate == 0
+        assert simulation.learner.receiver.counts.duplicate == 0
 
 
 @pytest.mark.parametrize("steps", [1, 2, STEPS])
@@ -116,4 +116,4 @@ class TestTheWindow:
         simulation.learner.window = 1
         simulation.run(rounds=60)
         assert min(simulation.answered(lane) for lane in range(LANES)) > 20
-        assert simulation.learner.intake.counts.duplicate == 0
+        assert simulation.learner.receiver.counts.duplicate == 0

@@ -42,7 +42,7 @@ def draw_scalar(of, random):
 
 
 def draw_array(field, lengths, random):
-    if field.where and not lengths[field.where]:
+    if field.present_if and not lengths[field.present_if]:
         return None
     shape = [lengths[axis] + more for axis, more in field.axes]
     if field.dtype.kind == "f":

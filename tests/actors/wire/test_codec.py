@@ -23,7 +23,7 @@ OPTIONAL = [
     pytest.param(kind, field, id=f"{kind.__name__}.{field.name}")
     for kind in ALL
     for field in layout(kind).arrays
-    if field.where
+    if field.present_if
 ]
 
 
@@ -97,13 +97,13 @@ def test_an_array_that_is_left_out_has_nil_for_a_shape_and_no_frame(draw_message
 def test_an_array_is_there_exactly_where_its_axis_has_a_length(kind, field, sizes, draw_message):
     whole = draw_message(kind)
     decode(frames_of(whole), ALL, sizes)
-    alike = [one.name for one in layout(kind).arrays if one.where == field.where]
+    alike = [one.name for one in layout(kind).arrays if one.present_if == field.present_if]
     without = frames_of(replace(whole, **{field.name: None}))
     alone = frames_of(replace(whole, **dict.fromkeys(set(alike) - {field.name})))
     with pytest.raises(ProtocolError, match=f"^{field.name}: wanted an array, found none$"):
-        decode(without, ALL, {field.where: sizes[field.where]})
+        decode(without, ALL, {field.present_if: sizes[field.present_if]})
     with pytest.raises(ProtocolError, match=f"^{field.name}: wanted none, found an array$"):
-        decode(alone, ALL, {field.where: 0})
+        decode(alone, ALL, {field.present_if: 0})
 
 
 @pytest.mark.parametrize("kind", ALL, ids=MESSAGES)
@@ -112,7 +112,7 @@ def test_an_array_that_all_runs_have_is_never_left_out(kind, draw_message):
     header = frames_of(message)[0]
     shapes = msgpack.unpackb(header)[3]
     for at, field in enumerate(layout(kind).arrays):
-        if not field.where:
+        if not field.present_if:
             frames = frames_of(message)
             del frames[1 + at]
             without = [*shapes[:at], None, *shapes[at + 1 :]]

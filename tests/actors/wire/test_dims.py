@@ -11,7 +11,7 @@ GAME = game_spec(GameSettings(name="cleanup", agents=4))
 def test_every_axis_that_a_message_of_a_run_has_is_one_of_the_dims():
     arrays = [field for kind in MESSAGES.values() for field in layout(kind).arrays]
     axes = {axis for field in arrays for axis, _ in field.axes}
-    axes |= {axis for field in arrays for axis in (field.below, field.where) if axis}
+    axes |= {axis for field in arrays for axis in (field.below, field.present_if) if axis}
     assert axes - set(CONSTANT_AXES) - {"bytes"} == set(Dims.of(GAME, games=16).lengths)
 
 

@@ -128,7 +128,7 @@ def holder(tmp_path):
 def test_what_one_process_holds_no_other_can(holder):
     process, path = holder
     assert process.stdout.readline() == b"held\n"
-    with pytest.raises(EndpointError, match=f"it is held by another process .*{path}"):
+    with pytest.raises(EndpointError, match=f"it is in use by another process .*{path}"):
         lock_file(path, "it")
 
 
@@ -142,7 +142,7 @@ def test_a_lock_ends_with_its_process_however_that_ends(holder):
 
 def test_a_lock_that_cannot_be_made_is_refused_with_the_reason(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(EndpointError, match=r"it cannot be held: .*file"):
+    with pytest.raises(EndpointError, match=r"it cannot be locked: .*file"):
         lock_file(tmp_path / "file" / "lock", "it")
 
 

@@ -60,7 +60,7 @@ def described(kind):
         axes = ", ".join(f"{axis}+{more}" if more else axis for axis, more in field.axes)
         bounded = field.below and field.dtype == np.uint8
         bound = f" < {field.below}" if bounded else ""
-        presence = f"; if {field.where}" if field.where else ""
+        presence = f"; if {field.present_if}" if field.present_if else ""
         yield field.name, f"{field.dtype} [{axes}]{bound}{presence}"
 
 
@@ -82,7 +82,7 @@ def test_the_page_names_every_axis():
     named = {row[0] for row in rows(part("Messages as bytes")) if len(row) == 3}
     arrays = [field for kind in MESSAGES.values() for field in layout(kind).arrays]
     used = {axis for field in arrays for axis, _ in field.axes}
-    used |= {field.below for field in arrays} | {field.where for field in arrays}
+    used |= {field.below for field in arrays} | {field.present_if for field in arrays}
     assert named == {axis for axis in used if axis.isupper()}
 
 

@@ -213,7 +213,7 @@ def test_a_publisher_waits_for_nobody(endpoint):
 
 @pytest.mark.parametrize("kind", [Router, Publisher])
 def test_an_ipc_endpoint_that_is_bound_is_refused_to_a_second(kind, router):
-    with pytest.raises(EndpointError, match=f"{router.endpoint} is held by another process"):
+    with pytest.raises(EndpointError, match=f"{router.endpoint} is in use by another process"):
         kind(router.endpoint)
 
 
@@ -248,5 +248,5 @@ def test_one_cannot_connect_to_any_port():
 
 def test_a_socket_cannot_be_bound_where_a_folder_cannot_be(socket_dir):
     (socket_dir / "file").touch()
-    with pytest.raises(EndpointError, match="cannot be held"):
+    with pytest.raises(EndpointError, match="cannot be locked"):
         Router(f"ipc://{socket_dir}/file/line")

@@ -8,7 +8,7 @@ import pytest
 from ssd_bench.parts.inputs import shape_of
 from ssd_bench.synthetic_actors import segments_of
 from ssd_influence.networks.agent_network import make_network
-from ssd_learner.cli import dims_of
+from ssd_learner.build import dims_of
 from ssd_run.presets import load_config, preset_names
 from ssd_wire.codec import decode, encode
 from ssd_wire.messages import Segment

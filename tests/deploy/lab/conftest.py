@@ -7,8 +7,8 @@ import torch
 
 from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_learner.checkpoints.checkpointer import Archive
-from ssd_learner.segments.receiver import Intake
+from ssd_learner.checkpoints.checkpointer import Checkpointer
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
 from ssd_run.presets import load_config
 
@@ -35,8 +35,8 @@ def saved_run(tmp_path):
                 torch.device("cpu"),
                 seed=1,
             )
-            archive = Archive(folder, None, math.inf, keep=1)
-            archive.save(trainer, Intake(agent, 1, "same", 1))
+            checkpointer = Checkpointer(folder, None, math.inf, keep=1)
+            checkpointer.save(trainer, SegmentReceiver(agent, 1, "same", 1))
         (run_dir / "run.toml").write_text(config.toml())
         return run_dir
 

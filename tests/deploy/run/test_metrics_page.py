@@ -16,4 +16,4 @@ def test_it_says_how_it_was_made():
 
 @pytest.mark.parametrize("metric", UPDATE_METRICS, ids=lambda metric: metric.name)
 def test_it_has_what_is_told_of_an_update(metric):
-    assert f"| `ssd_learner_{metric.name}` | gauge | – | {metric.text} |" in PAGE
+    assert f"| `ssd_learner_{metric.name}` | gauge | – | {metric.help} |" in PAGE

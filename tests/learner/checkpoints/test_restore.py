@@ -1,3 +1,5 @@
+"""Resuming from checkpoints, also when the newest one is damaged or missing."""
+
 import json
 import logging
 from dataclasses import replace
@@ -5,22 +7,22 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ssd_learner.checkpoints.checkpoint_file import CheckpointError, Clocks, write_checkpoint
+from ssd_learner.checkpoints.checkpoint_file import CheckpointError, Progress, write_checkpoint
 from ssd_learner.checkpoints.restore import restore
-from ssd_learner.segments.receiver import Counts, Watermark
+from ssd_learner.segments.epochs import SegmentCounts, Watermark
 
-CLOCKS = Clocks(
+PROGRESS = Progress(
     agent=1,
     fingerprint="this run",
     own_steps=640,
     version=3,
-    counts=Counts(received=7, trained=6, surplus=1, duplicate=4),
+    counts=SegmentCounts(received=7, trained=6, surplus=1, duplicate=4),
     watermarks=(Watermark(0, 2**62 - 1, 4, 1, False), Watermark(1, 17, 3, 0, True)),
 )
 
 
 def write(folder, trainer, keep=9, **change):
-    return write_checkpoint(folder, replace(CLOCKS, **change), trainer.state(), keep)
+    return write_checkpoint(folder, replace(PROGRESS, **change), trainer.state(), keep)
 
 
 def damage(path):
@@ -37,16 +39,16 @@ def write_ledger(folder, own_steps, epochs):
     return path
 
 
-def test_a_trainer_starts_anew_where_there_is_no_checkpoint(tmp_path, make_trainer):
+def test_without_checkpoints_training_starts_from_scratch(tmp_path, make_trainer):
     assert restore(tmp_path, make_trainer(), "this run") is None
 
 
 def test_a_trainer_continues_from_the_newest_checkpoint(tmp_path, make_trainer):
-    former = make_trainer(seed=8)
+    older = make_trainer(seed=8)
     for version in (3, 4):
-        write(tmp_path, former, version=version)
+        write(tmp_path, older, version=version)
     trainer = make_trainer()
-    assert restore(tmp_path, trainer, "this run") == replace(CLOCKS, version=4)
+    assert restore(tmp_path, trainer, "this run") == replace(PROGRESS, version=4)
     assert (trainer.own_steps, trainer.version) == (640, 4)
 
 
@@ -92,51 +94,51 @@ def test_a_checkpoint_of_other_tensors_is_refused_by_the_name_of_one(
     for parameter in trainer.network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     trainer.optimizer.step()
-    path = write_checkpoint(tmp_path, CLOCKS, change(trainer.state()), keep=1)
+    path = write_checkpoint(tmp_path, PROGRESS, change(trainer.state()), keep=1)
     with pytest.raises(CheckpointError, match=f"{path}: does not fit this network: .*{fault}"):
         restore(tmp_path, make_trainer(optimizer="adam"), "this run")
 
 
-def test_a_damaged_newest_is_set_aside_for_the_one_before_it(tmp_path, make_trainer, caplog):
-    former = make_trainer(seed=8)
-    write(tmp_path, former)
+def test_a_damaged_newest_checkpoint_is_renamed_and_the_one_before_it_is_used(
+    tmp_path, make_trainer, caplog
+):
+    older = make_trainer(seed=8)
+    write(tmp_path, older)
     newest = write(tmp_path, make_trainer(seed=9), version=4, own_steps=960)
     damage(newest)
     ledger = write_ledger(tmp_path, 960, [(0, 2**62 - 1, 6, False), (1, 17, 3, True)])
 
     trainer = make_trainer()
     with caplog.at_level(logging.ERROR):
-        clocks = restore(tmp_path, trainer, "this run", ledger)
+        progress = restore(tmp_path, trainer, "this run", ledger)
 
-    weights = zip(trainer.tensors().values(), former.tensors().values(), strict=True)
-    assert all((mine == theirs).all() for mine, theirs in weights)
-    assert (clocks.version, clocks.own_steps) == (3, 640)
+    weights = zip(trainer.tensors().values(), older.tensors().values(), strict=True)
+    assert all((ours == theirs).all() for ours, theirs in weights)
+    assert (progress.version, progress.own_steps) == (3, 640)
     assert str(newest) in caplog.text
     assert "320 own-steps and 2 segments of training are lost" in caplog.text
     assert not newest.exists()
     assert newest.with_name(newest.name + ".damaged").exists()
 
 
-def test_epochs_go_on_where_actors_were_told_that_their_segments_are_durable(
-    tmp_path, make_trainer
-):
+def test_epochs_continue_after_the_last_segment_acknowledged_as_durable(tmp_path, make_trainer):
     write(tmp_path, make_trainer())
     damage(write(tmp_path, make_trainer(), version=4))
     ledger = write_ledger(
         tmp_path, 960, [(0, 2**62 - 1, 6, True), (1, 17, 3, True), (0, 5, 2, False)]
     )
 
-    clocks = restore(tmp_path, make_trainer(), "this run", ledger)
+    progress = restore(tmp_path, make_trainer(), "this run", ledger)
 
-    assert clocks.watermarks == (
-        Watermark(0, 2**62 - 1, handled=6, surplus=1, retired=True, given_up=2),
-        Watermark(1, 17, handled=3, surplus=0, retired=True, given_up=0),
-        Watermark(0, 5, handled=2, surplus=0, retired=False, given_up=2),
+    assert progress.watermarks == (
+        Watermark(0, 2**62 - 1, consumed=6, surplus=1, retired=True, given_up=2),
+        Watermark(1, 17, consumed=3, surplus=0, retired=True, given_up=0),
+        Watermark(0, 5, consumed=2, surplus=0, retired=False, given_up=2),
     )
-    assert clocks.counts == replace(CLOCKS.counts, given_up=4)
+    assert progress.counts == replace(PROGRESS.counts, given_up=4)
 
 
-def test_when_all_checkpoints_are_damaged_the_start_is_refused_and_they_stay(
+def test_if_all_checkpoints_are_damaged_the_start_is_refused_and_the_files_stay(
     tmp_path, make_trainer
 ):
     paths = [write(tmp_path, make_trainer(), version=version) for version in (3, 4)]
@@ -147,19 +149,17 @@ def test_when_all_checkpoints_are_damaged_the_start_is_refused_and_they_stay(
     assert all(path.exists() for path in paths)
 
 
-def test_a_missing_checkpoint_of_an_agent_that_was_trained_is_refused_with_the_way_on(
-    tmp_path, make_trainer
-):
+def test_a_missing_checkpoint_of_a_trained_agent_is_refused_with_advice(tmp_path, make_trainer):
     ledger = write_ledger(tmp_path, 960, [])
     with pytest.raises(CheckpointError, match=rf"960 own-steps were trained.*delete {ledger}"):
         restore(tmp_path, make_trainer(), "this run", ledger)
 
 
-def test_an_agent_that_was_never_trained_needs_no_checkpoint(tmp_path, make_trainer):
+def test_an_untrained_agent_needs_no_checkpoint(tmp_path, make_trainer):
     assert restore(tmp_path, make_trainer(), "this run", write_ledger(tmp_path, 0, [])) is None
 
 
-def test_drafts_of_a_killed_learner_are_removed(tmp_path, make_trainer):
-    (tmp_path / ".update-000000000004.safetensors.draft").write_bytes(b"half")
+def test_temporary_files_of_a_killed_learner_are_removed(tmp_path, make_trainer):
+    (tmp_path / ".update-000000000004.safetensors.tmp").write_bytes(b"half")
     restore(tmp_path, make_trainer(), "this run")
     assert list(tmp_path.iterdir()) == []

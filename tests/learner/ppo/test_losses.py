@@ -1,4 +1,4 @@
-"""A minibatch of PPO: each head learns from what it chose and was paid, the MOA from the others."""
+"""The loss of a PPO minibatch, term by term, and the weights that each term trains."""
 
 from dataclasses import replace
 
@@ -6,51 +6,52 @@ import pytest
 import torch
 from tests.learner import literal
 
-from ssd_learner.ppo import update as ppo
-from ssd_learner.ppo.build_chunks import prepare
-from ssd_learner.segments.batch import collate
-from ssd_learner.vtrace.losses import losses as vtrace_losses
+from ssd_learner.ppo.losses import minibatch_loss
+from ssd_learner.ppo.make_chunks import make_chunks
+from ssd_learner.segments.batch import stack_games
+from ssd_learner.vtrace.losses import batch_losses
 
 CPU = torch.device("cpu")
 WEIGHTS = {"value_coefficient": 0.4, "entropy": 0.02, "communication_entropy": 0.05}
-PLAIN = {"normalise_advantages": False, "normalise_values": False}
+NOT_NORMALISED = {"normalise_advantages": False, "normalise_values": False}
+UNBOUNDED = {"ratio_clip": 1e6, "value_gradient_limit": float("inf")}
 
 
 @pytest.fixture
-def make_part(make_segment):
+def make_minibatch(make_segment):
     """One minibatch of a whole segment, in chunks of 4 steps."""
 
     def make(trainer):
-        batch = collate([make_segment(trainer)], CPU)
-        return prepare(trainer, [batch], trainer.weights(), chunk=4)[0]
+        batch = stack_games([make_segment(trainer)], CPU)
+        return make_chunks(trainer, [batch], trainer.scheduled_values(), chunk=4)[0]
 
     return make
 
 
-def unrolled(trainer, part):
+def unroll(trainer, minibatch):
     with torch.no_grad():
         return trainer.network.unroll(
-            part.pixels,
-            part.is_first_host,
-            part.actions,
-            part.state,
-            part.symbols,
-            predictions=part.steps,
+            minibatch.pixels,
+            minibatch.is_first_host,
+            minibatch.actions,
+            minibatch.state,
+            minibatch.symbols,
+            predictions=minibatch.length,
         )
 
 
-def moa_loss_literally(logits, foreseen):
-    """The mean over all that counts, one number at a time."""
+def literal_moa_loss(logits, moa_targets):
+    """The mean over all targets that count, one at a time."""
     loss = counted = 0
     log_policy = logits.double().log_softmax(-1)
-    for place in foreseen.mask.nonzero().tolist():
-        loss -= log_policy[*place, foreseen.targets[*place]].item()
+    for place in moa_targets.mask.nonzero().tolist():
+        loss -= log_policy[*place, moa_targets.next_actions[*place]].item()
         counted += 1
     return loss / counted
 
 
 def gradients(trainer, loss):
-    """By parameter name; zeros where the loss does not depend on one."""
+    """By parameter name; zeros where the loss does not depend on it."""
     trainer.network.zero_grad(set_to_none=True)
     loss.backward()
     return {
@@ -59,106 +60,136 @@ def gradients(trainer, loss):
     }
 
 
-@pytest.mark.parametrize("moa", [True, False], ids=["the MOA learns", "it does not"])
+@pytest.mark.parametrize("with_moa", [True, False], ids=["with MOA", "without MOA"])
 @pytest.mark.parametrize("name", literal.EXPERIMENTS)
-def test_each_term_and_the_total_are_their_definitions(make_trainer, make_part, name, moa):
+def test_each_term_and_the_total_equal_their_definitions(
+    make_trainer, make_minibatch, name, with_moa
+):
     trainer = make_trainer(
         algorithm="ppo", experiment=literal.EXPERIMENTS[name], ratio_clip=0.25, **WEIGHTS
     )
-    experiment, part = trainer.experiment, make_part(trainer)
-    loss, numbers = ppo.losses(trainer, part, trainer.weights(), moa)
-    unroll = unrolled(trainer, part)
-    wanted = literal.head_losses(unroll.policy_logits, unroll.values, part.acting, 0.25)
+    experiment, minibatch = trainer.experiment, make_minibatch(trainer)
+    scheduled = trainer.scheduled_values()
+    loss, scalars = minibatch_loss(trainer, minibatch, scheduled, with_moa=with_moa)
+    now = unroll(trainer, minibatch)
+    wanted = literal.clipped_losses(now.policy_logits, now.values, minibatch.action_head, 0.25)
     total = wanted["policy_loss"] + 0.4 * wanted["value_loss"] - 0.02 * wanted["entropy"]
     if experiment.symbols:
-        heads = unroll.symbol_logits, unroll.symbol_values, part.speaking
-        said = literal.head_losses(*heads, 0.25)
-        total += 0.3 * (said["policy_loss"] + 0.4 * said["value_loss"] - 0.05 * said["entropy"])
-        of_both = ("policy_loss", "value_loss", "entropy")
-        wanted |= {f"symbol_{term}": said[term] for term in of_both}
-    if experiment.has_moa and moa:
-        total += experiment.moa_weight * moa_loss_literally(unroll.moa_logits, part.foreseen)
+        head = now.symbol_logits, now.symbol_values, minibatch.symbol_head
+        of = literal.clipped_losses(*head, 0.25)
+        total += 0.3 * (of["policy_loss"] + 0.4 * of["value_loss"] - 0.05 * of["entropy"])
+        terms = ("policy_loss", "value_loss", "entropy")
+        wanted |= {f"symbol_{term}": of[term] for term in terms}
+    if experiment.has_moa and with_moa:
+        total += experiment.moa_weight * literal_moa_loss(now.moa_logits, minibatch.moa_targets)
     assert loss.item() == pytest.approx(total, rel=1e-4)
-    assert {n: number.item() for n, number in numbers.items()} == pytest.approx(wanted, rel=1e-4)
+    assert {n: scalar.item() for n, scalar in scalars.items()} == pytest.approx(wanted, rel=1e-4)
     assert 0 < wanted["clipped_share"] < 1
 
 
-def test_acting_and_speaking_have_ratios_of_their_own(make_trainer, make_part):
+def test_actions_and_symbols_have_separate_ratios(make_trainer, make_minibatch):
     experiment = literal.EXPERIMENTS["communication"]
     trainer = make_trainer(algorithm="ppo", experiment=experiment)
-    part = make_part(trainer)
+    minibatch, scheduled = make_minibatch(trainer), trainer.scheduled_values()
 
-    def terms(**choices):
-        numbers = ppo.losses(trainer, replace(part, **choices), trainer.weights(), moa=False)[1]
-        return numbers["policy_loss"].item(), numbers["symbol_policy_loss"].item()
+    def policy_losses(**heads):
+        changed = replace(minibatch, **heads)
+        _, scalars = minibatch_loss(trainer, changed, scheduled, with_moa=False)
+        return scalars["policy_loss"].item(), scalars["symbol_policy_loss"].item()
 
-    acted, said = terms()
-    other = part.acting._replace(log_prob=part.acting.log_prob + 1)
-    acted_otherwise, said_alike = terms(acting=other)
-    assert acted_otherwise != acted
-    assert said_alike == said
-    other = part.speaking._replace(log_prob=part.speaking.log_prob + 1)
-    acted_alike, said_otherwise = terms(speaking=other)
-    assert acted_alike == acted
-    assert said_otherwise != said
+    action, symbol = policy_losses()
+    head = minibatch.action_head
+    changed, same = policy_losses(action_head=head._replace(log_prob=head.log_prob + 1))
+    assert changed != action
+    assert same == symbol
+    head = minibatch.symbol_head
+    same, changed = policy_losses(symbol_head=head._replace(log_prob=head.log_prob + 1))
+    assert same == action
+    assert changed != symbol
 
 
 @pytest.mark.parametrize("name", literal.EXPERIMENTS)
-def test_every_weight_learns(make_trainer, make_part, name):
+def test_every_weight_has_a_gradient(make_trainer, make_minibatch, name):
     trainer = make_trainer(algorithm="ppo", experiment=literal.EXPERIMENTS[name])
-    part = make_part(trainer)
-    loss, _ = ppo.losses(trainer, part, trainer.weights(), moa=True)
+    minibatch = make_minibatch(trainer)
+    loss, _ = minibatch_loss(trainer, minibatch, trainer.scheduled_values(), with_moa=True)
     for parameter, gradient in gradients(trainer, loss).items():
         assert gradient.any(), parameter
 
 
-def test_a_model_that_does_not_learn_has_no_gradient(make_trainer, make_part):
+def test_without_moa_its_weights_have_no_gradient(make_trainer, make_minibatch):
     trainer = make_trainer(algorithm="ppo", experiment=literal.EXPERIMENTS["influence"])
-    loss, _ = ppo.losses(trainer, make_part(trainer), trainer.weights(), moa=False)
+    minibatch = make_minibatch(trainer)
+    loss, _ = minibatch_loss(trainer, minibatch, trainer.scheduled_values(), with_moa=False)
     found = gradients(trainer, loss)
     assert not any(found[name].any() for name in found if name.startswith("moa."))
     assert all(found[name].any() for name in found if not name.startswith("moa."))
 
 
-def acted_by(trainer, segment):
-    """The segment, as if this agent with these very weights had acted in it."""
-    batch = collate([segment], CPU)
+def on_policy(trainer, segment):
+    """The segment, as if an agent with exactly these weights had acted in it."""
+    batch = stack_games([segment], CPU)
+    inputs = batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
     with torch.no_grad():
-        unroll = trainer.network.unroll(
-            batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
-        )
+        unroll = trainer.network.unroll(*inputs)
     k, found = trainer.shape.agent, {}
-    chosen = [("log_prob", unroll.policy_logits, batch.actions[1:-1, :, k])]
+    heads = [("log_prob", unroll.policy_logits, batch.actions[1:-1, :, k])]
     if batch.symbols is not None:
-        chosen.append(("symbol_log_prob", unroll.symbol_logits, batch.symbols[1:, :, k]))
-    for name, logits, choice in chosen:
+        heads.append(("symbol_log_prob", unroll.symbol_logits, batch.symbols[1:, :, k]))
+    for name, logits, action in heads:
         log_policy = logits[:-1].log_softmax(-1)
-        found[name] = log_policy.gather(-1, choice.unsqueeze(-1)).squeeze(-1).numpy()
+        found[name] = log_policy.gather(-1, action.unsqueeze(-1)).squeeze(-1).numpy()
     return replace(segment, **found)
 
 
-@pytest.mark.parametrize("horizon_ends", ["termination", "truncation"])
-@pytest.mark.parametrize("name", literal.EXPERIMENTS)
-def test_on_policy_and_unclipped_it_is_the_n_step_actor_critic(
-    make_trainer, make_segment, name, horizon_ends
-):
-    experiment = literal.EXPERIMENTS[name] | {"moa_weight": 0.0}
-    same = WEIGHTS | {"experiment": experiment, "horizon_ends": horizon_ends, "reward_clip": 1.5}
-    actor_critic = make_trainer(**same)
-    trainer = make_trainer(
-        algorithm="ppo", gae_lambda=1.0, ratio_clip=1e6, value_pull=float("inf"), **PLAIN, **same
-    )
-    segment = acted_by(trainer, make_segment(trainer))
-    batch, weights = collate([segment], CPU), replace(trainer.weights(), beta=0.6)
-    chunks, _ = prepare(trainer, [batch], weights, len(segment.reward))
-    (part,) = chunks.shuffled(1)
-    found = gradients(trainer, ppo.losses(trainer, part, weights, moa=False)[0])
-    settings = actor_critic.experiment, actor_critic.learning, weights
-    sums = vtrace_losses(actor_critic.network, batch, actor_critic.shape, *settings)
-    wanted = gradients(actor_critic, sums.total / batch.steps)
+def assert_gradients_match(found, wanted):
     for parameter, gradient in wanted.items():
         largest = gradient.abs().max().item()
         torch.testing.assert_close(
             found[parameter], gradient, rtol=1e-3, atol=1e-5 * largest, msg=parameter
         )
         assert largest > 0 or parameter.startswith("moa.")
+
+
+@pytest.mark.parametrize("advantages", ["gae", "vtrace"])
+@pytest.mark.parametrize("episode_end", ["termination", "truncation"])
+@pytest.mark.parametrize("name", literal.EXPERIMENTS)
+def test_on_policy_and_unclipped_it_equals_the_n_step_actor_critic(
+    make_trainer, make_segment, name, episode_end, advantages
+):
+    experiment = literal.EXPERIMENTS[name] | {"moa_weight": 0.0}
+    same = WEIGHTS | {"experiment": experiment, "episode_end": episode_end, "reward_clip": 1.5}
+    actor_critic = make_trainer(**same)
+    ppo = {"algorithm": "ppo", "advantages": advantages, "gae_lambda": 1.0}
+    trainer = make_trainer(**ppo, **UNBOUNDED, **NOT_NORMALISED, **same)
+    segment = on_policy(trainer, make_segment(trainer))
+    batch, scheduled = stack_games([segment], CPU), replace(trainer.scheduled_values(), beta=0.6)
+    chunks, _ = make_chunks(trainer, [batch], scheduled, len(segment.reward))
+    (minibatch,) = chunks.shuffled_minibatches(1)
+    loss, _ = minibatch_loss(trainer, minibatch, scheduled, with_moa=False)
+    found = gradients(trainer, loss)
+    total = batch_losses(actor_critic, batch, scheduled).total
+    assert_gradients_match(found, gradients(actor_critic, total / batch.own_steps))
+
+
+@pytest.mark.parametrize("name", ["A3C", "influence", "inequity averse"])
+def test_off_policy_with_vtrace_advantages_and_no_clips_it_equals_the_vtrace_actor_critic(
+    make_trainer, make_segment, name
+):
+    experiment = literal.EXPERIMENTS[name] | {"moa_weight": 0.0}
+    clips = {"rho_clip": float("inf"), "c_clip": 0.9}
+    same = WEIGHTS | clips | {"experiment": experiment}
+    actor_critic = make_trainer(**same)
+    ppo = {"algorithm": "ppo", "advantages": "vtrace"}
+    trainer = make_trainer(**ppo, **UNBOUNDED, **NOT_NORMALISED, **same)
+    segment = make_segment(trainer)
+    drift = 0.3 * torch.randn(segment.log_prob.shape).numpy()
+    segment = replace(segment, log_prob=on_policy(trainer, segment).log_prob + drift)
+    batch, scheduled = stack_games([segment], CPU), trainer.scheduled_values()
+    chunks, _ = make_chunks(trainer, [batch], scheduled, len(segment.reward))
+    (minibatch,) = chunks.shuffled_minibatches(1)
+    loss, scalars = minibatch_loss(trainer, minibatch, scheduled, with_moa=False)
+    assert scalars["kl"] > 0.01
+    found = gradients(trainer, loss)
+    total = batch_losses(actor_critic, batch, scheduled).total
+    assert_gradients_match(found, gradients(actor_critic, total / batch.own_steps))

@@ -1,24 +1,19 @@
-"""A batch is taken apart by games, and each part is what its games alone would have been."""
+"""A batch is split by games into parts, each of which equals a batch of its games alone."""
 
 from dataclasses import fields
 
 import pytest
 import torch
 
-from ssd_learner.segments.batch import Batch, collate
-from ssd_learner.vtrace.losses import vtrace_update
+from ssd_learner.segments.batch import Batch, stack_games
+from ssd_learner.vtrace.update import vtrace_update
 
 CPU = torch.device("cpu")
 GAMES = 5  # of one segment
 
 
-def told(report):
-    """All that a report has to tell."""
+def existing_values(report):
     return {name: value for name, value in vars(report).items() if value is not None}
-
-
-def sizes(batch, games):
-    return [part.reward.shape[1] for part in batch.split(games)]
 
 
 EXPERIMENTS = [
@@ -39,28 +34,33 @@ def segments(make_trainer, make_segment, experiment):
 
 
 @pytest.mark.parametrize(
-    ("games", "wanted"),
+    ("max_games", "sizes"),
     [(1, [1] * 10), (3, [3, 3, 2, 2]), (5, [5, 5]), (7, [5, 5]), (10, [10]), (99, [10])],
 )
-def test_parts_are_as_few_as_may_be_and_as_equal(segments, games, wanted):
-    assert sizes(collate(segments, CPU), games) == wanted
+def test_parts_are_as_few_and_as_equal_as_possible(segments, max_games, sizes):
+    parts = stack_games(segments, CPU).split_games(max_games)
+    assert [part.reward.shape[1] for part in parts] == sizes
 
 
-def test_nothing_is_lost_doubled_or_moved(segments):
-    batch = collate(segments, CPU)
-    parts = list(batch.split(3))
+def test_the_parts_together_are_the_batch(segments):
+    batch = stack_games(segments, CPU)
+    parts = list(batch.split_games(3))
     for field in fields(Batch):
         axis = 0 if field.name == "state" else 1
         if getattr(batch, field.name) is None:
             assert all(getattr(part, field.name) is None for part in parts)
             continue
-        joined = torch.cat([getattr(part, field.name) for part in parts], axis)
-        assert torch.equal(joined, getattr(batch, field.name))
-    assert sum(part.steps for part in parts) == batch.steps
+        whole = torch.cat([getattr(part, field.name) for part in parts], axis)
+        assert torch.equal(whole, getattr(batch, field.name))
+    assert sum(part.own_steps for part in parts) == batch.own_steps
 
 
-def test_a_part_trains_as_its_segment_alone(segments, make_trainer, experiment):
-    apart, alone = (make_trainer(experiment=experiment) for _ in range(2))
-    for part, segment in zip(collate(segments, CPU).split(GAMES), segments, strict=True):
-        wanted = told(vtrace_update(alone, collate([segment], CPU)))
-        assert told(vtrace_update(apart, part)) == pytest.approx(wanted, rel=1e-4)
+def test_training_on_a_part_equals_training_on_its_segment_alone(
+    segments, make_trainer, experiment
+):
+    trainer, alone = (make_trainer(experiment=experiment) for _ in range(2))
+    parts = stack_games(segments, CPU).split_games(GAMES)
+    for part, segment in zip(parts, segments, strict=True):
+        wanted = existing_values(vtrace_update(alone, stack_games([segment], CPU)))
+        found = existing_values(vtrace_update(trainer, part))
+        assert found == pytest.approx(wanted, rel=1e-4)

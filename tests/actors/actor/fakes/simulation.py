@@ -19,7 +19,7 @@ from ssd_actors.env_client import EnvClient
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
 from ssd_actors.outbox import Outbox
-from ssd_learner.segments.receiver import Intake
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_wire.codec import encode
 from ssd_wire.messages import Act, Bye, Hello, Join, Refused, Seat, Segment, Welcome
 from ssd_wire.weights import encode_weights
@@ -91,12 +91,12 @@ class FakeEnv(FakeServer):
 
 
 class FakeLearner(FakeServer):
-    """A learner that trains and checkpoints when told to. Its intake is the real one."""
+    """A learner that trains and checkpoints when told to. Its receiver is the real one."""
 
     def __init__(self, setup):
         super().__init__()
         self.setup = setup
-        self.intake = Intake(AGENT, 1, FINGERPRINT, 100)
+        self.receiver = SegmentReceiver(AGENT, 1, FINGERPRINT, 100)
         self.version = 0
         self.window = WINDOW
         self.trained = []
@@ -108,21 +108,21 @@ class FakeLearner(FakeServer):
         message = read(frames)
         match message:
             case Hello():
-                epoch = self.intake.hello(b"actor", message)
+                epoch = self.receiver.hello(b"actor", message)
                 weights = np.frombuffer(self.weights_frame(), np.uint8)
-                progress = (epoch.received, epoch.handled, epoch.durable)
+                progress = (epoch.received, epoch.consumed, epoch.durable)
                 fields = {"window": self.window, "complete": False, "weights": weights}
                 self.reply(Welcome(EPOCH, 1, *progress, **fields))
             case Segment():
                 self.on_segment(message)
-                self.reply(self.answer(self.intake.segment(b"actor", message)))
+                self.reply(self.answer(self.receiver.segment(b"actor", message)))
             case Bye():
                 self.byes += 1
-                self.reply(self.answer(self.intake.bye(b"actor", message)))
+                self.reply(self.answer(self.receiver.bye(b"actor", message)))
         return True
 
     def answer(self, outcome):
-        return outcome if isinstance(outcome, Refused) else self.intake.ack(outcome, self.version)
+        return outcome if isinstance(outcome, Refused) else self.receiver.ack(outcome, self.version)
 
     def weights_frame(self):
         return encode_weights(self.setup.weights(self.version))
@@ -132,17 +132,17 @@ class FakeLearner(FakeServer):
         return frame
 
     def train(self):
-        if taken := self.intake.take(100):
+        if taken := self.receiver.take(100):
             self.trained += taken
-            self.intake.trained()
+            self.receiver.mark_trained()
             self.version += 1
             self.published = self.weights_frame()
-            self.reply(self.answer(self.intake.epochs[0]))
+            self.reply(self.answer(self.receiver.epochs[0]))
 
     def checkpoint(self):
-        self.intake.made_durable([epoch.watermark() for epoch in self.intake.epochs])
-        for epoch in self.intake.epochs:
-            self.reply(self.intake.ack(epoch, self.version))
+        self.receiver.mark_durable([epoch.watermark() for epoch in self.receiver.epochs])
+        for epoch in self.receiver.epochs:
+            self.reply(self.receiver.ack(epoch, self.version))
 
 
 class Simulation:

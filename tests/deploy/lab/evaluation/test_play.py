@@ -10,8 +10,8 @@ from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_lab.evaluation.play import load_agents, load_game, play
 from ssd_learner.checkpoints.checkpoint_file import CheckpointError
-from ssd_learner.checkpoints.checkpointer import Archive
-from ssd_learner.segments.receiver import Intake
+from ssd_learner.checkpoints.checkpointer import Checkpointer
+from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
 from ssd_run.presets import load_config
 
@@ -32,7 +32,9 @@ def make_run(tmp_path, preset, *sets):
         trainer = Trainer(
             shape, config.network, config.experiment, config.learning, torch.device("cpu"), seed=1
         )
-        Archive(folder, None, math.inf, keep=1).save(trainer, Intake(agent, 1, "same", 1))
+        Checkpointer(folder, None, math.inf, keep=1).save(
+            trainer, SegmentReceiver(agent, 1, "same", 1)
+        )
     return tmp_path
 
 
