@@ -189,6 +189,7 @@ def test_all_processes_have_the_same_options(tmp_path):
         "run_file": "run.toml",
         "run_dir": None,
         "metrics": "127.0.0.1:0",
+        "keys": None,
         "parent_pipe": None,
     }
     assert CliRunner().invoke(command, []).exit_code == 2
