@@ -1,1 +1,1 @@
-"""The environment server (`ssd-env`): world and referee. It knows rules, and no weights."""
+"""The environment server (`ssd-env`): steps games and coordinates actors. It has no networks."""

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ssd_env_server.disclosed import Disclosed
+from ssd_env_server.coordinator import Coordinator
+from ssd_env_server.disclosure import Disclosure
 from ssd_env_server.episodes import Arena, EpisodeLog
-from ssd_env_server.games import LaneGames
 from ssd_env_server.lane import Lane
-from ssd_env_server.metrics import WorldMetrics
-from ssd_env_server.referee import Referee
-from ssd_env_server.server import Door, World
+from ssd_env_server.lane_games import LaneGames
+from ssd_env_server.metrics import EnvMetrics
+from ssd_env_server.server import EnvServer, ServerSocket
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.roles import Role, optional_axes, role_of
@@ -33,17 +33,18 @@ from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Poller, Router
 from ssd_wire.stop import Stop
 
-ANY_INCARNATION = 2**62  # random numbers are drawn below it
+RANDOM_BELOW = 2**62  # bound of random incarnations and start numbers
 
 
 @click.command()
 @process_options
-@click.option("--arena", required=True, type=click.IntRange(0, 2**31), help="This arena's number.")
-@click.option("--bind", "endpoint", required=True, help="Where actors join, ipc:// or tcp://.")
+@click.option("--arena", required=True, type=click.IntRange(0, 2**31), help="Index of the arena.")
+@click.option("--bind", "endpoint", required=True, help="Endpoint for actors, ipc:// or tcp://.")
 @click.option(
-    "--incarnation",
+    "--start-number",
     type=click.IntRange(0, 2**63 - 1),
-    help="What sets this server's episodes apart from those of earlier ones; random by default.",
+    help="Differs for each start of this arena's server, so that no episode is played twice; "
+    "random by default.",
 )
 @reports_errors
 def main(
@@ -54,105 +55,111 @@ def main(
     parent_pipe: int | None,
     arena: int,
     endpoint: str,
-    incarnation: int | None,
+    start_number: int | None,
 ) -> None:
-    """Play the games of one arena, and referee between its actors."""
+    """Step the games of one arena and exchange messages with its actors."""
     stop = Stop(parent_pipe)
     role = f"env-{arena}"
     log = configure_logging(role)
     run, game, experiment, run_fingerprint = load_settings(run_file)
-    if incarnation is None:
-        incarnation = secrets.randbelow(ANY_INCARNATION)
+    if start_number is None:
+        start_number = secrets.randbelow(RANDOM_BELOW)
 
     security = SocketSecurity.load(keys, "env")
-    actors = [f"actor-{agent}" for agent in range(game.agents)]
-    door = Router(endpoint, security, actors)
-    place = Arena(run.seed, arena, incarnation)
-    record = run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None
-    world = make_world(door, run, game, experiment, run_fingerprint, place, record)
-    address = serve_metrics(WorldMetrics(world), metrics, role)
-    write_process_entry(run_dir, role, {"metrics": address, "world": door.endpoint})
-    log.info("%d lanes of %d games of %s at %s", run.lanes, run.games, game.name, door.endpoint)
+    router = Router(endpoint, security, [f"actor-{agent}" for agent in range(game.agents)])
+    server = make_server(
+        router,
+        run,
+        game,
+        experiment,
+        run_fingerprint,
+        Arena(run.seed, arena, start_number),
+        run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None,
+    )
+    address = serve_metrics(EnvMetrics(server), metrics, role)
+    write_process_entry(run_dir, role, {"metrics": address, "env": router.endpoint})
+    log.info("%s: %d lanes of %d games at %s", game.name, run.lanes, run.games, router.endpoint)
 
-    world.serve(stop, Poller(stop, [door]))
-    log.info("stops after %d ticks", sum(lane.tick for lane in world.games))
-    world.episodes.close()
-    door.close()
+    server.serve(stop, Poller(stop, [router]))
+    log.info("stopped after %d ticks", sum(games.tick for games in server.lane_games))
+    server.episode_log.close()
+    router.close()
     security.close()
 
 
 def load_settings(run_file: Path) -> tuple[RunSettings, GameSettings, ExperimentSettings, str]:
-    """What this process needs of the run file, and the fingerprint of all that must agree.
+    """The sections of the run file that this process needs, and the run's fingerprint.
 
     Raises:
-        RunFileError: when the file or one of these sections is unusable, or the experiment is none
-            for the game's agents.
+        RunFileError: when the file or a section is unusable, or the experiment does not fit the
+            game's number of agents.
     """
     sections = load_run_file(run_file)
     run = section(sections, "run", RunSettings)
     game = section(sections, "game", GameSettings)
     experiment = section(sections, "experiment", ExperimentSettings)
     network = section(sections, "network", NetworkSettings)
-    cast_of(experiment, game)
+    roles_of(experiment, game)
     return run, game, experiment, fingerprint(run, game, experiment, network)
 
 
-def cast_of(experiment: ExperimentSettings, game: GameSettings) -> list[Role]:
+def roles_of(experiment: ExperimentSettings, game: GameSettings) -> list[Role]:
     """[N] the role of each agent.
 
     Raises:
-        RunFileError: when the experiment's leaders or roles are not for so many agents.
+        RunFileError: when the experiment does not fit the game's number of agents.
     """
     agents = game_spec(game).num_agents
     with errors_in_section("experiment"):
         return [role_of(experiment, agent, agents) for agent in range(agents)]
 
 
-def make_world(
-    door: Door,
+def make_server(
+    socket: ServerSocket,
     run: RunSettings,
     game: GameSettings,
     experiment: ExperimentSettings,
     run_fingerprint: str,
     arena: Arena,
-    record: Path | None,
-) -> World:
-    """A world at its first tick, with its kernels compiled and nobody in it yet.
+    episodes_path: Path | None,
+) -> EnvServer:
+    """A server at tick 0 of every lane, with compiled kernels and no actors.
 
     Args:
-        door: To the actors.
-        run: The run's settings.
-        game: The game's.
-        experiment: The experiment's: who acts before whom, and what is disclosed to whom.
-        run_fingerprint: What actors must show to be let in.
-        arena: What the episodes' seeds follow from.
-        record: The file of ended episodes, or None.
+        socket: To the actors.
+        run: Section of the run file.
+        game: Section of the run file.
+        experiment: Section of the run file.
+        run_fingerprint: Actors with another one are refused.
+        arena: Determines the seeds of all episodes.
+        episodes_path: The file for finished episodes, or None.
     """
     compile_kernels(game)
-    incarnation = secrets.randbelow(ANY_INCARNATION)
-    games = [
-        LaneGames(GameBatch(game, run.games), lane, arena, incarnation, run.segment)
+    env_incarnation = secrets.randbelow(RANDOM_BELOW)
+    lane_games = [
+        LaneGames(GameBatch(game, run.games), lane, arena, env_incarnation, run.segment)
         for lane in range(run.lanes)
     ]
-    roles = cast_of(experiment, game)
-    seat = seat_of(run, game, experiment, incarnation)
-    spec = game_spec(game)
+    roles, spec = roles_of(experiment, game), game_spec(game)
     dims = [
         Dims.of(spec, run.games, **optional_axes(role, experiment, spec.num_actions))
         for role in roles
     ]
-    lanes = [Lane(one.timesteps(), run.games, Disclosed(roles, dims)) for one in games]
-    referee = Referee(seat, run_fingerprint, lanes)
-    return World(door, referee, games, EpisodeLog(record, arena, incarnation), dims)
+    lanes = [Lane(one.timesteps(), run.games, Disclosure(roles, dims)) for one in lane_games]
+    coordinator = Coordinator(
+        seat_message(run, game, experiment, env_incarnation), run_fingerprint, lanes
+    )
+    episode_log = EpisodeLog(episodes_path, arena, env_incarnation)
+    return EnvServer(socket, coordinator, lane_games, episode_log, dims)
 
 
-def seat_of(
-    run: RunSettings, game: GameSettings, experiment: ExperimentSettings, incarnation: int
+def seat_message(
+    run: RunSettings, game: GameSettings, experiment: ExperimentSettings, env_incarnation: int
 ) -> Seat:
-    """What the world tells of itself to whoever takes a seat in it."""
+    """The answer to every accepted Join."""
     spec = game_spec(game)
     return Seat(
-        env_incarnation=incarnation,
+        env_incarnation=env_incarnation,
         agents=spec.num_agents,
         actions=spec.num_actions,
         symbols=experiment.symbols,
@@ -165,7 +172,7 @@ def seat_of(
 
 
 def compile_kernels(game: GameSettings) -> None:
-    """Have every kernel ready before actors wait for one: load it, or compile it once."""
+    """Compile every kernel of the game, or load it from the cache, before actors wait for it."""
     with errors_in_section("game"):
         batch = GameBatch(game, 1)
     batch.reset(np.zeros(1, np.uint64))

@@ -1,4 +1,4 @@
-"""Episodes: their seeds, where the first ones start, and the line each leaves when it ends."""
+"""Episodes: their seeds, where the first ones start, and one log line for each that ended."""
 
 from __future__ import annotations
 
@@ -19,74 +19,75 @@ from ssd_influence.measures import collective_return, equality
 
 @dataclass(frozen=True)
 class Arena:
-    """What tells the episodes of one environment server from all others of a run.
+    """What the seeds of all episodes of one environment server are derived from.
 
     Args:
         seed: The run's.
-        number: The arena's.
-        incarnation: Of this server; another one for each restart, so that no episode is replayed.
+        index: The arena's.
+        start_number: Differs for each start of this arena's server, so that no episode is played
+            twice.
     """
 
     seed: int
-    number: int
-    incarnation: int
+    index: int
+    start_number: int
 
     def episode_seed(self, lane: int, game: int, episode: int) -> int:
-        """The seed, below 2⁶⁴, of a game's episode: each has its own."""
-        place = (self.seed, self.number, self.incarnation, lane, game, episode)
-        words = np.array(place, np.uint64).view(np.uint32)  # of equal number, so none run together
+        """The seed of one episode, below 2⁶⁴, different from that of every other."""
+        key = (self.seed, self.index, self.start_number, lane, game, episode)
+        words = np.array(key, np.uint64).view(np.uint32)  # always as many words
         return int(np.random.SeedSequence(words.tolist()).generate_state(1, np.uint64)[0])
 
 
-def first_clocks(games: int, horizon: int, segment: int) -> NDArray[np.int32]:
-    """Where each game's first episode starts, so that a batch holds all phases of an episode.
+def first_episode_steps(games: int, horizon: int, segment: int) -> NDArray[np.int32]:
+    """The episode step at which each game starts: staggered over the whole episode.
 
-    An update may be of a part of the games, some neighbours: those, too, are in all phases.
+    So a batch contains all phases of an episode. So does a minibatch of successive games.
 
     Args:
         games: B.
         horizon: Steps per episode.
-        segment: T; episodes that start at its multiples also start where segments do.
+        segment: T; steps are its multiples, so that episodes start where segments do.
 
     Returns:
-        [B] int32 multiples of T below the horizon, each for as many games as any other, or one
-        more, and spread evenly over every run of neighbours.
+        [B] int32 multiples of T below the horizon. Each occurs equally often, or once more than
+        others, and any successive games are spread evenly over them.
     """
     phases = -(-horizon // segment)
-    return (segment * (_spread(games) * phases // games)).astype(np.int32)
+    return (segment * (_evenly_spread(games) * phases // games)).astype(np.int32)
 
 
-def _spread(count: int) -> NDArray[np.int64]:
-    """The numbers 0 … count − 1 in an order in which every run of neighbours is spread evenly.
+def _evenly_spread(count: int) -> NDArray[np.int64]:
+    """The numbers 0 … count − 1 in an order in which any successive ones are spread evenly.
 
-    It is that of numbers whose binary digits are read backwards, van der Corput's: 0 4 2 6 1 5 3 7.
-    Of other counts than powers of 2, the largest such power is taken out, so that halves, quarters
-    and eighths are as even as they can be.
+    For a power of 2 this is the van der Corput sequence, in which the binary digits are reversed:
+    0 4 2 6 1 5 3 7. From other counts the largest power of 2 is factored out, so that halves,
+    quarters and eighths are as even as possible.
     """
     power = count & -count
-    rest = np.argsort(np.argsort(_backwards(count // power)))
-    return (_backwards(power)[:, None] + power * rest).ravel()
+    rest = np.argsort(np.argsort(_bit_reversed(count // power)))
+    return (_bit_reversed(power)[:, None] + power * rest).ravel()
 
 
-def _backwards(count: int) -> NDArray[np.int64]:
-    """0 … count − 1, the binary digits of each read backwards."""
+def _bit_reversed(count: int) -> NDArray[np.int64]:
+    """0 … count − 1 with the binary digits of each reversed."""
     digits = max(1, (count - 1).bit_length())
     return np.array([int(f"{number:0{digits}b}"[::-1], 2) for number in range(count)])
 
 
 @dataclass(frozen=True, eq=False)
 class Episode:
-    """An episode that has ended.
+    """One episode that has ended.
 
     Args:
-        lane: Where it was played.
-        game: Which of the lane's games.
-        number: How many this game had ended before.
+        lane: Index of the lane.
+        game: Index of the game in its lane.
+        number: How many episodes this game had ended before.
         seed: Its seed.
-        length: Steps played; fewer than the horizon in a staggered first episode.
-        returns: [N] float64 sum of each agent's rewards.
-        counts: [N, E] int64 what each agent did, in the order of `EVENTS`.
-        tick: The lane's tick that showed its end.
+        length: Steps played; fewer than the horizon in most first episodes.
+        returns: [N] float64, each agent's sum of rewards.
+        counts: [N, E] int64, each agent's events, in the order of `EVENTS`.
+        tick: The lane's tick after its last step.
     """
 
     lane: int
@@ -100,38 +101,38 @@ class Episode:
 
 
 class EpisodeLog:
-    """One JSON line per ended episode, appended to a file.
+    """Appends one JSON line per episode that ended to a file.
 
     Args:
-        path: The file; nothing is left anywhere if None.
-        arena: Where the episodes are played.
-        world: Incarnation of the world, as messages name it.
+        path: The file; None writes nothing.
+        arena: Of the episodes.
+        env_incarnation: Of this server, as in its messages.
     """
 
-    def __init__(self, path: Path | None, arena: Arena, world: int) -> None:
+    def __init__(self, path: Path | None, arena: Arena, env_incarnation: int) -> None:
         self._arena = arena
-        self._world = world
+        self._env_incarnation = env_incarnation
         self._file: int | None = None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def write(self, episodes: Sequence[Episode]) -> None:
-        """Append the lines of these episodes, in one write: readers never see part of a line."""
+        """Append the lines of these episodes in one write, so that readers see whole lines only."""
         if episodes and self._file is not None:
             lines = "".join(json.dumps(self._line(one)) + "\n" for one in episodes)
             os.write(self._file, lines.encode())
 
     def close(self) -> None:
-        """Write no more."""
+        """Close the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     def _line(self, episode: Episode) -> dict[str, Any]:
         return {
-            "arena": self._arena.number,
-            "world": self._world,
+            "arena": self._arena.index,
+            "env_incarnation": self._env_incarnation,
             "lane": episode.lane,
             "game": episode.game,
             "episode": episode.number,

@@ -1,101 +1,106 @@
-"""One lane's turn: which tick it is at, who has answered it, and how."""
+"""The current tick of one lane: who has acted, and who can act now."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_env_server.disclosed import Disclosed
+from ssd_env_server.disclosure import Disclosure
 from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Act, Timestep
 
 
 class Lane:
-    """A group of games that moves when all agents have acted, and waits for no other lane.
+    """A group of games that is stepped when all agents have acted, independently of other lanes.
 
-    Within a tick, who follows others is owed its timestep only once all of them have answered
-    theirs; it tells what they do.
+    Within a tick, an agent with leaders gets its timestep only after all of them have acted,
+    because the timestep contains their actions.
 
     Args:
-        timesteps: [N] what each agent is told at tick 0.
+        timesteps: [N] of tick 0, one per agent.
         games: B.
-        disclosed: What agents are told of one another, and who follows whom.
+        disclosure: What agents learn of each other, and who leads whom.
+
+    Attributes:
+        tick: Steps played.
+        sent_at: When timesteps of this tick were last sent, in seconds.
     """
 
-    def __init__(self, timesteps: Sequence[Timestep], games: int, disclosed: Disclosed) -> None:
+    def __init__(self, timesteps: Sequence[Timestep], games: int, disclosure: Disclosure) -> None:
         agents = range(len(timesteps))
         self.tick = 0
-        self.offered = 0.0  # when the tick's timesteps were last sent, in seconds
-        self._disclosed = disclosed
+        self.sent_at = 0.0
+        self._disclosure = disclosure
         self._actions = np.zeros((games, len(agents)), np.uint8)
-        self._leaders = [len(disclosed.follows(agent)) for agent in agents]
+        self._num_leaders = [len(disclosure.leaders_of(agent)) for agent in agents]
         self._followers = [
-            [other for other in agents if agent in disclosed.follows(other)] for agent in agents
+            [other for other in agents if agent in disclosure.leaders_of(other)] for agent in agents
         ]
-        self._begin(disclosed.tell(timesteps))
+        self._begin_tick(disclosure.add_last_step(timesteps))
 
     @property
-    def full(self) -> bool:
-        """Whether every agent has answered this tick."""
-        return self._missing == 0
+    def is_complete(self) -> bool:
+        """Whether every agent has acted at this tick."""
+        return self._num_missing == 0
 
     @property
     def actions(self) -> NDArray[np.uint8]:
-        """[B, N] uint8 what the agents do at this tick; valid once the lane is full."""
+        """[B, N] uint8, everyone's actions at this tick; valid once the lane is complete."""
         return self._actions
 
-    def answer(self, agent: int, act: Act) -> Sequence[int] | None:
-        """Take an agent's answer to a tick; the first one stands.
+    def add_act(self, agent: int, act: Act) -> Sequence[int] | None:
+        """Store an agent's act; the first one for a tick counts.
 
         Args:
-            agent: Whose answer it is.
-            act: It. Its arrays are those of the agent's part.
+            agent: Who acts.
+            act: Its arrays have been checked against the agent's dims.
 
         Returns:
-            The agents that waited for this answer and now wait for none; None when it was not
-            taken, because that tick had been answered before.
+            The agents for which this act was the last one that they waited for; None when the act
+            is ignored because that tick has one already.
 
         Raises:
-            ProtocolError: when that tick has not come yet, or not yet for this agent.
+            ProtocolError: when the agent has not been sent the timestep of that tick.
         """
-        due = self.tick if self._awaits[agent] else self.tick + 1
-        if act.tick >= due:
-            raise ProtocolError(f"tick: wanted below {due}, found {act.tick}")
+        limit = self.tick if self._num_awaited[agent] else self.tick + 1
+        if act.tick >= limit:
+            raise ProtocolError(f"tick: wanted below {limit}, found {act.tick}")
         if act.tick < self.tick or self._acts[agent] is not None:
             return None
         self._actions[:, agent] = act.action
         self._acts[agent] = act
-        self._missing -= 1
-        return [other for other in self._followers[agent] if self._is_freed(other)]
+        self._num_missing -= 1
+        return [other for other in self._followers[agent] if self._is_released(other)]
 
-    def owed_to(self, agent: int) -> Iterator[Timestep]:
-        """The timestep that this agent can answer and has not, if there is one."""
-        if self._acts[agent] is None and not self._awaits[agent]:
-            yield self._timesteps[agent]
+    def unanswered(self, agent: int) -> Sequence[Timestep]:
+        """The timestep that this agent can answer and has not: one or none."""
+        if self._acts[agent] is None and not self._num_awaited[agent]:
+            return [self._timesteps[agent]]
+        return []
 
-    def turn(self, timesteps: Sequence[Timestep]) -> None:
-        """Move on to the next tick, in which nobody has answered.
+    def advance(self, timesteps: Sequence[Timestep]) -> None:
+        """Go to the next tick.
 
         Args:
-            timesteps: [N] what each agent is told at it.
+            timesteps: [N] of it, one per agent.
         """
         acts = [act for act in self._acts if act is not None]
         self.tick += 1
-        self._begin(self._disclosed.tell(timesteps, acts))
+        self._begin_tick(self._disclosure.add_last_step(timesteps, acts))
 
-    def _begin(self, timesteps: Sequence[Timestep]) -> None:
+    def _begin_tick(self, timesteps: Sequence[Timestep]) -> None:
         self._timesteps = list(timesteps)
         self._acts: list[Act | None] = [None] * len(self._timesteps)
-        self._missing = len(self._timesteps)
-        self._awaits = list(self._leaders)  # of how many leaders each agent awaits the answer
+        self._num_missing = len(self._timesteps)
+        self._num_awaited = list(self._num_leaders)  # [N] how many leaders have not acted
 
-    def _is_freed(self, agent: int) -> bool:
-        """Whether this agent awaited one more answer, and that was the last."""
-        self._awaits[agent] -= 1
-        if self._awaits[agent]:
+    def _is_released(self, follower: int) -> bool:
+        """Count one more act of its leaders; whether it was the last one."""
+        self._num_awaited[follower] -= 1
+        if self._num_awaited[follower]:
             return False
-        timestep = self._timesteps[agent]
-        self._timesteps[agent] = self._disclosed.tell_follower(timestep, agent, self._acts)
+        timestep = self._timesteps[follower]
+        self._timesteps[follower] = self._disclosure.add_leaders(timestep, follower, self._acts)
         return True

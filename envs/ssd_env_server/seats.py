@@ -1,4 +1,4 @@
-"""Who sits where: one seat per agent, held by the newest process that asked for it."""
+"""One seat per agent, held by the newest process that asked for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Holder:
     """The process that plays an agent.
 
     Args:
-        peer: The connection over which it said so last.
+        peer: The connection of its last Join.
         incarnation: The random number that it drew when it started.
     """
 
@@ -20,11 +20,10 @@ class Holder:
 
 
 class Seats:
-    """The seats of an arena's agents, all free at first.
+    """The seats of an arena's agents.
 
-    A process that starts anew for an agent takes the seat from whoever had it. The one before is
-    most likely dead, and if it is not, it may never come back. One that comes over another
-    connection keeps its seat, and is answered there.
+    A new process takes the seat from the one that holds it, which most likely has died. A process
+    that joins again over another connection keeps its seat, and is answered over the new one.
 
     Args:
         agents: N.
@@ -32,42 +31,42 @@ class Seats:
 
     def __init__(self, agents: int) -> None:
         self._holders: list[Holder | None] = [None] * agents
-        self._agents: dict[bytes, int] = {}
-        self._retired: set[tuple[int, int]] = set()  # agent and incarnation
+        self._agents: dict[bytes, int] = {}  # by connection
+        self._replaced: set[tuple[int, int]] = set()  # agent and incarnation
 
     def __len__(self) -> int:
         """How many seats are taken."""
         return len(self._agents)
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        """The taken seats: agent and peer."""
+        """The taken seats: agent and connection."""
         return ((agent, peer) for peer, agent in self._agents.items())
 
     def agent_of(self, peer: bytes) -> int | None:
-        """The agent that this peer plays, if it has a seat."""
+        """The agent that is played over this connection; None if there is none."""
         return self._agents.get(peer)
 
-    def objection(self, agent: int, asking: Holder) -> str | None:
+    def objection(self, agent: int, candidate: Holder) -> str | None:
         """Why this process may not have this seat; None if it may, or has it already."""
-        if (agent, asking.incarnation) in self._retired:
-            return f"agent {agent} is played by a process that started later"
-        seated = self._agents.get(asking.peer)
-        if seated is not None and self._holders[agent] != asking:
-            return f"this connection plays agent {seated} already, and may not join as another"
+        if (agent, candidate.incarnation) in self._replaced:
+            return f"a newer process plays agent {agent}"
+        seated = self._agents.get(candidate.peer)
+        if seated is not None and self._holders[agent] != candidate:
+            return f"this connection plays agent {seated} already and cannot join as another"
         return None
 
-    def take(self, agent: int, asking: Holder) -> Holder | None:
-        """Seat a process against which there is no `objection`.
+    def take(self, agent: int, candidate: Holder) -> Holder | None:
+        """Give the seat to a process against which there is no `objection`.
 
         Returns:
-            Who lost the seat to it, if another process did.
+            The process that lost the seat, if another one held it.
         """
         before = self._holders[agent]
         if before is not None:
             del self._agents[before.peer]
-        self._holders[agent] = asking
-        self._agents[asking.peer] = agent
-        if before is None or before.incarnation == asking.incarnation:
+        self._holders[agent] = candidate
+        self._agents[candidate.peer] = agent
+        if before is None or before.incarnation == candidate.incarnation:
             return None
-        self._retired.add((agent, before.incarnation))
+        self._replaced.add((agent, before.incarnation))
         return before

@@ -8,101 +8,102 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
+from ssd_env_server.coordinator import Coordinator, Sends
 from ssd_env_server.episodes import EpisodeLog
-from ssd_env_server.games import LaneGames
-from ssd_env_server.referee import Referee, Sends
+from ssd_env_server.lane_games import LaneGames
 from ssd_wire.codec import Lengths, decode
 from ssd_wire.dims import Dims
 from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Act, Join, Message, Refused
 
-HEARD_AT_ONCE = 256  # messages; then time passes for everyone else, whoever floods us
+MAX_MESSAGES = 256  # per round of the loop, so that a flood of messages cannot delay resends
 
 
-class Door(Protocol):
-    """Where actors come and go: a ZeroMQ router, or lists in tests."""
+class ServerSocket(Protocol):
+    """The socket to the actors: a ZeroMQ router, or lists in tests."""
 
     dropped: int
-    sender: str | None  # who sent the message received last, by its key; None without keys
+    sender: str | None  # identity behind the last message, by its key; None without keys
 
     def send(self, peer: bytes, message: Message) -> bool:
         """Send a copy without waiting; false when it was dropped."""
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
-        """All that has arrived: the peer's connection and its frames."""
+        """All messages that have arrived: the connection and the frames of each."""
 
 
-class Stopping(Protocol):
-    """Whether we were asked to stop."""
+class StopRequest(Protocol):
+    """Whether this process was asked to stop."""
 
     requested: bool
 
 
-class Wait(Protocol):
-    """Sleeps until there is something to do."""
+class Poller(Protocol):
+    """Waits for messages."""
 
     def wait(self, seconds: float) -> object:
         """Return when a message arrived, when asked to stop, or when the time is over."""
 
 
 @dataclass
-class World:
+class EnvServer:
     """All that the loop touches.
 
     Args:
-        door: To the actors.
-        referee: Decides who is told what.
-        games: Per lane, in the order of the referee's.
-        episodes: Where ended episodes are written down.
-        dims: [N] of each agent's messages.
-        clock: Tells the time in seconds, from any beginning.
+        socket: To the actors.
+        coordinator: Decides which messages to send.
+        lane_games: The games of each lane, in the order of the coordinator's lanes.
+        episode_log: Where finished episodes are recorded.
+        dims: [N] the dims of each agent's messages.
+        clock: Returns seconds.
     """
 
-    door: Door
-    referee: Referee
-    games: Sequence[LaneGames]
-    episodes: EpisodeLog
+    socket: ServerSocket
+    coordinator: Coordinator
+    lane_games: Sequence[LaneGames]
+    episode_log: EpisodeLog
     dims: Sequence[Dims]
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        # A peer without a seat may send what no role of this run sends: it is asked to join again.
-        known = self.dims[0].lengths
-        self._lengths_without_seat: Lengths = {axis: known[axis] for axis in "ABN"}
+        # An Act of a peer without a seat may have the optional arrays of another run or role. It is
+        # answered with "join again", so they are not checked.
+        lengths = self.dims[0].lengths
+        self._lengths_without_seat: Lengths = {axis: lengths[axis] for axis in "ABN"}
 
-    def serve(self, stop: Stopping, idle: Wait) -> None:
-        """Let the actors play until asked to stop. Start reading here."""
+    def serve(self, stop: StopRequest, poller: Poller) -> None:
+        """Step the games as actors act, until asked to stop. Start reading here."""
         while not stop.requested:
-            for peer, frames in islice(self.door.receive(), HEARD_AT_ONCE):
-                self._send(self._hear(peer, frames))
-                for lane, games in zip(self.referee.lanes, self.games, strict=True):
-                    if lane.full:
-                        self.episodes.write(games.step(lane.actions))
-                        self._send(self.referee.turn(lane, games.timesteps(), self.clock()))
+            for peer, frames in islice(self.socket.receive(), MAX_MESSAGES):
+                self._send(self._handle(peer, frames))
+                for lane, games in zip(self.coordinator.lanes, self.lane_games, strict=True):
+                    if lane.is_complete:
+                        self.episode_log.write(games.step(lane.actions))
+                        self._send(self.coordinator.advance(lane, games.timesteps(), self.clock()))
 
-            # Whatever was lost on the way, or went to an actor that is no more, goes out again.
-            self._send(self.referee.reoffers(self.clock()))
-            idle.wait(self.referee.patience(self.clock()))
+            # Timesteps that were lost, or that a dead actor received, are sent again.
+            self._send(self.coordinator.resends(self.clock()))
+            poller.wait(self.coordinator.seconds_until_resend(self.clock()))
 
-    def _hear(self, peer: bytes, frames: list[bytes]) -> Sends:
+    def _handle(self, peer: bytes, frames: list[bytes]) -> Sends:
         try:
             message = decode(frames, (Act, Join, Refused), self._lengths_for(peer))
             if isinstance(message, Join) and not self._may_join(message.agent):
-                reason = f"its key is that of {self.door.sender}, not of actor-{message.agent}"
-                return self.referee.refuse(peer, reason)
-            return self.referee.hear(peer, message, self.clock())
+                reason = f"its key is that of {self.socket.sender}, not of actor-{message.agent}"
+                return self.coordinator.refuse(peer, reason)
+            return self.coordinator.handle(peer, message, self.clock())
         except ProtocolError as fault:
-            return self.referee.refuse_nonsense(peer, fault)
+            return self.coordinator.refuse_invalid(peer, fault)
 
     def _may_join(self, agent: int) -> bool:
-        """Whether the sender of the last message may play an agent: under keys, only its own."""
-        return self.door.sender in (None, f"actor-{agent}")
+        """Whether the sender of the last message may play this agent. With keys, only its own."""
+        return self.socket.sender in (None, f"actor-{agent}")
 
     def _lengths_for(self, peer: bytes) -> Lengths:
         """The axes that a peer's messages are checked against."""
-        agent = self.referee.seats.agent_of(peer)
+        agent = self.coordinator.seats.agent_of(peer)
         return self._lengths_without_seat if agent is None else self.dims[agent].lengths
 
     def _send(self, sends: Iterable[tuple[bytes, Message]]) -> None:
         for peer, message in sends:
-            self.door.send(peer, message)
+            self.socket.send(peer, message)

@@ -1,13 +1,12 @@
-"""A small world, over plain lists in place of sockets."""
+"""A small environment server with lists instead of sockets."""
 
 from collections import deque
-from dataclasses import replace
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from ssd_env_server.cli import compile_kernels, make_world
+from ssd_env_server.cli import compile_kernels, make_server
 from ssd_env_server.episodes import Arena
 from ssd_envs.spec import GameSettings
 from ssd_influence.settings import ExperimentSettings
@@ -28,8 +27,8 @@ ORCHARD = """
 """
 
 
-class ListDoor:
-    """Hands frames over in lists; what is sent is copied, as a socket would."""
+class ListSocket:
+    """Holds frames in lists; what is sent is copied, as a ZeroMQ socket does."""
 
     def __init__(self):
         self.dropped = 0
@@ -46,9 +45,9 @@ class ListDoor:
             yield self.arrived.popleft()
 
 
-def scripted_act(world, lane, tick, agent, lengths, action=None):
-    """What an agent answers at a tick, whichever process plays it: drawn, with all that its part
-    has it disclose, and this action in all games if one is given."""
+def scripted_act(env_incarnation, lane, tick, agent, lengths, action=None):
+    """The act of an agent at a tick, the same from every process: random, with every array that the
+    agent's messages have, and this action in all games if one is given."""
     random = np.random.default_rng([agent, lane, tick])
     arrays = {
         field.name: draw_array(field, lengths, random)
@@ -57,7 +56,7 @@ def scripted_act(world, lane, tick, agent, lengths, action=None):
     }
     if action is not None:
         arrays["action"][:] = action
-    return Act(world, lane, tick, **arrays)
+    return Act(env_incarnation, lane, tick, **arrays)
 
 
 def draw_array(field, lengths, random):
@@ -67,8 +66,26 @@ def draw_array(field, lengths, random):
     return random.integers(lengths[field.below], size=shape).astype(field.dtype)
 
 
-class SmallWorld:
-    """A world whose time and messages the test moves by hand."""
+@dataclass
+class StopRequest:
+    """What the loop checks before each round."""
+
+    requested: bool = False
+
+
+@dataclass
+class StopsWhenIdle:
+    """A poller that ends the loop where it would wait without a message."""
+
+    stop: StopRequest
+    arrived: deque
+
+    def wait(self, _seconds):
+        self.stop.requested = not self.arrived
+
+
+class FakeEnv:
+    """An environment server whose clock and messages a test controls."""
 
     def __init__(
         self,
@@ -77,107 +94,106 @@ class SmallWorld:
         games=2,
         seed=1,
         arena=0,
-        incarnation=7,
-        record=None,
+        start_number=7,
+        episodes_path=None,
         game=None,
         **experiment,
     ):
         self.agents, self.lanes, self.games = agents, lanes, games
         self.now = 0.0
-        self.told = {}  # the newest timestep sent, by agent, lane and tick
-        self.door = ListDoor()
-        self.world = make_world(
-            self.door,
+        self.received = {}  # the newest timestep sent, by agent, lane and tick
+        self.socket = ListSocket()
+        self.server = make_server(
+            self.socket,
             RunSettings(seed=seed, lanes=lanes, games=games, segment=SEGMENT),
             game or GameSettings(name="harvest", agents=agents, horizon=HORIZON, map=ORCHARD),
             ExperimentSettings(**experiment),
             FINGERPRINT,
-            Arena(seed, arena, incarnation),
-            record,
+            Arena(seed, arena, start_number),
+            episodes_path,
         )
-        self.world.clock = lambda: self.now
-        self.referee = self.world.referee
-        self.number = self.referee.seat.env_incarnation
+        self.server.clock = lambda: self.now
+        self.coordinator = self.server.coordinator
+        self.incarnation = self.coordinator.seat.env_incarnation
 
     def serve(self):
-        """Run the loop until it would wait; all that it sent, as (peer, message)."""
-        stop = SimpleNamespace(requested=False)
-
-        def wait(_seconds):
-            stop.requested = not self.door.arrived
-
-        self.world.serve(stop, SimpleNamespace(wait=wait))
+        """Run the loop until it would wait; return all that it sent, as (peer, message)."""
+        stop = StopRequest()
+        self.server.serve(stop, StopsWhenIdle(stop, self.socket.arrived))
         lengths = {"B": self.games, "N": self.agents}
         sent = [
             (peer, decode(frames, (Seat, Timestep, Refused), lengths))
-            for peer, frames in self.door.sent
+            for peer, frames in self.socket.sent
         ]
-        self.door.sent.clear()
+        self.socket.sent.clear()
         for peer, message in sent:
             if isinstance(message, Timestep):
-                self.told[agent_at(peer), message.lane, message.tick] = message
+                self.received[agent_at(peer), message.lane, message.tick] = message
         return sent
 
-    def hear(self, peer, message):
-        """Have a message arrive; what is sent because of it."""
-        return self.hear_bytes(peer, [bytes(frame) for frame in encode(message)])
+    def send(self, peer, message):
+        """Let a message arrive; return what the server sends because of it."""
+        return self.send_frames(peer, [bytes(frame) for frame in encode(message)])
 
-    def hear_bytes(self, peer, frames):
-        self.door.arrived.append((peer, frames))
+    def send_frames(self, peer, frames):
+        self.socket.arrived.append((peer, frames))
         return self.serve()
 
     def join(self, agent, incarnation=1, fingerprint=FINGERPRINT, peer=None):
         peer = peer or name(agent, incarnation)
-        return self.hear(peer, Join(agent, incarnation, fingerprint))
+        return self.send(peer, Join(agent, incarnation, fingerprint))
 
-    def seated(self):
-        """This world, once everyone has joined it."""
+    def with_all_joined(self):
+        """This environment, after all agents have joined."""
         for agent in range(self.agents):
             self.join(agent)
         return self
 
     def scripted(self, agent, tick, lane=0, action=None):
-        """The act that an agent answers a tick with; see `scripted_act`."""
-        return scripted_act(self.number, lane, tick, agent, self.world.dims[agent].lengths, action)
+        """The act of an agent at a tick; see `scripted_act`."""
+        return scripted_act(
+            self.incarnation, lane, tick, agent, self.server.dims[agent].lengths, action
+        )
 
-    def act(self, agent, tick, lane=0, action=0, incarnation=1, world=None):
+    def act(self, agent, tick, lane=0, action=0, incarnation=1, env_incarnation=None):
         act = self.scripted(agent, tick, lane, action)
-        act = act if world is None else replace(act, env_incarnation=world)
-        return self.hear(name(agent, incarnation), act)
+        if env_incarnation is not None:
+            act = replace(act, env_incarnation=env_incarnation)
+        return self.send(name(agent, incarnation), act)
 
     def everyone_acts(self, tick, lane=0, actions=None):
-        """All agents answer a tick, each with its action of [N]; what the last one set off."""
-        for agent in sorted(range(self.agents), key=lambda agent: self.world.dims[agent].L > 0):
+        """All agents act at a tick, with these [N] actions; return what the last act caused."""
+        for agent in sorted(range(self.agents), key=lambda agent: self.server.dims[agent].L > 0):
             sent = self.act(agent, tick, lane, 4 if actions is None else actions[agent])
         return sent
 
 
 def name(agent, incarnation):
-    """The socket identity of an agent's process."""
+    """The connection of an agent's process."""
     return f"actor-{agent}-{incarnation:x}".encode()
 
 
 def agent_at(peer):
-    """The agent whose process has this socket identity."""
+    """The agent whose process has this connection."""
     return int(peer.split(b"-")[1])
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled():
-    """Numba compiles once, here, so that no process under test keeps its actors waiting for it."""
+    """Compile the kernels once, so that no process under test keeps its actors waiting."""
     compile_kernels(GameSettings(name="harvest"))
 
 
 @pytest.fixture(scope="session")
-def small_world():
-    """Makes a world of 3 agents, 2 lanes of 2 games, with whatever the test wants otherwise."""
-    return SmallWorld
+def make_env():
+    """Makes an environment of 3 agents, 2 lanes and 2 games, unless told otherwise."""
+    return FakeEnv
 
 
 @pytest.fixture
-def world():
-    """Everyone has joined it, and nobody has acted."""
-    return SmallWorld().seated()
+def env():
+    """An environment that all agents have joined, and in which nobody has acted."""
+    return FakeEnv().with_all_joined()
 
 
 @pytest.fixture
@@ -187,5 +203,5 @@ def peer_name():
 
 @pytest.fixture(scope="session")
 def script():
-    """What agents answer, drawn; see `scripted_act`."""
+    """Random acts; see `scripted_act`."""
     return scripted_act

@@ -1,8 +1,8 @@
-"""Actors and their world, over ZeroMQ and a relay that cuts their connections."""
+"""Actors and the environment server, over ZeroMQ and a relay that cuts their connections."""
 
 import time
 from contextlib import ExitStack, closing
-from types import SimpleNamespace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -16,8 +16,23 @@ from ssd_wire.sockets import Dealer, Router
 AGENTS = 2
 
 
+@dataclass
+class StopRequest:
+    requested: bool = False
+
+
+@dataclass
+class OneRound:
+    """A poller that ends the loop after one round."""
+
+    stop: StopRequest
+
+    def wait(self, _seconds):
+        self.stop.requested = True
+
+
 class Player:
-    """One agent, which answers whatever it is told, and notes at which ticks it decided."""
+    """One agent that answers every timestep, and records the ticks at which it decided."""
 
     def __init__(self, dealer, agent, dims, fingerprint):
         join = Join(agent, actor_incarnation=agent + 5, fingerprint=fingerprint)
@@ -33,21 +48,20 @@ class Player:
 
 
 class Arena:
-    """The world and its actors. What a test does not let work, is busy."""
+    """The server and its actors. Each of them works only when the test says so."""
 
-    def __init__(self, small_world, router, relay, links):
-        small = small_world(agents=AGENTS, lanes=1)
-        self.world, self.relay = small.world, relay
-        self.world.door, self.world.clock = router, time.monotonic
+    def __init__(self, make_env, router, relay, links):
+        small = make_env(agents=AGENTS, lanes=1)
+        self.server, self.relay = small.server, relay
+        self.server.socket, self.server.clock = router, time.monotonic
         self.players = [
-            Player(link, agent, small.world.dims[agent], small.referee.fingerprint)
+            Player(link, agent, small.server.dims[agent], small.coordinator.fingerprint)
             for agent, link in enumerate(links)
         ]
 
-    def world_works(self):
-        stop = SimpleNamespace(requested=False)
-        idle = SimpleNamespace(wait=lambda _seconds: setattr(stop, "requested", True))
-        self.world.serve(stop, idle)
+    def server_works(self):
+        stop = StopRequest()
+        self.server.serve(stop, OneRound(stop))
 
     def players_work(self):
         for player in self.players:
@@ -55,27 +69,27 @@ class Arena:
         time.sleep(0.002)
 
     def all_work(self):
-        self.world_works()
+        self.server_works()
         self.players_work()
 
     def play(self, ticks):
-        """So many ticks, and all agents decide once at each."""
-        wanted = self.world.games[0].tick + ticks
-        until(lambda: self.world.games[0].tick >= wanted, self.all_work)
+        """Play so many ticks, and check that all agents decided once at each."""
+        wanted = self.server.lane_games[0].tick + ticks
+        until(lambda: self.server.lane_games[0].tick >= wanted, self.all_work)
         for player in self.players:
             assert player.ticks == list(range(len(player.ticks)))
 
 
 @pytest.fixture
-def arena(small_world):
+def arena(make_env):
     with ExitStack() as stack:
         router = stack.enter_context(closing(Router("tcp://127.0.0.1:0")))
         relay = stack.enter_context(closing(Relay(router.endpoint)))
         links = [stack.enter_context(closing(Dealer(relay.endpoint))) for _ in range(AGENTS)]
-        yield Arena(small_world, router, relay, links)
+        yield Arena(make_env, router, relay, links)
 
 
-def test_connections_cut_while_the_world_is_busy_are_made_anew_and_no_tick_is_decided_twice(arena):
+def test_connections_cut_while_the_server_is_busy_are_replaced_and_no_tick_is_decided_twice(arena):
     arena.play(5)
     for connections in (4, 6):
         arena.relay.cut()
@@ -83,7 +97,7 @@ def test_connections_cut_while_the_world_is_busy_are_made_anew_and_no_tick_is_de
         arena.play(5)
 
 
-def test_a_world_that_is_busy_for_long_hears_actors_that_connected_anew(arena, monkeypatch):
+def test_a_server_that_was_busy_for_long_receives_from_actors_that_reconnected(arena, monkeypatch):
     arena.play(5)
     with monkeypatch.context() as context:
         context.setattr("ssd_actors.retry.RECONNECT_SECONDS", 0.3)
@@ -91,12 +105,13 @@ def test_a_world_that_is_busy_for_long_hears_actors_that_connected_anew(arena, m
     arena.play(5)
 
 
-def test_of_two_processes_that_claim_one_incarnation_neither_ends_the_world(arena):
+def test_two_processes_with_the_same_incarnation_do_not_stop_the_server(arena):
     arena.play(5)
     player = arena.players[0]
     with closing(Dealer(arena.relay.endpoint)) as dealer:
-        dims, mark = arena.world.dims[0], arena.world.referee.fingerprint
-        arena.players.append(Player(dealer, 0, dims, mark))
+        server = arena.server
+        player_0 = Player(dealer, 0, server.dims[0], server.coordinator.fingerprint)
+        arena.players.append(player_0)
         until(lambda: arena.players[-1].ticks, arena.all_work)
         arena.players.pop()
     arena.play(5)

@@ -1,28 +1,28 @@
-"""The metrics tell what happened."""
+"""The metrics count what happened."""
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ssd_env_server.metrics import WorldMetrics
+from ssd_env_server.metrics import EnvMetrics
 
 
-def read(world):
+def read(env):
     registry = CollectorRegistry()
-    registry.register(WorldMetrics(world.world))
+    registry.register(EnvMetrics(env.server))
     families = text_string_to_metric_families(generate_latest(registry).decode())
     return {sample.name: sample.value for family in families for sample in family.samples}
 
 
-def test_metrics_count_steps_seats_episodes_and_trouble(world):
+def test_metrics_count_steps_seats_episodes_and_errors(env):
     for tick in range(12):
-        world.everyone_acts(tick)
-    world.act(0, tick=3)
-    world.join(0, incarnation=2)
-    world.hear_bytes(b"stranger", [b"nonsense"])
-    world.now = 1.1
-    world.serve()
-    world.door.dropped = 5
-    found = read(world)
+        env.everyone_acts(tick)
+    env.act(0, tick=3)
+    env.join(0, incarnation=2)
+    env.send_frames(b"unknown peer", [b"not a message"])
+    env.now = 1.1
+    env.serve()
+    env.socket.dropped = 5
+    found = read(env)
     assert found.pop("ssd_env_stepping_seconds_total") > 0
     assert found == {
         "ssd_env_ticks_total": 12,
@@ -30,14 +30,14 @@ def test_metrics_count_steps_seats_episodes_and_trouble(world):
         "ssd_env_agent_steps_total": 72,
         "ssd_env_episodes_total": 2,
         "ssd_env_seats_taken": 3,
-        "ssd_env_reoffers_total": 6,
-        "ssd_env_repeats_total": 1,
+        "ssd_env_resent_timesteps_total": 6,
+        "ssd_env_repeated_acts_total": 1,
         "ssd_env_refusals_total": 2,
         "ssd_env_protocol_errors_total": 1,
         "ssd_env_dropped_sends_total": 5,
     }
 
 
-def test_every_metric_says_what_it_is(world):
-    for metric in WorldMetrics(world.world).collect():
+def test_every_metric_has_a_description(env):
+    for metric in EnvMetrics(env.server).collect():
         assert metric.documentation.endswith(".")

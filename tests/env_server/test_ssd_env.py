@@ -1,4 +1,4 @@
-"""The `ssd-env` process, over real sockets, with actors written by hand."""
+"""The `ssd-env` process over real sockets, with minimal actors."""
 
 import json
 import os
@@ -37,8 +37,8 @@ map = """
 '''
 
 
-class HandWrittenActor:
-    """Plays one agent with random actions, and repeats itself when it hears nothing."""
+class MinimalActor:
+    """Plays one agent at random, and repeats itself when nothing arrives."""
 
     def __init__(self, arena, agent, incarnation, script):
         self.agent, self.script = agent, script
@@ -48,46 +48,46 @@ class HandWrittenActor:
         role = role_of(experiment, agent, num_agents=2)
         self.lengths = {"A": 8, "B": 2, "N": 2} | optional_axes(role, experiment, num_actions=8)
         self.seat = None
-        self.told = {}
+        self.timesteps = {}
         self.refusals = []
-        self.spoke = 0.0
+        self.sent_at = 0.0
         self.last = [self.join]
 
-    def turn(self):
+    def update(self):
         for frames in self.dealer.receive():
-            self.hear(decode(frames, (Seat, Timestep, Refused), self.lengths))
-        if time.monotonic() - self.spoke > 0.3:
+            self.receive(decode(frames, (Seat, Timestep, Refused), self.lengths))
+        if time.monotonic() - self.sent_at > 0.3:
             for message in self.last:
-                self.say(message)
+                self.send(message)
 
-    def say(self, message):
-        self.spoke = time.monotonic()
+    def send(self, message):
+        self.sent_at = time.monotonic()
         self.dealer.send(encode(message))
 
-    def hear(self, message):
+    def receive(self, message):
         if isinstance(message, Seat):
-            self.seat, self.told, self.last = message, {}, []
+            self.seat, self.timesteps, self.last = message, {}, []
         elif isinstance(message, Refused):
             self.refusals.append(message)
             self.last = [] if message.fatal else [self.join]
         elif message.tick > self.tick(message.lane):
-            self.told[message.lane] = message
+            self.timesteps[message.lane] = message
             place = (message.env_incarnation, message.lane, message.tick)
-            self.say(self.script(*place, self.agent, self.lengths))
+            self.send(self.script(*place, self.agent, self.lengths))
 
     def tick(self, lane):
-        return self.told[lane].tick if lane in self.told else -1
+        return self.timesteps[lane].tick if lane in self.timesteps else -1
 
 
 class ArenaProcess:
-    """A real `ssd-env` in a directory of its own, and the actors that the test puts there."""
+    """A real `ssd-env` process in its own directory, and its actors."""
 
     def __init__(self, folder, script=None, text=RUN_FILE):
         self.folder, self.script = folder, script
         self.run_file = folder / "run.toml"
         self.run_file.write_text(text)
         self.run_dir = folder / "run"
-        self.endpoint = f"ipc://{folder}/world"
+        self.endpoint = f"ipc://{folder}/env"
         self.log = folder / f"log-{id(self)}"
         self.process = None
         self.actors = []
@@ -100,7 +100,7 @@ class ArenaProcess:
         return self
 
     def enter(self, agent, incarnation):
-        self.actors.append(HandWrittenActor(self, agent, incarnation, self.script))
+        self.actors.append(MinimalActor(self, agent, incarnation, self.script))
         return self.actors[-1]
 
     def leave(self, actor):
@@ -113,7 +113,7 @@ class ArenaProcess:
             assert time.monotonic() < end, "nothing happens"
             select.select([actor.dealer.zmq_socket.FD for actor in self.actors], [], [], 0.001)
             for actor in self.actors:
-                actor.turn()
+                actor.update()
 
     def episodes(self):
         path = self.run_dir / "episodes" / "arena-0.jsonl"
@@ -124,7 +124,7 @@ class ArenaProcess:
         return self.ended()
 
     def ended(self):
-        """Its exit code and what it logged, once it has ended."""
+        """Its exit code and log, after it has ended."""
         return self.process.wait(timeout=30), self.log.read_text()
 
 
@@ -140,7 +140,7 @@ def arena(script):
             made.process.wait()
 
 
-def test_actors_play_two_episodes_and_the_world_ends_cleanly(arena):
+def test_actors_play_two_episodes_and_the_server_stops_cleanly(arena):
     arena.start()
     actors = [arena.enter(agent, 1) for agent in range(2)]
     arena.play_until(lambda: min(actor.tick(lane) for actor in actors for lane in (0, 1)) >= 24)
@@ -161,7 +161,7 @@ def test_actors_play_two_episodes_and_the_world_ends_cleanly(arena):
     ],
     ids=["basic", "communication"],
 )
-def test_actors_play_where_they_disclose_and_act_in_turn(arena, experiment):
+def test_actors_play_with_disclosure_and_leaders(arena, experiment):
     arena.run_file.write_text(f"{RUN_FILE}\n[experiment]\n{experiment}\n")
     arena.start()
     actors = [arena.enter(agent, 1) for agent in range(2)]
@@ -169,15 +169,15 @@ def test_actors_play_where_they_disclose_and_act_in_turn(arena, experiment):
     assert not any(actor.refusals for actor in actors)
 
 
-def test_a_killed_actors_successor_enters_where_its_seat_has_not_answered(arena):
+def test_the_successor_of_a_killed_actor_enters_at_the_first_unanswered_tick(arena):
     arena.start()
     first, stays = arena.enter(0, 1), arena.enter(1, 1)
     arena.play_until(lambda: stays.tick(0) >= 5)
     arena.leave(first)
-    arena.play_until(lambda: time.monotonic() - stays.spoke > 0.1)
+    arena.play_until(lambda: time.monotonic() - stays.sent_at > 0.1)
     stuck = {lane: stays.tick(lane) for lane in (0, 1)}
     second = arena.enter(0, 2)
-    arena.play_until(lambda: len(second.told) == 2 and stays.tick(0) > stuck[0] + 5)
+    arena.play_until(lambda: len(second.timesteps) == 2 and stays.tick(0) > stuck[0] + 5)
     assert not stays.refusals
     assert not second.refusals
 
@@ -192,7 +192,7 @@ def test_two_processes_for_one_agent_do_not_share_its_seat(arena):
     assert not new.refusals
 
 
-def test_a_killed_worlds_successor_is_another_world_that_actors_join_again(arena):
+def test_actors_join_the_successor_of_a_killed_server_as_a_new_incarnation(arena):
     arena.start()
     actors = [arena.enter(agent, 1) for agent in range(2)]
     arena.play_until(lambda: actors[0].tick(0) >= 13)
@@ -200,32 +200,33 @@ def test_a_killed_worlds_successor_is_another_world_that_actors_join_again(arena
     arena.end(signal.SIGKILL)
     for actor in actors:
         actor.last = [
-            Act(before, lane, step.tick, np.zeros(2, np.uint8)) for lane, step in actor.told.items()
+            Act(before, lane, step.tick, np.zeros(2, np.uint8))
+            for lane, step in actor.timesteps.items()
         ]
     arena.start()
     arena.play_until(
         lambda: all(a.seat.env_incarnation != before and a.tick(0) >= 13 for a in actors)
     )
     assert not any(refused.fatal for actor in actors for refused in actor.refusals)
-    worlds = {line["world"] for line in arena.episodes()}
-    assert len(worlds) == 2
+    incarnations = {line["env_incarnation"] for line in arena.episodes()}
+    assert len(incarnations) == 2
     seeds = [line["seed"] for line in arena.episodes()]
     assert len(set(seeds)) == len(seeds)
 
 
-def test_it_tells_the_run_directory_where_it_is(arena):
+def test_it_writes_its_addresses_into_the_run_directory(arena):
     arena.start()
     actor = arena.enter(0, 1)
     arena.play_until(lambda: actor.seat)
     entry = json.loads((arena.run_dir / "processes" / "env-0.json").read_text())
-    assert entry["world"] == arena.endpoint
+    assert entry["env"] == arena.endpoint
     assert entry["pid"] == arena.process.pid
     host, port = entry["metrics"].split(":")
     assert host == "127.0.0.1"
     assert int(port) > 0
 
 
-def test_it_ends_when_its_launcher_does(arena):
+def test_it_stops_when_its_launcher_ends(arena):
     read, write = os.pipe()
     arena.start("--parent-pipe", str(read), pass_fds=(read,))
     actor = arena.enter(0, 1)
@@ -237,7 +238,7 @@ def test_it_ends_when_its_launcher_does(arena):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (("horizon = 12", "horizon = 0"), "[game] horizon"),
         (('name = "harvest"', 'name = "chess"'), "[game] name"),
@@ -250,22 +251,22 @@ def test_it_ends_when_its_launcher_does(arena):
     ids=[
         "bad horizon",
         "unknown game",
-        "misspelt key",
-        "too few places",
+        "misspelled key",
+        "too few spawn cells",
         "one symbol",
         "only leaders",
-        "no memory",
+        "no LSTM cells",
     ],
 )
-def test_a_bad_run_file_is_told_in_one_line_and_ends_with_code_78(arena, change, told):
+def test_an_error_in_the_run_file_is_one_line_and_exit_code_78(arena, change, message):
     arena.run_file.write_text(RUN_FILE.replace(*change))
     code, log = arena.start().ended()
     assert code == 78
     [line] = log.splitlines()
-    assert told in line
+    assert message in line
 
 
-def test_a_second_world_at_the_same_address_is_refused(arena):
+def test_a_second_server_at_the_same_endpoint_is_refused(arena):
     arena.start()
     actor = arena.enter(0, 1)
     arena.play_until(lambda: actor.seat)

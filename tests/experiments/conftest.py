@@ -1,8 +1,7 @@
 """A whole arena in one process: the real world and real actors, their messages carried in lists."""
 
 from collections import defaultdict, deque
-from dataclasses import replace
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import torch
 from ssd_actors.agent import Agent
 from ssd_actors.env_client import EnvClient
 from ssd_actors.lane import Lane
-from ssd_env_server.cli import compile_kernels, make_world
+from ssd_env_server.cli import compile_kernels, make_server
 from ssd_env_server.episodes import Arena as Place
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import make_network
@@ -29,6 +28,22 @@ ORCHARD = """
 #+o..+o+#
 #########
 """
+
+
+@dataclass
+class StopRequest:
+    requested: bool = False
+
+
+@dataclass
+class StopsWhenIdle:
+    """A poller that ends the server's loop where it would wait without a message."""
+
+    stop: StopRequest
+    arrived: deque
+
+    def wait(self, _seconds):
+        self.stop.requested = not self.arrived
 
 
 class Line:
@@ -107,7 +122,8 @@ def _weights(agent, opinion, config):
 class Arena:
     """All of it: `play` lets so many ticks pass."""
 
-    dropped = 0  # the world's door is this very object
+    dropped = 0  # this object is the server's socket
+    sender = None
 
     def __init__(self, config, opinion=300.0):
         self.config = config
@@ -116,10 +132,10 @@ class Arena:
         self.frames = defaultdict(list)  # by agent: all that ever reached it
         self.players = [Player(self, agent, opinion) for agent in range(config.game.agents)]
         place = Place(config.run.seed, 0, 7)
-        self.world = make_world(
+        self.server = make_server(
             self, config.run, config.game, config.experiment, FINGERPRINT, place, None
         )
-        self.world.clock = lambda: self.now
+        self.server.clock = lambda: self.now
 
     def send(self, peer, message):
         frames = [bytes(frame) for frame in encode(message)]
@@ -143,12 +159,8 @@ class Arena:
         raise AssertionError("the arena stands still")
 
     def _serve(self):
-        stop = SimpleNamespace(requested=False)
-
-        def wait(_seconds):
-            stop.requested = not self.arrived
-
-        self.world.serve(stop, SimpleNamespace(wait=wait))
+        stop = StopRequest()
+        self.server.serve(stop, StopsWhenIdle(stop, self.arrived))
 
 
 SMALL = {

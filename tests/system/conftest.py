@@ -138,7 +138,7 @@ class Hand:
         learner = self.entry(f"learner-{agent}")
         return self.start(
             "ssd-actor",
-            *("--agent", agent, "--arena", 0, "--env", through(self.entry("env-0")["world"])),
+            *("--agent", agent, "--arena", 0, "--env", through(self.entry("env-0")["env"])),
             *("--learner", through(learner["segments"]), "--weights", through(learner["weights"])),
             **options,
         )

@@ -14,7 +14,7 @@ import torch
 
 from ssd_actors.agent import Agent
 from ssd_env_server.episodes import Arena
-from ssd_env_server.games import LaneGames
+from ssd_env_server.lane_games import LaneGames
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import game_spec
 from ssd_influence.networks.agent_network import AgentNetwork

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ssd_actors.agent import Agent
 from ssd_actors.intrinsic import Transition
-from ssd_env_server.disclosed import Disclosed
+from ssd_env_server.disclosure import Disclosure
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import EVENTS, GameSettings, game_spec
 from ssd_influence.inference.decision import Decision
@@ -70,11 +70,13 @@ def play_out(
     acts: list[Act] = []
     for t in range(horizon):
         batch.observe()
-        told = disclosed.tell(_timesteps(batch, acts), acts)
+        told = disclosed.add_last_step(_timesteps(batch, acts), acts)
         acts = _turn(players, told, disclosed)
         actions[t] = np.stack([act.action for act in acts], 1)
         batch.step(actions[t])
-    for player, seen in zip(players, disclosed.tell(_timesteps(batch, acts), acts), strict=True):
+    for player, seen in zip(
+        players, disclosed.add_last_step(_timesteps(batch, acts), acts), strict=True
+    ):
         player.complete_step(seen)
     return Trajectories(seeds, batch.returns.copy(), batch.counts.copy(), actions, influence)
 
@@ -136,20 +138,20 @@ class _Player:
         self._influence[transition.timestep.tick] = c
 
 
-def _turn(players: Sequence[_Player], told: Sequence[Timestep], disclosed: Disclosed) -> list[Act]:
+def _turn(players: Sequence[_Player], told: Sequence[Timestep], disclosed: Disclosure) -> list[Act]:
     """[N] what everybody does in one step, those first whom others follow."""
     acts: list[Act | None] = [None] * len(players)
-    order = sorted(range(len(players)), key=lambda agent: bool(disclosed.follows(agent)))
+    order = sorted(range(len(players)), key=lambda agent: bool(disclosed.leaders_of(agent)))
     for agent in order:
         seen = told[agent]
-        if disclosed.follows(agent):
-            seen = disclosed.tell_follower(seen, agent, acts)
+        if disclosed.leaders_of(agent):
+            seen = disclosed.add_leaders(seen, agent, acts)
         acts[agent] = players[agent].act(seen)
     return [act for act in acts if act is not None]
 
 
-def _disclosed(minds: Sequence[Agent]) -> Disclosed:
-    return Disclosed([mind.role for mind in minds], [mind.dims for mind in minds])
+def _disclosed(minds: Sequence[Agent]) -> Disclosure:
+    return Disclosure([mind.role for mind in minds], [mind.dims for mind in minds])
 
 
 def _timesteps(batch: GameBatch, acts: Sequence[Act]) -> list[Timestep]:

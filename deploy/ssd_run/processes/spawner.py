@@ -152,7 +152,7 @@ class Spawner:
             RunFailedError: when the fork server cannot be kept running.
         """
         self._entry(program.role).unlink(missing_ok=True)
-        numbered = [f"--incarnation={number}"] if program.numbered else []
+        numbered = [f"--start-number={number}"] if program.numbered else []
         request = {
             "module": program.module,
             "command": [*program.command, *numbered, f"--parent-pipe={self._parent_pipe}"],

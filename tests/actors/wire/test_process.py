@@ -129,13 +129,13 @@ def test_a_metrics_port_that_is_taken_is_refused():
 
 
 def test_a_process_leaves_word_where_it_is(tmp_path):
-    write_process_entry(tmp_path, "env-0", {"metrics": "127.0.0.1:1", "world": "ipc:///w"})
+    write_process_entry(tmp_path, "env-0", {"metrics": "127.0.0.1:1", "env": "ipc:///w"})
     entry = json.loads((tmp_path / "processes" / "env-0.json").read_text())
     assert entry == {
         "role": "env-0",
         "pid": os.getpid(),
         "metrics": "127.0.0.1:1",
-        "world": "ipc:///w",
+        "env": "ipc:///w",
     }
 
 
@@ -188,7 +188,9 @@ def test_every_process_takes_the_same_options(tmp_path):
     assert {name: value and str(value) for name, value in given.items()} == {
         "run_file": "run.toml",
         "run_dir": None,
+        "keys": None,
         "metrics": "127.0.0.1:0",
+        "keys": None,
         "parent_pipe": None,
     }
     assert CliRunner().invoke(command, []).exit_code == 2

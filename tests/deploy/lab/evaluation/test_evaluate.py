@@ -25,7 +25,7 @@ def test_no_seed_is_one_that_the_run_trained_on(tmp_path):
 
 
 def test_a_worlds_own_seeds_are_none_of_an_evaluations(tmp_path):
-    arena = Arena(seed=3, number=0, incarnation=7)
+    arena = Arena(seed=3, index=0, start_number=7)
     trained = {arena.episode_seed(0, game, n) for game in range(16) for n in range(100)}
     assert not trained & set(unseen_seeds(tmp_path, seed=3, episodes=1000).tolist())
 

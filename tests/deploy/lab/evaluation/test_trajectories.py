@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ssd_actors.lane import Lane as ActorLane
-from ssd_env_server.disclosed import Disclosed
+from ssd_env_server.disclosure import Disclosure
 from ssd_env_server.lane import Lane as WorldLane
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings
@@ -69,24 +69,24 @@ def lived_in_a_run(config, minds):
         lane.reset(1)
         weights = {name: w.detach().numpy() for name, w in mind.network.named_parameters()}
         lane.weights = Weights(mind.learner_incarnation, mind.weights_version, 0, weights)
-    disclosed = Disclosed([mind.role for mind in minds], [mind.dims for mind in minds])
+    disclosed = Disclosure([mind.role for mind in minds], [mind.dims for mind in minds])
     world = WorldLane(
         told_by_a_world(batch, np.zeros((GAMES, len(minds)), np.uint8), True), GAMES, disclosed
     )
     actions = np.zeros((HORIZON, GAMES, len(minds)), np.uint8)
     for t in range(HORIZON):
-        while not world.full:
+        while not world.is_complete:
             for k in agents:
-                for seen in world.owed_to(k):
+                for seen in world.unanswered(k):
                     kept = copy.deepcopy(seen)
                     lanes[k].complete_step(kept)
                     if t == 0:
                         lanes[k].begin_segment(kept, lanes[k].weights)
-                    world.answer(k, lanes[k].act(kept))
+                    world.add_act(k, lanes[k].act(kept))
         actions[t] = world.actions
         batch.step(actions[t])
         batch.observe()
-        world.turn(told_by_a_world(batch, actions[t].copy(), t == HORIZON - 1))
+        world.advance(told_by_a_world(batch, actions[t].copy(), t == HORIZON - 1))
     for k in agents:
         lanes[k].complete_step(copy.deepcopy(world._timesteps[k]))
     return actions, np.stack([lane.open_segment.influence for lane in lanes], -1)

@@ -66,7 +66,7 @@ def test_processes_know_every_option_that_they_are_given(run_dir, role, process)
     command = commands(RunSize(agents=2, arenas=1, steps=100), run_dir)[role]
     given = {option.partition("=")[0] for option in command[1:]} | {"--parent-pipe", "--metrics"}
     if role == "env-0":
-        given.add("--incarnation")
+        given.add("--start-number")
     assert given <= {name for parameter in process.main.params for name in parameter.opts}
 
 

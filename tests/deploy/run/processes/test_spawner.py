@@ -110,7 +110,7 @@ def test_output_of_all_starts_is_in_one_log(spawner, run_dir):
         code_of(start(spawner, program(run_dir.root, manner="crashes", numbered=True), number))
     words = spawner.log("env-0").read_text()
     assert words.count("options") == 2
-    assert words.index("--incarnation=4") < words.index("--incarnation=5")
+    assert words.index("--start-number=4") < words.index("--start-number=5")
     assert "RuntimeError: on purpose" in spawner.log_tail("env-0")
 
 

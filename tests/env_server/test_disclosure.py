@@ -1,4 +1,4 @@
-"""What agents are told of one another: all that the experiment is about, and nothing else."""
+"""What agents learn of each other: all that the experiment is about, and nothing else."""
 
 import re
 from dataclasses import replace
@@ -13,12 +13,12 @@ from ssd_wire.codec import encode
 from ssd_wire.fields import layout
 from ssd_wire.messages import Timestep
 
-AGENTS, GAMES, TICKS = 4, 2, 16  # of which some are the first of an episode
+AGENTS, GAMES, TICKS = 4, 2, 16  # some of which begin an episode
 SYMBOLS = 5
 ROLES = ("influencee", "influencer", "plain", "influencer")
 ALWAYS = {"pixels", "is_first", "reward", "actions", "visible"}
 
-# Each experiment, and by agent what it is told beside what all are always told.
+# Each experiment, and by agent the optional arrays that it receives.
 EXPERIMENTS = {
     "plain": ({"visible_actions": False}, [set()] * 4),
     "visible actions": ({}, [set()] * 4),
@@ -63,12 +63,12 @@ EXPERIMENTS = {
 ALL = pytest.mark.parametrize("name", EXPERIMENTS)
 
 
-def play(small_world, experiment, ticks=TICKS):
-    """A world of 4 agents that has come so far; all its timesteps are in `told`."""
-    world = small_world(agents=AGENTS, lanes=1, games=GAMES, **experiment).seated()
+def play(make_env, experiment, ticks=TICKS):
+    """An environment of 4 agents after so many ticks; all its timesteps are in `received`."""
+    env = make_env(agents=AGENTS, lanes=1, games=GAMES, **experiment).with_all_joined()
     for tick in range(ticks):
-        world.everyone_acts(tick)
-    return world
+        env.everyone_acts(tick)
+    return env
 
 
 def arrays_of(step):
@@ -77,45 +77,47 @@ def arrays_of(step):
 
 
 @ALL
-def test_each_agent_is_told_what_its_experiment_has_it_told_and_no_more(small_world, name):
+def test_each_agent_receives_the_arrays_of_its_experiment_and_no_others(make_env, name):
     experiment, wanted = EXPERIMENTS[name]
-    told = play(small_world, experiment).told
-    assert {agent for agent, _, _ in told} == set(range(AGENTS))
-    for (agent, _, tick), step in told.items():
+    received = play(make_env, experiment).received
+    assert {agent for agent, _, _ in received} == set(range(AGENTS))
+    for (agent, _, tick), step in received.items():
         assert set(arrays_of(step)) == ALWAYS | wanted[agent], (agent, tick)
 
 
 class Marks:
-    """Numbers, each of which occurs once, so that whoever is told one can be told from it."""
+    """Unique numbers, by which the origin of any number in a timestep can be found."""
 
     def __init__(self):
-        self.fresh = count(2**20)  # no games and no draws give such a number
+        self.unused = count(2**20)  # larger than any number of a game
         self.of = {}
 
-    def draw(self, shape, what, teller, about):
-        numbers = np.array([next(self.fresh) for _ in range(np.prod(shape))], np.float32)
-        self.of |= dict.fromkeys(numbers.tolist(), (what, teller, about))
+    def draw(self, shape, what, sender, about):
+        numbers = np.array([next(self.unused) for _ in range(np.prod(shape))], np.float32)
+        self.of |= dict.fromkeys(numbers.tolist(), (what, sender, about))
         return numbers.reshape(shape)
 
     def found_in(self, step):
-        """All of which there is a mark in a timestep: what, of whom, about whom."""
+        """The origins of all marks in a timestep: what, from whom, about whom."""
         floats = [array for array in arrays_of(step).values() if array.dtype == np.float32]
         numbers = {number for array in floats for number in array.flat}
         return {self.of[number] for number in numbers if number in self.of}
 
 
-def marked_act(act, agent, parts, marks):
+def marked_act(act, agent, roles_of, marks):
     if act.log_probs is not None:
-        act = replace(act, log_probs=marks.draw(act.log_probs.shape, "policy", agent, agent))
+        act = replace(act, log_probs=marks.draw(act.log_probs.shape, "log_probs", agent, agent))
     if act.responses is not None:
         b, _, c, a = act.responses.shape
-        rows = [marks.draw((b, c, a), "response", agent, to) for to in parts[agent]["answers"]]
+        rows = [
+            marks.draw((b, c, a), "response", agent, to) for to in roles_of[agent]["discloses_to"]
+        ]
         act = replace(act, responses=np.stack(rows, axis=1))
     return act
 
 
-def parts_in(experiment):
-    """By agent whom it answers and follows: the rules of the experiments in words, once more."""
+def roles_in(experiment):
+    """By agent, to whom it discloses and who leads it: a second formulation of the rules."""
     roles = experiment.get("roles") or ["influencer"] * experiment.get("leaders", 0)
     roles = [*roles, *["influencee"] * (AGENTS - len(roles))]
     influencers = [agent for agent in range(AGENTS) if roles[agent] == "influencer"]
@@ -126,41 +128,41 @@ def parts_in(experiment):
         answering = [agent for agent in range(AGENTS) if roles[agent] == "influencee"]
     return [
         {
-            "answers": [to for to in influencers if to != agent] if agent in answering else [],
-            "follows": influencers if agent in answering else [],
+            "discloses_to": [to for to in influencers if to != agent] if agent in answering else [],
+            "leaders": influencers if agent in answering else [],
         }
         for agent in range(AGENTS)
     ]
 
 
 @ALL
-def test_no_number_that_an_agent_discloses_or_earns_comes_to_one_whom_it_is_not_meant_for(
-    small_world, name
-):
+def test_no_response_reward_or_log_prob_reaches_an_agent_that_may_not_know_it(make_env, name):
     experiment, _ = EXPERIMENTS[name]
-    marks, parts = Marks(), parts_in(experiment)
-    world = small_world(agents=AGENTS, lanes=1, games=GAMES, **experiment).seated()
-    batch, plain = world.world.games[0]._batch, world.world.games[0].timesteps
+    marks, roles_of = Marks(), roles_in(experiment)
+    env = make_env(agents=AGENTS, lanes=1, games=GAMES, **experiment).with_all_joined()
+    batch, plain = env.server.lane_games[0]._batch, env.server.lane_games[0].timesteps
 
     def timesteps():
         for agent in range(AGENTS):
             batch.reward[agent] = marks.draw(GAMES, "reward", agent, agent)
         return plain()
 
-    world.world.games[0].timesteps = timesteps
+    env.server.lane_games[0].timesteps = timesteps
     for tick in range(TICKS):
-        for agent in sorted(range(AGENTS), key=lambda agent: world.world.dims[agent].L > 0):
-            act = marked_act(world.scripted(agent, tick), agent, parts, marks)
-            world.hear(f"actor-{agent}-1".encode(), act)
-    for (agent, _, tick), step in world.told.items():
+        for agent in sorted(range(AGENTS), key=lambda agent: env.server.dims[agent].L > 0):
+            act = marked_act(env.scripted(agent, tick), agent, roles_of, marks)
+            env.send(f"actor-{agent}-1".encode(), act)
+    for (agent, _, tick), step in env.received.items():
         social = "reward" in experiment
         wanted = {("reward", of, of) for of in range(AGENTS) if of == agent or social}
         if experiment.get("influence") in ("basic", "communication"):
             wanted |= {
-                ("response", of, agent) for of in range(AGENTS) if agent in parts[of]["answers"]
+                ("response", of, agent)
+                for of in range(AGENTS)
+                if agent in roles_of[of]["discloses_to"]
             }
         if experiment.get("influencee_reward"):
-            now = {("policy", of, of) for of in parts[agent]["follows"]}
+            now = {("log_probs", of, of) for of in roles_of[agent]["leaders"]}
             assert marks.found_in(step) & now == now  # also at tick 0
             wanted |= now
         found = marks.found_in(step)
@@ -169,13 +171,13 @@ def test_no_number_that_an_agent_discloses_or_earns_comes_to_one_whom_it_is_not_
 
 
 @ALL
-def test_no_action_of_this_step_comes_to_an_agent_but_its_leaders(small_world, name):
-    """Everyone does at each tick what it does at no other near: only leaders show it early."""
+def test_an_agent_receives_no_action_of_the_same_step_except_its_leaders(make_env, name):
+    """All agents take the same action, another one at each of four ticks."""
     experiment, wanted = EXPERIMENTS[name]
-    world = small_world(agents=AGENTS, lanes=1, games=GAMES, **experiment).seated()
+    env = make_env(agents=AGENTS, lanes=1, games=GAMES, **experiment).with_all_joined()
     for tick in range(TICKS):
-        world.everyone_acts(tick, actions=[1 + tick % 4] * AGENTS)
-    for (agent, _, tick), step in world.told.items():
+        env.everyone_acts(tick, actions=[1 + tick % 4] * AGENTS)
+    for (agent, _, tick), step in env.received.items():
         here = {
             name
             for name, array in arrays_of(step).items()
@@ -184,45 +186,43 @@ def test_no_action_of_this_step_comes_to_an_agent_but_its_leaders(small_world, n
         assert here == wanted[agent] & {"leader_actions"}, (agent, tick)
 
 
-def test_everyone_hears_what_everyone_said_in_the_step_before(small_world):
-    world = play(small_world, {"symbols": SYMBOLS})
-    for (_, lane, tick), step in world.told.items():
+def test_all_agents_receive_all_symbols_of_the_step_before(make_env):
+    env = play(make_env, {"symbols": SYMBOLS})
+    for (_, lane, tick), step in env.received.items():
         for agent in range(AGENTS if tick else 0):
-            said = world.scripted(agent, tick - 1, lane).symbol
+            said = env.scripted(agent, tick - 1, lane).symbol
             assert (step.symbols[:, agent] == said).all()
 
 
 @pytest.mark.parametrize(
     "name", [name for name in EXPERIMENTS if "response" in str(EXPERIMENTS[name])]
 )
-def test_responses_are_what_each_that_is_asked_disclosed_about_the_agent_in_the_step_before(
-    small_world, name
-):
+def test_responses_are_those_disclosed_to_the_agent_in_the_step_before_in_order(make_env, name):
     experiment, wanted = EXPERIMENTS[name]
-    world, parts = play(small_world, experiment), parts_in(experiment)
-    for (agent, lane, tick), step in world.told.items():
+    env, roles_of = play(make_env, experiment), roles_in(experiment)
+    for (agent, lane, tick), step in env.received.items():
         if "responses" not in wanted[agent] or tick == 0:
             continue
-        asked = [of for of in range(AGENTS) if agent in parts[of]["answers"]]
+        asked = [of for of in range(AGENTS) if agent in roles_of[of]["discloses_to"]]
         assert step.responses.shape[1] == len(asked)
         for place, of in enumerate(asked):
-            disclosed = world.scripted(of, tick - 1, lane).responses
-            about = disclosed[:, parts[of]["answers"].index(agent)]
+            disclosed = env.scripted(of, tick - 1, lane).responses
+            about = disclosed[:, roles_of[of]["discloses_to"].index(agent)]
             assert (step.responses[:, place] == about).all()
 
 
-def test_responses_have_a_row_for_each_action_or_for_each_symbol(small_world):
+def test_responses_have_a_row_for_each_action_or_each_symbol(make_env):
     for name, alternatives in (("basic", 8), ("communication", SYMBOLS)):
         experiment, _ = EXPERIMENTS[name]
-        step = play(small_world, experiment, 1).told[0, 0, 1]
+        step = play(make_env, experiment, 1).received[0, 0, 1]
         assert step.responses.shape[2:] == (alternatives, 8)
 
 
-def test_at_tick_0_nobody_has_said_or_earned_anything_and_responses_say_nothing(small_world):
+def test_at_tick_0_symbols_and_rewards_are_0_and_responses_are_uniform(make_env):
     for name in ("basic", "communication", "basic, prosocial", "communication baseline"):
         experiment, _ = EXPERIMENTS[name]
-        world = small_world(agents=AGENTS, lanes=2, **experiment).seated()
-        steps = [step for (_, _, tick), step in world.told.items() if tick == 0]
+        env = make_env(agents=AGENTS, lanes=2, **experiment).with_all_joined()
+        steps = [step for (_, _, tick), step in env.received.items() if tick == 0]
         assert len(steps) >= 2
         for step in steps:
             if step.responses is not None:
@@ -231,15 +231,15 @@ def test_at_tick_0_nobody_has_said_or_earned_anything_and_responses_say_nothing(
             assert step.all_rewards is None or not step.all_rewards.any()
 
 
-def test_in_the_social_schemes_everyone_is_told_what_each_earned(small_world):
-    world = small_world(agents=AGENTS, lanes=1, reward="prosocial").seated()
+def test_in_social_reward_schemes_all_agents_receive_all_rewards(make_env):
+    env = make_env(agents=AGENTS, lanes=1, reward="prosocial").with_all_joined()
     random = np.random.default_rng(2)
     for tick in range(TICKS):
-        world.everyone_acts(tick, actions=random.integers(8, size=AGENTS))
+        env.everyone_acts(tick, actions=random.integers(8, size=AGENTS))
     earned = 0
-    for (_, lane, tick), step in world.told.items():
+    for (_, lane, tick), step in env.received.items():
         for of in range(AGENTS):
-            own = world.told[of, lane, tick].reward
+            own = env.received[of, lane, tick].reward
             assert (step.all_rewards[:, of] == own).all()
             earned += np.abs(own).sum()
     assert earned > 0
@@ -250,24 +250,22 @@ def test_in_the_social_schemes_everyone_is_told_what_each_earned(small_world):
     st.sampled_from(sorted(EXPERIMENTS)),
     st.lists(st.tuples(st.integers(0, AGENTS - 1), st.booleans()), max_size=30),
 )
-def test_a_timestep_sent_again_is_the_same_whatever_was_disclosed_in_between(
-    small_world, name, moves
-):
+def test_a_timestep_sent_again_is_unchanged_by_what_was_disclosed_in_between(make_env, name, moves):
     experiment, _ = EXPERIMENTS[name]
-    world = play(small_world, experiment, 2)
+    env = play(make_env, experiment, 2)
     incarnations = [1] * AGENTS
     for agent, restarts in moves:
-        before = dict(world.told)
-        lane = world.referee.lanes[0]
+        before = dict(env.received)
+        lane = env.coordinator.lanes[0]
         if restarts:
             incarnations[agent] += 1
-            world.join(agent, incarnation=incarnations[agent])
-        elif list(lane.owed_to(agent)):
-            world.act(agent, lane.tick, incarnation=incarnations[agent])
-        world.now += 1.1
-        world.serve()
-        for place in before.keys() & world.told.keys():
-            assert encode(before[place]) == encode(world.told[place])
+            env.join(agent, incarnation=incarnations[agent])
+        elif list(lane.unanswered(agent)):
+            env.act(agent, lane.tick, incarnation=incarnations[agent])
+        env.now += 1.1
+        env.serve()
+        for place in before.keys() & env.received.keys():
+            assert encode(before[place]) == encode(env.received[place])
 
 
 BASIC = {"influence": "basic", "leaders": 1, "influencee_reward": True}
@@ -293,40 +291,40 @@ FLOATS = np.zeros((GAMES, 1, 8, 8), np.float32)
         ({}, 0, {"responses": FLOATS}, "responses: wanted none, found an array"),
     ],
 )
-def test_an_act_whose_arrays_are_not_of_its_agents_part_is_refused_for_good(
-    small_world, experiment, agent, changes, wrong
+def test_an_act_whose_arrays_do_not_fit_the_agents_role_is_refused_fatally(
+    make_env, experiment, agent, changes, wrong
 ):
-    world = small_world(lanes=1, games=GAMES, agents=AGENTS, **experiment).seated()
-    if world.world.dims[agent].L:
-        world.act(0, tick=0)
-    act = replace(world.scripted(agent, 0), **changes)
-    [(_, refused)] = world.hear(f"actor-{agent}-1".encode(), act)
+    env = make_env(lanes=1, games=GAMES, agents=AGENTS, **experiment).with_all_joined()
+    if env.server.dims[agent].L:
+        env.act(0, tick=0)
+    act = replace(env.scripted(agent, 0), **changes)
+    [(_, refused)] = env.send(f"actor-{agent}-1".encode(), act)
     assert refused.fatal
     assert re.search(wrong, refused.reason)
-    assert world.referee.counts.protocol_errors == 1
-    assert list(world.referee.lanes[0].owed_to(agent))
+    assert env.coordinator.counts.protocol_errors == 1
+    assert list(env.coordinator.lanes[0].unanswered(agent))
 
 
 @ALL
-def test_a_stranger_is_asked_to_join_whatever_its_act_discloses(small_world, name):
-    world = small_world(agents=AGENTS, lanes=1, games=GAMES)
+def test_an_actor_without_a_seat_is_asked_to_join_whatever_arrays_its_act_has(make_env, name):
+    env = make_env(agents=AGENTS, lanes=1, games=GAMES)
     experiment, _ = EXPERIMENTS[name]
-    other = small_world(agents=AGENTS, lanes=1, games=GAMES, **experiment)
+    other = make_env(agents=AGENTS, lanes=1, games=GAMES, **experiment)
     for agent in range(AGENTS):
-        [(_, refused)] = world.hear(b"actor-0-9", other.scripted(agent, 0))
+        [(_, refused)] = env.send(b"actor-0-9", other.scripted(agent, 0))
         assert not refused.fatal
         assert "join again" in refused.reason
 
 
 @pytest.mark.parametrize("symbols", [0, SYMBOLS])
-def test_the_seat_tells_how_many_symbols_there_are(small_world, symbols):
-    [(_, seat), *_] = small_world(symbols=symbols).join(0)
+def test_the_seat_message_has_the_number_of_symbols(make_env, symbols):
+    [(_, seat), *_] = make_env(symbols=symbols).join(0)
     assert seat.symbols == symbols
 
 
-def test_where_nothing_is_disclosed_timesteps_go_out_as_the_games_made_them(small_world):
-    world = small_world(lanes=1, influence="moa").seated()
-    [lane], [games] = world.referee.lanes, world.world.games
+def test_where_nothing_is_disclosed_the_timesteps_of_the_games_are_sent_unchanged(make_env):
+    env = make_env(lanes=1, influence="moa").with_all_joined()
+    [lane], [games] = env.coordinator.lanes, env.server.lane_games
     made = games.timesteps()
-    lane.turn(made)
-    assert all(list(lane.owed_to(agent)) == [made[agent]] for agent in range(3))
+    lane.advance(made)
+    assert all(list(lane.unanswered(agent)) == [made[agent]] for agent in range(3))

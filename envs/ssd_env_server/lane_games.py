@@ -1,4 +1,4 @@
-"""The games of one lane: stepped, begun anew when they end, and told to each agent apart."""
+"""The games of one lane: stepped together, reset when they end, observed by each agent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_env_server.episodes import Arena, Episode, first_clocks
+from ssd_env_server.episodes import Arena, Episode, first_episode_steps
 from ssd_envs.batch import GameBatch
 from ssd_wire.messages import Timestep
 
@@ -16,27 +16,34 @@ class LaneGames:
     """Plays a lane's games, episode after episode.
 
     Args:
-        batch: The games, B of them.
-        lane: The lane's number.
-        arena: What the episodes' seeds follow from.
-        world: Incarnation of the world, as messages name it.
-        segment: T, in whose multiples the first episodes are staggered.
+        batch: The B games.
+        lane: Index of the lane.
+        arena: Determines the seeds of all episodes.
+        env_incarnation: Of this server, for its messages.
+        segment: T; the first episodes start at multiples of it.
+
+    Attributes:
+        tick: Steps played.
+        episodes: Episodes that ended.
+        busy_seconds: Time spent in `step`.
     """
 
-    def __init__(self, batch: GameBatch, lane: int, arena: Arena, world: int, segment: int) -> None:
+    def __init__(
+        self, batch: GameBatch, lane: int, arena: Arena, env_incarnation: int, segment: int
+    ) -> None:
         self.tick = 0
         self.episodes = 0
         self.busy_seconds = 0.0
         self._batch = batch
         self._lane = lane
         self._arena = arena
-        self._world = world
+        self._env_incarnation = env_incarnation
         self._actions = np.zeros((batch.num_games, batch.spec.num_agents), np.uint8)
         self._is_first = np.ones(batch.num_games, np.bool_)
-        self._number = np.zeros(batch.num_games, np.int64)  # of each game's episode
+        self._episode_number = np.zeros(batch.num_games, np.int64)  # [B]
         self._seed = np.zeros(batch.num_games, np.uint64)
-        self._start = first_clocks(batch.num_games, batch.spec.horizon, segment)
-        self._begin(np.arange(batch.num_games))
+        self._start_step = first_episode_steps(batch.num_games, batch.spec.horizon, segment)
+        self._reset(np.arange(batch.num_games))
         batch.observe()
 
     @property
@@ -50,10 +57,10 @@ class LaneGames:
         return self._batch.spec.num_agents
 
     def step(self, actions: NDArray[np.uint8]) -> list[Episode]:
-        """Play one step in all games, and begin a new episode where one ended.
+        """Step all games, and begin a new episode in each game that ended.
 
         Args:
-            actions: [B, N] uint8 what each agent does.
+            actions: [B, N] uint8, everyone's actions.
 
         Returns:
             The episodes that ended.
@@ -66,22 +73,22 @@ class LaneGames:
         ended = np.flatnonzero(self._is_first)
         episodes = [self._episode(game) for game in ended.tolist()]
         if episodes:
-            self._number[ended] += 1
-            self._start[ended] = 0
-            self._begin(ended)
+            self._episode_number[ended] += 1
+            self._start_step[ended] = 0
+            self._reset(ended)
         self._batch.observe()
         self.episodes += len(episodes)
         self.busy_seconds += time.perf_counter() - began
         return episodes
 
     def timesteps(self) -> list[Timestep]:
-        """What each of the N agents is told now, and nothing that another one is told.
+        """[N] the timestep of each agent, without the optional arrays.
 
-        The arrays are the batch's own and hold until the next `step`.
+        The arrays are the batch's own; the next `step` overwrites them.
         """
         return [
             Timestep(
-                env_incarnation=self._world,
+                env_incarnation=self._env_incarnation,
                 lane=self._lane,
                 tick=self.tick,
                 pixels=self._batch.pixels[agent],
@@ -93,19 +100,19 @@ class LaneGames:
             for agent in range(self.agents)
         ]
 
-    def _begin(self, which: NDArray[np.int64]) -> None:
+    def _reset(self, which: NDArray[np.int64]) -> None:
         for game in which.tolist():
-            number = int(self._number[game])
+            number = int(self._episode_number[game])
             self._seed[game] = self._arena.episode_seed(self._lane, game, number)
-        self._batch.reset(self._seed[which], which, self._start[which])
+        self._batch.reset(self._seed[which], which, self._start_step[which])
 
     def _episode(self, game: int) -> Episode:
         return Episode(
             lane=self._lane,
             game=game,
-            number=int(self._number[game]),
+            number=int(self._episode_number[game]),
             seed=int(self._seed[game]),
-            length=int(self._batch.episode_step[game] - self._start[game]),
+            length=int(self._batch.episode_step[game] - self._start_step[game]),
             returns=self._batch.returns[game].copy(),
             counts=self._batch.counts[game].copy(),
             tick=self.tick,
