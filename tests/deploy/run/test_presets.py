@@ -207,7 +207,7 @@ HARVEST_LEARNING = {
     "passes": 2,
     "moa_passes": 2,
     "normalise_values": False,
-    "value_pull": inf,
+    "value_gradient_limit": inf,
 }
 
 
