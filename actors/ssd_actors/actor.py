@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ssd_actors.env_client import EnvClient
 from ssd_actors.lane import Lane
 from ssd_actors.learner_client import LearnerClient
 from ssd_actors.ledger import Ledger
-from ssd_actors.poller import Poller
 from ssd_wire.messages import Timestep
 
 POLL_SECONDS = 0.2  # longest wait for a message; retries are late by this at most
 DRAIN_SECONDS = 10.0  # longest wait, when stopping, for the last segments to become durable
+
+
+class Poller(Protocol):
+    """Waits for messages: `ssd_wire.sockets.Poller` in production, a simulated clock in tests."""
+
+    def wait(self, seconds: float) -> bool:
+        """Return when a message arrived or the time is up; false when asked to stop."""
 
 
 class Actor:

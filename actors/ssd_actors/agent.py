@@ -33,7 +33,7 @@ class Agent:
         rng: Draws the actions and symbols.
 
     Attributes:
-        role: Whom it influences and who influences it.
+        role: Which agents it influences, follows, and exchanges information with.
         dims: Of its messages, except for T.
         intrinsic: Its intrinsic reward; None if it has none.
         learner_incarnation, weights_version: Which weights it acts with.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -72,31 +72,19 @@ def main(
     log = configure_logging(role)
     torch.set_num_threads(1)
     keep_freed_memory()
-    sections = load_run_file(run_file)
-    run = section(sections, "run", RunSettings)
-    game = section(sections, "game", GameSettings)
-    experiment = section(sections, "experiment", ExperimentSettings)
-    network = section(sections, "network", NetworkSettings, network_class)
-    spec = game_spec(game)
-    if agent >= spec.num_agents:
-        raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
-
-    epoch = secrets.randbits(62)
-    shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
-    rng = _make_rng(run.seed, arena, agent, epoch)
-    with errors_in_section("experiment"):
-        agents = [Agent(shape, network, experiment, run.games, rng) for _ in range(run.lanes)]
+    settings = _Settings.load(run_file)
+    run, epoch = settings.run, secrets.randbits(62)
+    agents = _make_agents(settings, agent, _make_rng(run.seed, arena, agent, epoch))
     dims = replace(agents[0].dims, T=run.segment)
     tensor_shapes = {name: tuple(w.shape) for name, w in agents[0].network.named_parameters()}
 
-    run_fingerprint = fingerprint(run, game, experiment, network)
     security = SocketSecurity.load(keys, f"actor-{agent}")
     of_learner = security.client_options(f"learner-{agent}")
     to_env = Dealer(env_endpoint, security.client_options("env"))
     to_learner = Dealer(learner_endpoint, of_learner)
     subscription = Subscriber(weights_endpoint, of_learner)
-    join = Join(agent, actor_incarnation=epoch, fingerprint=run_fingerprint)
-    hello = Hello(agent, arena, epoch, run_fingerprint)
+    join = Join(agent, epoch, settings.fingerprint)
+    hello = Hello(agent, arena, epoch, settings.fingerprint)
     outbox = Outbox(run.lanes, run.retained)
     ledger = run_dir / "ledgers" / f"{role}-{epoch:016x}.json" if run_dir else None
     actor = Actor(
@@ -113,8 +101,48 @@ def main(
     log.info("stopped: %d segments made, %d durable", outbox.made, outbox.durable)
 
 
+@dataclass(frozen=True)
+class _Settings:
+    """The sections of the run file that an actor uses."""
+
+    run: RunSettings
+    game: GameSettings
+    experiment: ExperimentSettings
+    network: NetworkSettings
+
+    @classmethod
+    def load(cls, run_file: Path) -> _Settings:
+        sections = load_run_file(run_file)
+        return cls(
+            section(sections, "run", RunSettings),
+            section(sections, "game", GameSettings),
+            section(sections, "experiment", ExperimentSettings),
+            section(sections, "network", NetworkSettings, network_class),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.run, self.game, self.experiment, self.network)
+
+
+def _make_agents(settings: _Settings, agent: int, rng: torch.Generator) -> list[Agent]:
+    """This agent, once for each lane.
+
+    Raises:
+        RunFileError: the run file is unusable, or the game has no such agent.
+    """
+    spec = game_spec(settings.game)
+    if agent >= spec.num_agents:
+        raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
+    shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
+    sections = settings.network, settings.experiment
+    with errors_in_section("experiment"):
+        games, lanes = settings.run.games, range(settings.run.lanes)
+        return [Agent(shape, *sections, games, rng) for _ in lanes]
+
+
 def _make_rng(seed: int, arena: int, agent: int, epoch: int) -> torch.Generator:
-    """Its own for each actor incarnation, which therefore never repeats another one's draws."""
+    """A generator with its own seed for each actor process, so that no draws are repeated."""
     words = np.random.SeedSequence((seed, arena, agent, epoch)).generate_state(1, np.uint64)
     rng = torch.Generator()
     rng.manual_seed(int(words[0]))

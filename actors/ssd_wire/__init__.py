@@ -1,1 +1,1 @@
-"""Messages, their bytes and checks; sockets; run files. The only package that knows ZeroMQ."""
+"""Messages, their encoding and checks; sockets; run files. Only this package imports ZeroMQ."""

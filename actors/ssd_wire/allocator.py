@@ -1,4 +1,4 @@
-"""How this process asks the system for memory."""
+"""Settings of the C library's memory allocator."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _PAD = 1 << 26
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what tensors give back, instead of asking the kernel for it anew.
+    """Make the C library keep freed memory instead of returning it to the kernel.
 
-    By default glibc maps every larger tensor and unmaps it soon after, so that each update touches
-    fresh pages; a learner spends up to half its time on that. Does nothing where there is no
-    mallopt.
+    By default glibc maps each large tensor separately and unmaps it when it is freed, so every
+    update touches fresh pages. A learner spends up to half of its time on that. Does nothing where
+    there is no mallopt.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:

@@ -1,31 +1,31 @@
-"""Messages to frames and back.
+"""Encodes messages as frames, and decodes them.
 
-A message is a msgpack header ``[kind, protocol version, [scalars], [shapes]]`` and one raw
-frame per array in C order, little-endian. An array that is left out has nil for a shape, and no
-frame. Dtypes and ranks come from our classes, never from the peer.
+A message is a msgpack header ``[kind, protocol version, [scalars], [shapes]]`` and one raw frame
+per array, in C order, little-endian. An absent array has nil in place of its shape, and no frame.
+Dtypes and ranks come from the message classes, never from the peer.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from reprlib import repr as shown
+from reprlib import repr as short_repr
 from typing import Any
 
 import msgpack
 import numpy as np
 
 from ssd_wire.errors import ProtocolError
-from ssd_wire.fields import Layout, check_scalar, fit, layout
+from ssd_wire.fields import Layout, array_specs, check_scalar, layout
 from ssd_wire.messages import MESSAGES, Message
 
 if sys.byteorder != "little":  # pragma: no cover
-    raise ImportError("the protocol's arrays are little-endian, and so must the machine be")
+    raise ImportError("the protocol needs a little-endian machine")
 
 PROTOCOL_VERSION = 5  # 5: fields renamed
 MAX_HEADER_BYTES = 64 * 1024
 MAX_FRAME_BYTES = 256 * 1024 * 1024
-MAX_LIST_LENGTH = 64  # in a message's header; no message has so many fields
+MAX_LIST_LENGTH = 64  # in a header; no message has so many fields
 
 Frame = bytes | memoryview
 Lengths = Mapping[str, int]
@@ -34,10 +34,10 @@ _KINDS = {message: kind for kind, message in MESSAGES.items()}
 
 
 def encode(message: Message) -> list[Frame]:
-    """The frames of a message. Arrays are passed on uncopied: do not write to them afterwards.
+    """The frames of a message. They share the arrays' memory: do not write to the arrays later.
 
     Raises:
-        ValueError: when an array is larger than a frame may be.
+        ValueError: when an array is too large for a frame.
     """
     fields = layout(type(message))
     given = [getattr(message, field.name) for field in fields.arrays]
@@ -54,22 +54,22 @@ def encode(message: Message) -> list[Frame]:
 
 
 def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], lengths: Lengths) -> Message:
-    """The message in these frames.
+    """The message in these frames, in bounded time and memory, whatever bytes they contain.
 
     Args:
-        frames: As they came off the socket.
-        wanted: The kinds that may come this way.
+        frames: As received from a socket.
+        wanted: The message classes that are accepted.
         lengths: The run's axes by letter; an axis that is not in it may have any length.
 
     Raises:
-        ProtocolError: whatever else the bytes are, in bounded time and memory.
+        ProtocolError: when they are not a valid message of this run.
     """
     try:
         kind, scalars, shapes = _header(frames)
         message = MESSAGES.get(kind)
         if message not in wanted or message is None:
             names = ", ".join(_KINDS[one] for one in wanted)
-            raise ValueError(f"kind: wanted {names}, found {shown(kind)}")
+            raise ValueError(f"kind: wanted {names}, found {short_repr(kind)}")
         fields = layout(message)
         values = _scalars(fields, scalars) | _arrays(message, shapes, frames[1:], lengths)
         return message.checked(values)
@@ -78,16 +78,16 @@ def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], lengths: 
 
 
 def unpack(header: bytes, longest_list: int = MAX_LIST_LENGTH) -> Any:
-    """What a msgpack header says, in bounded memory: no maps, no binaries, no extensions.
+    """Unpack a msgpack header in bounded memory. It may have no maps, binaries or extensions.
 
     Raises:
-        ValueError: when it is too long, or no such msgpack.
-        msgpack.UnpackException: when it is nested too deep.
+        ValueError: when it is too long or invalid.
+        msgpack.UnpackException: when it is nested too deeply.
     """
     if len(header) > MAX_HEADER_BYTES:
         raise ValueError(f"header: wanted at most {MAX_HEADER_BYTES} bytes, found {len(header)}")
-    # A list is made as long as it claims to be, and lists nest: without a bound, 64 KiB of claims
-    # ask for half a gigabyte.
+    # msgpack allocates a list of the length that its prefix claims, and lists nest. Without a limit
+    # 64 KiB of such prefixes would allocate half a gigabyte.
     return msgpack.unpackb(
         header, max_array_len=longest_list, max_map_len=0, max_bin_len=0, max_ext_len=0
     )
@@ -98,10 +98,14 @@ def _header(frames: Sequence[bytes]) -> tuple[str, list[object], list[Any]]:
         raise ValueError("header: wanted a frame, found none")
     header = unpack(frames[0])
     if not isinstance(header, list) or len(header) != 4:
-        raise ValueError(f"header: wanted [kind, version, scalars, shapes], found {shown(header)}")
+        raise ValueError(
+            f"header: wanted [kind, version, scalars, shapes], found {short_repr(header)}"
+        )
     kind, version, scalars, shapes = header
     if type(version) is not int or version != PROTOCOL_VERSION:
-        raise ValueError(f"protocol: wanted version {PROTOCOL_VERSION}, found {shown(version)}")
+        raise ValueError(
+            f"protocol: wanted version {PROTOCOL_VERSION}, found {short_repr(version)}"
+        )
     if not (isinstance(kind, str) and isinstance(scalars, list) and isinstance(shapes, list)):
         raise ValueError("header: wanted a kind, a list of scalars and a list of shapes")
     return kind, scalars, shapes
@@ -121,13 +125,13 @@ def _arrays(
     message: type[Message], shapes: list[Any], frames: Sequence[bytes], lengths: Lengths
 ) -> dict[str, Any]:
     wanted = len(layout(message).arrays)
-    there = sum(shape is not None for shape in shapes)
-    if len(shapes) != wanted or len(frames) != there:
-        found = f"{len(frames)} frames and {len(shapes)} shapes, {there} of them of arrays"
+    present = sum(shape is not None for shape in shapes)
+    if len(shapes) != wanted or len(frames) != present:
+        found = f"{len(frames)} frames and {len(shapes)} shapes, {present} of them of arrays"
         raise ValueError(f"arrays: wanted {wanted} shapes and a frame for each, found {found}")
-    fitted = fit(message, shapes, tuple(lengths.items()))
-    rest = iter(frames)
+    specs = array_specs(message, shapes, tuple(lengths.items()))
+    remaining = iter(frames)
     return {
-        field.name: None if one is None else one.read(next(rest))
-        for field, one in zip(layout(message).arrays, fitted, strict=True)
+        field.name: None if spec is None else spec.read(next(remaining))
+        for field, spec in zip(layout(message).arrays, specs, strict=True)
     }

@@ -1,6 +1,6 @@
-"""Addresses: which may be used, and who holds them.
+"""Checks endpoints, and locks those that a process binds.
 
-Traffic that is not encrypted stays on this machine: ipc:// and tcp:// on a loopback address.
+Unencrypted traffic stays on this machine: ipc:// and tcp:// on a loopback address.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from typing import IO
 
 from ssd_wire.errors import EndpointError
 
-MAX_IPC_PATH_BYTES = 107  # sockaddr_un holds 108 bytes, one of them the final zero
+MAX_IPC_PATH_BYTES = 107  # sockaddr_un has 108 bytes, one of which is the final zero
 
 
 def check_endpoint(endpoint: str, *, encrypted: bool = False) -> str:
-    """Pass on an endpoint that can be used, and refuse others before ZeroMQ does so obscurely.
+    """Return an endpoint that can be used; ZeroMQ's own errors are less clear.
 
     Args:
         endpoint: The address.
-        encrypted: Whether its socket encrypts, and authenticates its peers. Only such a socket may
-            leave this machine.
+        encrypted: Whether the socket encrypts and authenticates. Others must stay on this machine.
 
     Raises:
         EndpointError: naming what was wanted and what was found.
@@ -54,7 +53,7 @@ def _check_tcp(endpoint: str, rest: str, encrypted: bool) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a host is this machine under all addresses that its name stands for."""
+    """Whether all addresses of a host are this machine's."""
     try:
         found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -63,30 +62,30 @@ def _is_loopback(host: str) -> bool:
 
 
 def lock_file(path: Path, what: str) -> IO[bytes]:
-    """Hold a lock that ends with this process: a second holder is refused, not let in silently.
+    """Lock a file until this process ends or the returned file is closed.
 
     Args:
-        path: The lock file; it is made if need be and stays.
-        what: What is held, for the message.
+        path: The lock file. It is created if it is missing, and not deleted.
+        what: What the lock is for, as error messages name it.
 
     Raises:
-        EndpointError: when another process holds it, or the file cannot be made.
+        EndpointError: when another process has the lock, or the file cannot be created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("ab")
     except OSError as fault:
-        raise EndpointError(f"{what} cannot be held: {fault}") from fault
+        raise EndpointError(f"{what} cannot be locked: {fault}") from fault
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as fault:
         lock.close()
-        raise EndpointError(f"{what} is held by another process ({path})") from fault
+        raise EndpointError(f"{what} is in use by another process ({path})") from fault
     return lock
 
 
 def lock_endpoint(endpoint: str) -> IO[bytes] | None:
-    """Hold an ipc path before binding to it, since ZeroMQ lets a second binder steal it."""
+    """Lock an ipc path before binding to it: ZeroMQ lets a second process take over the path."""
     if not endpoint.startswith("ipc://"):
         return None
     path = Path(endpoint.removeprefix("ipc://"))

@@ -1,25 +1,25 @@
-"""What can be wrong with something from outside this process."""
+"""Errors in what comes from outside this process: peers, files, addresses."""
 
 
 class ProtocolError(Exception):
-    """A peer sent what is no valid message of this run. Names what was wanted and found."""
+    """A peer sent an invalid message. Names what was wanted and what was found."""
 
 
 class RunFileError(Exception):
-    """A run file, or an override of it, is not usable. Names the section, the key and the fault."""
+    """A run file or an override of it is unusable. Names the section, the key and the fault."""
 
 
 class EndpointError(Exception):
-    """An address that cannot, or must not, be bound or connected to."""
+    """An address that cannot or must not be used."""
 
 
 class RefusedError(Exception):
-    """A peer refused us for good: another run, an invalid segment."""
+    """A server refused this actor for good: another run, or an invalid segment."""
 
 
 class ReplacedError(RefusedError):
-    """A process that started later has our place."""
+    """A newer process plays this one's agent."""
 
 
 class KeyFileError(Exception):
-    """A file of keys is missing, unsafe, or holds none. Names the file, and what was wanted."""
+    """A key file is missing, unsafe or invalid. Names the file and what was wanted."""

@@ -1,9 +1,9 @@
-"""What a message's fields may hold, read once from the annotations of its class.
+"""The types of a message's fields, read once from the annotations of its class.
 
 An array field is written ``Annotated[np.ndarray, Axes("uint8", "T+1 B N", below="A")]``: its
-dtype, its axes by name, and for bytes the axis that bounds their values. One that only some runs,
-or some agents, have a use for names in `where` the axis that has a length for them, and 0 for the
-others: these leave it out, as ``None``. Everything else is a scalar.
+dtype, its axes by letter, and for uint8 the axis whose length all values must stay below. A field
+that only some runs or some agents have names an axis in `present_if`. Where that axis has length 0,
+the field is None. All other fields are scalars.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from reprlib import repr as shown
+from reprlib import repr as short_repr
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -23,10 +23,10 @@ MAX_NATURAL = 2**63 - 1
 MAX_TEXT_LENGTH = 1024
 MAX_AXIS_LENGTH = 2**31 - 1
 
-CONSTANT_AXES = {"2": 2, "3": 3}  # a bool's bytes stay below 2; a colour has 3 of them
+CONSTANT_AXES = {"2": 2, "3": 3}  # a bool is a byte below 2; a color has 3 bytes
 
 _BYTES = bytes(range(256))
-_FEW_BYTES = 1024  # up to here the work is less than the cost of calling numpy
+_SMALL = 1024  # bytes; below this, calling numpy costs more than the check itself
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Axes:
     Args:
         dtype: A numpy dtype name.
         names: Axes separated by spaces, each a name, or a name plus a number (``T+1``).
-        below: The axis whose length every value of a uint8 array must stay below, or empty.
-        where: The axis without whose length the array is left out, or empty for never.
+        below: The axis whose length all values of a uint8 array must stay below, or empty.
+        present_if: The axis whose length is 0 where the array is None, or empty.
     """
 
     dtype: str
     names: str
     below: str = ""
-    where: str = ""
+    present_if: str = ""
 
     def __post_init__(self) -> None:
         if self.below and np.dtype(self.dtype).itemsize != 1:
@@ -58,56 +58,58 @@ class ArrayField:
     dtype: np.dtype[Any]
     axes: tuple[tuple[str, int], ...]  # (axis, how many more than the axis)
     below: str
-    where: str
+    present_if: str
 
-    def check_presence(self, is_there: bool, run: Mapping[str, int]) -> None:
-        """Hold whether it is there against the lengths of the run's axes.
+    def check_presence(self, is_present: bool, known: Mapping[str, int]) -> None:
+        """Check whether the array may be present or absent.
 
         Raises:
-            ValueError: when it is missing, or not wanted.
+            ValueError: when it is missing, or present against expectation.
         """
-        if not self.where:
+        if not self.present_if:
             wanted = True
-        elif self.where in run:
-            wanted = run[self.where] > 0
+        elif self.present_if in known:
+            wanted = known[self.present_if] > 0
         else:
             return
-        if is_there != wanted:
+        if is_present != wanted:
             words = {True: "an array", False: "none"}
-            raise ValueError(f"{self.name}: wanted {words[wanted]}, found {words[is_there]}")
+            raise ValueError(f"{self.name}: wanted {words[wanted]}, found {words[is_present]}")
 
-    def bind(self, shape: object, sizes: dict[str, int]) -> None:
-        """Hold a shape against the sizes known so far, and learn the sizes it tells.
+    def bind(self, shape: object, lengths: dict[str, int]) -> None:
+        """Check a shape against the known lengths, and add the lengths that it defines.
 
         Raises:
             ValueError: when the rank or a length is not what the axes say.
         """
         if not isinstance(shape, (list, tuple)) or len(shape) != len(self.axes):
-            raise ValueError(f"{self.name}: wanted {len(self.axes)} axes, found {shown(shape)}")
+            raise ValueError(
+                f"{self.name}: wanted {len(self.axes)} axes, found {short_repr(shape)}"
+            )
         for length, (axis, more) in zip(shape, self.axes, strict=True):
-            if axis not in sizes:
-                self._learn(axis, length, more, sizes)
-            elif length != sizes[axis] + more or type(length) is not int:
-                wanted = f"{axis}+{more} = {sizes[axis] + more}"
-                raise ValueError(f"{self.name}: wanted {wanted}, found {shown(length)}")
+            if axis not in lengths:
+                self._learn(axis, length, more, lengths)
+            elif length != lengths[axis] + more or type(length) is not int:
+                wanted = f"{axis}+{more} = {lengths[axis] + more}"
+                raise ValueError(f"{self.name}: wanted {wanted}, found {short_repr(length)}")
 
-    def _learn(self, axis: str, length: object, more: int, sizes: dict[str, int]) -> None:
+    def _learn(self, axis: str, length: object, more: int, lengths: dict[str, int]) -> None:
         if type(length) is not int or not more <= length <= MAX_AXIS_LENGTH:
             raise ValueError(
-                f"{self.name}: wanted a length of {axis}+{more}, found {shown(length)}"
+                f"{self.name}: wanted a length of {axis}+{more}, found {short_repr(length)}"
             )
-        sizes[axis] = length - more
+        lengths[axis] = length - more
 
 
 @dataclass(frozen=True)
-class FittedArray:
-    """An array field of known shape.
+class ArraySpec:
+    """An array field with a checked shape.
 
     Attributes:
-        name, dtype: The field's.
-        shape: One that its axes allow.
-        size: Its bytes.
-        below: What every byte must be less than, or None.
+        name, dtype: Of the field.
+        shape: Of the array.
+        size: Its number of bytes.
+        below: Exclusive upper bound of every byte, or None.
     """
 
     name: str
@@ -117,10 +119,10 @@ class FittedArray:
     below: int | None
 
     def read(self, frame: bytes) -> NDArray[Any]:
-        """The array in a frame, as a view of it.
+        """The array in a frame, sharing its memory.
 
         Raises:
-            ValueError: when the bytes are too few or too many, or hold what no honest peer sends.
+            ValueError: when the number of bytes is wrong, or a value is out of range.
         """
         if len(frame) != self.size:
             raise ValueError(f"{self.name}: wanted {self.size} bytes, found {len(frame)}")
@@ -132,11 +134,11 @@ class FittedArray:
         return array
 
     def _check_below(self, bound: int, frame: bytes) -> None:
-        if len(frame) <= _FEW_BYTES:
-            holds = not frame.translate(None, _BYTES[:bound])  # what may be is taken out
+        if len(frame) <= _SMALL:
+            is_valid = not frame.translate(None, _BYTES[:bound])  # deletes all valid bytes
         else:
-            holds = np.frombuffer(frame, np.uint8).max() < bound
-        if not holds:
+            is_valid = np.frombuffer(frame, np.uint8).max() < bound
+        if not is_valid:
             raise ValueError(f"{self.name}: wanted bytes below {bound}, found {max(frame)}")
 
 
@@ -149,9 +151,9 @@ class Layout:
 
 
 _LAYOUTS: dict[type[Any], Layout] = {}
-_FITTED: dict[tuple[object, ...], tuple[FittedArray | None, ...]] = {}
-_MOST_FITTED = 256  # a run has some twenty
-_EXACT = frozenset([int])
+_SPECS: dict[tuple[object, ...], tuple[ArraySpec | None, ...]] = {}
+_MAX_SPECS = 256  # a run uses about twenty
+_INT_ONLY = frozenset([int])
 
 
 def _axis(text: str) -> tuple[str, int]:
@@ -176,14 +178,16 @@ def _read_layout(message: type[Any]) -> Layout:
             axes = next(extra for extra in get_args(hint) if isinstance(extra, Axes))
             names = tuple(_axis(name) for name in axes.names.split())
             below = "2" if axes.dtype == "bool" else axes.below
-            arrays.append(ArrayField(field.name, np.dtype(axes.dtype), names, below, axes.where))
+            arrays.append(
+                ArrayField(field.name, np.dtype(axes.dtype), names, below, axes.present_if)
+            )
         else:
             scalars.append((field.name, hint))
     return Layout(tuple(scalars), tuple(arrays))
 
 
 def check_scalar(name: str, kind: type, value: object) -> None:
-    """Refuse a scalar of another type, a number out of range, a text too long.
+    """Check a scalar's type, a number's range, a text's length.
 
     Raises:
         ValueError: naming the field, what was wanted and what was found.
@@ -197,7 +201,7 @@ def check_scalar(name: str, kind: type, value: object) -> None:
 
 
 def check_array(name: str, dtype: np.dtype[Any], array: object) -> None:
-    """Refuse what is no array of this dtype.
+    """Check that a value is an array of this dtype.
 
     Raises:
         ValueError: naming the field, what was wanted and what was found.
@@ -207,54 +211,53 @@ def check_array(name: str, dtype: np.dtype[Any], array: object) -> None:
         raise ValueError(f"{name}: wanted {dtype}, found {found}")
 
 
-def fit(
+def array_specs(
     message: type[Any], shapes: Sequence[Any], run: tuple[tuple[str, int], ...] = ()
-) -> tuple[FittedArray | None, ...]:
-    """A message's array fields with these shapes, if they go together and with the run's axes.
+) -> tuple[ArraySpec | None, ...]:
+    """Check the shapes of a message's arrays against each other and the run's axes.
 
-    A run's messages have few shapes, over and over: what was found is remembered.
+    The results are cached, because the messages of a run have only a few different shapes.
 
     Args:
         message: Its class.
-        shapes: One per array field, None for one that is left out.
-        run: Lengths of the run's axes; an axis not named here bounds nothing.
+        shapes: One per array field, None for an absent one.
+        run: Lengths of the run's axes. An axis that is not in it may have any length.
 
     Returns:
-        One per array field, None for one that is left out.
+        One per array field, None for an absent one.
 
     Raises:
-        ValueError: when a rank or a length is not what the axes say, or an array is missing or too
-            many.
+        ValueError: when a rank or length is wrong, or an array is missing or unexpected.
     """
     try:
         key = (message, tuple([None if one is None else tuple(one) for one in shapes]), run)
-        exact = set(map(type, chain.from_iterable(filter(None, key[1])))) <= _EXACT
+        is_exact = set(map(type, chain.from_iterable(filter(None, key[1])))) <= _INT_ONLY
     except TypeError:
-        exact = False
-    if not exact:  # which refuses it, in words; True and 1.0 would pass for 1 below
-        return _fit(message, shapes, run)
-    fitted = _FITTED.get(key)
-    if fitted is None:
-        fitted = _fit(message, shapes, run)
-        if len(_FITTED) < _MOST_FITTED:
-            _FITTED[key] = fitted
-    return fitted
+        is_exact = False
+    if not is_exact:  # raises an error; in the cache, True and 1.0 would equal 1
+        return _array_specs(message, shapes, run)
+    specs = _SPECS.get(key)
+    if specs is None:
+        specs = _array_specs(message, shapes, run)
+        if len(_SPECS) < _MAX_SPECS:
+            _SPECS[key] = specs
+    return specs
 
 
-def _fit(
+def _array_specs(
     message: type[Any], shapes: Sequence[Any], run: tuple[tuple[str, int], ...]
-) -> tuple[FittedArray | None, ...]:
+) -> tuple[ArraySpec | None, ...]:
     known = CONSTANT_AXES | dict(run)
-    sizes = dict(known)
+    lengths = dict(known)
     fields = layout(message).arrays
     for field, shape in zip(fields, shapes, strict=True):
         field.check_presence(shape is not None, known)
         if shape is not None:
-            field.bind(shape, sizes)
+            field.bind(shape, lengths)
     return tuple(
         None
         if shape is None
-        else FittedArray(
+        else ArraySpec(
             name=field.name,
             dtype=field.dtype,
             shape=tuple(shape),
@@ -266,10 +269,10 @@ def _fit(
 
 
 def check_fields(message: object) -> None:
-    """Make a message valid or not at all: called by every message when it is made.
+    """Check all fields of a message. Every message calls this when it is created.
 
     Raises:
-        ValueError: the first field that does not hold, naming what was wanted and found.
+        ValueError: naming the first invalid field, what was wanted and what was found.
     """
     kind = type(message)
     fields = layout(kind)
@@ -280,9 +283,9 @@ def check_fields(message: object) -> None:
     shapes: list[tuple[int, ...] | None] = []
     for field in fields.arrays:
         array = getattr(message, field.name)
-        if array is None and field.where:
+        if array is None and field.present_if:
             shapes.append(None)
             continue
         check_array(field.name, field.dtype, array)
         shapes.append(array.shape)
-    fit(kind, shapes)
+    array_specs(kind, shapes)

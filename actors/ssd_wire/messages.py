@@ -1,11 +1,7 @@
-"""Every message that crosses a process boundary, valid by construction.
+"""All messages between processes. Creating an invalid one raises ValueError.
 
-Axes: B games in a lane, N agents, T steps of a segment, W×W cells of a view, P colours, A actions,
-S floats of recurrent state, V symbols. What only some experiments have, and in them only some
-agents: L leaders that act before the agent within a step, Q of them who tell their policies (all or
-none), D = 1 if it tells its own, K agents to whom it discloses what it would have done had they
-done otherwise, J who disclose so to it, C things that one could have done or said, and R = N where
-everyone's rewards are told. An array of such an axis is None for all others.
+The axes, such as B games in a lane and N agents, are described by `ssd_wire.dims.Dims`. An array
+with an axis that has length 0 in a run, or for an agent, is None.
 
 `PROTOCOL.md` beside this file describes the bytes.
 """
@@ -25,14 +21,14 @@ Array = np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Message:
-    """What all messages share: their fields are checked when they are made."""
+    """Checks the fields of every message when it is created."""
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     @classmethod
     def checked(cls, fields: Mapping[str, Any]) -> Self:
-        """The message of these fields, each of which has just been checked as it came in."""
+        """A message of fields that the decoder has checked already."""
         message = cls.__new__(cls)
         vars(message).update(fields)
         return message
@@ -40,7 +36,7 @@ class Message:
 
 @dataclass(frozen=True, eq=False)
 class Join(Message):
-    """Actor to world: agent `agent` asks for its seat."""
+    """Actor to environment: asks for the seat of an agent."""
 
     agent: int
     actor_incarnation: int  # random per actor process
@@ -49,12 +45,12 @@ class Join(Message):
 
 @dataclass(frozen=True, eq=False)
 class Seat(Message):
-    """World to actor: the seat is yours; this is the world you are in."""
+    """Environment to actor: confirms the seat, and describes the environment."""
 
     env_incarnation: int
     agents: int
     actions: int
-    symbols: int  # V; 0 for silence
+    symbols: int  # V; 0 for none
     lanes: int
     games: int
     horizon: int
@@ -64,10 +60,10 @@ class Seat(Message):
 
 @dataclass(frozen=True, eq=False)
 class Timestep(Message):
-    """World to actor: what agent k sees in each of B games, and what everyone just did.
+    """Environment to actor: agent k's observations in B games, and what all agents just did.
 
-    Where `is_first` is true, pixels, visible and what leaders do belong to the new episode; reward,
-    actions, symbols and responses to the last step of the old one.
+    Where `is_first` is true, pixels, visible and the leaders' fields belong to the new episode;
+    reward, actions, symbols, responses and all_rewards to the last step of the old one.
     """
 
     env_incarnation: int
@@ -75,48 +71,49 @@ class Timestep(Message):
     tick: int
     pixels: Annotated[Array, Axes("uint8", "B W W", below="P")]  # palette indices
     is_first: Annotated[Array, Axes("bool", "B")]
-    reward: Annotated[Array, Axes("float32", "B")]  # agent k's own, for its last action
-    actions: Annotated[Array, Axes("uint8", "B N", below="A")]  # everyone's last
-    visible: Annotated[Array, Axes("bool", "B N")]  # whether k sees j in these pixels
-    symbols: Annotated[Array | None, Axes("uint8", "B N", below="V", where="V")] = None  # last said
-    # What those whom k follows do in this very step, and from which policy, as log-probabilities.
-    leader_actions: Annotated[Array | None, Axes("uint8", "B L", below="A", where="L")] = None
-    leader_log_probs: Annotated[Array | None, Axes("float32", "B Q A", where="Q")] = None
-    # Log-probability of each action of j in the last step, had k done or said each c then (§4), or
-    # in the step before (§5).
-    responses: Annotated[Array | None, Axes("float32", "B J C A", where="J")] = None
-    all_rewards: Annotated[Array | None, Axes("float32", "B R", where="R")] = None  # everyone's
+    reward: Annotated[Array, Axes("float32", "B")]  # agent k's, for its last action
+    actions: Annotated[Array, Axes("uint8", "B N", below="A")]  # all agents' last actions
+    visible: Annotated[Array, Axes("bool", "B N")]  # whether agent j is in these pixels
+    symbols: Annotated[Array | None, Axes("uint8", "B N", below="V", present_if="V")] = None
+    # What k's leaders do in this step, and the log-probabilities that they chose from.
+    leader_actions: Annotated[Array | None, Axes("uint8", "B L", below="A", present_if="L")] = None
+    leader_log_probs: Annotated[Array | None, Axes("float32", "B Q A", present_if="Q")] = None
+    # Log-probabilities of j's actions in the last step, had k chosen alternative c: another action
+    # in that step (§4), or another symbol in the step before (§5).
+    responses: Annotated[Array | None, Axes("float32", "B J C A", present_if="J")] = None
+    # Of all agents, for their last actions.
+    all_rewards: Annotated[Array | None, Axes("float32", "B R", present_if="R")] = None
 
 
 @dataclass(frozen=True, eq=False)
 class Act(Message):
-    """Actor to world: agent k's answer to the timestep of this lane and tick."""
+    """Actor to environment: agent k's answer to the timestep of this lane and tick."""
 
     env_incarnation: int
     lane: int
     tick: int
     action: Annotated[Array, Axes("uint8", "B", below="A")]
-    symbol: Annotated[Array | None, Axes("uint8", "B", below="V", where="V")] = None
-    # Log-probabilities: of k's policy, and of what it would do, had each of K done or said each c.
-    log_probs: Annotated[Array | None, Axes("float32", "B A", where="D")] = None
-    responses: Annotated[Array | None, Axes("float32", "B K C A", where="K")] = None
+    symbol: Annotated[Array | None, Axes("uint8", "B", below="V", present_if="V")] = None
+    # Log-probabilities of k's policy, and of its actions had each of K agents chosen alternative c.
+    log_probs: Annotated[Array | None, Axes("float32", "B A", present_if="D")] = None
+    responses: Annotated[Array | None, Axes("float32", "B K C A", present_if="K")] = None
 
 
 @dataclass(frozen=True, eq=False)
 class Hello(Message):
-    """Actor to learner: I am agent k of this arena, and number my segments in this epoch."""
+    """Actor to learner: introduces an actor and its epoch."""
 
     agent: int
     arena: int
     epoch: int  # random per actor process
     fingerprint: str
-    learner_incarnation: int = 0  # of the weights that it has: whose they are; 0 for none
-    weights_version: int = 0  # and which
+    learner_incarnation: int = 0  # of the weights that it has; 0 for none
+    weights_version: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Welcome(Message):
-    """Learner to actor: how far it is with this epoch, and the weights if Hello named others."""
+    """Learner to actor: the progress of its epoch, and weights if Hello did not name the newest."""
 
     epoch: int
     learner_incarnation: int
@@ -125,20 +122,21 @@ class Welcome(Message):
     durable: int
     window: int  # segments per lane an actor may be ahead of `trained`
     complete: bool
-    weights: Annotated[Array | None, Axes("uint8", "bytes", where="bytes")] = None  # a whole frame
+    # A frame of `encode_weights`.
+    weights: Annotated[Array | None, Axes("uint8", "bytes", present_if="bytes")] = None
 
 
 @dataclass(frozen=True, eq=False)
 class Segment(Message):
-    """Actor to learner: T steps of B games, with all that is needed to learn from them.
+    """Actor to learner: T steps of B games, with all that training needs.
 
-    Index t of an axis T+1 or T+2 counts from the segment's first step, but for `actions` and
-    `symbols`, which begin one step earlier: ``actions[t]`` is what everyone did at step t − 1, and
-    what leaders do at step t is in ``actions[t + 1]``.
+    Index t of a time axis is step t of the segment, except for `actions` and `symbols`, which begin
+    one step earlier: ``actions[t]`` are the actions of step t − 1. So what leaders do at step t is
+    in ``actions[t + 1]``.
     """
 
     epoch: int
-    seq: int  # 1, 2, … over all lanes of an epoch
+    seq: int  # 1, 2, 3, … over all lanes of an epoch
     lane: int
     learner_incarnation: int  # of the learner whose weights acted
     weights_version: int  # of the weights that acted
@@ -146,20 +144,20 @@ class Segment(Message):
     is_first: Annotated[Array, Axes("bool", "T+1 B")]
     visible: Annotated[Array, Axes("bool", "T+1 B N")]
     actions: Annotated[Array, Axes("uint8", "T+2 B N", below="A")]
-    log_prob: Annotated[Array, Axes("float32", "T B")]  # of k's action, when it acted
-    reward: Annotated[Array, Axes("float32", "T B")]  # e_t, the environment's for a_t
-    influence: Annotated[Array, Axes("float32", "T B")]  # c_t in nats, unweighted
+    log_prob: Annotated[Array, Axes("float32", "T B")]  # of k's actions when it chose them
+    reward: Annotated[Array, Axes("float32", "T B")]  # for a_t
+    influence: Annotated[Array, Axes("float32", "T B")]  # c_t in nats, without its weight
     state: Annotated[Array, Axes("float32", "B S")]  # recurrent state before step 0
-    symbols: Annotated[Array | None, Axes("uint8", "T+1 B N", below="V", where="V")] = None
-    symbol_log_prob: Annotated[Array | None, Axes("float32", "T B", where="V")] = None  # of k's
-    shaped_reward: Annotated[Array | None, Axes("float32", "T B", where="R")] = (
-        None  # in the place of e
-    )
+    symbols: Annotated[Array | None, Axes("uint8", "T+1 B N", below="V", present_if="V")] = None
+    # Of k's symbols when it chose them.
+    symbol_log_prob: Annotated[Array | None, Axes("float32", "T B", present_if="V")] = None
+    # Replaces the reward in training.
+    shaped_reward: Annotated[Array | None, Axes("float32", "T B", present_if="R")] = None
 
 
 @dataclass(frozen=True, eq=False)
 class Ack(Message):
-    """Learner to actor: what has become of this epoch's segments."""
+    """Learner to actor: the progress of its epoch."""
 
     epoch: int
     learner_incarnation: int
@@ -167,12 +165,12 @@ class Ack(Message):
     trained: int
     durable: int
     newest_version: int  # of the weights
-    complete: bool  # the learner's budget is met: it acknowledges, and trains no more
+    complete: bool  # the learner has met its budget; it only acknowledges now
 
 
 @dataclass(frozen=True, eq=False)
 class Refused(Message):
-    """Both ways: why the last message was not taken. Not fatal means: introduce yourself again."""
+    """Both ways: why a message was not accepted. If not fatal, send Join or Hello again."""
 
     reason: str
     fatal: bool
@@ -180,7 +178,7 @@ class Refused(Message):
 
 @dataclass(frozen=True, eq=False)
 class Bye(Message):
-    """Actor to learner: no more segments will come. Make what you have durable, and say so."""
+    """Actor to learner: it is about to stop; please make its segments durable."""
 
     epoch: int
 

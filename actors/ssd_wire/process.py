@@ -1,4 +1,4 @@
-"""What every process of a run does alike: options, log, metrics, its entry in the run directory."""
+"""What all processes of a run share: options, log, metrics, entry in the run directory."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ from ssd_wire.errors import (
 )
 from ssd_wire.metrics_server import MetricsServer
 
-# Exit codes beside 0 and 1. A launcher restarts what died, but not what can only fail again.
-PASSING_FAULT = 74  # the disk is full, read-only or broken: later it may work
-NOT_DRAINED = 75  # an actor that stopped before all of its segments were durable
-REPLACED = 76  # a process that started later plays this one's part
-CONFIGURATION_ERROR = 78  # unusable flags, run file, checkpoint, or another run's peer
+# Exit codes other than 0 and 1. The launcher restarts processes that died, but not those that
+# would fail again.
+TEMPORARY_FAULT = 74  # the disk is full, read-only or failing: it may work later
+NOT_DRAINED = 75  # an actor stopped before all of its segments were durable
+REPLACED = 76  # a newer process plays the same agent
+CONFIGURATION_ERROR = 78  # unusable options, run file or checkpoint, or a peer of another run
 
-_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+_TEMPORARY = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 _ADDRESS = re.compile(r"(?P<host>[^:\[\]]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
 _NUMBER = re.compile(r"\d[\d_]*(\.\d+)?([eE]\+?\d{1,2})?")
 
 
 class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # generic in new versions alone
-    """An option's whole number, from 1, which may be written as 5e6."""
+    """The type of an option that is a positive integer, which may be written as 5e6."""
 
     name = "integer"
 
@@ -58,7 +59,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 
 def version_option(command: Command) -> Command:
-    """Give a click command `--version`."""
+    """Add `--version` to a click command."""
     return click.version_option(package_name="ssd-influence")(command)
 
 
@@ -74,13 +75,13 @@ _OPTIONS = (
     click.option(
         "--run-dir",
         type=click.Path(path_type=Path, file_okay=False),
-        help="Where to leave records of this process; none are left without it.",
+        help="Where this process writes its records; without it, it writes none.",
     ),
     click.option(
         "--metrics",
         default="127.0.0.1:0",
         show_default=True,
-        help="Address and port that serve Prometheus metrics; port 0 takes a free one.",
+        help="Address and port of the Prometheus metrics; port 0 chooses a free one.",
     ),
     click.option(
         "--keys",
@@ -90,20 +91,20 @@ _OPTIONS = (
     click.option(
         "--parent-pipe",
         type=int,
-        help="File descriptor of a pipe; this process stops when its other end closes.",
+        help="File descriptor of a pipe; the process stops when the other end is closed.",
     ),
 )
 
 
 def process_options(command: Command) -> Command:
-    """Give a click command the options that all processes share."""
+    """Add the options that all processes have to a click command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def reports_errors(command: Command) -> Command:
-    """Turn what a user, a peer or the disk got wrong into one clear line and an exit code."""
+    """Make a click command report errors of users, peers and disks in one line and an exit code."""
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
@@ -116,16 +117,16 @@ def reports_errors(command: Command) -> Command:
             click.echo(f"error: {fault}", err=True)
             sys.exit(CONFIGURATION_ERROR)
         except OSError as fault:
-            if fault.errno not in _PASSING:
+            if fault.errno not in _TEMPORARY:
                 raise
             click.echo(f"error: {fault}", err=True)
-            sys.exit(PASSING_FAULT)
+            sys.exit(TEMPORARY_FAULT)
 
     return run  # type: ignore[return-value]  # functools.wraps keeps the signature, not the type
 
 
 def configure_logging(role: str) -> logging.Logger:
-    """Log to standard error, each line with its time and this process's role."""
+    """Log to standard error; each line has the time and this process's role."""
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stderr,
@@ -136,17 +137,17 @@ def configure_logging(role: str) -> logging.Logger:
 
 
 def serve_metrics(collector: Collector, address: str, role: str) -> str:
-    """Serve a collector's metrics over HTTP from a thread of its own.
+    """Serve a collector's metrics over HTTP, in a separate thread.
 
-    With them go the process's own, `process_cpu_seconds_total` and others, and who it is.
+    Adds standard process metrics, such as `process_cpu_seconds_total`, and `ssd_process_info`.
 
     Args:
-        collector: Reads the metrics from the process's state when asked.
-        address: ``host:port``, an IPv6 host in brackets; port 0 takes a free one.
+        collector: Reads the metrics from the process's state when they are scraped.
+        address: ``host:port``, an IPv6 host in brackets; port 0 chooses a free one.
         role: Of the process: ``env-0``, ``actor-0-3`` or ``learner-3``.
 
     Returns:
-        The ``host:port`` really served.
+        The actual ``host:port``.
 
     Raises:
         EndpointError: when the address is unusable.
@@ -175,7 +176,7 @@ def _metrics_address(address: str) -> tuple[str, int]:
 
 
 class ProcessInfo(Collector):
-    """The metric `ssd_process_info`: role, agent and arena as labels, and always 1.
+    """The metric `ssd_process_info`, always 1, with the labels role, agent and arena.
 
     Args:
         role: ``env-0``, ``actor-0-3`` or ``learner-3``.
@@ -188,12 +189,12 @@ class ProcessInfo(Collector):
         self._labels.update(zip(labels, numbers, strict=True))
 
     def collect(self) -> Iterator[Metric]:
-        """The metric; a label is empty where the process is of no one agent, or arena."""
+        """The metric. A label is empty if the process does not belong to one agent or one arena."""
         yield InfoMetricFamily("ssd_process", "Which process of a run this is.", self._labels)
 
 
 def write_process_entry(run_dir: Path | None, role: str, addresses: Mapping[str, str]) -> None:
-    """Leave `processes/<role>.json` in the run directory: this process is up, and where it is."""
+    """Write `processes/<role>.json` into the run directory: pid and addresses of this process."""
     if run_dir is None:
         return
     entry = {"role": role, "pid": os.getpid(), **addresses}
@@ -201,16 +202,16 @@ def write_process_entry(run_dir: Path | None, role: str, addresses: Mapping[str,
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader sees all of it or the one before, never a part.
+    """Replace a file such that readers see the old or the new content, never a part.
 
     Raises:
-        OSError: when it cannot be written; then the one before stays.
+        OSError: when it cannot be written; then the old content stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(text)
-        draft.replace(path)
+        temporary.write_text(text)
+        temporary.replace(path)
     except OSError:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

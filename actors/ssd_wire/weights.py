@@ -1,9 +1,9 @@
-"""A network's weights in one frame, as PUB/SUB with CONFLATE needs it (multipart would tear).
+"""A network's weights in one frame. PUB/SUB with CONFLATE would corrupt multipart messages.
 
 4 bytes  length of the header, unsigned, big-endian
 header   msgpack ["weights", protocol version, [learner_incarnation, version, own_steps], tensors]
          where tensors is a list of [name, shape]
-data     every tensor in that order, float32, C order, little-endian, nothing between them
+data     all tensors in that order: float32, C order, little-endian, without padding
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
-from reprlib import repr as shown
+from reprlib import repr as short_repr
 from typing import Any
 
 import msgpack
@@ -40,10 +40,10 @@ class Weights:
     """One version of an agent's weights.
 
     Args:
-        learner_incarnation: Incarnation of the learner that published them.
-        version: Updates behind them. A recovered learner publishes lower numbers than the one
-            before it did, so versions of different learners do not compare.
-        own_steps: Agent-steps of this agent trained on so far.
+        learner_incarnation: Of the learner that published them.
+        version: Number of updates. A restarted learner continues from lower numbers, so versions
+            of different incarnations cannot be compared.
+        own_steps: Steps of this agent that it has been trained on.
         tensors: float32 arrays by parameter name.
     """
 
@@ -60,10 +60,10 @@ class Weights:
 
 
 def encode_weights(weights: Weights) -> bytes:
-    """The one frame of these weights.
+    """Encode weights as one frame.
 
     Raises:
-        ValueError: when they are too many, or too large, for a frame.
+        ValueError: when they are too many or too large for a frame.
     """
     arrays = [np.ascontiguousarray(tensor) for tensor in weights.tensors.values()]
     header = msgpack.packb(
@@ -82,21 +82,21 @@ def encode_weights(weights: Weights) -> bytes:
 
 
 def decode_weights(frame: bytes, shapes: Shapes) -> Weights:
-    """The weights in a frame, as views of it.
+    """Decode a frame of weights; the tensors share its memory.
 
     Args:
-        frame: As it came off the socket.
-        shapes: Names and shapes of the network they are for, in order.
+        frame: As received from a socket.
+        shapes: Names and shapes of the network's tensors, in order.
 
     Raises:
-        ProtocolError: when they are for another network, or no weights at all.
+        ProtocolError: when the frame is invalid, or of another network.
     """
     try:
         header, data = _split(frame, len(shapes))
         kind, version, scalars, tensors = header
         if kind != "weights" or version != PROTOCOL_VERSION:
             wanted = f"weights of protocol version {PROTOCOL_VERSION}"
-            raise ValueError(f"wanted {wanted}, found {shown(header)}")
+            raise ValueError(f"wanted {wanted}, found {short_repr(header)}")
         learner, number, own_steps = scalars
         _check_tensors(tensors, shapes)
         return Weights(learner, number, own_steps, _tensors(data, shapes))
@@ -112,9 +112,9 @@ def _split(frame: bytes, tensors: int) -> tuple[Any, memoryview]:
 
 def _check_tensors(found: list[object], shapes: Shapes) -> None:
     wanted = [[name, list(shape)] for name, shape in shapes.items()]
-    for ours, theirs in zip_longest(wanted, found):
-        if ours != theirs:
-            raise ValueError(f"tensors: wanted {ours}, found {shown(theirs)}")
+    for expected, actual in zip_longest(wanted, found):
+        if expected != actual:
+            raise ValueError(f"tensors: wanted {expected}, found {short_repr(actual)}")
 
 
 def _tensors(data: memoryview, shapes: Shapes) -> dict[str, NDArray[np.float32]]:

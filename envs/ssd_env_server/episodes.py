@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from ssd_envs.spec import EVENTS
 from ssd_influence.measures import collective_return, equality
+from ssd_wire.json_lines import JsonLinesFile
 
 
 @dataclass(frozen=True)
@@ -112,22 +111,22 @@ class EpisodeLog:
     def __init__(self, path: Path | None, arena: Arena, env_incarnation: int) -> None:
         self._arena = arena
         self._env_incarnation = env_incarnation
-        self._file: int | None = None
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = None if path is None else JsonLinesFile(path)
+
+    @property
+    def fault(self) -> OSError | None:
+        """Why the last lines are not in the file yet; None where they are."""
+        return self._file.fault if self._file is not None else None
 
     def write(self, episodes: Sequence[Episode]) -> None:
-        """Append the lines of these episodes in one write, so that readers see whole lines only."""
-        if episodes and self._file is not None:
-            lines = "".join(json.dumps(self._line(one)) + "\n" for one in episodes)
-            os.write(self._file, lines.encode())
+        """Append the lines of these episodes. On a full disk they wait in memory."""
+        if self._file is not None and (episodes or self._file.fault):
+            self._file.append(self._line(one) for one in episodes)
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what waits, if possible, and close the file."""
         if self._file is not None:
-            os.close(self._file)
-            self._file = None
+            self._file.close()
 
     def _line(self, episode: Episode) -> dict[str, Any]:
         return {

@@ -37,6 +37,9 @@ class EnvMetrics(Collector):
         yield _counter("agent_steps", "Steps of single agents.", agent_steps)
         yield _counter("episodes", "Episodes that ended.", episodes)
         yield _counter("stepping_seconds", "Time spent on stepping and drawing games.", busy)
+        failing = self._server.episode_log.fault is not None
+        text = "1 while lines of episodes cannot be written."
+        yield GaugeMetricFamily("ssd_env_episode_log_failing", text, failing)
 
     def _actors(self) -> Iterator[Metric]:
         coordinator, counts = self._server.coordinator, self._server.coordinator.counts

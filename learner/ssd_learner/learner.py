@@ -94,7 +94,11 @@ class Learner:
         self._log = logging.getLogger(__name__)
 
     def run(self) -> None:
-        """Train until asked to stop, then train on the rest and make everything durable."""
+        """Train until asked to stop, then train on the rest and make everything durable.
+
+        Raises:
+            OSError: the last checkpoint cannot be written.
+        """
         self.publish_weights()
         self.complete_if_budget_reached()
         while self.links.wait(self.wait_seconds()):
@@ -106,7 +110,8 @@ class Learner:
         self.handle_messages()
         while self.receiver.queued:
             self.train_batch()
-        self.save_checkpoint()
+        self.checkpointer.save(self.trainer, self.receiver)
+        self.acknowledge()
 
     def has_batch(self) -> bool:
         """Whether to train now.
@@ -236,8 +241,8 @@ class Learner:
             self.save_checkpoint()
 
     def save_checkpoint(self) -> None:
-        """Make all consumed segments durable, and acknowledge them."""
-        self.checkpointer.save(self.trainer, self.receiver)
+        """Make all consumed segments durable, and acknowledge them, if the disk allows it."""
+        self.checkpointer.try_save(self.trainer, self.receiver)
         self.acknowledge()
 
     def publish_weights(self) -> None:

@@ -46,9 +46,11 @@ class LearnerMetrics(Collector):
     def _gauges(self) -> Iterable[Gauge]:
         learner = self._learner
         durable = learner.checkpointer.durable_own_steps
+        failing = learner.checkpointer.fault is not None
         yield from (
             ("complete", "1 when the budget is reached.", learner.receiver.complete),
             ("durable_own_steps", "Own-steps in the last checkpoint.", durable),
+            ("checkpoint_failing", "1 while no checkpoint can be written.", failing),
         )
         if learner.report is None:  # before the first update
             return

@@ -52,7 +52,7 @@ def scripted_act(env_incarnation, lane, tick, agent, lengths, action=None):
     arrays = {
         field.name: draw_array(field, lengths, random)
         for field in layout(Act).arrays
-        if not field.where or lengths[field.where]
+        if not field.present_if or lengths[field.present_if]
     }
     if action is not None:
         arrays["action"][:] = action

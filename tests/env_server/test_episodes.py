@@ -1,5 +1,6 @@
 """Episodes: seeds, staggered starts, timesteps and log lines."""
 
+import errno
 import json
 from itertools import chain
 
@@ -203,3 +204,21 @@ def test_episodes_of_a_restarted_server_are_appended(make_env, tmp_path):
     first, second = lines(path)
     assert first["env_incarnation"] != second["env_incarnation"]
     assert first["seed"] != second["seed"]
+
+
+def test_on_a_full_disk_games_go_on_and_their_episodes_are_logged_once_there_is_space(
+    make_env, tmp_path, monkeypatch
+):
+    def no_space(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "arena-0.jsonl"
+    env = make_env(games=1, episodes_path=path).with_all_joined()
+    with monkeypatch.context() as patched:
+        patched.setattr("ssd_wire.json_lines.os.write", no_space)
+        for tick in range(2 * HORIZON + 1):
+            env.everyone_acts(tick)
+        assert env.server.episode_log.fault.errno == errno.ENOSPC
+    env.everyone_acts(2 * HORIZON + 1)
+    assert env.server.episode_log.fault is None
+    assert [json.loads(line)["episode"] for line in path.read_text().splitlines()] == [0, 1]

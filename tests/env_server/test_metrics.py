@@ -29,6 +29,7 @@ def test_metrics_count_steps_seats_episodes_and_errors(env):
         "ssd_env_steps_total": 24,
         "ssd_env_agent_steps_total": 72,
         "ssd_env_episodes_total": 2,
+        "ssd_env_episode_log_failing": 0,
         "ssd_env_seats_taken": 3,
         "ssd_env_resent_timesteps_total": 6,
         "ssd_env_repeated_acts_total": 1,

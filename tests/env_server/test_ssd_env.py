@@ -272,7 +272,7 @@ def test_a_second_server_at_the_same_endpoint_is_refused(arena):
     arena.play_until(lambda: actor.seat)
     code, log = ArenaProcess(arena.folder).start().ended()
     assert code == 78
-    assert "held by another process" in log
+    assert "in use by another process" in log
 
 
 def test_it_starts_without_torch():

@@ -23,7 +23,7 @@ class Intrinsic:
 
     Args:
         shape: Which agent it is, and its numbers of agents, actions and cells.
-        role: Whom it influences and who influences it.
+        role: Which agents it influences, follows, and exchanges information with.
         experiment: The section of the run file.
 
     Attributes:

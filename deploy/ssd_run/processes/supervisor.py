@@ -15,7 +15,7 @@ from ssd_run.processes.deaths import Death, Deaths
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Child, RunFailedError
-from ssd_wire.process import CONFIGURATION_ERROR, PASSING_FAULT, REPLACED
+from ssd_wire.process import CONFIGURATION_ERROR, REPLACED, TEMPORARY_FAULT
 
 FIRST_PAUSE = 0.5  # seconds before a process that died is restarted; doubles each time
 LONGEST_PAUSE = 30.0
@@ -163,7 +163,7 @@ class Supervisor:
         line, error = self._starter.last_error(process.role) if code > 0 else ("", "")
         if code == CONFIGURATION_ERROR:
             self._give_up(process, _describe(code))
-        if code != PASSING_FAULT:
+        if code != TEMPORARY_FAULT:
             up = self._starter.announced(process.role, pid)
             is_new = error != process.deaths.error
             death = Death(code, up, self._made_progress(process.role), error)
@@ -187,7 +187,7 @@ def _describe(code: int) -> str:
         return f"cannot go on (exit code {code})"
     if code == REPLACED:
         return "was replaced by a process that started later"
-    if code == PASSING_FAULT:
+    if code == TEMPORARY_FAULT:
         return "could not read or write files"
     if code >= 0:
         return f"ended with exit code {code}"

@@ -7,7 +7,14 @@ from collections.abc import Callable, Sequence
 
 from ssd_run.processes.history import History
 from ssd_run.progress.episodes import Episodes
-from ssd_run.progress.progress import AgentProgress, Progress, agents_of, phase_of, waiting_of
+from ssd_run.progress.progress import (
+    AgentProgress,
+    Progress,
+    agents_of,
+    cannot_write_of,
+    phase_of,
+    waiting_of,
+)
 from ssd_run.progress.scraper import Scraper
 from ssd_run.progress.throughput import Throughput
 
@@ -70,5 +77,6 @@ class ProgressCollector:
             waiting=waiting_of(latest),
             restarts=dict(self._history.restarts),
             unresponsive=() if may_be_silent else self._scraper.unresponsive(running),
+            cannot_write=cannot_write_of({r: m for r, m in latest.items() if r in running}),
             phase=phase,
         )

@@ -47,6 +47,7 @@ class Progress:
         waiting: Seconds that all actors together have waited, by what they waited for.
         restarts: Role → number of restarts.
         unresponsive: Roles that do not answer: still starting, restarting, or hanging.
+        cannot_write: Roles that cannot write to disk, and keep what they have to write.
         phase: What the run is doing before the first update of this launch; empty afterwards.
     """
 
@@ -58,6 +59,7 @@ class Progress:
     waiting: Mapping[str, float]
     restarts: Mapping[str, int]
     unresponsive: tuple[str, ...] = ()
+    cannot_write: tuple[str, ...] = ()
     phase: str = ""
 
     @property
@@ -149,3 +151,11 @@ def waiting_of(latest: Mapping[str, Metrics]) -> dict[str, float]:
         )
         for reason in ("env", "learner")
     }
+
+
+def cannot_write_of(latest: Mapping[str, Metrics]) -> tuple[str, ...]:
+    """Roles that said last that they cannot write a checkpoint, or lines of episodes."""
+    alarms = ("ssd_learner_checkpoint_failing", "ssd_env_episode_log_failing")
+    return tuple(
+        sorted(role for role, metrics in latest.items() if any(metrics.get(a) for a in alarms))
+    )

@@ -231,6 +231,8 @@ def _problems(progress: Progress) -> Iterator[str]:
         more = len(progress.unresponsive) - NAMED
         rest = f" and {more} more" if more > 0 else ""
         yield f"no answer from {', '.join(progress.unresponsive[:NAMED])}{rest}"
+    if progress.cannot_write:
+        yield f"cannot write to disk: {', '.join(progress.cannot_write)}"
 
 
 def _defined(outcome: Outcome) -> str:

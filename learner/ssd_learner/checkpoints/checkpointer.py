@@ -1,8 +1,13 @@
-"""Decides when to write checkpoints, and writes them together with the segment ledger."""
+"""Decides when to write checkpoints, and writes them together with the segment ledger.
+
+A checkpoint that cannot be written, since the disk is full or read-only, is tried again later.
+Training continues meanwhile, until the actors hold as many segments as they may.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +16,8 @@ from ssd_learner.checkpoints.checkpoint_file import Progress, write_checkpoint
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
 from ssd_wire.process import write_atomically
+
+RETRY_SECONDS = 5.0
 
 
 class Checkpointer:
@@ -23,6 +30,11 @@ class Checkpointer:
             seconds.
         keep: How many of the newest checkpoints stay.
         now: A clock in seconds.
+
+    Attributes:
+        written: Checkpoints written by this process.
+        durable_own_steps: In the last one.
+        fault: Why the last attempt failed; None where it did not.
     """
 
     def __init__(
@@ -41,15 +53,39 @@ class Checkpointer:
         self._saved_at = now()
         self.written = 0
         self.durable_own_steps = 0
+        self.fault: OSError | None = None
+        self._failed_at = now()
+        self._log = logging.getLogger(__name__)
 
     def seconds_until_due(self) -> float:
-        """Time until the next checkpoint is due, at least 0."""
+        """Time until the next checkpoint, or the next attempt, is due; at least 0."""
+        if self.fault is not None:
+            return max(0.0, self._failed_at + RETRY_SECONDS - self._now())
         return max(0.0, self._saved_at + self._interval - self._now())
 
     def is_due(self, receiver: SegmentReceiver) -> bool:
         """Whether the interval has passed, or an actor waits for its segments to be durable."""
         interval_passed = receiver.has_uncommitted and not self.seconds_until_due()
+        if self.fault is not None:
+            return interval_passed
         return receiver.needs_checkpoint or interval_passed
+
+    def try_save(self, trainer: Trainer, receiver: SegmentReceiver) -> None:
+        """Write a checkpoint and the ledger, or note that this failed, to be tried again.
+
+        Raises:
+            ArithmeticError: the weights or the optimizer's state are not finite.
+        """
+        try:
+            self.save(trainer, receiver)
+        except OSError as fault:
+            if self.fault is None:
+                self._log.error("no checkpoint can be written, training continues: %s", fault)
+            self.fault, self._failed_at = fault, self._now()
+            return
+        if self.fault is not None:
+            self._log.info("checkpoints can be written again")
+        self.fault = None
 
     def save(self, trainer: Trainer, receiver: SegmentReceiver) -> None:
         """Write a checkpoint and the ledger. On return all consumed segments are durable.

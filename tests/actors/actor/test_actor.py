@@ -185,8 +185,8 @@ def test_about_others_messages_carry_actions_and_visibility_and_more_only_where_
 ):
     others = {(axis, 0) for axis in "NLQJR"}
     about_others = [field for field in layout(message).arrays if others & set(field.axes)]
-    assert {field.name for field in about_others if not field.where} == always
-    assert {field.name for field in about_others if field.where} == where_needed
+    assert {field.name for field in about_others if not field.present_if} == always
+    assert {field.name for field in about_others if field.present_if} == where_needed
 
 
 def test_metrics_are_read_from_the_actor_s_state(simulation):

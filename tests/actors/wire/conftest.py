@@ -1,4 +1,4 @@
-"""Messages of a small run, drawn from their annotations, and a place for sockets."""
+"""Random messages of a small run, and a directory for sockets."""
 
 import shutil
 import tempfile
@@ -9,40 +9,49 @@ import pytest
 
 from ssd_wire.fields import CONSTANT_AXES, layout
 
-SIZES = {"T": 3, "B": 2, "N": 3, "W": 5, "P": 7, "A": 4, "S": 6, "bytes": 9}
-SIZES |= {"V": 8, "L": 1, "Q": 1, "D": 1, "K": 2, "J": 3, "C": 5, "R": 3}  # every array is there
+LENGTHS = {"T": 3, "B": 2, "N": 3, "W": 5, "P": 7, "A": 4, "S": 6, "bytes": 9}
+LENGTHS |= {
+    "V": 8,
+    "L": 1,
+    "Q": 1,
+    "D": 1,
+    "K": 2,
+    "J": 3,
+    "C": 5,
+    "R": 3,
+}  # no array is absent
 
 
 @pytest.fixture(scope="session")
-def sizes():
+def lengths():
     """Lengths of the axes of a small run."""
-    return SIZES
+    return LENGTHS
 
 
 @pytest.fixture(scope="session")
 def draw_message():
-    """Draws a valid message of a kind."""
+    """Makes a random valid message of a class."""
 
-    def draw(kind, sizes=SIZES, seed=0):
+    def draw(kind, lengths=LENGTHS, seed=0):
         random = np.random.default_rng(seed)
         fields = layout(kind)
-        scalars = {name: draw_scalar(of, random) for name, of in fields.scalars}
-        lengths = CONSTANT_AXES | sizes
+        scalars = {name: draw_scalar(kind_, random) for name, kind_ in fields.scalars}
+        all_lengths = CONSTANT_AXES | lengths
         return kind(
-            **scalars, **{one.name: draw_array(one, lengths, random) for one in fields.arrays}
+            **scalars, **{one.name: draw_array(one, all_lengths, random) for one in fields.arrays}
         )
 
     return draw
 
 
-def draw_scalar(of, random):
+def draw_scalar(kind, random):
     number = int(random.integers(2**63, dtype=np.uint64))
     text = "".join(map(chr, random.integers(32, 0xD800, number % 1025)))
-    return {int: number, bool: bool(number % 2), str: text}[of]
+    return {int: number, bool: bool(number % 2), str: text}[kind]
 
 
 def draw_array(field, lengths, random):
-    if field.where and not lengths[field.where]:
+    if field.present_if and not lengths[field.present_if]:
         return None
     shape = [lengths[axis] + more for axis, more in field.axes]
     if field.dtype.kind == "f":
@@ -53,7 +62,7 @@ def draw_array(field, lengths, random):
 
 @pytest.fixture
 def socket_dir():
-    """A directory whose path leaves room for that of a socket in it."""
+    """A directory with a path short enough for ipc sockets."""
     path = Path(tempfile.mkdtemp(prefix="wire-"))
     yield path
     shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process, so that using it again costs nothing."""
+"""Freed memory stays with the process, so that allocating it again is cheap."""
 
 import os
 import subprocess
@@ -29,5 +29,5 @@ def second_time_faults(prepare: str) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
-def test_a_large_array_made_again_touches_no_fresh_pages():
+def test_a_large_array_allocated_again_touches_no_fresh_pages():
     assert second_time_faults("keep_freed_memory()") < 100 < second_time_faults("")

@@ -1,4 +1,4 @@
-"""Messages come out as they went in, and what is no message of the run is refused."""
+"""Messages are decoded as they were encoded, and invalid ones are refused."""
 
 import tracemalloc
 from dataclasses import replace
@@ -18,12 +18,20 @@ from ssd_wire.messages import MESSAGES, Act, Bye, Join, Segment, Timestep
 ALL = tuple(MESSAGES.values())
 LARGE = {"T": 2, "B": 1100, "N": 2, "W": 3, "P": 7, "A": 4, "S": 3}  # arrays of over 1024 bytes
 AXES = ("T", "B", "N", "W", "P", "A", "S", "bytes")
-WHERE = ("V", "L", "Q", "D", "K", "J", "R")  # axes without which some arrays are left out
+OPTIONAL_AXES = (
+    "V",
+    "L",
+    "Q",
+    "D",
+    "K",
+    "J",
+    "R",
+)  # some arrays are absent where these have length 0
 OPTIONAL = [
     pytest.param(kind, field, id=f"{kind.__name__}.{field.name}")
     for kind in ALL
     for field in layout(kind).arrays
-    if field.where
+    if field.present_if
 ]
 
 
@@ -52,35 +60,38 @@ HEARD = frames_of(Act(1, 0, 7, np.array([3, 1], np.uint8), symbol=np.array([0, 2
 OUT = [None] * 3  # the shapes of an act's other arrays
 
 lengths_of_axes = st.fixed_dictionaries(
-    {axis: st.integers(1, 5) for axis in (*AXES, "C")} | {axis: st.integers(0, 3) for axis in WHERE}
+    {axis: st.integers(1, 5) for axis in (*AXES, "C")}
+    | {axis: st.integers(0, 3) for axis in OPTIONAL_AXES}
 )
 
 
 @settings(max_examples=25, deadline=None)
 @pytest.mark.parametrize("kind", ALL, ids=MESSAGES)
-@given(sizes=lengths_of_axes, seed=st.integers(0, 2**32))
-def test_every_message_comes_out_as_it_went_in(kind, sizes, seed, draw_message):
-    message = draw_message(kind, sizes, seed)
-    decoded = decode(frames_of(message), (kind,), sizes)
+@given(lengths=lengths_of_axes, seed=st.integers(0, 2**32))
+def test_every_message_is_decoded_as_it_was_encoded(kind, lengths, seed, draw_message):
+    message = draw_message(kind, lengths, seed)
+    decoded = decode(frames_of(message), (kind,), lengths)
     assert same(decoded, message)
     assert same(kind(**vars(decoded)), message)  # it would be valid if it were made here
 
 
-def test_an_axis_that_is_not_named_may_have_any_length(draw_message):
+def test_an_axis_without_a_given_length_may_have_any_length(draw_message):
     message = draw_message(Timestep)
     assert same(decode(frames_of(message), ALL, {}), message)
 
 
 @settings(max_examples=50, deadline=None)
-@given(sizes=lengths_of_axes, named=st.sets(st.sampled_from([*AXES, "C", *WHERE])))
-def test_an_array_of_an_axis_that_is_not_named_may_be_left_out_or_not(sizes, named, draw_message):
-    known = {axis: length for axis, length in sizes.items() if axis in named}
+@given(lengths=lengths_of_axes, named=st.sets(st.sampled_from([*AXES, "C", *OPTIONAL_AXES])))
+def test_an_optional_array_may_be_absent_or_not_if_its_axis_has_no_given_length(
+    lengths, named, draw_message
+):
+    known = {axis: length for axis, length in lengths.items() if axis in named}
     for kind in (Timestep, Act, Segment):
-        message = draw_message(kind, sizes)
+        message = draw_message(kind, lengths)
         assert same(decode(frames_of(message), ALL, known), message)
 
 
-def test_an_array_that_is_left_out_has_nil_for_a_shape_and_no_frame(draw_message):
+def test_an_absent_array_has_nil_for_a_shape_and_no_frame(draw_message):
     whole = draw_message(Act)
     *_, shapes = msgpack.unpackb(frames_of(replace(whole, symbol=None, responses=None))[0])
     assert shapes == [[2], None, [2, 4], None]
@@ -94,25 +105,27 @@ def test_an_array_that_is_left_out_has_nil_for_a_shape_and_no_frame(draw_message
 
 
 @pytest.mark.parametrize(("kind", "field"), OPTIONAL)
-def test_an_array_is_there_exactly_where_its_axis_has_a_length(kind, field, sizes, draw_message):
+def test_an_optional_array_is_present_exactly_where_its_axis_has_a_length(
+    kind, field, lengths, draw_message
+):
     whole = draw_message(kind)
-    decode(frames_of(whole), ALL, sizes)
-    alike = [one.name for one in layout(kind).arrays if one.where == field.where]
+    decode(frames_of(whole), ALL, lengths)
+    alike = [one.name for one in layout(kind).arrays if one.present_if == field.present_if]
     without = frames_of(replace(whole, **{field.name: None}))
     alone = frames_of(replace(whole, **dict.fromkeys(set(alike) - {field.name})))
     with pytest.raises(ProtocolError, match=f"^{field.name}: wanted an array, found none$"):
-        decode(without, ALL, {field.where: sizes[field.where]})
+        decode(without, ALL, {field.present_if: lengths[field.present_if]})
     with pytest.raises(ProtocolError, match=f"^{field.name}: wanted none, found an array$"):
-        decode(alone, ALL, {field.where: 0})
+        decode(alone, ALL, {field.present_if: 0})
 
 
 @pytest.mark.parametrize("kind", ALL, ids=MESSAGES)
-def test_an_array_that_all_runs_have_is_never_left_out(kind, draw_message):
+def test_an_array_that_is_not_optional_is_never_absent(kind, draw_message):
     message = draw_message(kind)
     header = frames_of(message)[0]
     shapes = msgpack.unpackb(header)[3]
     for at, field in enumerate(layout(kind).arrays):
-        if not field.where:
+        if not field.present_if:
             frames = frames_of(message)
             del frames[1 + at]
             without = [*shapes[:at], None, *shapes[at + 1 :]]
@@ -137,12 +150,12 @@ def test_an_array_that_all_runs_have_is_never_left_out(kind, draw_message):
         (repacked(HEARD, shapes=[[2], "", None, None]), "symbol: wanted 1 axes, found ''"),
     ],
 )
-def test_there_is_a_frame_for_each_array_that_is_there_and_for_no_other(frames, found):
+def test_there_is_one_frame_for_each_present_array_and_no_other(frames, found):
     with pytest.raises(ProtocolError, match=found):
         decode(frames, ALL, {})
 
 
-def test_arrays_that_do_not_lie_in_c_order_are_sent_in_it():
+def test_arrays_in_another_order_are_sent_in_c_order():
     columns = np.arange(10, dtype=np.uint8).reshape(2, 5)[:, 1]
     assert decode(frames_of(Act(1, 0, 0, columns)), ALL, {}).action.tolist() == [1, 6]
 
@@ -154,37 +167,37 @@ def test_an_array_too_large_for_a_frame_is_not_sent(draw_message, monkeypatch):
 
 
 @pytest.mark.parametrize("axis", ["B", "N", "W"])
-def test_a_message_of_another_runs_shape_is_refused(axis, sizes, draw_message):
-    frames = frames_of(draw_message(Timestep, sizes | {axis: 4}))
+def test_a_message_with_the_shapes_of_another_run_is_refused(axis, lengths, draw_message):
+    frames = frames_of(draw_message(Timestep, lengths | {axis: 4}))
     with pytest.raises(ProtocolError, match=rf"wanted {axis}\+0 = \d, found 4"):
-        decode(frames, ALL, sizes)
+        decode(frames, ALL, lengths)
 
 
-@pytest.mark.parametrize("lengths", [{}, LARGE], ids=["few bytes", "many bytes"])
+@pytest.mark.parametrize("changes", [{}, LARGE], ids=["few bytes", "many bytes"])
 @pytest.mark.parametrize(
     ("field", "axis"),
     [("pixels", "P"), ("actions", "A"), ("symbols", "V"), ("leader_actions", "A")],
     ids=["colours", "actions", "symbols", "leader_actions"],
 )
-def test_bytes_stay_below_the_length_of_their_axis(field, axis, lengths, sizes, draw_message):
-    sizes = sizes | lengths
-    timestep = draw_message(Timestep, sizes)
+def test_bytes_are_below_the_length_of_their_axis(field, axis, changes, lengths, draw_message):
+    lengths = lengths | changes
+    timestep = draw_message(Timestep, lengths)
     array = getattr(timestep, field)
-    array.flat[-1] = sizes[axis] - 1
-    decode(frames_of(timestep), ALL, sizes)
-    array.flat[-1] = sizes[axis]
-    with pytest.raises(ProtocolError, match=f"{field}: wanted .*below {sizes[axis]}, found"):
-        decode(frames_of(timestep), ALL, sizes)
+    array.flat[-1] = lengths[axis] - 1
+    decode(frames_of(timestep), ALL, lengths)
+    array.flat[-1] = lengths[axis]
+    with pytest.raises(ProtocolError, match=f"{field}: wanted .*below {lengths[axis]}, found"):
+        decode(frames_of(timestep), ALL, lengths)
 
 
-@pytest.mark.parametrize("lengths", [{}, LARGE], ids=["few bytes", "many bytes"])
+@pytest.mark.parametrize("changes", [{}, LARGE], ids=["few bytes", "many bytes"])
 @pytest.mark.parametrize("byte", [2, 255])
-def test_a_bool_is_a_byte_0_or_1(byte, lengths, sizes, draw_message):
-    sizes = sizes | lengths
-    timestep = draw_message(Timestep, sizes)
+def test_a_bool_is_a_byte_0_or_1(byte, changes, lengths, draw_message):
+    lengths = lengths | changes
+    timestep = draw_message(Timestep, lengths)
     timestep.visible.view(np.uint8).flat[-1] = byte
     with pytest.raises(ProtocolError, match=f"visible: wanted bytes below 2, found {byte}"):
-        decode(frames_of(timestep), ALL, sizes)
+        decode(frames_of(timestep), ALL, lengths)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
@@ -192,20 +205,20 @@ def test_a_bool_is_a_byte_0_or_1(byte, lengths, sizes, draw_message):
     ("kind", "name"),
     [(kind, one.name) for kind in ALL for one in layout(kind).arrays if one.dtype.kind == "f"],
 )
-def test_no_number_is_nan_or_infinite(kind, name, number, sizes, draw_message):
+def test_no_number_is_nan_or_infinite(kind, name, number, lengths, draw_message):
     message = draw_message(kind)
     getattr(message, name).flat[-1] = number
     with pytest.raises(ProtocolError, match=f"^{name}: wanted finite numbers"):
-        decode(frames_of(message), ALL, sizes)
+        decode(frames_of(message), ALL, lengths)
 
 
-def test_the_largest_floats_are_numbers_like_others(sizes, draw_message):
+def test_the_largest_floats_are_accepted(lengths, draw_message):
     segment = draw_message(Segment)
     segment.reward[:] = np.finfo(np.float32).max
-    assert same(decode(frames_of(segment), ALL, sizes), segment)
+    assert same(decode(frames_of(segment), ALL, lengths), segment)
 
 
-def test_a_kind_that_may_not_come_this_way_is_refused_by_name():
+def test_a_message_of_an_unwanted_class_is_refused_by_name():
     with pytest.raises(ProtocolError, match="kind: wanted join, bye, found 'act'"):
         decode(ACT, (Join, Bye), {})
 
@@ -213,7 +226,7 @@ def test_a_kind_that_may_not_come_this_way_is_refused_by_name():
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
-        ({"kind": "nonsense"}, "found 'nonsense'"),
+        ({"kind": "unknown"}, "found 'unknown'"),
         ({"kind": 1}, "wanted a kind"),
         ({"kind": ["act"]}, "wanted a kind"),
         ({"version": 2}, "wanted version 5, found 2"),
@@ -249,7 +262,7 @@ def test_a_kind_that_may_not_come_this_way_is_refused_by_name():
     ],
     ids=lambda change: repr(change) if isinstance(change, dict) else "",
 )
-def test_a_header_says_what_its_message_has_and_nothing_else(changes, wrong):
+def test_a_header_with_anything_but_its_messages_fields_is_refused(changes, wrong):
     with pytest.raises(ProtocolError, match=wrong):
         decode(repacked(ACT, **changes), ALL, {})
 
@@ -257,7 +270,7 @@ def test_a_header_says_what_its_message_has_and_nothing_else(changes, wrong):
 @pytest.mark.parametrize(
     "changes", [{"shapes": [[True], *OUT]}, {"shapes": [[2.0], *OUT]}], ids=repr
 )
-def test_a_length_is_an_int_even_where_it_would_equal_the_runs(changes):
+def test_a_length_is_an_int_even_if_another_type_would_equal_it(changes):
     length = changes["shapes"][0][0]
     with pytest.raises(ProtocolError, match="action: wanted"):
         decode(repacked(ACT, **changes), ALL, {"B": int(length)})
@@ -268,7 +281,7 @@ def test_a_length_is_an_int_even_where_it_would_equal_the_runs(changes):
     [[2**31 - 1] * 3, [0, 2**31 - 1, 2**31 - 1], [2**22, 2**21, 2**21]],
     ids=["huge", "huge but empty", "2^64 bytes"],
 )
-def test_a_huge_shape_asks_for_no_memory(shape, draw_message):
+def test_a_huge_shape_allocates_no_memory(shape, draw_message):
     frames = frames_of(draw_message(Timestep))
     *_, shapes = msgpack.unpackb(frames[0])
     frames[1] = b""
@@ -333,7 +346,7 @@ def test_a_huge_shape_asks_for_no_memory(shape, draw_message):
         "too long",
     ],
 )
-def test_a_header_that_is_none_is_refused_in_little_memory(header):
+def test_an_invalid_header_is_refused_in_little_memory(header):
     tracemalloc.start()
     try:
         with pytest.raises(ProtocolError) as refused:
@@ -374,12 +387,12 @@ def test_frames_without_a_header_are_refused(frames):
         "header short",
     ],
 )
-def test_each_frame_is_there_once_and_whole(frames):
+def test_each_frame_is_present_once_and_complete(frames):
     with pytest.raises(ProtocolError):
         decode(frames, ALL, {})
 
 
-def test_no_message_has_more_fields_than_a_headers_list_may_hold():
+def test_no_message_has_more_fields_than_the_limit_of_a_header():
     for kind in ALL:
         fields = layout(kind)
         assert max(len(fields.scalars), len(fields.arrays), 4) <= codec.MAX_LIST_LENGTH

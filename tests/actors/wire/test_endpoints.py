@@ -1,4 +1,4 @@
-"""Which addresses may be used, and that only one process holds each."""
+"""Which endpoints are accepted, and that only one process can lock each."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 from ssd_wire.endpoints import check_endpoint, lock_endpoint, lock_file
 from ssd_wire.errors import EndpointError
 
-HOLD_FOR_EVER = """
+LOCK_FOREVER = """
 import pathlib, sys, time
 from ssd_wire.endpoints import lock_file
 lock = lock_file(pathlib.Path(sys.argv[1]), "it")
@@ -28,7 +28,7 @@ time.sleep(60)
         "tcp://localhost:65535",
     ],
 )
-def test_endpoints_that_stay_on_this_machine_may_be_used(endpoint):
+def test_endpoints_on_this_machine_are_accepted(endpoint):
     assert check_endpoint(endpoint) == endpoint
 
 
@@ -48,7 +48,7 @@ def test_endpoints_that_stay_on_this_machine_may_be_used(endpoint):
         "tcp://10.0.0.5:0;127.0.0.1:5555",
     ],
 )
-def test_endpoints_that_leave_this_machine_are_refused_and_told_why(endpoint):
+def test_endpoints_beyond_this_machine_are_refused_with_the_reason(endpoint):
     with pytest.raises(EndpointError, match="neither encrypted nor authenticated") as refused:
         check_endpoint(endpoint)
     assert str(refused.value).startswith(f"{endpoint}: wanted a loopback address")
@@ -114,39 +114,39 @@ def test_an_ipc_path_has_at_most_107_bytes(letter):
 
 
 @pytest.fixture
-def holder(tmp_path):
-    """A process that holds a lock, and its path."""
+def locked(tmp_path):
+    """A process that has a lock, and the lock's path."""
     path = tmp_path / "locks" / "it"
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD_FOR_EVER, str(path)], stdout=subprocess.PIPE
+        [sys.executable, "-c", LOCK_FOREVER, str(path)], stdout=subprocess.PIPE
     )
     with process:
         yield process, path
         process.kill()
 
 
-def test_what_one_process_holds_no_other_can(holder):
-    process, path = holder
+def test_a_lock_of_one_process_is_refused_to_another(locked):
+    process, path = locked
     assert process.stdout.readline() == b"held\n"
-    with pytest.raises(EndpointError, match=f"it is held by another process .*{path}"):
+    with pytest.raises(EndpointError, match=f"it is in use by another process .*{path}"):
         lock_file(path, "it")
 
 
-def test_a_lock_ends_with_its_process_however_that_ends(holder):
-    process, path = holder
+def test_a_lock_ends_with_its_process_even_if_it_is_killed(locked):
+    process, path = locked
     assert process.stdout.readline() == b"held\n"
     process.kill()
     process.wait()
     lock_file(path, "it").close()
 
 
-def test_a_lock_that_cannot_be_made_is_refused_with_the_reason(tmp_path):
+def test_a_lock_file_that_cannot_be_created_is_an_error_with_the_reason(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(EndpointError, match=r"it cannot be held: .*file"):
+    with pytest.raises(EndpointError, match=r"it cannot be locked: .*file"):
         lock_file(tmp_path / "file" / "lock", "it")
 
 
-def test_an_ipc_endpoint_is_held_beside_its_path_and_a_tcp_endpoint_by_its_port(tmp_path):
+def test_an_ipc_endpoint_is_locked_beside_its_path_and_a_tcp_endpoint_by_its_port(tmp_path):
     with lock_endpoint(f"ipc://{tmp_path}/world"):
         assert (tmp_path / "world.lock").exists()
     assert lock_endpoint("tcp://127.0.0.1:5555") is None

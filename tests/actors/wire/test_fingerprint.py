@@ -1,4 +1,4 @@
-"""The fingerprint is equal within a run, and differs wherever processes must agree."""
+"""The fingerprint is equal within a run and differs wherever processes must agree."""
 
 import pytest
 
@@ -32,33 +32,33 @@ def other_than(value):
             return "!"
 
 
-def test_defaults_count_whether_they_are_written_out_or_not():
+def test_the_fingerprint_covers_defaults_whether_they_are_written_or_not():
     written = {name: settings.model_dump() for name, settings in SETTINGS.items()}
     again = [section(written, name, model) for name, model in MODELS.items()]
     assert fingerprint(*again) == fingerprint(*SETTINGS.values())
 
 
-def test_a_number_counts_as_its_setting_takes_it_and_not_as_it_is_written():
+def test_the_fingerprint_covers_parsed_numbers_and_not_their_notation():
     whole, broken = (ExperimentSettings.model_validate({"alpha": one}) for one in (1, 1.0))
     assert fingerprint(RunSettings(), whole) == fingerprint(RunSettings(), broken)
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # other than any valid value
 @pytest.mark.parametrize(("name", "key"), KEYS, ids=[f"{name}.{key}" for name, key in KEYS])
-def test_every_setting_of_these_sections_counts(name, key):
+def test_the_fingerprint_covers_every_setting_of_these_sections(name, key):
     value = getattr(SETTINGS[name], key)
     other = SETTINGS[name].model_copy(update={key: other_than(value)})
     changed = SETTINGS | {name: other}
     assert fingerprint(*changed.values()) != fingerprint(*SETTINGS.values())
 
 
-def test_the_protocols_version_counts(monkeypatch):
+def test_the_fingerprint_covers_the_protocol_version(monkeypatch):
     before = fingerprint(*SETTINGS.values())
     monkeypatch.setattr(run_file, "PROTOCOL_VERSION", run_file.PROTOCOL_VERSION + 1)
     assert fingerprint(*SETTINGS.values()) != before
 
 
-def test_an_infinite_setting_has_a_fingerprint_of_its_own():
+def test_an_infinite_setting_has_a_different_fingerprint():
     marks = {
         fingerprint(RunSettings(), ExperimentSettings(influence_clip=clip))
         for clip in (10.0, 1e300, float("inf"))

@@ -1,4 +1,4 @@
-"""Whatever the bytes are, they are a valid message or one ProtocolError."""
+"""Any bytes are a valid message or raise ProtocolError."""
 
 import msgpack
 import numpy as np
@@ -39,8 +39,8 @@ headers = st.builds(
     st.lists(scalars, max_size=8) | anything,
     st.lists(st.none() | st.lists(scalars, max_size=4), max_size=8) | anything,
 )
-lengths = st.none() | st.lists(st.integers(0, 9), max_size=4) | anything
-some_sizes = st.sets(st.sampled_from(["V", "L", "Q", "D", "K", "J", "C", "R", "B", "A"]))
+any_shape = st.none() | st.lists(st.integers(0, 9), max_size=4) | anything
+some_axes = st.sets(st.sampled_from(["V", "L", "Q", "D", "K", "J", "C", "R", "B", "A"]))
 
 
 @st.composite
@@ -48,13 +48,13 @@ def reshaped(draw, frames):
     """Frames of a message with some shapes changed, and with as many arrays as these claim."""
     header, *arrays = frames
     *before, shapes = msgpack.unpackb(header)
-    rest = iter(arrays)
-    parts = [(shape, b"" if shape is None else next(rest)) for shape in shapes]
+    remaining = iter(arrays)
+    parts = [(shape, b"" if shape is None else next(remaining)) for shape in shapes]
     for _ in range(draw(st.integers(1, 3))):
         if parts:
             at = draw(st.integers(0, len(parts) - 1))
             size = draw(st.integers(0, 40))
-            parts[at] = (draw(lengths), draw(st.sampled_from([parts[at][1], bytes(size)])))
+            parts[at] = (draw(any_shape), draw(st.sampled_from([parts[at][1], bytes(size)])))
     kept = [array for shape, array in parts if shape is not None]
     return [msgpack.packb([*before, [shape for shape, _ in parts]]), *kept]
 
@@ -88,42 +88,42 @@ def damaged(draw, frames):
     return frames
 
 
-def decoded_or_refused(frames, sizes):
+def decoded_or_refused(frames, lengths):
     """Decode, and if that gives a message, hold it to all that messages promise."""
     try:
-        message = decode(frames, ALL, sizes)
+        message = decode(frames, ALL, lengths)
     except ProtocolError:
         return
     assert isinstance(message, Message)
     assert type(message)(**vars(message))
     again = [bytes(frame) for frame in encode(message)]
     assert again[1:] == list(frames[1:])
-    assert [bytes(frame) for frame in encode(decode(again, ALL, sizes))] == again
+    assert [bytes(frame) for frame in encode(decode(again, ALL, lengths))] == again
 
 
 @settings(max_examples=150, deadline=None)
 @given(frames=st.lists(bytestrings, max_size=10))
-def test_any_bytes_are_a_message_or_refused(frames, sizes):
-    decoded_or_refused(frames, sizes)
+def test_any_bytes_are_a_valid_message_or_refused(frames, lengths):
+    decoded_or_refused(frames, lengths)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(header=headers, arrays=st.lists(bytestrings, max_size=8))
-def test_any_header_is_a_messages_or_refused(header, arrays, sizes):
-    decoded_or_refused([header, *arrays], sizes)
+def test_any_header_is_valid_or_refused(header, arrays, lengths):
+    decoded_or_refused([header, *arrays], lengths)
 
 
 @settings(max_examples=60, deadline=None)
 @pytest.mark.parametrize("kind", ALL, ids=MESSAGES)
-@given(data=st.data(), none_of=some_sizes, unknown=some_sizes)
-def test_a_damaged_message_is_still_one_or_refused(
-    kind, data, none_of, unknown, sizes, draw_message
+@given(data=st.data(), none_of=some_axes, unknown=some_axes)
+def test_a_damaged_message_is_still_valid_or_refused(
+    kind, data, none_of, unknown, lengths, draw_message
 ):
-    sent = sizes | dict.fromkeys(none_of - {"A", "B"}, 0)
+    sent = lengths | dict.fromkeys(none_of - {"A", "B"}, 0)
     whole = [bytes(frame) for frame in encode(draw_message(kind, sent))]
     change = data.draw(st.sampled_from([damaged, reshaped]))
-    held_to = {axis: length for axis, length in sent.items() if axis not in unknown}
-    decoded_or_refused(data.draw(change(whole)), held_to)
+    known = {axis: length for axis, length in sent.items() if axis not in unknown}
+    decoded_or_refused(data.draw(change(whole)), known)
 
 
 def weights_or_refused(frame):
@@ -137,20 +137,20 @@ def weights_or_refused(frame):
 
 @settings(max_examples=100, deadline=None)
 @given(frame=bytestrings)
-def test_any_frame_is_weights_or_refused(frame):
+def test_any_frame_is_valid_weights_or_refused(frame):
     weights_or_refused(frame)
 
 
 @settings(max_examples=150, deadline=None)
 @given(header=anything, data=bytestrings)
-def test_any_header_is_that_of_weights_or_refused(header, data):
+def test_any_header_of_weights_is_valid_or_refused(header, data):
     header = msgpack.packb(header)
     weights_or_refused(len(header).to_bytes(4, "big") + header + data)
 
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
-def test_damaged_weights_are_still_weights_or_refused(data):
+def test_damaged_weights_are_still_valid_or_refused(data):
     tensors = {name: np.ones(shape, np.float32) for name, shape in SHAPES.items()}
     whole = encode_weights(Weights(1, 2, 3, tensors))
     weights_or_refused(b"".join(data.draw(damaged([whole]))))

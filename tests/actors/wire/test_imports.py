@@ -1,4 +1,4 @@
-"""What no package of the system does, and what ssd_wire does without."""
+"""Modules that no package may use, and those that ssd_wire does without."""
 
 import ast
 import subprocess
@@ -43,17 +43,17 @@ def names_in(tree):
                 yield option
 
 
-def test_there_are_sources_to_look_at():
+def test_source_files_are_found():
     assert Path(ssd_wire.__file__) in SOURCES
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
-def test_no_module_pickles(path):
+def test_no_module_uses_pickle(path):
     names = set(names_in(ast.parse(path.read_text(encoding="utf-8"))))
     assert not names & (PICKLES | PICKLING_CALLS | PICKLING_OPTIONS)
 
 
-def test_the_whole_wire_starts_without_torch_and_numba():
+def test_ssd_wire_imports_neither_torch_nor_numba():
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL], check=True, capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""A message is valid when it is made, or it is not made."""
+"""Only valid messages can be created."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ def test_a_message_cannot_be_changed(kind, draw_message):
 
 
 @ALL_MESSAGES
-def test_scalars_stand_before_arrays_in_every_message(kind):
+def test_scalars_precede_arrays_in_every_message(kind):
     fields = layout(kind)
     names = [name for name, _ in fields.scalars] + [field.name for field in fields.arrays]
     assert names == [field.name for field in dataclasses.fields(kind)]
@@ -51,7 +51,7 @@ def test_a_text_is_a_str_of_at_most_1024_characters(text):
     assert len(Join(0, 1, "ü" * 1024).fingerprint) == 1024
 
 
-def test_a_flag_is_a_bool_and_no_number():
+def test_a_flag_is_a_bool_and_not_a_number():
     with pytest.raises(ValueError, match="fatal: wanted bool, found int"):
         Refused("why", 1)
 
@@ -83,9 +83,7 @@ def test_an_array_has_the_dtype_and_the_axes_of_its_field(action, wrong):
         ("responses", np.zeros((2, 5, 4), np.float32), r"wanted 4 axes, found \(2, 5, 4\)"),
     ],
 )
-def test_only_what_some_runs_have_no_use_for_may_be_left_out_and_what_is_there_fits(
-    field, array, wrong, draw_message
-):
+def test_only_optional_arrays_may_be_none_and_present_ones_fit(field, array, wrong, draw_message):
     act = draw_message(Act)
     assert dataclasses.replace(act, symbol=None, log_probs=None, responses=None).symbol is None
     with pytest.raises(ValueError, match=f"{field}: {wrong}"):
@@ -96,14 +94,14 @@ def test_only_what_some_runs_have_no_use_for_may_be_left_out_and_what_is_there_f
     ("field", "shape"),
     [("pixels", (2, 5, 4)), ("is_first", (3,)), ("visible", (2, 4)), ("actions", (3, 3))],
 )
-def test_axes_of_one_name_have_one_length_throughout_a_message(field, shape, draw_message):
+def test_an_axis_has_the_same_length_throughout_a_message(field, shape, draw_message):
     timestep = draw_message(Timestep)
     array = np.zeros(shape, getattr(timestep, field).dtype)
     with pytest.raises(ValueError, match=r"wanted [BNW]\+0 = \d, found \d"):
         dataclasses.replace(timestep, **{field: array})
 
 
-def test_big_endian_floats_are_refused_where_they_are_made(draw_message):
+def test_a_message_with_big_endian_floats_cannot_be_created(draw_message):
     with pytest.raises(ValueError, match="reward: wanted float32, found >f4"):
         dataclasses.replace(draw_message(Timestep), reward=np.zeros(2, ">f4"))
 
@@ -113,7 +111,7 @@ def test_a_palette_has_three_bytes_for_each_colour(draw_message):
         dataclasses.replace(draw_message(Seat), palette=np.zeros((5, 4), np.uint8))
 
 
-def test_only_values_of_one_byte_can_have_a_bound():
+def test_only_single_bytes_can_have_a_bound():
     assert Axes("uint8", "B", below="A").below == "A"
     with pytest.raises(ValueError, match="single bytes only, found float32"):
         Axes("float32", "B", below="A")

@@ -1,4 +1,4 @@
-"""What every process of a run does alike."""
+"""What all processes of a run share."""
 
 import http.client
 import json
@@ -59,7 +59,7 @@ def read_metrics(address):
         connection.close()
 
 
-def test_metrics_are_read_when_asked_for_at_the_address_told():
+def test_metrics_are_read_when_scraped_at_the_returned_address():
     thermometer = Thermometer()
     address = serve_metrics(thermometer, "127.0.0.1:0", "env-0")
     host, _, port = address.partition(":")
@@ -90,7 +90,7 @@ def test_an_unusable_metrics_address_is_refused_as_it_was_given(address):
         serve_metrics(Thermometer(), address, "env-0")
 
 
-def test_a_metrics_address_of_another_form_is_told_the_wanted_one():
+def test_the_error_for_a_malformed_metrics_address_shows_the_wanted_form():
     wanted = r"wanted address:port .* as 127\.0\.0\.1:9100 or \[::1\]:9100"
     with pytest.raises(EndpointError, match=wanted):
         serve_metrics(Thermometer(), "9178", "env-0")
@@ -114,7 +114,7 @@ def test_metrics_are_served_on_an_ipv6_address_in_brackets():
         ("learner-3", 'agent="3",arena="",role="learner"'),
     ],
 )
-def test_with_a_processs_metrics_go_who_it_is_and_what_it_uses(role, labels):
+def test_metrics_include_the_process_info_and_resource_usage(role, labels):
     text = read_metrics(serve_metrics(Thermometer(), "127.0.0.1:0", role))
     assert f"\nssd_process_info{{{labels}}} 1.0\n" in text
     for name in ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"):
@@ -128,7 +128,7 @@ def test_a_metrics_port_that_is_taken_is_refused():
             serve_metrics(Thermometer(), address, "env-0")
 
 
-def test_a_process_leaves_word_where_it_is(tmp_path):
+def test_a_process_entry_has_pid_and_addresses(tmp_path):
     write_process_entry(tmp_path, "env-0", {"metrics": "127.0.0.1:1", "env": "ipc:///w"})
     entry = json.loads((tmp_path / "processes" / "env-0.json").read_text())
     assert entry == {
@@ -139,13 +139,13 @@ def test_a_process_leaves_word_where_it_is(tmp_path):
     }
 
 
-def test_a_process_without_a_run_directory_leaves_no_word(tmp_path, monkeypatch):
+def test_without_a_run_directory_no_process_entry_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_process_entry(None, "env-0", {})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_is_replaced_as_a_whole_and_nothing_stays_beside_it(tmp_path):
+def test_a_file_is_replaced_atomically_and_no_temporary_file_remains(tmp_path):
     path = tmp_path / "folder" / "file"
     write_atomically(path, "the first, which is longer")
     with path.open() as reader:
@@ -156,7 +156,7 @@ def test_a_file_is_replaced_as_a_whole_and_nothing_stays_beside_it(tmp_path):
 
 
 @pytest.mark.parametrize("fault", [RunFileError, EndpointError, RefusedError])
-def test_what_can_only_fail_again_ends_in_one_line_and_exit_code_78(fault):
+def test_errors_that_would_recur_are_one_line_and_exit_code_78(fault):
     @click.command()
     @reports_errors
     def command():
@@ -167,7 +167,7 @@ def test_what_can_only_fail_again_ends_in_one_line_and_exit_code_78(fault):
     assert result.stderr == "error: wanted this, found that\n"
 
 
-def test_an_error_of_our_own_is_not_hidden():
+def test_a_programming_error_is_not_hidden():
     @click.command()
     @reports_errors
     def command():
@@ -176,7 +176,7 @@ def test_an_error_of_our_own_is_not_hidden():
     assert isinstance(CliRunner().invoke(command).exception, ZeroDivisionError)
 
 
-def test_every_process_takes_the_same_options(tmp_path):
+def test_all_processes_have_the_same_options(tmp_path):
     given = {}
 
     @click.command()
@@ -188,9 +188,7 @@ def test_every_process_takes_the_same_options(tmp_path):
     assert {name: value and str(value) for name, value in given.items()} == {
         "run_file": "run.toml",
         "run_dir": None,
-        "keys": None,
         "metrics": "127.0.0.1:0",
-        "keys": None,
         "parent_pipe": None,
     }
     assert CliRunner().invoke(command, []).exit_code == 2

@@ -1,4 +1,4 @@
-"""PROTOCOL.md says what the code does: its tables, examples and limits are read and compared."""
+"""PROTOCOL.md agrees with the code: its tables, examples and limits are compared."""
 
 import hashlib
 import json
@@ -60,7 +60,7 @@ def described(kind):
         axes = ", ".join(f"{axis}+{more}" if more else axis for axis, more in field.axes)
         bounded = field.below and field.dtype == np.uint8
         bound = f" < {field.below}" if bounded else ""
-        presence = f"; if {field.where}" if field.where else ""
+        presence = f"; if {field.present_if}" if field.present_if else ""
         yield field.name, f"{field.dtype} [{axes}]{bound}{presence}"
 
 
@@ -82,7 +82,7 @@ def test_the_page_names_every_axis():
     named = {row[0] for row in rows(part("Messages as bytes")) if len(row) == 3}
     arrays = [field for kind in MESSAGES.values() for field in layout(kind).arrays]
     used = {axis for field in arrays for axis, _ in field.axes}
-    used |= {field.below for field in arrays} | {field.where for field in arrays}
+    used |= {field.below for field in arrays} | {field.present_if for field in arrays}
     assert named == {axis for axis in used if axis.isupper()}
 
 
@@ -102,13 +102,13 @@ def test_the_example_of_an_act_that_discloses_is_its_bytes():
     assert frames == [header, *(int(times or 1) * bytes.fromhex(one) for times, one in told)]
 
 
-def test_the_page_is_of_the_version_that_is_spoken():
+def test_the_page_is_of_the_current_protocol_version():
     told = re.findall(r"protocol version (\d+)|: int, (\d+)\.|`\[\"weights\", (\d+),", PAGE)
     assert len(told) == 3
     assert {int("".join(one)) for one in told} == {codec.PROTOCOL_VERSION}
 
 
-def test_the_page_tells_how_long_the_axes_of_each_part_are():
+def test_the_page_has_the_lengths_of_the_optional_axes_by_role():
     examples = [row for row in rows(part("Parts")) if len(row) == 10]
     assert len(examples) >= 10
     for settings, agent, *lengths in examples:
@@ -124,14 +124,14 @@ def test_the_example_of_weights_is_its_bytes():
     assert decode_weights(frame, {"w": (1, 2)}).tensors["w"].tolist() == [[1, -2]]
 
 
-def test_the_page_states_the_limits_that_hold():
+def test_the_page_has_the_limits_of_the_code():
     stated = {limit.split()[0].rstrip(","): int(value) for limit, value in rows(part("Limits"))}
     holding = {**vars(codec), **vars(fields), **vars(endpoints)}
     assert stated == {name: holding[name] for name in stated}
     assert len(stated) == 8
 
 
-def test_the_page_states_the_options_that_sockets_have(socket_dir):
+def test_the_page_has_the_socket_options_of_the_code(socket_dir):
     with (
         closing(Router(f"ipc://{socket_dir}/router")) as router,
         closing(Publisher(f"ipc://{socket_dir}/publisher")) as publisher,
@@ -156,7 +156,7 @@ def concerned(where, links):
     return [where]
 
 
-def test_the_example_of_a_fingerprint_is_that_of_the_settings_it_names():
+def test_the_example_of_a_fingerprint_is_correct():
     text = part("Fingerprint")
     [canonical] = re.findall(r"^```json\n(.*?)\n```", text, re.MULTILINE | re.DOTALL)
     [mark] = re.findall(r"has the fingerprint `(\w+)`", text)

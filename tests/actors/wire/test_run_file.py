@@ -27,7 +27,7 @@ class Sweets(BaseModel):
     many: tuple[int, ...] = ()
 
 
-def test_a_section_is_validated_by_the_settings_it_belongs_to(load):
+def test_a_section_is_validated_by_its_settings(load):
     sections = load('[run]\nlanes = 3\n[sweets]\nkind = "toffée"\nmany = [1, 2]')
     assert section(sections, "run", RunSettings) == RunSettings(lanes=3)
     assert section(sections, "sweets", Sweets) == Sweets(kind="toffée", many=(1, 2))
@@ -48,17 +48,17 @@ def test_an_absent_section_has_all_its_defaults(load):
     ],
     ids=["no TOML", "a key twice", "a key outside", "a list of sections", "no UTF-8"],
 )
-def test_a_file_that_is_no_run_file_is_refused_by_name(text, wrong, load):
+def test_the_error_for_an_invalid_run_file_names_the_file(text, wrong, load):
     with pytest.raises(RunFileError, match=rf"run\.toml: {wrong}"):
         load(text)
 
 
-def test_a_byte_order_mark_is_no_part_of_a_run_file(tmp_path):
+def test_a_byte_order_mark_is_ignored(tmp_path):
     (tmp_path / "run.toml").write_text("[run]\nseed = 3\n", encoding="utf-8-sig")
     assert load_run_file(tmp_path / "run.toml") == {"run": {"seed": 3}}
 
 
-def test_a_missing_run_file_is_refused_by_name(tmp_path):
+def test_the_error_for_a_missing_run_file_names_the_file(tmp_path):
     with pytest.raises(RunFileError, match=r"nowhere\.toml: cannot be read: .*No such file"):
         load_run_file(tmp_path / "nowhere.toml")
 
@@ -76,22 +76,22 @@ def test_a_missing_run_file_is_refused_by_name(tmp_path):
     ],
     ids=["out of range", "another type", "an unknown key", "two at once"],
 )
-def test_an_unusable_setting_is_named_with_what_was_wanted_and_found(text, lines, load):
+def test_the_error_for_an_invalid_setting_names_it_and_what_was_wanted_and_found(text, lines, load):
     with pytest.raises(RunFileError, match="\n".join(lines)) as refused:
         section(load(f"[run]\n{text}"), "run", RunSettings)
     assert len(str(refused.value).splitlines()) == len(lines)
 
 
-def test_a_missing_setting_and_one_within_a_list_are_named(load):
+def test_errors_name_missing_settings_and_list_elements(load):
     with pytest.raises(RunFileError, match=r"\[sweets\] kind: wanted a value, found none"):
         section(load(""), "sweets", Sweets)
     with pytest.raises(RunFileError, match=r"\[sweets\] many\.1: .*integer.*, found 'x'"):
         section(load('[sweets]\nkind = "k"\nmany = [1, "x"]'), "sweets", Sweets)
 
 
-def test_what_proves_wrong_with_a_section_later_names_it_too():
-    told = r"^\[sweets\] many: wanted 1, found 2$"
-    with pytest.raises(RunFileError, match=told), errors_in_section("sweets"):
+def test_later_errors_in_a_section_name_it_too():
+    message = r"^\[sweets\] many: wanted 1, found 2$"
+    with pytest.raises(RunFileError, match=message), errors_in_section("sweets"):
         raise ValueError("many: wanted 1, found 2")
 
 
@@ -115,13 +115,13 @@ def test_what_proves_wrong_with_a_section_later_names_it_too():
         ("", ""),
     ],
 )
-def test_an_override_is_read_as_toml_and_what_is_none_is_text(text, value):
+def test_an_override_is_toml_or_else_text(text, value):
     found = override({}, [f"sweets.key={text}"])["sweets"]["key"]
     assert found == value
     assert type(found) is type(value)
 
 
-def test_overrides_apply_in_order_and_leave_the_rest_and_their_origin_alone():
+def test_overrides_apply_in_order_and_change_nothing_else():
     sections = {"run": {"seed": 1, "lanes": 2}}
     changed = override(sections, ["run.seed=3", " run.seed =4", "game.name=harvest"])
     assert changed == {"run": {"seed": 4, "lanes": 2}, "game": {"name": "harvest"}}
@@ -129,6 +129,6 @@ def test_overrides_apply_in_order_and_leave_the_rest_and_their_origin_alone():
 
 
 @pytest.mark.parametrize("text", ["run.seed", "seed=1", "run.=1", ".seed=1", "=1", ""])
-def test_an_override_of_another_form_is_refused_as_it_was_given(text):
+def test_the_error_for_a_malformed_override_quotes_it(text):
     with pytest.raises(RunFileError, match=f"wanted section.key=value, found '{text}'"):
         override({}, [text])

@@ -1,4 +1,4 @@
-"""Links: no send blocks, what cannot be sent is counted, and news are the newest."""
+"""Sockets: no send blocks, dropped messages are counted, subscribers get the newest message."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, closing
-from types import SimpleNamespace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -18,11 +18,20 @@ from ssd_wire.errors import EndpointError
 from ssd_wire.messages import Bye, Refused, Welcome
 from ssd_wire.sockets import Dealer, Poller, Publisher, Router, Subscriber
 
-PATIENCE = 20.0  # seconds until something that must happen is taken not to
-FROZEN = 5.0  # seconds that no send takes, however busy the machine is
+
+@dataclass
+class NoStop:
+    """A stop that nobody requests."""
+
+    descriptors: tuple[int, ...] = ()
+    requested: bool = False
+
+
+TIMEOUT = 20.0  # seconds
+BLOCKED = 5.0  # seconds; no send takes as long, however busy the machine is
 LARGE = Welcome(1, 1, 0, 0, 0, 1, complete=False, weights=np.zeros(1_000_000, np.uint8))
 
-DEALER_THAT_HEARS_NOTHING = """
+DEALER_THAT_NEVER_RECEIVES = """
 import sys, time
 from ssd_wire.codec import encode
 from ssd_wire.sockets import Dealer
@@ -33,7 +42,7 @@ while not dealer.send(encode(Bye(1))):
 time.sleep(60)
 """
 
-ROUTER_THAT_HEARS_NOTHING = """
+ROUTER_THAT_NEVER_RECEIVES = """
 import sys, time
 from ssd_wire.sockets import Router
 router = Router(sys.argv[1])
@@ -43,7 +52,7 @@ time.sleep(60)
 
 @pytest.fixture
 def endpoint(socket_dir):
-    return f"ipc://{socket_dir}/line"
+    return f"ipc://{socket_dir}/socket"
 
 
 @pytest.fixture
@@ -85,10 +94,10 @@ def sent_until_refused(send, most=1000):
         longest = max(longest, time.monotonic() - began)
         if not taken:
             return longest
-    raise AssertionError("every message was taken")
+    raise AssertionError("every message was accepted")
 
 
-def test_a_router_answers_whoever_wrote(router, dealer):
+def test_a_router_answers_the_sender(router, dealer):
     until(lambda: dealer.send(encode(Bye(5))))
     [(peer, frames)] = until(lambda: list(router.receive()))
     assert decode(frames, (Bye,), {}).epoch == 5
@@ -97,20 +106,20 @@ def test_a_router_answers_whoever_wrote(router, dealer):
     assert decode(frames, (Refused,), {}).reason == "no"
 
 
-def test_a_router_refuses_to_send_to_whom_it_does_not_know_and_counts_it(router):
-    assert not router.send(b"nobody", Bye(1))
-    assert not router.send(b"nobody", Bye(1))
+def test_a_router_counts_messages_to_unknown_peers_as_dropped(router):
+    assert not router.send(b"unknown", Bye(1))
+    assert not router.send(b"unknown", Bye(1))
     assert router.dropped == 2
 
 
-def test_a_dealer_without_a_server_refuses_to_send_and_counts_it(dealer):
+def test_a_dealer_without_a_server_counts_messages_as_dropped(dealer):
     assert not dealer.send(encode(Bye(1)))
     assert not dealer.send(encode(LARGE))
     assert dealer.dropped == 2
     assert list(dealer.receive()) == []
 
 
-def test_a_dealer_finds_a_server_that_comes_later_and_one_that_comes_after_it(endpoint, dealer):
+def test_a_dealer_connects_to_a_server_that_starts_later_and_to_its_successor(endpoint, dealer):
     for epoch in (1, 2):
         with closing(Router(endpoint)) as router:
             until(lambda epoch=epoch: dealer.send(encode(Bye(epoch))))
@@ -119,7 +128,7 @@ def test_a_dealer_finds_a_server_that_comes_later_and_one_that_comes_after_it(en
         until(lambda: not dealer.send(encode(Bye(0))))  # it has noticed that the server is gone
 
 
-def test_a_dealer_that_reopens_is_another_peer_and_what_was_on_its_way_is_gone(router, dealer):
+def test_a_reopened_dealer_is_a_new_peer_and_messages_in_flight_are_lost(router, dealer):
     until(lambda: dealer.send(encode(Bye(1))))
     [(before, _)] = until(lambda: list(router.receive()))
     assert router.send(before, Refused("no", fatal=True))
@@ -135,64 +144,64 @@ def test_a_dealer_that_reopens_is_another_peer_and_what_was_on_its_way_is_gone(r
     assert decode(frames, (Refused,), {}).reason == "yes"
 
 
-def test_whoever_waits_for_a_link_hears_it_after_it_was_reopened(router, dealer, endpoint):
+def test_a_poller_wakes_for_a_reopened_socket(router, dealer, endpoint):
     with closing(Dealer(endpoint)) as other:
-        waiting = Poller(SimpleNamespace(descriptors=(), requested=False), [other, dealer])
+        poller = Poller(NoStop(), [other, dealer])
         dealer.reopen()
-        waiting.wait(0)
+        poller.wait(0)
         until(lambda: dealer.send(encode(Bye(1))))
         [(peer, _)] = until(lambda: list(router.receive()))
         router.send(peer, Refused("yes", fatal=True))
         began = time.monotonic()
-        waiting.wait(PATIENCE)
-        assert time.monotonic() - began < PATIENCE
+        poller.wait(TIMEOUT)
+        assert time.monotonic() - began < TIMEOUT
         assert list(dealer.receive())
 
 
-def test_who_takes_anothers_number_against_the_protocol_harms_nobody_else(router, dealer, endpoint):
+def test_a_peer_that_takes_anothers_routing_id_harms_no_other_peer(router, dealer, endpoint):
     with ExitStack() as stack:
         for epoch in range(4):
-            thief = stack.enter_context(zmq.Context.instance().socket(zmq.DEALER))
-            thief.setsockopt(zmq.IDENTITY, b"mine")
-            thief.setsockopt(zmq.LINGER, 0)
-            thief.connect(endpoint)
-            thief.send_multipart(encode(Bye(epoch)))
+            intruder = stack.enter_context(zmq.Context.instance().socket(zmq.DEALER))
+            intruder.setsockopt(zmq.IDENTITY, b"mine")
+            intruder.setsockopt(zmq.LINGER, 0)
+            intruder.connect(endpoint)
+            intruder.send_multipart(encode(Bye(epoch)))
             [(peer, _)] = until(lambda: list(router.receive()))
             assert peer == b"mine"
             assert router.send(peer, Refused("no", fatal=True))
-            assert until(lambda thief=thief: thief.poll(0))  # the newest of them is answered
+            assert until(lambda intruder=intruder: intruder.poll(0))  # the newest one
     until(lambda: dealer.send(encode(Bye(9))))
     [(peer, _)] = until(lambda: list(router.receive()))
     assert router.send(peer, Refused("no", fatal=True))
 
 
-def test_a_stopped_actor_freezes_no_server(router, dealer, stopped_process):
-    [(deaf, _)] = stopped_process(DEALER_THAT_HEARS_NOTHING, lambda: list(router.receive()))
-    assert sent_until_refused(lambda: router.send(deaf, LARGE)) < FROZEN
+def test_a_stopped_actor_does_not_block_a_server(router, dealer, stopped_process):
+    [(stopped, _)] = stopped_process(DEALER_THAT_NEVER_RECEIVES, lambda: list(router.receive()))
+    assert sent_until_refused(lambda: router.send(stopped, LARGE)) < BLOCKED
     assert router.dropped == 1
 
     until(lambda: dealer.send(encode(Bye(1))))
     [(peer, _)] = until(lambda: list(router.receive()))
-    assert router.send(peer, LARGE)  # the others are served as ever
+    assert router.send(peer, LARGE)  # others are still served
 
 
-def test_a_stopped_server_freezes_no_actor(dealer, stopped_process):
-    stopped_process(ROUTER_THAT_HEARS_NOTHING, lambda: dealer.send(encode(Bye(1))))
+def test_a_stopped_server_does_not_block_an_actor(dealer, stopped_process):
+    stopped_process(ROUTER_THAT_NEVER_RECEIVES, lambda: dealer.send(encode(Bye(1))))
     frames = encode(LARGE)
     dropped = dealer.dropped
-    assert sent_until_refused(lambda: dealer.send(frames)) < FROZEN
+    assert sent_until_refused(lambda: dealer.send(frames)) < BLOCKED
     assert dealer.dropped == dropped + 1
 
 
-def test_a_subscriber_that_was_busy_hears_the_newest_only(endpoint):
+def test_a_busy_subscriber_gets_only_the_newest_message(endpoint):
     with closing(Publisher(endpoint)) as publisher, closing(Subscriber(endpoint)) as subscriber:
         assert subscriber.newest() is None
 
-        def is_heard():
+        def received():
             publisher.publish(b"first")
             return subscriber.newest()
 
-        assert until(is_heard) == b"first"
+        assert until(received) == b"first"
         for number in range(20):
             publisher.publish(b"%d" % number)
         for _ in range(5):
@@ -203,22 +212,22 @@ def test_a_subscriber_that_was_busy_hears_the_newest_only(endpoint):
         assert subscriber.newest() is None
 
 
-def test_a_publisher_waits_for_nobody(endpoint):
+def test_a_publisher_does_not_block(endpoint):
     with closing(Publisher(endpoint)) as publisher, closing(Subscriber(endpoint)):
         began = time.monotonic()
         for _ in range(200):
             publisher.publish(bytes(1_000_000))
-        assert time.monotonic() - began < PATIENCE
+        assert time.monotonic() - began < TIMEOUT
 
 
 @pytest.mark.parametrize("kind", [Router, Publisher])
-def test_an_ipc_endpoint_that_is_bound_is_refused_to_a_second(kind, router):
-    with pytest.raises(EndpointError, match=f"{router.endpoint} is held by another process"):
+def test_a_second_bind_to_an_ipc_endpoint_is_refused(kind, router):
+    with pytest.raises(EndpointError, match=f"{router.endpoint} is in use by another process"):
         kind(router.endpoint)
 
 
 @pytest.mark.parametrize("kind", [Router, Publisher])
-def test_a_port_that_is_bound_is_refused_to_a_second(kind):
+def test_a_second_bind_to_a_port_is_refused(kind):
     with (
         closing(Router("tcp://127.0.0.1:*")) as holder,
         pytest.raises(EndpointError, match=f"{holder.endpoint}: .*in use"),
@@ -227,26 +236,26 @@ def test_a_port_that_is_bound_is_refused_to_a_second(kind):
 
 
 @pytest.mark.parametrize("port", ["0", "*"])
-def test_a_free_port_is_told(port):
+def test_the_endpoint_has_the_port_that_was_chosen(port):
     with closing(Router(f"tcp://127.0.0.1:{port}")) as router:
         assert int(router.endpoint.removeprefix("tcp://127.0.0.1:")) > 0
         with closing(Dealer(router.endpoint)) as dealer:
             until(lambda: dealer.send(encode(Bye(1))))
 
 
-@pytest.mark.parametrize("bad", ["tcp://10.0.0.5:5555", "ipc:///" + "x" * 200, "nonsense"])
+@pytest.mark.parametrize("bad", ["tcp://10.0.0.5:5555", "ipc:///" + "x" * 200, "not an endpoint"])
 @pytest.mark.parametrize("kind", [Router, Publisher, Subscriber, Dealer])
-def test_no_link_is_made_of_an_unusable_endpoint(kind, bad):
+def test_no_socket_is_created_for_an_unusable_endpoint(kind, bad):
     with pytest.raises(EndpointError, match="wanted"):
         kind(bad)
 
 
-def test_one_cannot_connect_to_any_port():
+def test_connecting_to_a_wildcard_port_is_refused():
     with pytest.raises(EndpointError, match=r"tcp://127\.0\.0\.1:\*: cannot be used"):
         Subscriber("tcp://127.0.0.1:*")
 
 
-def test_a_socket_cannot_be_bound_where_a_folder_cannot_be(socket_dir):
+def test_a_socket_in_a_folder_that_cannot_exist_is_refused(socket_dir):
     (socket_dir / "file").touch()
-    with pytest.raises(EndpointError, match="cannot be held"):
-        Router(f"ipc://{socket_dir}/file/line")
+    with pytest.raises(EndpointError, match="cannot be locked"):
+        Router(f"ipc://{socket_dir}/file/socket")

@@ -1,4 +1,4 @@
-"""A network's weights travel in one frame."""
+"""A network's weights in one frame."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def drawn(shapes=SHAPES, **changes):
 FRAME = encode_weights(drawn())
 
 
-def test_weights_come_out_as_they_went_in():
+def test_weights_are_decoded_as_they_were_encoded():
     weights = drawn()
     decoded = decode_weights(encode_weights(weights), SHAPES)
     assert (decoded.learner_incarnation, decoded.version, decoded.own_steps) == (5, 6, 7)
@@ -32,7 +32,7 @@ def test_weights_come_out_as_they_went_in():
         assert decoded.tensors[name].shape == SHAPES[name]
 
 
-def test_a_tensor_that_does_not_lie_in_c_order_is_sent_in_it():
+def test_a_tensor_in_another_order_is_sent_in_c_order():
     tensor = np.arange(6, dtype=np.float32).reshape(2, 3).T
     frame = encode_weights(drawn(tensors={"w": tensor}))
     np.testing.assert_array_equal(decode_weights(frame, {"w": (3, 2)}).tensors["w"], tensor)
@@ -49,7 +49,7 @@ def test_a_tensor_that_does_not_lie_in_c_order_is_sent_in_it():
     ],
     ids=["negative", "float", "bool", "float64", "a list"],
 )
-def test_weights_are_valid_when_they_are_made_or_not_made(changes, wrong):
+def test_invalid_weights_cannot_be_created(changes, wrong):
     with pytest.raises(ValueError, match=wrong):
         drawn(**changes)
 
@@ -110,12 +110,12 @@ def test_no_weight_is_nan_or_infinite(number):
         "lists that claim to be long",
     ],
 )
-def test_a_frame_that_is_no_weights_is_refused(frame):
+def test_an_invalid_frame_is_refused(frame):
     with pytest.raises(ProtocolError, match=r"^weights: \w"):
         decode_weights(frame, SHAPES)
 
 
-def test_more_names_than_a_header_holds_are_not_sent():
+def test_more_names_than_fit_a_header_are_not_sent():
     tensors = {f"tensor {n:04}": np.zeros(1, np.float32) for n in range(5000)}
     with pytest.raises(ValueError, match="a header of at most 65536 bytes"):
         encode_weights(drawn(tensors=tensors))
@@ -126,7 +126,7 @@ def test_a_header_may_name_as_many_tensors_as_the_network_has():
     assert list(decode_weights(encode_weights(drawn(shapes)), shapes).tensors) == list(shapes)
 
 
-def test_more_weights_than_a_frame_holds_are_not_sent(monkeypatch):
+def test_more_weights_than_fit_a_frame_are_not_sent(monkeypatch):
     monkeypatch.setattr(weights_module, "MAX_FRAME_BYTES", len(FRAME) - 1)
     with pytest.raises(
         ValueError, match=rf"a frame of {len(FRAME) - 1}, found \d+ and {len(FRAME)}"

@@ -35,7 +35,7 @@ def test_an_empty_directory_will_do(tmp_path, config):
 
 
 def test_a_second_launcher_is_refused_at_once(run_dir):
-    with pytest.raises(EndpointError, match="held by another process"):
+    with pytest.raises(EndpointError, match="in use by another process"):
         run_directory.resume(run_dir.root, patience=60, say=print)
 
 

@@ -203,7 +203,7 @@ def test_a_run_directory_in_use_is_refused(run_dir):
     assert "exists already" in result.output
     result = invoke("--resume", "--run-dir", run_dir.root)
     assert result.exit_code == 78
-    assert "held by another process" in result.output
+    assert "in use by another process" in result.output
 
 
 @pytest.mark.parametrize(

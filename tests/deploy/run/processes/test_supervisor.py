@@ -12,7 +12,7 @@ from ssd_run.processes.programs import Program
 from ssd_run.processes.shutdown import shut_down
 from ssd_run.processes.supervisor import RunFailedError, Supervisor
 
-PASSING_FAULT, REPLACED, CONFIGURATION_ERROR = 74, 76, 78
+TEMPORARY_FAULT, REPLACED, CONFIGURATION_ERROR = 74, 76, 78
 A_CRASH = ("ValueError: too large: 17", 'File "reward.py", line 9: ValueError')
 ANOTHER_CRASH = ("KeyError: 3", 'File "reward.py", line 11: KeyError')
 
@@ -290,7 +290,7 @@ def test_a_fault_that_may_pass_is_told_and_waited_for_without_end(stage, supervi
     stage.error = ("error: [Errno 28] No space left on device: 'x'", "")
     stage.progress = stage.up = False
     for _ in range(50):
-        die_and_return(stage, supervisor, "learner-0", code=PASSING_FAULT)
+        die_and_return(stage, supervisor, "learner-0", code=TEMPORARY_FAULT)
     assert stage.said[-2] == (
         "learner-0 could not read or write files (error: [Errno 28] No space left on device: 'x');"
         " restarting in 30 s"

@@ -15,10 +15,10 @@ class Scraper:
     """Has latest of a learner's updates; nobody else has answered for long."""
 
     def __init__(self, updates):
-        self.updates = updates
+        self.metrics = {"learner-0": {"ssd_learner_updates_total": updates}}
 
     def latest(self):
-        return {"learner-0": {"ssd_learner_updates_total": self.updates}}
+        return self.metrics
 
     def unresponsive(self, roles):
         return tuple(role for role in roles if role != "learner-0")
@@ -26,10 +26,13 @@ class Scraper:
 
 @pytest.fixture
 def make(run_dir):
-    def make(updates=1, elapsed_before=0.0):
+    def make(updates=1, elapsed_before=0.0, **metrics):
+        scraper = Scraper(updates)
+        for role, name in metrics.values():
+            scraper.metrics.setdefault(role, {})[name] = 1.0
         return ProgressCollector(
             lambda: RUNNING,
-            Scraper(updates),
+            scraper,
             Episodes(run_dir.episodes, horizon=1000),
             History(run_dir.history, run_dir.ledgers),
             (AgentProgress(),),
@@ -62,3 +65,13 @@ def test_elapsed_time_goes_on_where_the_launch_before_ended(make):
     resumed = make(elapsed_before=3600.0)
     assert 3600 <= resumed.collect().elapsed < 3700
     assert resumed.elapsed < 100
+
+
+def test_who_cannot_write_is_named_as_long_as_it_runs(make):
+    full = make(
+        learner=("learner-0", "ssd_learner_checkpoint_failing"),
+        env=("env-0", "ssd_env_episode_log_failing"),
+        gone=("env-1", "ssd_env_episode_log_failing"),
+    )
+    assert full.collect().cannot_write == ("env-0", "learner-0")
+    assert make().collect().cannot_write == ()

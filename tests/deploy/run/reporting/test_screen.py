@@ -217,6 +217,11 @@ def test_many_silent_processes_are_not_all_named():
     assert "no answer from actor-0-0, actor-0-1, actor-0-2 and 8 more" in text
 
 
+def test_processes_that_cannot_write_are_named():
+    text = status_line(replace(START, cannot_write=("env-0", "learner-1")), INFO)
+    assert "cannot write to disk: env-0, learner-1" in text
+
+
 def test_a_pipe_gets_plain_lines_and_a_terminal_a_table():
     assert isinstance(screen(Console(file=io.StringIO()), INFO), PlainOutput)
     terminal = Console(file=io.StringIO(), force_terminal=True)
