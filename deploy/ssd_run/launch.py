@@ -84,9 +84,9 @@ class Launch:
     def _report_fault(self, fault: OSError | None) -> None:
         """Report once that records cannot be written, and once that they can be written again."""
         if fault is not None and self._fault is None:
-            self.screen.say(f"records of this run cannot be written ({fault}); trying again")
+            self.screen.log(f"records of this run cannot be written ({fault}); trying again")
         if fault is None and self._fault is not None:
-            self.screen.say("records of this run are written again")
+            self.screen.log("records of this run are written again")
         self._fault = fault
 
     def pause(self) -> bool:
@@ -109,7 +109,7 @@ class Launch:
         self.stop.requested = False
         hint = " (Ctrl-C again kills them)" if asked else ""
         self.collector.stopping = True
-        self.screen.say(f"stopping actors, then learners, then environments{hint}")
+        self.screen.log(f"stopping actors, then learners, then environments{hint}")
 
         def wait() -> bool:
             nonlocal asked
@@ -185,7 +185,7 @@ def prepare(
     scraper = Scraper(run_dir.processes)
     restart_progress = RestartProgress(scraper)
     supervisor = Supervisor(
-        programs, spawner, history, time.monotonic, screen.say, restart_progress.made_progress
+        programs, spawner, history, time.monotonic, screen.log, restart_progress.made_progress
     )
     counts = counts_of(config.game.events)
     episodes = Episodes(run_dir.episodes, config.game.horizon, counts)
@@ -222,6 +222,6 @@ def run(launch: Launch) -> str:
             launch.pause()
     except RunFailedError as fault:
         launch.log_tail = launch.spawner.log_tail(fault.role)
-        launch.screen.say(str(fault))
+        launch.screen.log(str(fault))
         return f"failed: {fault}"
     return STOPPED

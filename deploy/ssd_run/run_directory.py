@@ -121,7 +121,7 @@ def check_unedited(root: Path, config: RunConfig) -> None:
         raise RunFileError(f"{root / 'run.toml'} has been edited; {fault}") from fault
 
 
-def resume(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
+def resume(root: Path, patience: float, log: Callable[[str], None]) -> RunDir:
     """Open the directory of an earlier run, and delete what a killed launcher has left.
 
     The processes of a killed launcher need a moment to end. Until then they use their checkpoints.
@@ -129,12 +129,12 @@ def resume(root: Path, patience: float, say: Callable[[str], None]) -> RunDir:
     Args:
         root: The directory.
         patience: Seconds to wait for the processes of an earlier launch.
-        say: Tells the user why it waits.
+        log: Tells the user why it waits.
 
     Raises:
         EndpointError: when another launcher uses the directory, or its processes do not end.
     """
-    run_dir = _wait_for_locks(root, time.monotonic() + patience, say)
+    run_dir = _wait_for_locks(root, time.monotonic() + patience, log)
     for entry in run_dir.processes.glob("*.json"):
         entry.unlink()  # of processes that have ended; their ports may belong to others by now
     _remove_sockets(root / SOCKETS)
@@ -159,17 +159,17 @@ def _remove_sockets(note: Path) -> None:
     note.unlink()
 
 
-def _wait_for_locks(root: Path, deadline: float, say: Callable[[str], None]) -> RunDir:
-    has_said = False
+def _wait_for_locks(root: Path, deadline: float, log: Callable[[str], None]) -> RunDir:
+    has_logged = False
     while True:
         try:
             return _lock(root)
         except StillRunningError as fault:
             if time.monotonic() > deadline:
                 raise
-            if not has_said:
-                say(f"waiting: {fault}")
-            has_said = True
+            if not has_logged:
+                log(f"waiting: {fault}")
+            has_logged = True
         time.sleep(0.2)
 
 

@@ -17,20 +17,20 @@ LONGEST_NAME = os.path.join("ssd-12345678", "segments-9999")  # noqa: PTH118 - n
 
 
 @contextmanager
-def socket_directory(say: Callable[[str], None]) -> Iterator[Path]:
+def socket_directory(log: Callable[[str], None]) -> Iterator[Path]:
     """A temporary private directory (0700) for sockets, in /tmp where TMPDIR is too long.
 
     It is locked as long as this process lives, so that no other launcher deletes it.
 
     Args:
-        say: Tells the user when it is not in TMPDIR.
+        log: Tells the user when it is not in TMPDIR.
 
     Raises:
         EndpointError: when it cannot be created.
     """
     parent = tempfile.gettempdir()
     if len(os.fsencode(Path(parent, LONGEST_NAME))) > MAX_IPC_PATH_BYTES:
-        say(f"the path {parent} is too long for sockets: they are in {SHORT}")
+        log(f"the path {parent} is too long for sockets: they are in {SHORT}")
         parent = SHORT
     try:
         folder = tempfile.TemporaryDirectory(

@@ -156,7 +156,7 @@ class Spawner:
         request = {
             "module": program.module,
             "command": [*program.command, *numbered, f"--parent-pipe={self._parent_pipe}"],
-            "log": str(self.log(program.role)),
+            "log": str(self.log_file(program.role)),
         }
         with suppress(OSError):  # it may have ended, which the next line finds
             self._channel.send(json.dumps(request).encode())
@@ -174,13 +174,13 @@ class Spawner:
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
-    def log(self, role: str) -> Path:
+    def log_file(self, role: str) -> Path:
         """The file of a process's output, over all of its starts."""
         return self._run_dir.logs / f"{role}.log"
 
     def log_tail(self, role: str) -> str:
         """The last lines of a process's log."""
-        with self.log(role).open("rb") as log:
+        with self.log_file(role).open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
             lines = log.read().decode(errors="replace").splitlines()
         return "\n".join(lines[-TAIL_LINES:])
@@ -209,7 +209,7 @@ class Spawner:
         self._due = None
         self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._channel.settimeout(ANSWER_SECONDS)
-        with theirs, self.log(ROLE).open("ab") as log:
+        with theirs, self.log_file(ROLE).open("ab") as log:
             passed = (theirs.fileno(), self._parent_pipe, self._run_dir.processes_lock.fileno())
             arguments = (str(passed[0]), self._preload, str(self._run_dir.run_file))
             self._process = subprocess.Popen(  # noqa: S603 - our own module

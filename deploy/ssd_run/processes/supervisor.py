@@ -76,7 +76,7 @@ class Supervisor:
         starter: Starts processes.
         history: Records every start and end.
         clock: A monotonic clock in seconds.
-        say: Shows a message to the user.
+        log: Shows a message to the user.
         made_progress: Whether a process has made progress since the last call.
     """
 
@@ -86,14 +86,14 @@ class Supervisor:
         starter: Starter,
         history: History,
         clock: Callable[[], float],
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         made_progress: Callable[[str], bool],
     ) -> None:
         self._processes = [Supervised(program) for program in programs]
         self._starter = starter
         self._history = history
         self._clock = clock
-        self._say = say
+        self._log = log
         self._made_progress = made_progress
 
     def check(self) -> None:
@@ -145,7 +145,7 @@ class Supervisor:
         process.child = self._starter.start(process.program, number)
         process.since = self._clock()
         if process.died and process.child is not None:
-            self._say(f"{process.role} restarted")
+            self._log(f"{process.role} restarted")
         return process.child is not None
 
     def _ended(self, process: Supervised, pid: int, code: int) -> None:
@@ -153,11 +153,11 @@ class Supervisor:
         self._history.record_end(process.role, pid, code)
         if not process.wanted:
             if code not in (0, -signal.SIGTERM):  # the latter where it was not up yet
-                self._say(f"{process.role} {_describe(code)} while it was stopping")
+                self._log(f"{process.role} {_describe(code)} while it was stopping")
             return
         if code == REPLACED:
             process.wanted = False
-            self._say(f"{process.role} {_describe(code)}; it is not restarted")
+            self._log(f"{process.role} {_describe(code)}; it is not restarted")
             return
         process.died = True
         line, error = self._starter.last_error(process.role) if code > 0 else ("", "")
@@ -174,7 +174,7 @@ class Supervisor:
             process.pause = FIRST_PAUSE
         process.due = self._clock() + process.pause
         because = f" ({line})" if line else ""
-        self._say(f"{process.role} {_describe(code)}{because}; restarting in {process.pause:g} s")
+        self._log(f"{process.role} {_describe(code)}{because}; restarting in {process.pause:g} s")
         process.pause = min(2 * process.pause, LONGEST_PAUSE)
 
     def _give_up(self, process: Supervised, reason: str) -> NoReturn:

@@ -56,7 +56,7 @@ class Screen(Protocol):
     def show(self, progress: Progress) -> None:
         """Show the progress; to be called about once a second."""
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Show a message."""
 
 
@@ -88,7 +88,7 @@ class PlainOutput:
             self._due = progress.elapsed + PLAIN_PERIOD
             self._write(f"{clock(progress.elapsed)}  {status_line(progress, self._heading)}")
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Write a line at once."""
         self._write(f"{clock(self._elapsed)}  {text}")
 
@@ -117,7 +117,7 @@ class Dashboard:
         self._clear_if_smaller()
         self._live.update(render(progress, self._heading, self._console.width), refresh=True)
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Write a line above the table."""
         self._console.print(Text(text, style="yellow"))
 

@@ -33,12 +33,12 @@ def full():
     )
 
 
-def test_what_is_written_is_read_back_the_same(full, tmp_path):
+def test_a_result_file_reads_back_as_it_was_written(full, tmp_path):
     full.write(tmp_path / "bench.json")
     assert read(tmp_path / "bench.json") == full
 
 
-def test_a_row_stands_for_the_median_and_the_spread_of_its_samples():
+def test_a_row_has_the_median_and_the_spread_of_its_samples():
     one = row("a", 40.0, 70.0, 50.0)
     assert one.rate == 50
     assert one.spread == pytest.approx(30 / 50)
@@ -52,7 +52,7 @@ def test_a_share_is_the_ratio_to_the_ceilings_median(full):
     }
 
 
-def test_what_was_not_measured_is_no_ceiling():
+def test_a_row_whose_ceiling_was_not_measured_has_no_share():
     part = row("part/x", 40.0, ceiling="torch/x")
     assert result(part).share(part) is None
 
@@ -74,7 +74,7 @@ def test_a_change_is_clear_only_where_no_samples_overlap():
     assert str(changes(now, before)["b"]) == "~1.45×"
 
 
-def test_only_rows_of_one_name_and_unit_are_compared_and_what_is_gone_is_named():
+def test_only_rows_of_the_same_name_and_unit_are_compared_and_missing_rows_are_named():
     before = result(row("a", 1.0), row("b", 1.0), row("c", 1.0, unit="GFLOP"))
     now = result(row("a", 1.0), row("c", 1.0), row("d", 1.0))
     assert list(changes(now, before)) == ["a"]
@@ -107,7 +107,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
-def test_a_foreign_file_is_one_clear_error_before_anything_is_measured(content, tmp_path):
+def test_a_file_of_another_format_is_one_clear_error_before_anything_is_measured(content, tmp_path):
     path = tmp_path / "former.json"
     path.write_bytes(content.encode(errors="surrogateescape"))
     outcome = CliRunner().invoke(main, ["--compare", str(path)])

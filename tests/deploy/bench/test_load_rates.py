@@ -28,6 +28,6 @@ def test_a_window_in_which_nothing_happened_has_rates_of_zero():
     assert set(still.values()) == {(0.0,)}
 
 
-def test_each_window_is_told_apart():
+def test_each_window_has_its_own_rates():
     later = (7000.0, 15.0, 5.0, 6.0, 1.5, 15.0)
     assert rates([START, END, later], 100)["own-steps/s"] == (1000.0, 2000.0)

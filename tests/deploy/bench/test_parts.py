@@ -58,7 +58,7 @@ def test_every_row_with_a_ceiling_has_a_share_of_it():
         assert result.share(row) == pytest.approx(row.rate / rates[row.ceiling])
 
 
-def test_what_is_done_one_after_the_other_takes_the_sum_of_the_times():
+def test_a_sequence_of_parts_takes_the_sum_of_their_times():
     known = {"a": Row(name="a", samples=(10.0, 20.0)), "b": Row(name="b", samples=(40.0, 20.0))}
     one = ceilings.Derived("c", ("a", "b")).row(known)
     assert one.samples == (pytest.approx(8.0), pytest.approx(10.0))
@@ -76,7 +76,7 @@ def brute_force(model, features, actions, is_first, state):
     return torch.stack(logits, 1)
 
 
-def test_an_actors_counterfactuals_are_those_of_brute_force():
+def test_an_actors_counterfactuals_equal_those_of_brute_force():
     config = inputs.config_for("cleanup", "moa", games=6)
     network = inputs.agent_of(config).network
     with torch.no_grad():
@@ -102,7 +102,7 @@ def test_an_actors_counterfactuals_are_those_of_brute_force():
     torch.testing.assert_close(found.view_as(brute), brute, rtol=1e-3, atol=1e-3)
 
 
-def test_only_what_is_asked_for_is_measured_and_what_it_is_compared_with():
+def test_only_requested_parts_and_their_ceilings_are_measured():
     names = {part.name for part in choose(("cleanup",), ("step/*/moa/B64",), ())}
     assert names == {
         "step/cleanup/moa/B64",
@@ -111,12 +111,12 @@ def test_only_what_is_asked_for_is_measured_and_what_it_is_compared_with():
     }
 
 
-def test_a_run_is_compared_with_all_that_it_must_do_in_plain_torch():
+def test_the_ceiling_of_a_run_includes_all_of_its_work_in_plain_torch():
     names = {part.name for part in choose((), (), ["torch/harvest/moa/run"])}
     assert names == {f"torch/harvest/moa/{what}" for what in ("act", "counterfactuals", "learn")}
 
 
-def test_nothing_is_measured_that_nobody_asked_for():
+def test_a_pattern_that_matches_no_part_selects_nothing():
     assert choose(inputs.PLAYED, ("no such part",), ()) == []
 
 
@@ -130,7 +130,7 @@ def part_of(name, log):
     return Part(name, prepare)
 
 
-def test_parts_take_turns_and_all_are_cleared_away():
+def test_parts_are_measured_in_turns_and_all_are_cleaned_up():
     log = []
     measure([part_of(name, log) for name in "ab"], 3, 0, clock=_ticking())
     turns = [name for name, before in zip(log[1:], log, strict=False) if name != before]

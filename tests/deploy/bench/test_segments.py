@@ -30,7 +30,7 @@ def drawn(*assignments):
 
 
 @pytest.mark.parametrize("preset", preset_names())
-def test_they_pass_all_checks_of_the_wire(preset):
+def test_segments_pass_all_checks_of_messages(preset):
     config = small_config(preset)
     network = network_of(config)
     dims = dims_of(config.run, shape_of(config, 1), config.experiment, network.state_size)
@@ -39,29 +39,29 @@ def test_they_pass_all_checks_of_the_wire(preset):
         assert isinstance(decode(frames, (Segment,), dims.lengths), Segment)
 
 
-def test_no_two_of_them_are_alike():
+def test_all_segments_are_different():
     views = [segment.pixels.tobytes() for segment in drawn()]
     assert len(set(views)) == len(views) == 4
 
 
-def test_they_are_the_same_every_time():
+def test_segments_are_reproducible():
     for one, other in zip(drawn(), drawn(), strict=True):
         assert all(np.array_equal(vars(one)[name], value) for name, value in vars(other).items())
 
 
-def test_each_goes_on_where_the_one_before_ended():
+def test_each_segment_continues_the_one_before():
     for one, after in zip(drawn()[:-1], drawn()[1:], strict=True):
         assert np.array_equal(one.pixels[-1], after.pixels[0])
         assert np.array_equal(one.actions[-2:], after.actions[:2])
 
 
-def test_each_game_begins_an_episode_once_in_a_horizon_and_where_a_segment_may_begin():
+def test_each_game_starts_one_episode_per_horizon_at_the_start_of_a_segment():
     firsts = np.stack([segment.is_first for segment in drawn()])  # [K, T+1, B]
     assert not firsts[:, 1:-1].any()  # episodes are apart by multiples of T
     assert (firsts[:3, 0].sum(0) == 1).all()
 
 
-def test_an_episode_shorter_than_a_segment_begins_within_it():
+def test_an_episode_shorter_than_a_segment_starts_within_it():
     firsts = drawn("game.horizon=3")[0].is_first
     assert np.array_equal(firsts[3:], firsts[:-3])
     assert (firsts.sum(0) >= 2).all()

@@ -52,7 +52,7 @@ def test_every_segment_made_is_trained_and_the_figures_are_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--preset", "nonsense"), "no preset is called 'nonsense'"),
         (("--agent", "9"), "wanted an agent of 0 to 4, found 9"),
@@ -66,14 +66,14 @@ def test_every_segment_made_is_trained_and_the_figures_are_written(tmp_path):
     ],
     ids=lambda it: " ".join(it) if isinstance(it, tuple) else "",
 )
-def test_what_cannot_be_is_refused_in_words(words, said):
+def test_invalid_options_are_refused_with_a_message(words, message):
     result = CliRunner().invoke(main, words)
     assert result.exit_code not in (0, 1)
-    assert said in result.output
+    assert message in result.output
 
 
 @pytest.mark.timeout(300)
-def test_a_learner_that_does_not_start_is_quoted():
+def test_the_log_of_a_learner_that_does_not_start_is_shown():
     config = load_config("cleanup-moa", [*SMALL, "network.kind=no_such:Net"])
     refused = pytest.raises(
         ClickException, match=r"(?s)cannot use .*\[network\] no_such:Net: wanted"
@@ -83,7 +83,7 @@ def test_a_learner_that_does_not_start_is_quoted():
 
 
 @pytest.mark.timeout(300)
-def test_a_tmpdir_too_long_for_sockets_is_left_for_a_short_directory(tmp_path, monkeypatch):
+def test_a_tmpdir_too_long_for_sockets_is_replaced_by_a_short_directory(tmp_path, monkeypatch):
     long = tmp_path / ("t" * 100)
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))

@@ -84,12 +84,12 @@ def stage():
     return Stage()
 
 
-def test_nothing_is_made_before_the_learner_says_welcome(stage):
+def test_no_segment_is_made_before_the_learner_sends_welcome(stage):
     stage.actor.play()
     assert [type(message) for message in stage.link.sent] == [Hello]
 
 
-def test_it_makes_what_its_window_allows_numbered_over_all_lanes_in_turn(stage):
+def test_an_actor_fills_its_window_with_segments_numbered_over_all_lanes(stage):
     stage.welcome(version=3)
     assert [one.seq for one in stage.link.segments] == [1, 2, 3, 4, 5, 6]
     assert [one.lane for one in stage.link.segments] == [0, 1, 2, 0, 1, 2]
@@ -98,13 +98,13 @@ def test_it_makes_what_its_window_allows_numbered_over_all_lanes_in_turn(stage):
     }
 
 
-def test_it_goes_on_when_something_was_trained(stage):
+def test_an_actor_continues_when_segments_have_been_trained(stage):
     stage.welcome()
     stage.ack(trained=2)
     assert len(stage.link.segments) == ROOM + 2
 
 
-def test_it_keeps_no_more_than_may_be_kept_until_durable(stage):
+def test_an_actor_retains_no_more_segments_than_allowed_until_they_are_durable(stage):
     stage.welcome()
     stage.ack(trained=ROOM)
     assert len(stage.link.segments) == RETAINED
@@ -114,7 +114,7 @@ def test_it_keeps_no_more_than_may_be_kept_until_durable(stage):
     assert len(stage.link.segments) == RETAINED + 3
 
 
-def test_after_a_gap_it_says_hello_and_sends_again_from_where_the_learner_stands(stage):
+def test_after_a_gap_an_actor_sends_hello_and_then_all_segments_that_the_learner_lacks(stage):
     stage.welcome()
     stage.link.sent.clear()
     stage.link.inbox.append(Refused("wanted segment 1, found 2: say Hello", fatal=False))
@@ -125,7 +125,7 @@ def test_after_a_gap_it_says_hello_and_sends_again_from_where_the_learner_stands
     assert stage.actor.learner.outbox.resent == ROOM
 
 
-def test_a_refusal_for_good_ends_it(stage):
+def test_a_fatal_refusal_ends_an_actor(stage):
     stage.link.inbox.append(Refused("another run", fatal=True))
     with pytest.raises(RefusedError, match="another run"):
         stage.actor.play()

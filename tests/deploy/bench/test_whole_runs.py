@@ -61,7 +61,7 @@ def start_bench(tmp_path, *arguments, measured="--preset"):
 
 
 @pytest.mark.timeout(300)
-def test_a_whole_run_is_measured_and_nothing_is_left_of_it(tmp_path):
+def test_a_whole_run_is_measured_and_its_files_are_deleted(tmp_path):
     kept = tmp_path / "bench.json"
     options = ("--runs=1", "--seconds=1", "--warmup=0", f"--json={kept}")
     bench = start_bench(tmp_path, *options)
@@ -78,7 +78,7 @@ def test_a_whole_run_is_measured_and_nothing_is_left_of_it(tmp_path):
 
 
 @pytest.mark.timeout(300)
-def test_the_time_to_a_return_is_told_in_seconds_and_in_agent_steps_for_each_seed(tmp_path):
+def test_the_time_to_a_return_is_measured_in_seconds_and_in_agent_steps_for_each_seed(tmp_path):
     kept = tmp_path / "bench.json"
     options = ("--goal=-1000", "--seed=3", "--runs=1", f"--json={kept}")
     bench = start_bench(tmp_path, *options, measured="--to-return")
@@ -92,14 +92,14 @@ def test_the_time_to_a_return_is_told_in_seconds_and_in_agent_steps_for_each_see
     assert list(tmp_path.glob("ssd-*")) == []
 
 
-def test_a_return_that_takes_too_long_ends_with_what_was_reached():
+def test_a_return_that_is_not_reached_in_time_ends_with_the_last_return():
     config = load_config("cleanup-moa", SMALL)
     with pytest.raises(ClickException, match="no return of 1e\\+09 in 3 s: the last is"):
         time_to_return.measure(config, 1e9, range(1), longest=3.0)
 
 
 @pytest.mark.timeout(300)
-def test_a_bench_that_is_asked_to_end_stops_its_run_and_removes_it(tmp_path):
+def test_a_bench_that_is_terminated_stops_its_run_and_deletes_it(tmp_path):
     bench = start_bench(tmp_path, "--runs=1", "--seconds=1000")
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("ssd-bench-*/run/processes/learner-*.json")):
@@ -129,7 +129,7 @@ def test_memory_is_that_of_a_process_and_all_its_descendants():
         parent.communicate()
 
 
-def test_a_process_that_is_gone_uses_no_memory():
+def test_a_process_that_has_ended_uses_no_memory():
     assert memory(2**22 + 1) == 0
 
 
@@ -156,7 +156,7 @@ def test_a_run_is_compared_with_networks_of_its_own_sizes_only(preset, assignmen
     assert ceiling_of(load_config(preset, assignments)) == ceiling
 
 
-def test_machine_facts_are_json_and_tell_cores_and_libraries():
+def test_machine_facts_are_json_with_cores_and_libraries():
     facts = json.loads(json.dumps(machine.facts()))
     assert facts["cores"] == len(os.sched_getaffinity(0))
     assert {"cpu", "torch", "numba", "commit", "date", "load_average"} <= set(facts)

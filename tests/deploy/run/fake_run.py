@@ -1,6 +1,6 @@
-"""Every process of a run at once: each makes, trains or reports a fixed amount as soon as it is up.
+"""Stands in for every process of a run: each reports fixed results as soon as it has started.
 
-Two segments of 800 own-steps per agent. Run by the fork server in place of the real ones.
+These are two segments of 800 own-steps per agent. Forked by the fork server instead of real ones.
 """
 
 import json
@@ -16,47 +16,47 @@ from ssd_wire.stop import Stop
 
 
 class Metrics:
-    def __init__(self, kind: str, manner: str, run_dir: Path) -> None:
+    def __init__(self, kind: str, behaviour: str, run_dir: Path) -> None:
         self.kind = kind
-        self.manner = manner
+        self.behaviour = behaviour
         self.run_dir = run_dir
 
     def collect(self):
         if self.kind == "learner":
             yield CounterMetricFamily("ssd_learner_own_steps", "", 1600)
             yield CounterMetricFamily("ssd_learner_updates", "", 2)
-            complete = self.manner == "completes" and self.all_have_reported()
+            complete = self.behaviour == "completes" and self.all_have_reported()
             yield GaugeMetricFamily("ssd_learner_complete", "", complete)
             yield GaugeMetricFamily("ssd_learner_moa_loss_nats", "", 1.5)
 
     def all_have_reported(self) -> bool:
-        """Whether no other process is so late that the run ends before it has done its part."""
+        """Whether all actors and the environment have written their records."""
         ledgers = list(self.run_dir.glob("ledgers/actor-*.json"))
         return len(ledgers) == 5 and (self.run_dir / "episodes" / "arena-0.jsonl").exists()
 
 
 def preload(_run_file: Path) -> None:
-    """Nothing takes long to load here."""
+    """Loads nothing."""
 
 
 def main() -> None:
-    role, run_dir, manner, *options = sys.argv[1:]
+    role, run_dir, behaviour, *options = sys.argv[1:]
     run_dir = Path(run_dir)
     kind, *numbers = role.split("-")
     agent = int(numbers[-1])
     stop = Stop(next(int(o.partition("=")[2]) for o in options if o.startswith("--parent-pipe")))
-    if manner == "refuses" and role == "learner-1":
+    if behaviour == "refuses" and role == "learner-1":
         print("error: no such device")
         sys.exit(78)
-    leave_records(run_dir, kind, agent)
-    address = serve_metrics(Metrics(kind, manner, run_dir), "127.0.0.1:0", role)
+    write_records(run_dir, kind, agent)
+    address = serve_metrics(Metrics(kind, behaviour, run_dir), "127.0.0.1:0", role)
     write_process_entry(run_dir, role, {"metrics": address})
-    while not stop.requested or (manner == "stubborn" and kind == "actor"):
+    while not stop.requested or (behaviour == "stubborn" and kind == "actor"):
         select.select([] if stop.requested else stop.descriptors, [], [], 0.5)
         stop.check()
 
 
-def leave_records(run_dir: Path, kind: str, agent: int) -> None:
+def write_records(run_dir: Path, kind: str, agent: int) -> None:
     epoch = agent + 1
     if kind == "actor":
         ledger = {"arena": 0, "agent": agent, "epoch": epoch, "made": 2, "resent": 0}

@@ -63,7 +63,7 @@ def test_training_lost_with_a_damaged_checkpoint_is_counted_and_balances():
     assert account.adds_up
 
 
-def test_what_a_killed_actor_did_not_deliver_is_lost_and_the_account_still_adds_up():
+def test_segments_that_a_killed_actor_did_not_deliver_are_lost_and_the_account_adds_up():
     actors = [actor(7, epoch=1), actor(5, epoch=2)]
     ledger = learner(entry(4, epoch=1), entry(5, epoch=2))
     account = reconcile(actors, [ledger], {(0, 0, 2)}, STEPS)

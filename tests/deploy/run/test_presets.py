@@ -1,4 +1,4 @@
-"""The presets say what the paper's tables say, at a scale that they state, and nothing besides."""
+"""The presets have the values of the paper's tables, at a stated scale, and no others."""
 
 import tomllib
 from math import inf
@@ -199,7 +199,7 @@ BY_THE_PAPER = {
 }
 
 
-# The defaults are Cleanup's: there returns are far ahead, and critics must not own what agents see.
+# The defaults are for Cleanup, where returns are far ahead.
 HARVEST_LEARNING = {
     "reward_clip": inf,
     "horizon": 50,
@@ -211,58 +211,62 @@ HARVEST_LEARNING = {
 }
 
 
-def ours(name):
-    """What the preset of our own learner says of a column."""
-    said = {key: value for key, value in COLUMNS[name].items() if key != "learning"}
-    experiment = dict(said["experiment"])
+def expected(name):
+    """The values of a column as our own learner's preset has them."""
+    values = {key: value for key, value in COLUMNS[name].items() if key != "learning"}
+    experiment = dict(values["experiment"])
     if "beta_ramp" in experiment:
         experiment["beta_ramp"] /= 20
     if "moa_weight" in experiment:
         experiment["moa_weight"] = 0.1
-    return {**said, "experiment": experiment}
+    return {**values, "experiment": experiment}
 
 
 def learning_of(name):
-    """What all presets of a game say of the learner."""
+    """The learning settings of all presets of a game."""
     return HARVEST_LEARNING if name.startswith("harvest-") else {}
 
 
-def said_by(name):
-    """All that a preset says, its base included."""
+def values_of(name):
+    """All values that a preset sets, its base included."""
     sections = load_preset(name)
     return {key: value for key, value in sections.items() if key != "preset"}
 
 
-def test_every_column_of_the_tables_is_a_preset_for_both_games_and_another_by_the_paper_s_learner():
+def test_every_column_of_the_tables_is_a_preset_and_another_with_the_papers_learner():
     found = {name for name in preset_names() if name.startswith(("cleanup-", "harvest-"))}
     assert found == set(COLUMNS) | set(BY_THE_PAPER.values())
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-def test_a_preset_says_what_agents_know_and_are_rewarded_for_and_of_the_learner_what_its_game_needs(
+def test_a_preset_sets_the_experiment_of_its_column_and_the_learning_of_its_game(
     name,
 ):
     learning = {"learning": learning_of(name)} if learning_of(name) else {}
-    assert said_by(name) == {"game": {"name": name.partition("-")[0]}, **learning, **ours(name)}
+    assert values_of(name) == {
+        "game": {"name": name.partition("-")[0]},
+        **learning,
+        **expected(name),
+    }
 
 
 @pytest.mark.parametrize(("name", "paper"), BY_THE_PAPER.items())
-def test_a_preset_by_the_paper_s_learner_says_what_its_column_says(name, paper):
+def test_a_preset_with_the_papers_learner_sets_all_values_of_its_column(name, paper):
     game, lanes, column = {"name": name.partition("-")[0]}, {"games": 96}, COLUMNS[name]
     learning = {**learning_of(name), **column["learning"]}
-    assert said_by(paper) == {"game": game, "run": lanes, **column, "learning": learning}
+    assert values_of(paper) == {"game": game, "run": lanes, **column, "learning": learning}
 
 
 @pytest.mark.parametrize(("name", "paper"), BY_THE_PAPER.items())
-def test_what_a_preset_says_is_what_the_run_gets(name, paper):
-    for preset, column in ((name, ours(name)), (paper, COLUMNS[name])):
+def test_a_run_has_the_values_of_its_preset(name, paper):
+    for preset, column in ((name, expected(name)), (paper, COLUMNS[name])):
         sections = load_config(preset).sections()
         for section, keys in column.items():
             assert {key: sections[section][key] for key in keys} == keys
 
 
 @pytest.mark.parametrize("name", [*COLUMNS, *BY_THE_PAPER.values()])
-def test_a_preset_tells_its_place_in_the_paper(name):
+def test_a_preset_names_its_place_in_the_paper(name):
     kind = name.partition("-")[2].removesuffix("-paper").replace("a3c", "baseline")
     config = load_config(name)
     assert config.preset.name == name
@@ -270,7 +274,7 @@ def test_a_preset_tells_its_place_in_the_paper(name):
 
 
 @pytest.mark.parametrize("name", BY_THE_PAPER.values())
-def test_a_preset_by_the_paper_s_learner_learns_as_the_method_says(name):
+def test_a_preset_with_the_papers_learner_has_the_papers_learning_settings(name):
     learning = load_config(name).learning
     assert (learning.gamma, learning.value_coefficient) == (0.99, 0.5)
     assert (learning.gradient_clip, learning.lr_anneal) == (40.0, 3e8)
@@ -278,7 +282,7 @@ def test_a_preset_by_the_paper_s_learner_learns_as_the_method_says(name):
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-def test_every_arm_of_a_game_learns_by_the_same_settings(name):
+def test_all_other_presets_of_a_game_have_the_same_learning_settings(name):
     assert load_config(name).learning == LearningSettings(**learning_of(name))
 
 
@@ -291,7 +295,7 @@ def listed():
 BY_NAME_ALONE = set(BY_THE_PAPER.values())
 
 
-def test_presets_by_the_paper_s_learner_are_listed_by_their_names_alone():
+def test_presets_with_the_papers_learner_are_listed_by_name_only():
     lines = listed()
     begin = lines.index(listing.PAPER_LEARNER) + 1
     names = " ".join(lines[begin : lines.index("", begin)]).replace(",", "").split()
@@ -314,7 +318,7 @@ def test_the_list_fits_a_terminal_of_80_and_narrower_ones():
     assert max(map(len, listing.lines(60))) <= 60
 
 
-def test_the_list_stands_in_columns():
+def test_the_list_has_two_columns():
     lines = [*listed(), *listing.lines(60)]
     entries = [line for line in lines if line.startswith("  ") and "," not in line.split()[0]]
     column = len(max(set(preset_names()) - BY_NAME_ALONE, key=len)) + 4
@@ -323,7 +327,7 @@ def test_the_list_stands_in_columns():
 
 
 def grouped(**groups):
-    """Group of each preset → the headings of the list, each with its presets."""
+    """The list of presets with these groups: heading → names."""
     named = {name.replace("_", "-"): group for name, group in groups.items()}
     return listing.grouped(
         {name: PresetSettings(name=name, group=group) for name, group in named.items()}
@@ -365,41 +369,41 @@ MINE = '[preset]\nbase = "cleanup-moa"\nabout = "short episodes"\n[game]\nhorizo
 
 
 def place_of(name, *arguments):
-    """The heading under which a preset is listed, and the first line of what it says."""
+    """The heading under which a preset is listed, and the first line of its text."""
     result = CliRunner().invoke(main, ["--list", *map(str, arguments)])
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
     at = next(number for number, line in enumerate(lines) if line.split()[:1] == [str(name)])
     heading = next(line for line in lines[at::-1] if line[:1].strip())
-    said = [*lines[at].split(maxsplit=1)[1:], *map(str.strip, lines[at + 1 : at + 2]), ""]
-    return heading, said[0]
+    text = [*lines[at].split(maxsplit=1)[1:], *map(str.strip, lines[at + 1 : at + 2]), ""]
+    return heading, text[0]
 
 
-def test_a_preset_file_of_one_s_own_is_listed_in_the_group_of_its_base(write):
+def test_a_users_preset_file_is_listed_in_the_group_of_its_base(write):
     path = write(mine=MINE) / "mine.toml"
     assert place_of(path, path) == ("III. Models of other agents", "short episodes")
 
 
-def test_a_preset_file_of_one_s_own_is_listed_in_the_group_that_it_names(write):
+def test_a_users_preset_file_is_listed_in_the_group_that_it_names(write):
     path = write(mine=MINE.replace("about", 'group = "Mine"\nabout')) / "mine.toml"
     assert place_of(path, path) == ("Mine", "short episodes")
 
 
-def test_all_presets_in_a_folder_are_listed_even_those_that_say_nothing_of_themselves(write):
+def test_all_presets_in_a_folder_are_listed_even_without_a_preset_section(write):
     folder = write(mine=MINE, other='[game]\nname = "harvest"\n')
     assert place_of(folder / "mine.toml", folder)
     assert place_of(folder / "other.toml", folder) == (listing.NO_GROUP, "")
     assert place_of("cleanup-moa", folder)
 
 
-def test_a_file_in_a_listed_folder_that_is_no_preset_is_named(write):
+def test_an_invalid_file_in_a_listed_folder_is_named(write):
     folder = write(mine='[preset]\nabuot = "x"\n')
     result = CliRunner().invoke(main, ["--list", str(folder)])
     assert result.exit_code == 78
     assert f"{folder / 'mine.toml'}: [preset] abuot: no such key: did you mean" in result.output
 
 
-def test_a_preset_has_the_values_of_its_base_but_for_those_it_sets_itself(write):
+def test_a_preset_has_the_values_of_its_base_except_those_it_sets(write):
     config = load_config(str(write(mine=MINE) / "mine.toml"))
     base = load_config("cleanup-moa")
     assert config.game == base.game.model_copy(update={"horizon": 100})
@@ -407,21 +411,21 @@ def test_a_preset_has_the_values_of_its_base_but_for_those_it_sets_itself(write)
     assert (config.preset.name, config.preset.paper) == ("mine", "")
 
 
-def test_a_base_may_have_a_base_and_is_found_beside_the_file_that_names_it(write, monkeypatch):
+def test_a_base_can_have_a_base_and_its_path_is_relative_to_the_file(write, monkeypatch):
     folder = write(first=MINE, second='[preset]\nbase = "first.toml"\n[run]\nseed = 9\n')
     monkeypatch.chdir("/")
     config = load_config(str(folder / "second.toml"))
     assert (config.run.seed, config.game.horizon, config.experiment.beta) == (9, 100, 0.62)
 
 
-def test_the_run_file_of_a_preset_with_a_base_says_it_all_and_names_no_base(write):
+def test_the_run_file_of_a_preset_with_a_base_has_all_values_and_no_base(write):
     config = load_config(str(write(mine=MINE) / "mine.toml"))
     assert "base =" not in config.toml()
     assert validate(tomllib.loads(config.toml())) == config
 
 
 @pytest.mark.parametrize(
-    ("base", "told"),
+    ("base", "message"),
     [
         ('"clenup-moa"', r"mine.toml: \[preset\] base: no preset .* did you mean cleanup-moa\?"),
         ('"none.toml"', r"none\.toml: cannot be read"),
@@ -430,9 +434,9 @@ def test_the_run_file_of_a_preset_with_a_base_says_it_all_and_names_no_base(writ
         ('"back.toml"', r"found the circle mine.toml → back.toml → mine.toml"),
     ],
 )
-def test_a_base_that_cannot_be_is_refused(write, base, told):
+def test_an_invalid_base_is_refused(write, base, message):
     folder = write(mine=f"[preset]\nbase = {base}\n", back='[preset]\nbase = "mine.toml"\n')
-    with pytest.raises(RunFileError, match=told):
+    with pytest.raises(RunFileError, match=message):
         load_preset(str(folder / "mine.toml"))
 
 
@@ -441,13 +445,13 @@ def test_unknown_preset_is_refused_with_the_nearest_name():
         load_preset("clenup-moa")
 
 
-def test_own_file_is_a_preset_named_after_it(tmp_path):
+def test_a_users_file_is_a_preset_named_after_it(tmp_path):
     (tmp_path / "mine.toml").write_text('[game]\nname = "harvest"\nagents = 3\n')
     config = load_config(str(tmp_path / "mine.toml"))
     assert (config.preset.name, config.game.agents) == ("mine", 3)
     assert config.learning.gamma == 0.99  # what it does not set takes the default
 
 
-def test_missing_own_file_is_named():
+def test_a_missing_file_is_named():
     with pytest.raises(RunFileError, match=r"no/such\.toml"):
         load_preset("no/such.toml")

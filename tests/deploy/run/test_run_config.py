@@ -7,13 +7,13 @@ from ssd_wire.run_file import load_run_file
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_run_file_reads_back_as_the_plan_it_was_written_from(name, tmp_path):
+def test_a_run_file_reads_back_as_it_was_written(name, tmp_path):
     config = load_config(name)
     (tmp_path / "run.toml").write_text(config.toml())
     assert validate(load_run_file(tmp_path / "run.toml")) == config
 
 
-def test_run_file_names_every_value_even_defaults(config):
+def test_a_run_file_has_all_values_even_defaults(config):
     sections = config.sections()
     assert sections["run"] == config.run.model_dump()
     assert sections["learning"]["gamma"] == 0.99
@@ -43,7 +43,7 @@ def test_unknown_key_is_refused_by_name():
 
 
 @pytest.mark.parametrize(
-    ("assignment", "told"),
+    ("assignment", "message"),
     [
         ("learning.gama=0.9", "[learning] gama: no such key: did you mean gamma?"),
         ("preset.x=0.9", "[preset] x: no such key: wanted name, about, paper, group"),
@@ -59,10 +59,10 @@ def test_unknown_key_is_refused_by_name():
         ),
     ],
 )
-def test_what_is_wrong_is_told_in_our_own_words(assignment, told):
+def test_errors_are_in_our_own_words(assignment, message):
     with pytest.raises(RunFileError) as refusal:
         load_config("cleanup-moa", [assignment])
-    assert str(refusal.value).startswith(told)
+    assert str(refusal.value).startswith(message)
     for phrase in ("Extra inputs", "Value error", "Input should", "validation", "pattern"):
         assert phrase not in str(refusal.value)
 
@@ -87,7 +87,7 @@ def test_segment_is_all_games_of_a_lane_for_all_its_steps():
     ],
     ids=["nothing", "its own preset", "and its seed", "a whole number for a float"],
 )
-def test_resume_takes_what_agrees_with_the_run(config, preset, assignments):
+def test_resume_accepts_settings_that_agree_with_the_run(config, preset, assignments):
     check_agrees(config, load_preset(preset) if preset else {}, assignments)
 
 
@@ -102,6 +102,6 @@ def test_resume_takes_what_agrees_with_the_run(config, preset, assignments):
         (None, ["lerning.gamma=0.99"], r"unknown section \[lerning\]: did you mean learning\?"),
     ],
 )
-def test_resume_names_what_contradicts_the_run(config, preset, assignments, named):
+def test_resume_names_settings_that_contradict_the_run(config, preset, assignments, named):
     with pytest.raises(RunFileError, match=named):
         check_agrees(config, load_preset(preset) if preset else {}, assignments)

@@ -16,7 +16,7 @@ def test_new_run_directory_holds_the_resolved_run_file(run_dir, config):
     assert load_run_file(run_dir.run_file)["learning"] == learning
 
 
-def test_a_directory_with_something_in_it_is_refused(tmp_path, config):
+def test_a_directory_that_is_not_empty_is_refused(tmp_path, config):
     (tmp_path / "thesis.tex").write_text("do not touch")
     with pytest.raises(click.UsageError, match="exists already"):
         run_directory.create(tmp_path, config)
@@ -29,14 +29,14 @@ def test_a_file_is_refused_as_run_directory(tmp_path, config):
         run_directory.create(tmp_path / "run", config)
 
 
-def test_an_empty_directory_will_do(tmp_path, config):
+def test_an_empty_directory_is_accepted(tmp_path, config):
     run_directory.create(tmp_path, config).close()
     assert (tmp_path / "run.toml").exists()
 
 
 def test_a_second_launcher_is_refused_at_once(run_dir):
     with pytest.raises(EndpointError, match="in use by another process"):
-        run_directory.resume(run_dir.root, patience=60, say=print)
+        run_directory.resume(run_dir.root, patience=60, log=print)
 
 
 def test_only_a_run_directory_has_a_configuration(tmp_path, run_dir, config):
@@ -48,7 +48,7 @@ def test_only_a_run_directory_has_a_configuration(tmp_path, run_dir, config):
 def test_resuming_deletes_the_entries_of_earlier_processes(run_dir):
     run_dir.close()
     (run_dir.processes / "env-0.json").write_text("{}")
-    run_directory.resume(run_dir.root, patience=0, say=print).close()
+    run_directory.resume(run_dir.root, patience=0, log=print).close()
     assert list(run_dir.processes.iterdir()) == []
 
 
@@ -62,7 +62,7 @@ def test_resuming_deletes_the_sockets_of_a_killed_launcher(run_dir, tmp_path):
     run_dir.close()
     assert not note.exists()  # a launcher that ends normally leaves nothing
     note.write_text(text)  # as a killed one does
-    run_directory.resume(run_dir.root, patience=0, say=print).close()
+    run_directory.resume(run_dir.root, patience=0, log=print).close()
     assert not left.exists()
     assert not note.exists()
 
@@ -71,7 +71,7 @@ def test_resuming_a_copy_of_a_running_run_leaves_the_sockets_of_that_run(run_dir
     run_dir.close()
     with socket_directory(print) as sockets:
         (run_dir.root / run_directory.SOCKETS).write_text(str(sockets))
-        run_directory.resume(run_dir.root, patience=0, say=print).close()
+        run_directory.resume(run_dir.root, patience=0, log=print).close()
         assert sockets.is_dir()
 
 
@@ -81,7 +81,7 @@ def test_resuming_deletes_nothing_but_a_directory_for_sockets(run_dir, tmp_path,
     (tmp_path / "ssd-link").symlink_to(tmp_path / "thesis")
     run_dir.close()
     (run_dir.root / run_directory.SOCKETS).write_text(str(tmp_path / name))
-    run_directory.resume(run_dir.root, patience=0, say=print).close()
+    run_directory.resume(run_dir.root, patience=0, log=print).close()
     assert (tmp_path / "thesis").is_dir()
     assert (tmp_path / "ssd-link").is_symlink()
 
@@ -96,7 +96,7 @@ def test_resuming_deletes_nothing_but_a_directory_for_sockets(run_dir, tmp_path,
     ],
     ids=["a value", "a default left out", "a size", "a network's"],
 )
-def test_a_run_file_edited_since_the_run_began_names_the_key(run_dir, was, now, named):
+def test_an_edited_run_file_is_refused_with_the_changed_key(run_dir, was, now, named):
     text = run_dir.run_file.read_text()
     assert was in text
     run_dir.run_file.write_text(text.replace(was, now))
@@ -120,18 +120,18 @@ def orphan(run_dir):
         yield child
 
 
-def test_resuming_waits_for_an_earlier_launchs_processes_and_says_so(run_dir, orphan):
-    said = []
+def test_resuming_waits_for_an_earlier_launchs_processes_with_a_message(run_dir, orphan):
+    messages = []
 
-    def say(text):
-        said.append(text)
+    def log(text):
+        messages.append(text)
         orphan.stdin.close()
 
-    run_directory.resume(run_dir.root, patience=60, say=say).close()
-    assert "processes of an earlier launch are still running" in said[0]
+    run_directory.resume(run_dir.root, patience=60, log=log).close()
+    assert "processes of an earlier launch are still running" in messages[0]
 
 
 @pytest.mark.usefixtures("orphan")
 def test_resuming_gives_up_when_an_earlier_launchs_processes_do_not_end(run_dir):
     with pytest.raises(EndpointError, match="processes of an earlier launch are still running"):
-        run_directory.resume(run_dir.root, patience=0, say=print)
+        run_directory.resume(run_dir.root, patience=0, log=print)

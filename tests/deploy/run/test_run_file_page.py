@@ -1,4 +1,4 @@
-"""The page of run-file keys says what the settings say."""
+"""The page of run-file keys matches the settings."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from ssd_run.run_file_page import meanings, page
 PAGE = Path(__file__).parents[3] / "deploy" / "RUN_FILE.md"
 
 
-def test_the_page_is_that_of_today_s_settings():
+def test_the_page_matches_the_settings():
     assert PAGE.read_text() == page(), (
-        "write it anew: python -m ssd_run.run_file_page > deploy/RUN_FILE.md"
+        "update it with python -m ssd_run.run_file_page > deploy/RUN_FILE.md"
     )
 
 

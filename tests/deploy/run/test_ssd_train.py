@@ -1,4 +1,4 @@
-"""`ssd-train` as its users meet it, over stand-ins for the processes: start, end, stop, exit."""
+"""`ssd-train` as its users meet it, with fake processes: start, end, stop, exit codes."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ import sys
 import ssd_run.launch
 from ssd_run.processes.programs import Program
 from ssd_run.cli import main
-manner = sys.argv.pop(1)
+behaviour = sys.argv.pop(1)
 original = ssd_run.launch.all_programs
 def all_programs(size, run_dir, sockets):
     for program in original(size, run_dir, sockets):
-        command = (program.command[0], program.role, str(run_dir.root), manner)
+        command = (program.command[0], program.role, str(run_dir.root), behaviour)
         yield Program(program.role, "fake_run", command, program.numbered)
 ssd_run.launch.all_programs = all_programs
 ssd_run.launch.Spawner = functools.partial(ssd_run.launch.Spawner, preload="fake_run")
@@ -36,13 +36,13 @@ main()
 
 @pytest.fixture
 def launch(tmp_path, monkeypatch):
-    """Starts `ssd-train` with stand-ins that behave in a certain manner."""
+    """Starts `ssd-train` with fake processes of a certain behaviour."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     started = []
 
-    def start(manner, *arguments):
-        sizes = "--set=run.games=16"  # the stand-ins' segments have 800 own-steps
-        command = [sys.executable, "-c", LAUNCHER, manner, *arguments, sizes]
+    def start(behaviour, *arguments):
+        sizes = "--set=run.games=16"  # the fake segments have 800 own-steps
+        command = [sys.executable, "-c", LAUNCHER, behaviour, *arguments, sizes]
         directory = f"--run-dir={tmp_path / 'run'}"
         started.append(
             subprocess.Popen(
@@ -109,7 +109,7 @@ def test_a_second_ctrl_c_kills_and_the_run_has_failed(launch, tmp_path):
     assert len(json.loads((tmp_path / "run" / "summary.json").read_text())["killed"]) == 11
 
 
-def test_a_process_that_cannot_go_on_ends_the_run_with_its_logs_tail(launch, tmp_path):
+def test_a_process_that_cannot_run_ends_the_run_with_the_end_of_its_log(launch, tmp_path):
     launcher = launch("refuses", "cleanup-moa")
     _, err = launcher.communicate(timeout=100)
     assert launcher.returncode == 1
@@ -134,7 +134,7 @@ def test_a_killed_fork_server_does_not_end_the_run(launch, tmp_path):
     assert {role: times for role, times in restarts.items() if times} == {"actor-0-2": 1}
 
 
-def test_sockets_are_gone_when_the_run_is(launch, tmp_path, monkeypatch):
+def test_sockets_are_deleted_at_the_end_of_a_run(launch, tmp_path, monkeypatch):
     (tmp_path / "t").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
     launcher = launch("completes", "cleanup-moa")
@@ -163,7 +163,7 @@ def invoke(*arguments):
         (["cleanup-moa", "--device", "gpu"], 2, "wanted cpu, cuda or cuda:INDEX, found 'gpu'"),
     ],
 )
-def test_what_cannot_be_run_is_refused_in_words_and_leaves_nothing(
+def test_invalid_options_are_refused_with_a_message_and_leave_no_files(
     arguments, code, message, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -181,7 +181,7 @@ def test_what_cannot_be_run_is_refused_in_words_and_leaves_nothing(
     ],
     ids=["a device that is not there", "a network that cannot be imported"],
 )
-def test_what_only_torch_can_tell_is_said_before_the_run_has_a_directory(
+def test_errors_that_need_torch_are_reported_before_a_run_directory_exists(
     arguments, message, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -191,7 +191,7 @@ def test_what_only_torch_can_tell_is_said_before_the_run_has_a_directory(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_launcher_is_light():
+def test_the_launcher_imports_no_heavy_library():
     heavy = "{'torch', 'numba', 'zmq', 'matplotlib'} & set(sys.modules)"
     command = [sys.executable, "-c", f"import sys, ssd_run.cli; print({heavy} or 'light')"]
     assert subprocess.check_output(command, text=True) == "light\n"
@@ -214,7 +214,7 @@ def test_a_run_directory_in_use_is_refused(run_dir):
         (["--set", "experiment.beta=1.5"], "[experiment] beta: wanted 0.62, found 1.5"),
     ],
 )
-def test_resume_refuses_what_contradicts_the_run(run_dir, arguments, named):
+def test_resume_refuses_settings_that_contradict_the_run(run_dir, arguments, named):
     run_dir.close()
     result = invoke("--resume", "--run-dir", run_dir.root, *arguments)
     assert result.exit_code == 78
@@ -260,7 +260,7 @@ def test_a_whole_number_may_be_written_with_an_exponent(written, number):
     assert WholeNumber().convert(written, None, None) == number
 
 
-def test_print_shows_a_run_file_that_is_a_preset_of_its_own(tmp_path):
+def test_print_shows_a_run_file_that_is_itself_a_preset(tmp_path):
     shown = CliRunner().invoke(main, ["harvest-moa", "--print", "--set", "run.games=3"])
     assert shown.exit_code == 0
 

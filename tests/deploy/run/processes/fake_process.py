@@ -1,6 +1,6 @@
-"""Does what every process of a run does: says that it is up, and stops when asked or orphaned.
+"""Does what every process of a run does: announces itself, and stops when asked or orphaned.
 
-Run by `ssd_run.processes.fork_server`, in place of a world, an actor or a learner.
+Forked by `ssd_run.processes.fork_server` instead of an environment, an actor or a learner.
 """
 
 import os
@@ -10,7 +10,7 @@ import select
 import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 
 from ssd_wire.errors import RunFileError
 from ssd_wire.process import write_process_entry
@@ -26,32 +26,35 @@ def preload(_run_file: Path) -> None:
         case "starts a thread":
             threading.Thread(target=threading.Event().wait, daemon=True).start()
         case "uses a GPU":
-            sys.modules["torch"] = SimpleNamespace(cuda=SimpleNamespace(is_initialized=lambda: 1))
+            torch = ModuleType("torch")
+            torch.cuda = ModuleType("torch.cuda")
+            torch.cuda.is_initialized = lambda: True
+            sys.modules["torch"] = torch
 
 
 def main() -> None:
-    role, run_dir, manner, *options = sys.argv[1:]
+    role, run_dir, behaviour, *options = sys.argv[1:]
     parent_pipe = next(int(o.partition("=")[2]) for o in options if o.startswith("--parent-pipe"))
     stop = Stop(parent_pipe)
     print("options", *options, flush=True)
-    drawn = (random.random(), secrets.randbits(62))  # noqa: S311 - the one that a fork might copy
+    drawn = (random.random(), secrets.randbits(62))  # noqa: S311 - a fork might copy its state
     print("random", *drawn, flush=True)
-    if manner == "tells":
-        tell_what_is_loaded()
+    if behaviour == "prints":
+        print_what_is_loaded()
         return
-    if manner == "refuses":
+    if behaviour == "refuses":
         print("error: no such device", file=sys.stderr)
         sys.exit(78)
-    if manner == "crashes":
+    if behaviour == "crashes":
         raise RuntimeError("on purpose")
     write_process_entry(Path(run_dir), role, {})
-    while manner == "stubborn" or not stop.requested:
-        select.select([] if manner == "stubborn" else stop.descriptors, [], [], 60)
+    while behaviour == "stubborn" or not stop.requested:
+        select.select([] if behaviour == "stubborn" else stop.descriptors, [], [], 60)
         stop.check()
 
 
-def tell_what_is_loaded() -> None:
-    """Modules, and kernels as numba has them once they are compiled or read from its cache."""
+def print_what_is_loaded() -> None:
+    """Print modules, and the kernels that numba has compiled or read from its cache."""
     ours = ("ssd_envs.", "ssd_influence.")
     modules = [module for name, module in sys.modules.items() if name.startswith(ours)]
     things = [(name, thing) for module in modules for name, thing in vars(module).items()]

@@ -22,7 +22,7 @@ def ledger(folder, agent, epoch, arena=0):
     (folder / f"actor-{arena}-{agent}-{epoch:016x}.json").write_text("{}")
 
 
-def test_starts_are_numbered_over_all_launches_so_no_world_is_ever_numbered_twice(reopen):
+def test_starts_are_numbered_over_all_launches_so_no_environment_gets_a_number_twice(reopen):
     first = reopen()
     assert [
         first.record_start("env-0", restart=False),
@@ -41,7 +41,7 @@ def test_only_starts_after_a_death_are_restarts(reopen):
     assert again.restarts["learner-0"] == 1
 
 
-def test_epochs_belong_to_the_process_whose_end_they_precede(reopen, ledgers):
+def test_new_epochs_belong_to_the_process_that_ends(reopen, ledgers):
     history = reopen()
     ledger(ledgers, agent=1, epoch=10)
     history.record_end("actor-0-1", pid=5, code=-9)
@@ -51,7 +51,7 @@ def test_epochs_belong_to_the_process_whose_end_they_precede(reopen, ledgers):
     assert reopen().clean_epochs == {(0, 1, 20)}
 
 
-def test_agents_whose_numbers_begin_alike_are_not_mixed_up(reopen, ledgers):
+def test_agents_1_and_11_are_not_confused(reopen, ledgers):
     history = reopen()
     ledger(ledgers, agent=1, epoch=10)
     ledger(ledgers, agent=11, epoch=20)
@@ -59,7 +59,7 @@ def test_agents_whose_numbers_begin_alike_are_not_mixed_up(reopen, ledgers):
     assert history.clean_epochs == {(0, 1, 10)}
 
 
-def test_epochs_of_a_launch_whose_end_nobody_saw_are_not_taken_for_clean(reopen, ledgers):
+def test_epochs_of_a_killed_launcher_do_not_count_as_clean(reopen, ledgers):
     reopen()
     ledger(ledgers, agent=0, epoch=10)  # then the launcher was killed
     history = reopen()

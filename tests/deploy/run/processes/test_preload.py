@@ -40,22 +40,22 @@ KERNELS = {each.__name__ for each in (*CLEANUP, *ACTING, *WITH_A_MODEL_OF_OTHERS
 
 
 @pytest.mark.timeout(300)  # on a machine that has never run them, kernels are compiled
-def test_a_forked_process_finds_loaded_what_takes_long_to_load(run_dir, monkeypatch):
+def test_a_forked_process_has_all_slow_libraries_and_kernels_loaded(run_dir, monkeypatch):
     """That it could be forked at all says that no thread and no CUDA stood in the way."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     spawner = Spawner(run_dir)
     try:
         while not spawner.is_ready():
             time.sleep(0.05)
-        command = ("ssd-fake", "env-0", str(run_dir.root), "tells")
+        command = ("ssd-fake", "env-0", str(run_dir.root), "prints")
         child = spawner.start(Program("env-0", "fake_process", command), 0)
         while child.poll() is None:
             time.sleep(0.01)
     finally:
         spawner.close()
     assert child.poll() == 0
-    told = [line.split() for line in spawner.log("env-0").read_text().splitlines()]
-    loaded = {words[0]: set(words[1:]) for words in told}
+    printed = [line.split() for line in spawner.log_file("env-0").read_text().splitlines()]
+    loaded = {words[0]: set(words[1:]) for words in printed}
     assert (PROCESSES | LIBRARIES | BY_A_FIRST_OPTIMIZER) - loaded["modules"] == set()
     assert KERNELS - loaded["kernels"] == set()
 
@@ -70,7 +70,7 @@ def test_a_forked_process_finds_loaded_what_takes_long_to_load(run_dir, monkeypa
         ),
     ],
 )
-def test_what_cannot_be_imported_is_blamed_on_its_section_with_a_hint(assignment, named, tmp_path):
+def test_a_failed_import_names_its_section_and_gives_a_hint(assignment, named, tmp_path):
     sections = override(load_preset("cleanup-moa"), [assignment])
     (tmp_path / "run.toml").write_text(validate(sections).toml())
     with pytest.raises(RunFileError, match=f"{named}is the folder .* on PYTHONPATH\\?$"):

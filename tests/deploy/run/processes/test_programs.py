@@ -15,7 +15,7 @@ def commands(size, run_dir):
     return {program.role: program.command for program in all_programs(size, run_dir, SOCKETS)}
 
 
-def test_every_arena_has_an_environment_and_all_agents_and_learners_are_shared(run_dir):
+def test_every_arena_has_an_environment_and_all_actors_and_shares_the_learners(run_dir):
     assert set(commands(RunSize(agents=3, arenas=2, steps=None), run_dir)) == {
         *("learner-0", "learner-1", "learner-2"),
         *("env-0", "env-1"),
@@ -24,7 +24,7 @@ def test_every_arena_has_an_environment_and_all_agents_and_learners_are_shared(r
     }
 
 
-def test_an_actor_meets_its_own_arenas_environment_and_its_own_agents_learner(run_dir):
+def test_an_actor_connects_to_its_arenas_environment_and_its_agents_learner(run_dir):
     known = commands(RunSize(agents=3, arenas=2, steps=None), run_dir)
     actor = known["actor-1-2"]
     assert "--env=ipc:///run/ssd-x/env-1" in actor
@@ -35,17 +35,17 @@ def test_an_actor_meets_its_own_arenas_environment_and_its_own_agents_learner(ru
         assert f"{bound}=ipc:///run/ssd-x/{name}" in known["learner-2"]
 
 
-def test_steps_of_all_agents_are_shared_out_and_rounded_up(run_dir):
+def test_steps_are_divided_among_agents_and_rounded_up(run_dir):
     known = commands(RunSize(agents=3, arenas=1, steps=100), run_dir)
     assert "--own-steps=34" in known["learner-2"]
 
 
-def test_a_run_without_end_has_no_budget(run_dir):
+def test_learners_of_a_run_without_a_limit_get_no_own_steps_option(run_dir):
     known = commands(RunSize(agents=3, arenas=1, steps=None), run_dir)
     assert not any(option.startswith("--own-steps") for option in known["learner-0"])
 
 
-def test_devices_are_given_out_in_turn(run_dir):
+def test_devices_are_assigned_in_turn(run_dir):
     size = RunSize(agents=3, arenas=1, steps=None, devices=("cuda:0", "cuda:1"))
     known = commands(size, run_dir)
     given = [known[f"learner-{agent}"] for agent in range(3)]
@@ -53,7 +53,7 @@ def test_devices_are_given_out_in_turn(run_dir):
     assert [f"--device={d}" in c for d, c in zip(wanted, given, strict=True)] == [True] * 3
 
 
-def test_only_environments_are_told_how_often_they_were_started(run_dir):
+def test_only_environments_get_an_incarnation_number(run_dir):
     programs = all_programs(RunSize(agents=2, arenas=1, steps=None), run_dir, SOCKETS)
     assert [program.role for program in programs if program.numbered] == ["env-0"]
 
@@ -62,7 +62,7 @@ def test_only_environments_are_told_how_often_they_were_started(run_dir):
     ("role", "process"),
     [("env-0", ssd_env_server.cli), ("actor-0-0", ssd_actors.cli), ("learner-0", ssd_learner.cli)],
 )
-def test_processes_know_every_option_that_they_are_given(run_dir, role, process):
+def test_processes_have_every_option_that_they_are_given(run_dir, role, process):
     command = commands(RunSize(agents=2, arenas=1, steps=100), run_dir)[role]
     given = {option.partition("=")[0] for option in command[1:]} | {"--parent-pipe", "--metrics"}
     if role == "env-0":

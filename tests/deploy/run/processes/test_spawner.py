@@ -1,4 +1,4 @@
-"""Real processes, tiny ones: what only the operating system can tell."""
+"""Tiny real processes: what only the operating system can show."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ time.sleep(60)
 """
 
 
-def program(run_dir, role="env-0", manner="obeys", numbered=False):
-    command = ("ssd-fake", role, str(run_dir), manner)
+def program(run_dir, role="env-0", behaviour="obeys", numbered=False):
+    command = ("ssd-fake", role, str(run_dir), behaviour)
     return Program(role, FAKE, command, numbered)
 
 
@@ -62,7 +62,7 @@ def start(spawner, program, number=0):
     return spawner.start(program, number)
 
 
-def start_and_see_up(spawner, program):
+def start_and_wait(spawner, program):
     child = start(spawner, program)
     until(lambda: spawner.announced(program.role, child.pid))
     return child
@@ -81,34 +81,34 @@ def is_running(pid):
     return state != "Z"
 
 
-def test_a_process_is_up_when_it_says_so_itself_and_not_by_an_earlier_ones_word(spawner, run_dir):
-    child = start_and_see_up(spawner, program(run_dir.root))
+def test_a_process_is_up_when_it_has_announced_itself_and_not_by_an_earlier_entry(spawner, run_dir):
+    child = start_and_wait(spawner, program(run_dir.root))
     assert not spawner.announced("env-0", child.pid + 1)
     child.terminate()
     assert code_of(child) == 0
 
 
 def test_the_signal_that_killed_a_process_is_known(spawner, run_dir):
-    child = start_and_see_up(spawner, program(run_dir.root))
+    child = start_and_wait(spawner, program(run_dir.root))
     child.kill()
     assert code_of(child) == -signal.SIGKILL
 
 
-def test_what_has_ended_is_sent_no_signals(spawner, run_dir, monkeypatch):
-    child = start(spawner, program(run_dir.root, manner="crashes"))
+def test_a_process_that_has_ended_is_sent_no_signals(spawner, run_dir, monkeypatch):
+    child = start(spawner, program(run_dir.root, behaviour="crashes"))
     assert code_of(child) == 1
     sent = []
     with monkeypatch.context() as patch:
         patch.setattr(os, "kill", lambda *signal: sent.append(signal))
         child.terminate()
         child.kill()
-    assert sent == []  # its number may be another's by now
+    assert sent == []  # its pid may be used again
 
 
 def test_output_of_all_starts_is_in_one_log(spawner, run_dir):
     for number in (4, 5):
-        code_of(start(spawner, program(run_dir.root, manner="crashes", numbered=True), number))
-    words = spawner.log("env-0").read_text()
+        code_of(start(spawner, program(run_dir.root, behaviour="crashes", numbered=True), number))
+    words = spawner.log_file("env-0").read_text()
     assert words.count("options") == 2
     assert words.index("--start-number=4") < words.index("--start-number=5")
     assert "RuntimeError: on purpose" in spawner.log_tail("env-0")
@@ -116,12 +116,12 @@ def test_output_of_all_starts_is_in_one_log(spawner, run_dir):
 
 def test_a_log_tail_is_the_end_of_a_long_log(spawner):
     lines = [f"line {number} ü" for number in range(5000)]
-    spawner.log("env-0").write_text("\n".join(lines))
+    spawner.log_file("env-0").write_text("\n".join(lines))
     assert spawner.log_tail("env-0").splitlines() == lines[-20:]
 
 
-def test_a_ctrl_c_at_the_terminal_reaches_the_launcher_alone(spawner, run_dir):
-    child = start_and_see_up(spawner, program(run_dir.root))
+def test_ctrl_c_at_the_terminal_reaches_only_the_launcher(spawner, run_dir):
+    child = start_and_wait(spawner, program(run_dir.root))
     assert os.getpgid(child.pid) != os.getpgid(0)
     assert os.getsid(child.pid) == child.pid
     child.terminate()
@@ -129,7 +129,7 @@ def test_a_ctrl_c_at_the_terminal_reaches_the_launcher_alone(spawner, run_dir):
 
 
 def test_a_process_is_found_by_its_command(spawner, run_dir):
-    child = start_and_see_up(spawner, program(run_dir.root))
+    child = start_and_wait(spawner, program(run_dir.root))
     shown = Path(f"/proc/{child.pid}/cmdline").read_text()
     assert shown.startswith(f"ssd-fake env-0 {run_dir.root} obeys --parent-pipe=")
     assert Path(f"/proc/{child.pid}/comm").read_text() == "ssd-fake\n"
@@ -137,9 +137,9 @@ def test_a_process_is_found_by_its_command(spawner, run_dir):
     code_of(child)
 
 
-def test_processes_hold_no_end_of_a_line_that_is_not_theirs(spawner, run_dir):
-    """Nor the parent_pipe's other end: with that, the launcher's death would go unnoticed."""
-    child = start_and_see_up(spawner, program(run_dir.root))
+def test_processes_inherit_only_their_end_of_the_parent_pipe(spawner, run_dir):
+    """With the other end, they would not notice the launcher's death."""
+    child = start_and_wait(spawner, program(run_dir.root))
     held = {path.readlink().name for path in Path(f"/proc/{child.pid}/fd").iterdir()}
     parent_pipe = Path(f"/proc/self/fd/{spawner._parent_pipe}").readlink().name
     assert parent_pipe in held
@@ -154,14 +154,14 @@ def test_processes_hold_no_end_of_a_line_that_is_not_theirs(spawner, run_dir):
 
 def test_forked_processes_do_not_draw_the_same_numbers(spawner, run_dir):
     for _ in range(2):
-        code_of(start(spawner, program(run_dir.root, manner="crashes")))
-    lines = spawner.log("env-0").read_text().splitlines()
+        code_of(start(spawner, program(run_dir.root, behaviour="crashes")))
+    lines = spawner.log_file("env-0").read_text().splitlines()
     first, second = (line.split()[1:] for line in lines if line.startswith("random"))
     assert not set(first) & set(second)
 
 
-def test_the_fork_server_may_be_killed_without_harm_to_what_it_started(spawner, run_dir):
-    child = start_and_see_up(spawner, program(run_dir.root))
+def test_killing_the_fork_server_does_not_affect_the_processes_it_started(spawner, run_dir):
+    child = start_and_wait(spawner, program(run_dir.root))
     os.kill(spawner._process.pid, signal.SIGKILL)
     other = None
     while other is None:
@@ -180,7 +180,7 @@ def test_a_fork_server_that_does_not_answer_is_replaced(run_dir, monkeypatch):
     os.kill(frozen, signal.SIGSTOP)
     assert spawner.start(program(run_dir.root), 0) is None
     assert not is_running(frozen)
-    child = start_and_see_up(spawner, program(run_dir.root))
+    child = start_and_wait(spawner, program(run_dir.root))
     spawner.close()
     assert code_of(child) == 0
 
@@ -193,7 +193,7 @@ def test_a_fork_server_that_does_not_answer_is_replaced(run_dir, monkeypatch):
         ("uses a GPU", "wanted no CUDA before a fork, found it initialised"),
     ],
 )
-def test_a_fork_server_that_cannot_fork_ends_the_run_with_its_words(
+def test_a_fork_server_that_cannot_fork_ends_the_run_with_its_error(
     run_dir, monkeypatch, preload, reason
 ):
     monkeypatch.setenv("FAKE_PRELOAD", preload)
@@ -206,11 +206,11 @@ def test_a_fork_server_that_cannot_fork_ends_the_run_with_its_words(
     spawner.close()
 
 
-def test_once_a_process_runs_the_fork_server_may_die_while_loading_as_often_as_it_likes(
+def test_once_it_has_forked_a_process_deaths_of_the_fork_server_never_end_the_run(
     spawner, run_dir, monkeypatch
 ):
     monkeypatch.setattr("ssd_run.processes.spawner.PAUSES", (0.0, 0.01))
-    child = start_and_see_up(spawner, program(run_dir.root))
+    child = start_and_wait(spawner, program(run_dir.root))
     monkeypatch.setenv("FAKE_PRELOAD", "fails")
     dead = set()
 
@@ -223,10 +223,10 @@ def test_once_a_process_runs_the_fork_server_may_die_while_loading_as_often_as_i
     until(has_died_five_times)
     assert child.poll() is None
     monkeypatch.delenv("FAKE_PRELOAD")
-    start_and_see_up(spawner, program(run_dir.root, role="actor-0-0"))
+    start_and_wait(spawner, program(run_dir.root, role="actor-0-0"))
 
 
-def test_a_run_file_that_cannot_be_used_ends_the_run_at_once_and_says_why(run_dir, monkeypatch):
+def test_an_unusable_run_file_ends_the_run_at_once_with_the_reason(run_dir, monkeypatch):
     monkeypatch.setenv("FAKE_PRELOAD", "refuses")
     spawner = Spawner(run_dir, FAKE)
     with pytest.raises(RunFailedError, match="fork-server cannot use the run file") as failed:
@@ -236,11 +236,11 @@ def test_a_run_file_that_cannot_be_used_ends_the_run_at_once_and_says_why(run_di
     spawner.close()
 
 
-def test_nothing_is_left_of_a_fork_server_that_was_closed(run_dir):
+def test_a_closed_fork_server_leaves_no_processes(run_dir):
     spawner = Spawner(run_dir, FAKE)
-    child = start_and_see_up(spawner, program(run_dir.root))
+    child = start_and_wait(spawner, program(run_dir.root))
     spawner.close()
-    assert code_of(child) == 0  # its parent_pipe has closed
+    assert code_of(child) == 0  # its parent pipe has closed
     for pid in (child.pid, spawner._process.pid):
         with pytest.raises(ChildProcessError):  # nor a zombie
             os.waitpid(pid, os.WNOHANG)
@@ -263,18 +263,20 @@ def test_children_end_when_their_launcher_is_killed(tmp_path, fork_server_dies):
 
 @pytest.fixture
 def supervise(spawner, run_dir):
-    said: list[str] = []
+    messages: list[str] = []
 
     def make(*programs):
         history = History(run_dir.history, run_dir.ledgers)
-        made = Supervisor(programs, spawner, history, time.monotonic, said.append, lambda _: True)
-        made.said = said
+        made = Supervisor(
+            programs, spawner, history, time.monotonic, messages.append, lambda _: True
+        )
+        made.messages = messages
         return made
 
     return make
 
 
-def test_a_killed_process_comes_back(run_dir, supervise):
+def test_a_killed_process_is_restarted(run_dir, supervise):
     supervisor = supervise(program(run_dir.root, role="env-0"))
     entry = run_dir.processes / "env-0.json"
 
@@ -290,33 +292,33 @@ def test_a_killed_process_comes_back(run_dir, supervise):
     assert supervisor.alive() == ()
 
 
-def test_a_process_that_refuses_its_configuration_ends_the_run_with_its_words(
+def test_a_process_that_refuses_its_configuration_ends_the_run_with_its_error(
     spawner, run_dir, supervise
 ):
-    supervisor = supervise(program(run_dir.root, role="learner-0", manner="refuses"))
+    supervisor = supervise(program(run_dir.root, role="learner-0", behaviour="refuses"))
     with pytest.raises(RunFailedError, match="learner-0 cannot go on"):
         until(supervisor.check)
     assert spawner.log_tail("learner-0").endswith("error: no such device")
 
 
-def test_a_process_that_never_comes_up_ends_the_run(run_dir, supervise):
-    supervisor = supervise(program(run_dir.root, role="env-0", manner="crashes"))
+def test_a_process_that_never_starts_ends_the_run(run_dir, supervise):
+    supervisor = supervise(program(run_dir.root, role="env-0", behaviour="crashes"))
     with pytest.raises(RunFailedError, match="3 times before it was up"):
         until(supervisor.check)
 
 
 def test_the_error_of_a_process_is_named_with_its_place(spawner, run_dir, supervise):
-    supervisor = supervise(program(run_dir.root, role="env-0", manner="crashes"))
-    until(lambda: supervisor.check() or supervisor.said)
+    supervisor = supervise(program(run_dir.root, role="env-0", behaviour="crashes"))
+    until(lambda: supervisor.check() or supervisor.messages)
 
     line, error = spawner.last_error("env-0")
     assert line == "RuntimeError: on purpose"
     assert re.fullmatch(r'File ".*fake_process.py", line \d+, in main: RuntimeError', error)
-    assert "env-0 ended with exit code 1 (RuntimeError: on purpose)" in supervisor.said[0]
+    assert "env-0 ended with exit code 1 (RuntimeError: on purpose)" in supervisor.messages[0]
 
 
-def test_a_stubborn_process_is_killed_at_the_deadline(run_dir, supervise):
-    supervisor = supervise(program(run_dir.root, role="learner-0", manner="stubborn"))
+def test_a_process_that_does_not_stop_is_killed_at_the_deadline(run_dir, supervise):
+    supervisor = supervise(program(run_dir.root, role="learner-0", behaviour="stubborn"))
 
     def is_up():
         supervisor.check()

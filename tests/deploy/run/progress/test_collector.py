@@ -1,4 +1,4 @@
-"""What the collector makes of processes that start, run and stop."""
+"""The progress that the collector shows of processes that start, run and stop."""
 
 import pytest
 
@@ -12,7 +12,7 @@ RUNNING = ("env-0", "actor-0-0", "learner-0")
 
 
 class Scraper:
-    """Has latest of a learner's updates; nobody else has answered for long."""
+    """Has metrics of a learner; the other processes do not answer."""
 
     def __init__(self, updates):
         self.metrics = {"learner-0": {"ssd_learner_updates_total": updates}}
@@ -42,18 +42,18 @@ def make(run_dir):
     return make
 
 
-def test_who_does_not_answer_is_named_while_a_run_trains(make):
+def test_unresponsive_processes_are_named_during_training(make):
     assert make().collect().unresponsive == ("env-0", "actor-0-0")
 
 
-def test_who_does_not_answer_is_not_named_when_it_was_stopped(make):
+def test_unresponsive_processes_are_not_named_while_they_are_stopped(make):
     stopped = make()
     stopped.stopping = True
     assert stopped.collect().unresponsive == ()
     assert stopped.collect().phase == ""
 
 
-def test_who_is_not_up_yet_is_named_only_when_it_is_late(make, monkeypatch):
+def test_unresponsive_processes_are_named_at_the_start_only_when_they_are_late(make, monkeypatch):
     starting = make(updates=0)
     assert starting.collect().unresponsive == ()
     assert starting.collect().phase == "starting: 1 of 3 processes are up"
@@ -61,7 +61,7 @@ def test_who_is_not_up_yet_is_named_only_when_it_is_late(make, monkeypatch):
     assert starting.collect().unresponsive == ("env-0", "actor-0-0")
 
 
-def test_elapsed_time_goes_on_where_the_launch_before_ended(make):
+def test_elapsed_time_continues_from_the_launch_before(make):
     resumed = make(elapsed_before=3600.0)
     assert 3600 <= resumed.collect().elapsed < 3700
     assert resumed.elapsed < 100

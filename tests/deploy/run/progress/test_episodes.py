@@ -23,7 +23,7 @@ def write(folder, arena, *episodes):
         file.writelines(json.dumps(line) + "\n" for line in episodes)
 
 
-def test_a_line_counts_only_once_it_is_whole(tmp_path):
+def test_a_line_is_read_once_it_is_complete(tmp_path):
     tail = Tail(tmp_path / "lines")
     with (tmp_path / "lines").open("w") as file:
         file.write('{"a": 1}\n{"a"')
@@ -39,7 +39,7 @@ def test_a_file_that_does_not_exist_yet_has_no_lines(tmp_path):
     assert Tail(tmp_path / "lines").read() == []
 
 
-def test_what_a_killed_writer_left_is_skipped(tmp_path):
+def test_an_incomplete_line_of_a_killed_writer_is_skipped(tmp_path):
     (tmp_path / "lines").write_text('{"a": 1}\n{"a": {"a": 2}\n{"a": 3}\n')
     tail = Tail(tmp_path / "lines")
     assert tail.read() == [{"a": 1}, {"a": 3}]
@@ -55,14 +55,14 @@ def test_outcome_is_taken_over_the_last_full_episodes_of_all_arenas(tmp_path):
     assert episodes.ended == 2 * LAST_EPISODES
 
 
-def test_short_first_episodes_count_as_ended_but_tell_no_return(tmp_path):
+def test_short_first_episodes_count_as_ended_but_not_in_the_return(tmp_path):
     episodes = Episodes(tmp_path, horizon=1000)
     write(tmp_path, 0, episode(99.0, length=50), episode(10.0))
     found = episodes.update()
     assert (found.episodes, found.collective_return, episodes.ended) == (1, 10.0, 2)
 
 
-def test_outcome_changes_only_by_what_is_added(tmp_path):
+def test_averages_follow_new_episodes(tmp_path):
     episodes = Episodes(tmp_path, horizon=1000)
     write(tmp_path, 0, episode(10.0))
     episodes.update()
@@ -71,13 +71,13 @@ def test_outcome_changes_only_by_what_is_added(tmp_path):
     assert episodes.update().episodes == 2
 
 
-def test_no_episodes_have_no_outcome(tmp_path):
+def test_without_episodes_there_are_no_averages(tmp_path):
     found = Episodes(tmp_path, horizon=1000).update()
     assert (found.episodes, found.collective_return, found.equality) == (0, None, None)
     assert found.returns == ()
 
 
-def test_undefined_equality_is_left_out_of_its_mean_and_never_taken_as_zero():
+def test_undefined_equality_is_left_out_of_the_mean_and_never_counted_as_zero():
     found = outcome([episode(equality=None), episode(equality=0.8), episode(equality=0.6)])
     assert found.equality == pytest.approx(0.7)
     assert found.equality_defined == 2
@@ -89,7 +89,7 @@ def test_returns_are_means_per_agent():
     assert found.returns == (2.0, 5.0, -1.0)
 
 
-def test_what_each_agent_does_is_a_mean_over_the_last_full_episodes(tmp_path):
+def test_counts_of_each_agent_are_means_over_the_last_full_episodes(tmp_path):
     episodes = Episodes(tmp_path, horizon=1000, counts=("apples", "cleaned"))
     short = episode(length=50, apples=[900, 900], cleaned=[900, 900])
     write(tmp_path, 0, short, episode(apples=[10, 0], cleaned=[0, 300]))
@@ -97,19 +97,19 @@ def test_what_each_agent_does_is_a_mean_over_the_last_full_episodes(tmp_path):
     assert episodes.update().counts == {"apples": (15.0, 0.5), "cleaned": (0.5, 350.0)}
 
 
-def test_of_a_box_it_is_told_how_often_it_was_opened_and_in_which_step_where_it_was():
+def test_a_box_has_the_share_of_episodes_in_which_it_was_opened_and_the_mean_step_of_that():
     lines = [episode(opened_at=[0, step]) for step in (0, 20, 0, 0, 40)]
     found = outcome(lines, ("opened", "opened_at")).counts
     assert found == {"opened": (0.0, 0.4), "opened_at": (None, 30.0)}
 
 
-def test_before_an_episode_has_ended_nothing_is_told_of_what_agents_do(tmp_path):
+def test_before_the_first_episode_has_ended_counts_are_empty(tmp_path):
     found = Episodes(tmp_path, horizon=1000, counts=("apples",)).update()
     assert found.counts == {"apples": ()}
 
 
 @pytest.mark.parametrize(
-    ("game", "told"),
+    ("game", "counts"),
     [
         ("cleanup", ("apples", "cleaned", "fires")),
         ("cleanup-small", ("apples", "cleaned", "fires")),
@@ -118,5 +118,5 @@ def test_before_an_episode_has_ended_nothing_is_told_of_what_agents_do(tmp_path)
         ("own_game.game:COMMONS", ("apples", "fires")),
     ],
 )
-def test_only_what_can_happen_in_a_game_is_told(game, told):
-    assert counts_of(GameSettings(name=game).events) == told
+def test_a_game_has_only_the_counts_of_events_that_can_happen_in_it(game, counts):
+    assert counts_of(GameSettings(name=game).events) == counts

@@ -14,7 +14,7 @@ NOTHING = outcome([])
 NEW = (AgentProgress(), AgentProgress())
 
 
-def said(updates=2, own_steps=1600, complete=0, **measures):
+def served(updates=2, own_steps=1600, complete=0, **measures):
     return {
         "ssd_learner_updates_total": updates,
         "ssd_learner_own_steps_total": own_steps,
@@ -27,24 +27,27 @@ def agents(*own_steps, updates=1, complete=False):
     return [AgentProgress(own_steps=n, updates=updates, complete=complete) for n in own_steps]
 
 
-def picture(agents):
+def progress_of(agents):
     return Progress(0.0, tuple(agents), NOTHING, 0, None, {}, {})
 
 
-def test_agents_are_in_the_order_of_their_numbers_and_count_what_was_trained():
-    latest = {"learner-1": said(own_steps=800), "learner-0": said(own_steps=1600)}
+def test_agents_are_in_order_and_have_the_own_steps_that_were_trained():
+    latest = {
+        "learner-1": served(own_steps=800),
+        "learner-0": served(own_steps=1600),
+    }
     found = agents_of(latest, NEW, NOTHING)
     assert [agent.own_steps for agent in found] == [1600, 800]
-    assert picture(found).agent_steps == 2400
+    assert progress_of(found).agent_steps == 2400
 
 
-def test_before_its_first_update_a_learner_has_nothing_to_measure():
-    latest = {"learner-0": said(updates=0, moa_loss_nats=0.0)}
+def test_a_learner_has_no_metrics_before_its_first_update():
+    latest = {"learner-0": served(updates=0, moa_loss_nats=0.0)}
     assert agents_of(latest, NEW, NOTHING)[0].metrics == dict.fromkeys(METRIC_NAMES)
 
 
-def test_what_a_learner_does_not_measure_is_not_zero():
-    latest = {"learner-0": said(policy_lag_updates=1.0)}
+def test_a_metric_that_a_learner_does_not_serve_is_none_and_not_zero():
+    latest = {"learner-0": served(policy_lag_updates=1.0)}
     found = agents_of(latest, NEW, NOTHING)[0]
     assert found.metrics["moa_loss_nats"] is None
     assert found.metrics["policy_lag_updates"] == 1.0
@@ -65,57 +68,57 @@ def test_what_a_learner_does_not_measure_is_not_zero():
         "passes",
     ],
 )
-def test_what_a_learner_says_of_an_update_is_kept(measure):
-    found = agents_of({"learner-0": said(**{measure: 0.5})}, NEW, NOTHING)[0]
+def test_a_learners_metrics_of_an_update_are_kept(measure):
+    found = agents_of({"learner-0": served(**{measure: 0.5})}, NEW, NOTHING)[0]
     assert found.metrics[measure] == 0.5
 
 
-def test_a_learner_says_nothing_of_the_norm_of_the_whole_gradient():
+def test_there_is_no_metric_of_the_norm_of_the_whole_gradient():
     assert "gradient_norm" not in METRIC_NAMES
 
 
-def test_a_learner_not_heard_yet_stands_where_its_ledger_says():
+def test_a_learner_without_metrics_has_the_progress_of_its_ledger():
     before = (AgentProgress(own_steps=5000, updates=7), AgentProgress())
-    found = agents_of({"learner-1": said(own_steps=10)}, before, NOTHING)
+    found = agents_of({"learner-1": served(own_steps=10)}, before, NOTHING)
     assert [agent.own_steps for agent in found] == [5000, 10]
 
 
-def test_returns_of_the_last_episodes_stand_beside_their_agents():
+def test_agents_have_their_returns_of_the_last_episodes():
     last = outcome([{"returns": [1.0, 3.0], "collective_return": 4.0, "equality": None}])
     found = agents_of({}, NEW, last)
     assert [agent.episode_return for agent in found] == [1.0, 3.0]
 
 
-def test_what_agents_did_in_the_last_episodes_stands_beside_them():
+def test_agents_have_their_counts_of_the_last_episodes():
     line = {"returns": [1.0, 3.0], "collective_return": 4.0, "equality": None}
     last = outcome(
         [line | {"counts": {"apples": [1, 3], "cleaned": [400, 0]}}], ("apples", "cleaned")
     )
     found = agents_of({}, NEW, last)
     assert [(a.counts["apples"], a.counts["cleaned"]) for a in found] == [(1.0, 400.0), (3.0, 0.0)]
-    assert picture(found).total("apples") == 4.0
+    assert progress_of(found).total("apples") == 4.0
     assert found[0].counts["fires"] is None
-    assert picture(found).total("fires") is None
+    assert progress_of(found).total("fires") is None
 
 
-def test_before_an_episode_has_ended_no_agent_has_done_anything():
+def test_before_the_first_episode_has_ended_agents_have_no_counts():
     found = agents_of({}, NEW, outcome([], ("apples",)))
     assert found[0].counts["apples"] is None
 
 
 def test_a_run_is_complete_when_every_learner_is():
-    assert not picture(agents(1) + agents(1, complete=True)).complete
-    assert picture(agents(1, 1, complete=True)).complete
+    assert not progress_of(agents(1) + agents(1, complete=True)).complete
+    assert progress_of(agents(1, 1, complete=True)).complete
 
 
-def test_a_mean_leaves_out_who_has_not_said():
-    latest = {"learner-0": said(beta=0.4)}
-    run = picture(agents_of(latest, NEW, NOTHING))
+def test_a_mean_leaves_out_agents_without_the_metric():
+    latest = {"learner-0": served(beta=0.4)}
+    run = progress_of(agents_of(latest, NEW, NOTHING))
     assert run.mean("beta") == 0.4
     assert run.mean("moa_loss_nats") is None
 
 
-def test_waiting_is_summed_over_actors_by_what_they_wait_for():
+def test_waiting_times_are_summed_over_actors_by_reason():
     latest = {
         "actor-0-0": {"ssd_actor_waiting_seconds_total{for=env}": 1.0},
         "actor-0-1": {
@@ -136,7 +139,7 @@ def test_waiting_is_summed_over_actors_by_what_they_wait_for():
         (("env-0", "learner-0"), ("learner-0",), 8, ""),
     ],
 )
-def test_until_its_first_update_a_launch_tells_what_it_does(running, latest, updates, phase):
+def test_a_launch_has_a_phase_until_its_first_update(running, latest, updates, phase):
     before = agents(5000, updates=7)
     found = phase_of(running, latest, agents(5000, updates=updates), before)
     assert found.startswith(phase)

@@ -10,7 +10,7 @@ from ssd_wire.process import serve_metrics
 
 
 class Learner:
-    """Stands in for a process's collector."""
+    """A fake collector of a learner."""
 
     updates = 3
 
@@ -27,33 +27,33 @@ def announce(folder, role, address):
 
 
 @pytest.fixture
-def mute():
-    """A process that was stopped: its socket takes connections, and nothing ever answers."""
+def stopped_process():
+    """A stopped process: its socket accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_metrics_are_read_by_name_and_label_and_what_is_no_number_is_left_out():
+def test_metrics_are_read_by_name_and_label_without_nan():
     found = fetch(serve_metrics(Learner(), "127.0.0.1:0", "learner-0"))
     assert found["ssd_learner_updates_total"] == 3
     assert found["ssd_actor_waiting_seconds_total{for=env}"] == 1.5
     assert "ssd_learner_beta" not in found
 
 
-def test_a_text_that_is_no_metrics_is_refused():
+def test_an_answer_that_is_not_metrics_is_refused():
     with pytest.raises(ValueError, match="invalid metric name"):
         parse("<html>")
 
 
-def test_a_stopped_process_costs_a_timeout_and_no_more(mute):
+def test_reading_a_stopped_process_ends_with_a_timeout(stopped_process):
     began = time.monotonic()
     with pytest.raises(OSError, match="timed out"):
-        fetch(mute, timeout=0.2)
+        fetch(stopped_process, timeout=0.2)
     assert time.monotonic() - began < 5
 
 
-def test_a_stopped_process_keeps_nobody_else_from_being_heard(tmp_path, mute):
-    announce(tmp_path, "actor-0-0", mute)
+def test_a_stopped_process_does_not_block_reading_the_others(tmp_path, stopped_process):
+    announce(tmp_path, "actor-0-0", stopped_process)
     announce(tmp_path, "learner-0", serve_metrics(Learner(), "127.0.0.1:0", "learner-0"))
     scraper = Scraper(tmp_path)
     scraper.scrape()
@@ -61,7 +61,7 @@ def test_a_stopped_process_keeps_nobody_else_from_being_heard(tmp_path, mute):
     assert scraper.unresponsive(["actor-0-0", "learner-0"]) == ("actor-0-0",)
 
 
-def test_a_process_that_is_gone_keeps_its_last_word(tmp_path):
+def test_the_latest_metrics_of_a_process_that_has_ended_are_kept(tmp_path):
     address = serve_metrics(Learner(), "127.0.0.1:0", "learner-0")
     announce(tmp_path, "learner-0", address)
     scraper = Scraper(tmp_path)
@@ -74,14 +74,14 @@ def test_a_process_that_is_gone_keeps_its_last_word(tmp_path):
 
 
 @pytest.mark.parametrize("entry", ["", "{", "[]", '{"role": "env-0"}', '{"metrics": "x"}'])
-def test_a_half_written_entry_is_passed_over(tmp_path, entry):
+def test_a_half_written_entry_is_ignored(tmp_path, entry):
     (tmp_path / "env-0.json").write_text(entry)
     scraper = Scraper(tmp_path)
     scraper.scrape()
     assert scraper.latest() == {}
 
 
-def test_it_asks_on_its_own_until_it_is_stopped(tmp_path):
+def test_the_scraper_reads_in_its_thread_until_it_is_stopped(tmp_path):
     announce(tmp_path, "learner-0", serve_metrics(Learner(), "127.0.0.1:0", "learner-0"))
     scraper = Scraper(tmp_path)
     scraper.start()

@@ -1,4 +1,4 @@
-"""The speed that is shown: a mean over several updates, and nothing when nothing happens."""
+"""The speed that is shown: a mean over several updates, and 0 without updates."""
 
 import pytest
 
@@ -13,12 +13,12 @@ def agents(*own_steps, updates=1, complete=False):
 
 
 def watched(speed, moments, *trained):
-    """The speeds shown at these moments, where each learner has trained so much by then."""
+    """The speeds shown at these times, given the own-steps of each learner at a time."""
     return [speed.update(now, agents(*(each(now) for each in trained))) for now in moments]
 
 
 def batches(size, every, late=0.0):
-    """A learner that trains so many own-steps at once, every so many seconds."""
+    """A learner that trains a batch of so many own-steps every so many seconds."""
     return lambda now: size * int(max(0.0, now - late) / every)
 
 
@@ -38,7 +38,7 @@ def test_there_is_no_speed_before_every_learner_has_made_two_updates():
     assert shown[10] == pytest.approx(250 + 100)
 
 
-def test_starting_up_is_no_part_of_the_speed():
+def test_the_start_of_a_run_does_not_count_in_the_speed():
     speed = Throughput(NEW)
     shown = watched(speed, range(64), *[batches(600, 2, late=58)] * 2)
     assert shown[-1] == pytest.approx(600)
@@ -51,7 +51,7 @@ def test_speed_follows_a_run_that_becomes_faster_in_ten_seconds():
     assert faster[10] == pytest.approx(600)
 
 
-def test_a_run_that_stands_still_slows_down_and_comes_to_nothing():
+def test_the_speed_of_a_run_without_updates_falls_to_zero():
     speed = Throughput(NEW)
     watched(speed, range(40), *[batches(500, 5)] * 2)
     shown = watched(speed, range(40, 140), *[lambda _now: 3500] * 2)
@@ -61,35 +61,35 @@ def test_a_run_that_stands_still_slows_down_and_comes_to_nothing():
     assert shown[-1] == 0
 
 
-def test_one_learner_that_stands_still_does_not_hide_the_speed_of_the_others():
+def test_a_learner_without_updates_does_not_hide_the_speed_of_the_others():
     speed = Throughput(NEW)
     watched(speed, range(20), *[batches(100, 1)] * 2)
     shown = watched(speed, range(20, 120), batches(100, 1), lambda _now: 1900)
     assert shown[-1] == pytest.approx(100)
 
 
-def test_a_learner_that_goes_back_to_its_checkpoint_is_not_taken_to_train_backwards():
+def test_a_learner_that_returns_to_its_checkpoint_has_no_negative_speed():
     speed = Throughput(NEW)
     shown = watched(speed, range(20), *[batches(100, 1)] * 2)
     shown += watched(speed, range(20, 40), *[batches(100, 1, late=10)] * 2)
     assert shown[2:] == pytest.approx([200] * 38, rel=0.1)
 
 
-def test_a_learner_that_has_nothing_left_to_do_does_not_hide_the_speed_of_the_others():
+def test_a_complete_learner_does_not_hide_the_speed_of_the_others():
     speed = Throughput(NEW)
     for now in range(20):
         shown = speed.update(now, [*agents(100 * now), *agents(5000, complete=True)])
     assert shown == pytest.approx(100)
 
 
-def test_a_resumed_run_s_speed_is_of_its_own_updates():
+def test_the_speed_of_a_resumed_run_counts_only_its_own_updates():
     before = agents(1_000_000, 1_000_000, updates=90)
     speed = Throughput(before)
     shown = watched(speed, range(10), *[lambda now: 1_000_000 + 100 * int(now / 2)] * 2)
     assert shown[-1] == pytest.approx(100)
 
 
-def test_steady_part_begins_when_all_have_updated_and_ends_when_the_first_is_done():
+def test_the_steady_part_begins_when_all_have_updated_and_ends_when_the_first_is_complete():
     speed = Throughput(NEW)
     speed.update(0, agents(0, 0, updates=0))
     speed.update(10, [*agents(500), *agents(0, updates=0)])
@@ -100,7 +100,7 @@ def test_steady_part_begins_when_all_have_updated_and_ends_when_the_first_is_don
     assert speed.steady == 200
 
 
-def test_steady_part_of_a_resumed_run_begins_with_its_own_updates():
+def test_the_steady_part_of_a_resumed_run_begins_with_its_own_updates():
     speed = Throughput(agents(1000, 1000, updates=9))
     speed.update(0, agents(1000, 1000, updates=9))
     speed.update(10, agents(1100, 1100, updates=10))
@@ -108,7 +108,7 @@ def test_steady_part_of_a_resumed_run_begins_with_its_own_updates():
     assert speed.steady == 100
 
 
-def test_steady_part_is_of_whole_batches():
+def test_the_steady_part_consists_of_whole_batches():
     speed = Throughput(NEW)
     speed.update(0, agents(0, 0, updates=7))  # in the middle of its first
     for now in range(10, 59):

@@ -43,7 +43,7 @@ def events(folder):
     return found
 
 
-def test_a_line_says_it_all_per_agent_in_order():
+def test_a_record_has_all_metrics_per_agent_in_order():
     line = record(PROGRESS, now=100.0)
     assert line["agent_steps"] == 2400
     assert line["own_steps"] == [800, 1600]
@@ -54,13 +54,13 @@ def test_a_line_says_it_all_per_agent_in_order():
     assert line["restarts"] == 2
 
 
-def test_a_line_says_what_each_agent_does_and_null_of_what_its_game_has_not():
+def test_a_record_has_counts_per_agent_and_null_for_those_that_the_game_lacks():
     line = record(PROGRESS, now=100.0)
     assert (line["apples"], line["cleaned"]) == ([8.5, None], [467.0, None])
     assert line["opened"] == line["opened_at"] == line["fires"] == [None, None]
 
 
-def test_lines_of_all_launches_are_in_one_file(run_dir):
+def test_records_of_all_launches_are_in_one_file(run_dir):
     for _ in range(2):
         records = Records(run_dir)
         records.write(PROGRESS)
@@ -69,7 +69,7 @@ def test_lines_of_all_launches_are_in_one_file(run_dir):
     assert [line["agent_steps"] for line in lines] == [2400, 2400]
 
 
-def test_the_time_of_earlier_launches_is_known_from_their_lines(run_dir):
+def test_the_elapsed_time_of_earlier_launches_is_read_from_their_records(run_dir):
     assert elapsed_before(run_dir) == 0.0
     records = Records(run_dir)
     records.write(PROGRESS)
@@ -78,7 +78,7 @@ def test_the_time_of_earlier_launches_is_known_from_their_lines(run_dir):
     assert elapsed_before(run_dir) == 22.5
 
 
-def test_agents_curves_lie_over_own_steps_and_the_runs_over_agent_steps():
+def test_scalars_of_agents_are_over_own_steps_and_those_of_the_run_over_agent_steps():
     curves = {name: (value, step) for name, value, step in scalars(PROGRESS)}
     assert curves["run/collective_return"] == (4.0, 2400)
     assert curves["agent-0/moa_loss_nats"] == (1.5, 800)
@@ -87,7 +87,7 @@ def test_agents_curves_lie_over_own_steps_and_the_runs_over_agent_steps():
     assert curves["run/apples"] == (8.5, 2400)
 
 
-def test_tensorboard_gets_what_is_known_and_nothing_else(run_dir):
+def test_tensorboard_gets_only_known_values(run_dir):
     records = Records(run_dir)
     records.write(PROGRESS)
     records.close()
@@ -98,7 +98,7 @@ def test_tensorboard_gets_what_is_known_and_nothing_else(run_dir):
     assert "agent-1/moa_loss_nats" not in {name for name, _, _ in written}
 
 
-def test_the_launcher_does_without_torch_and_leaves_it_to_others(tmp_path):
+def test_the_launcher_does_not_import_torch(tmp_path):
     code = (
         "import sys, ssd_run.cli\n"
         "from pathlib import Path\n"
@@ -109,7 +109,7 @@ def test_the_launcher_does_without_torch_and_leaves_it_to_others(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
 
 
-def test_records_survive_a_full_disk_and_go_on_when_there_is_space_again(run_dir, monkeypatch):
+def test_records_continue_after_a_full_disk_has_space_again(run_dir, monkeypatch):
     records = Records(run_dir)
     records.write(PROGRESS)
     with monkeypatch.context() as patched:

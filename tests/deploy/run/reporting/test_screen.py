@@ -49,7 +49,7 @@ def drawn(progress, info, width):
     return console.file.getvalue()
 
 
-def test_the_table_shows_every_agent_and_the_whole():
+def test_the_table_shows_every_agent_and_the_run():
     text = drawn(PROGRESS, INFO, 80)
     for shown in (
         "cleanup-moa",
@@ -95,7 +95,7 @@ def test_the_table_fits_the_terminal_without_breaking_or_cutting_a_line(progress
     assert not any("…" in line for line in (columns, *rows))
 
 
-def test_a_terminal_of_eighty_columns_shows_who_cleans_who_eats_and_what_influence_is_worth():
+def test_a_terminal_of_80_columns_shows_counts_and_influence():
     text = drawn(PROGRESS, INFO, 80)
     names = next(" ".join(line.split()) for line in text.splitlines() if "own steps" in line)
     assert names == "own steps return apples cleaned fires influence margin entropy lag"
@@ -129,14 +129,14 @@ def test_only_what_the_game_has_is_shown():
         assert "opened" in show(box)
 
 
-def test_the_plain_line_tells_what_all_agents_did_together():
+def test_the_status_line_shows_counts_of_all_agents_together():
     assert "apples 43  cleaned 2,336  fires 2" in status_line(PROGRESS, INFO)
     opener = replace(PROGRESS, agents=(AGENT, AgentProgress()))
     assert "opened 44%" in status_line(opener, replace(INFO, counts=BOX_TRAPPED))
     assert "apples –  cleaned –  fires –" in status_line(START, INFO)
 
 
-def test_a_wide_terminal_shows_how_far_an_update_went_and_what_the_critic_knows():
+def test_a_wide_terminal_shows_kl_and_explained_variance():
     text = drawn(PROGRESS, INFO, 120)
     names = next(line.split() for line in text.splitlines() if "own steps" in line)
     row = next(line.split() for line in text.splitlines() if line.startswith("agent 3"))
@@ -146,7 +146,7 @@ def test_a_wide_terminal_shows_how_far_an_update_went_and_what_the_critic_knows(
     assert not {"KL", "EV"} & set(drawn(PROGRESS, INFO, 80).split())
 
 
-def test_a_line_says_by_how_much_the_moa_beats_habits_beside_what_influence_is_reckoned_with_it():
+def test_the_status_line_shows_the_moa_margin_beside_influence():
     assert "influence 0.023  MOA margin -0.021" in status_line(PROGRESS, INFO)
     assert "MOA margin –" in status_line(START, INFO)
 
@@ -159,17 +159,17 @@ def test_a_run_without_moa_has_no_columns_for_it():
     assert "MOA" not in status_line(PROGRESS, BASELINE)
 
 
-def test_a_run_that_speaks_shows_how_freely():
+def test_a_run_with_symbols_shows_their_entropy():
     assert "entropy of symbols 0.100" in status_line(PROGRESS, ALL)
     assert "symbols" in drawn(PROGRESS, ALL, 120)
     assert "symbols" not in status_line(PROGRESS, INFO) + drawn(PROGRESS, INFO, 120)
 
 
-def test_a_run_without_end_says_so():
+def test_a_run_without_a_limit_shows_until_ctrl_c():
     assert "until Ctrl-C" in drawn(PROGRESS, replace(INFO, steps=None), 80)
 
 
-def test_an_equality_that_few_episodes_have_says_so():
+def test_an_equality_defined_in_few_episodes_shows_their_number():
     lines = [
         {"returns": [1.0, 1.0], "collective_return": 2.0, "equality": 1.0},
         {"returns": [-1.0, 1.0], "collective_return": 0.0, "equality": None},
@@ -180,12 +180,12 @@ def test_an_equality_that_few_episodes_have_says_so():
     assert "(in" not in status_line(PROGRESS, INFO)
 
 
-def test_what_is_not_known_is_a_dash_and_not_a_zero():
+def test_unknown_values_are_shown_as_a_dash_and_not_as_zero():
     assert "return –" in status_line(START, INFO)
     assert "equality –" in status_line(START, INFO)
 
 
-def test_before_the_first_update_it_says_what_goes_on_instead_of_zeros():
+def test_before_the_first_update_the_phase_is_shown_instead_of_zeros():
     starting = replace(START, phase="starting: 3 of 11 processes are up")
     assert status_line(starting, INFO) == "starting: 3 of 11 processes are up"
     text = drawn(starting, INFO, 80)
@@ -211,7 +211,7 @@ def test_nothing_of_a_larger_table_is_left_when_the_terminal_shrinks():
         assert console.file.getvalue().count(clear) == 1
 
 
-def test_many_silent_processes_are_not_all_named():
+def test_of_many_unresponsive_processes_only_some_are_named():
     silent = tuple(f"actor-0-{number}" for number in range(11))
     text = status_line(replace(START, unresponsive=silent), INFO)
     assert "no answer from actor-0-0, actor-0-1, actor-0-2 and 8 more" in text
@@ -233,7 +233,7 @@ def test_plain_lines_come_every_ten_seconds_and_are_never_broken():
     with PlainOutput(console, INFO) as lines:
         for second in range(25):
             lines.show(replace(PROGRESS, elapsed=float(second)))
-        lines.say("env-0 started again")
+        lines.log("env-0 started again")
     first, *shown, last = console.file.getvalue().splitlines()
     assert first == "cleanup-moa in runs/cleanup-moa-20250101-120000"
     assert [line.split()[0] for line in shown] == ["0:00:00", "0:00:10", "0:00:20"]
@@ -241,11 +241,11 @@ def test_plain_lines_come_every_ten_seconds_and_are_never_broken():
     assert last == "0:00:24  env-0 started again"
 
 
-def test_what_happens_scrolls_by_above_the_table():
+def test_messages_scroll_above_the_table():
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
     with Dashboard(console, INFO) as shown:
         shown.show(PROGRESS)
-        shown.say("env-0 [was] killed")
+        shown.log("env-0 [was] killed")
     assert "env-0 [was] killed" in console.file.getvalue()
 
 

@@ -54,7 +54,7 @@ def test_summary_json_has_what_studies_read():
     assert content["account_adds_up"] is True
 
 
-def test_people_read_the_same():
+def test_the_summary_for_people_has_the_same_values():
     text = text_of(SUMMARY)
     assert "cleanup-moa: complete, after 1:02:05" in text
     assert "7,200, 240 per second in the steady part" in text
@@ -63,33 +63,33 @@ def test_people_read_the_same():
     assert "12 made = 9 trained + 1 surplus + 2 lost: the account adds up" in text
 
 
-def test_on_a_terminal_lines_go_on_below_and_no_word_is_broken():
+def test_on_a_terminal_long_lines_are_wrapped_between_words():
     found = list(SUMMARY.lines(80))
     assert max(map(len, found)) <= 80
     assert [word for line in found for word in line.split()] == text_of(SUMMARY).split()
     assert len(found) > len(list(SUMMARY.lines()))
 
 
-def test_a_run_without_a_full_episode_says_so_instead_of_telling_a_return():
+def test_a_run_without_a_full_episode_has_no_return():
     short = replace(SUMMARY, outcome=outcome([]))
     assert short.content()["collective_return"] is None
     assert short.content()["equality"] is None
     assert "none of full length yet" in text_of(short)
 
 
-def test_undefined_equality_is_said_to_be_so():
+def test_undefined_equality_is_shown_as_undefined():
     poor = replace(SUMMARY, outcome=outcome([{**FULL, "equality": None}]))
     assert "equality undefined in all of them" in text_of(poor)
 
 
-def test_an_account_that_does_not_add_up_is_told_loudly_with_its_reasons():
+def test_an_account_that_does_not_add_up_is_shown_in_capitals_with_the_reasons():
     broken = replace(SUMMARY, account=replace(ACCOUNT, missing=3, faults=("actor-0-1: …",)))
     assert broken.content()["account_adds_up"] is False
     assert "+ 3 missing: THE ACCOUNT DOES NOT ADD UP" in text_of(broken)
     assert "actor-0-1: …" in text_of(broken)
 
 
-def test_who_had_to_be_killed_is_named():
+def test_killed_processes_are_named():
     assert "killed       actor-0-2: still running" in text_of(
         replace(SUMMARY, killed=("actor-0-2",))
     )

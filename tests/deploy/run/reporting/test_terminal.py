@@ -1,4 +1,4 @@
-"""What becomes of the launcher's output when nobody can read it any more."""
+"""The launcher's output when its reader has gone."""
 
 import os
 import pty
@@ -16,13 +16,13 @@ sys.stdin.readline()
 for _ in range(100):
     terminal.print("lost")
 print("last", flush=True)
-print("heard", file=sys.stderr, flush=True)
+print("still here", file=sys.stderr, flush=True)
 sys.exit(7)
 """
 
 
 @pytest.mark.parametrize("kind", ["pipe", "terminal"])
-def test_output_that_nobody_can_take_costs_nothing_but_itself(kind):
+def test_output_that_cannot_be_written_is_dropped_without_an_error(kind):
     ours, theirs = os.pipe() if kind == "pipe" else pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-c", WRITER],
@@ -36,4 +36,4 @@ def test_output_that_nobody_can_take_costs_nothing_but_itself(kind):
         os.close(ours)
         _, errors = process.communicate("\n", timeout=60)
     assert process.returncode == 7
-    assert errors == "heard\n"
+    assert errors == "still here\n"
