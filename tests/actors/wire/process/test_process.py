@@ -190,7 +190,6 @@ def test_all_processes_have_the_same_options(tmp_path):
         "run_dir": None,
         "keys": None,
         "metrics": "127.0.0.1:0",
-        "keys": None,
         "parent_pipe": None,
     }
     assert CliRunner().invoke(command, []).exit_code == 2
