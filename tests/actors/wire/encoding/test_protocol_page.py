@@ -29,34 +29,34 @@ WRITE_ONLY = {
     "CONFLATE",
     "ROUTER_HANDOVER",
     "ROUTER_MANDATORY",
-}  # ZeroMQ does not tell them; what they do is tested
+}  # ZeroMQ does not return them; their effects are tested
 
 
-def part(title):
-    """What stands under a title, up to the next one."""
+def text_under(title):
+    """The text under a title, up to the next title."""
     [text] = re.findall(rf"^#+ {title}\n(.*?)(?=^#|\Z)", PAGE, re.MULTILINE | re.DOTALL)
     return text
 
 
 def rows(text):
-    """The cells of a part's tables, without their heads."""
+    """The cells of all tables in a text, without their heads."""
     bodies = re.sub(r"^\|.*\n\|-.*\n", "", text, flags=re.MULTILINE)
     lines = re.findall(r"^\| (.*) \|$", bodies, re.MULTILINE)
     return [tuple(cell.strip() for cell in line.split(" | ")) for line in lines]
 
 
 def hex_blocks(text):
-    """The bytes of a part's examples, without their comments."""
+    """The bytes of all examples in a text, without their comments."""
     for block in re.findall(r"^```hex\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         yield bytes.fromhex("".join(line.partition("#")[0] for line in block.splitlines()))
 
 
 def described(kind):
-    """A message's fields as the page has to describe them."""
-    told = layout(kind)
-    for name, of in told.scalars:
-        yield name, SCALARS[of]
-    for field in told.arrays:
+    """A message's fields as the page must describe them."""
+    message = layout(kind)
+    for name, scalar in message.scalars:
+        yield name, SCALARS[scalar]
+    for field in message.arrays:
         axes = ", ".join(f"{axis}+{more}" if more else axis for axis, more in field.axes)
         bounded = field.below and field.dtype == np.uint8
         bound = f" < {field.below}" if bounded else ""
@@ -65,7 +65,7 @@ def described(kind):
 
 
 def test_the_page_describes_every_message_in_order():
-    titles = re.findall(r"^### (\w+)$", part("Every message") + PAGE, re.MULTILINE)
+    titles = re.findall(r"^### (\w+)$", text_under("Every message") + PAGE, re.MULTILINE)
     assert [title for title in titles if title.lower() in MESSAGES] == [
         kind.__name__ for kind in MESSAGES.values()
     ]
@@ -73,13 +73,13 @@ def test_the_page_describes_every_message_in_order():
 
 @pytest.mark.parametrize("kind", MESSAGES.values(), ids=MESSAGES)
 def test_the_page_describes_every_field_in_order_with_its_type_and_axes(kind):
-    table = rows(part(kind.__name__))
+    table = rows(text_under(kind.__name__))
     assert [(name, of) for name, of, _ in table] == list(described(kind))
     assert all(meaning for _, _, meaning in table)
 
 
 def test_the_page_names_every_axis():
-    named = {row[0] for row in rows(part("Messages as bytes")) if len(row) == 3}
+    named = {row[0] for row in rows(text_under("Encoding")) if len(row) == 3}
     arrays = [field for kind in MESSAGES.values() for field in layout(kind).arrays]
     used = {axis for field in arrays for axis, _ in field.axes}
     used |= {field.below for field in arrays} | {field.present_if for field in arrays}
@@ -87,45 +87,47 @@ def test_the_page_names_every_axis():
 
 
 def test_the_example_of_an_act_is_its_bytes():
-    frames = list(hex_blocks(part("An example")))
+    frames = list(hex_blocks(text_under("An example")))
     act = Act(env_incarnation=1, lane=0, tick=7, action=np.array([4, 8], np.uint8))
     assert [bytes(frame) for frame in encode(act)] == frames
     assert decode(frames, (Act,), {"B": 2, "A": 9}).action.tolist() == [4, 8]
 
 
 def test_the_example_of_an_act_that_discloses_is_its_bytes():
-    [header] = hex_blocks(part("Another"))
+    [header] = hex_blocks(text_under("A second example"))
     symbol, responses = np.array([2, 0], np.uint8), np.full((2, 1, 3, 9), -np.log(9), np.float32)
     act = Act(1, 0, 7, np.array([4, 8], np.uint8), symbol, responses=responses)
     frames = [bytes(frame) for frame in encode(act)]
-    told = re.findall(r"then (?:(\d+) times )?`([0-9a-f ]+)`", part("Another"))
-    assert frames == [header, *(int(times or 1) * bytes.fromhex(one) for times, one in told)]
+    arrays = re.findall(r"then (?:(\d+) times )?`([0-9a-f ]+)`", text_under("A second example"))
+    assert frames == [header, *(int(times or 1) * bytes.fromhex(one) for times, one in arrays)]
 
 
 def test_the_page_is_of_the_current_protocol_version():
-    told = re.findall(r"protocol version (\d+)|: int, (\d+)\.|`\[\"weights\", (\d+),", PAGE)
-    assert len(told) == 3
-    assert {int("".join(one)) for one in told} == {codec.PROTOCOL_VERSION}
+    versions = re.findall(r"protocol version (\d+)|: int, (\d+)\.|`\[\"weights\", (\d+),", PAGE)
+    assert len(versions) == 3
+    assert {int("".join(one)) for one in versions} == {codec.PROTOCOL_VERSION}
 
 
 def test_the_page_has_the_lengths_of_the_optional_axes_by_role():
-    examples = [row for row in rows(part("Parts")) if len(row) == 10]
+    examples = [row for row in rows(text_under("Roles")) if len(row) == 10]
     assert len(examples) >= 10
     for settings, agent, *lengths in examples:
         experiment = ExperimentSettings(**tomllib.loads("\n".join(re.findall("`(.*?)`", settings))))
         found = optional_axes(role_of(experiment, int(agent), 4), experiment, 9)
-        told = dict(zip("VLQDKJCR", map(int, lengths), strict=True))
-        assert found == told, (settings, agent)
+        wanted = dict(zip("VLQDKJCR", map(int, lengths), strict=True))
+        assert found == wanted, (settings, agent)
 
 
 def test_the_example_of_weights_is_its_bytes():
-    [frame] = hex_blocks(part("Weights"))
+    [frame] = hex_blocks(text_under("Weights"))
     assert encode_weights(Weights(1, 2, 1600, {"w": np.array([[1, -2]], np.float32)})) == frame
     assert decode_weights(frame, {"w": (1, 2)}).tensors["w"].tolist() == [[1, -2]]
 
 
 def test_the_page_has_the_limits_of_the_code():
-    stated = {limit.split()[0].rstrip(","): int(value) for limit, value in rows(part("Limits"))}
+    stated = {
+        limit.split()[0].rstrip(","): int(value) for limit, value in rows(text_under("Limits"))
+    }
     holding = {**vars(codec), **vars(fields), **vars(endpoints)}
     assert stated == {name: holding[name] for name in stated}
     assert len(stated) == 8
@@ -138,28 +140,28 @@ def test_the_page_has_the_socket_options_of_the_code(socket_dir):
         closing(Dealer(router.endpoint)) as dealer,
         closing(Subscriber(publisher.endpoint)) as subscriber,
     ):
-        links = {"ROUTER": router, "PUB": publisher, "DEALER": dealer, "SUB": subscriber}
-        stated = [row for row in rows(part("Transport")) if len(row) == 3]
+        sockets = {"ROUTER": router, "PUB": publisher, "DEALER": dealer, "SUB": subscriber}
+        stated = [row for row in rows(text_under("Transport")) if len(row) == 3]
         assert len(stated) == 14
         for option, value, where in stated:
             name = option.split()[0]
-            for kind in concerned(where, links) if name not in WRITE_ONLY else ():
-                found = links[kind].zmq_socket.getsockopt(getattr(zmq, name))
+            for kind in kinds_for(where, sockets) if name not in WRITE_ONLY else ():
+                found = sockets[kind].zmq_socket.getsockopt(getattr(zmq, name))
                 assert found == int(value), (name, kind)
 
 
-def concerned(where, links):
+def kinds_for(where, sockets):
     if where == "all":
-        return list(links)
+        return list(sockets)
     if where.startswith("all but "):
-        return [name for name in links if name != where.removeprefix("all but ")]
+        return [name for name in sockets if name != where.removeprefix("all but ")]
     return [where]
 
 
 def test_the_example_of_a_fingerprint_is_correct():
-    text = part("Fingerprint")
+    text = text_under("Fingerprint")
     [canonical] = re.findall(r"^```json\n(.*?)\n```", text, re.MULTILINE | re.DOTALL)
-    [mark] = re.findall(r"has the fingerprint `(\w+)`", text)
+    [wanted] = re.findall(r"has the fingerprint `(\w+)`", text)
     settings = [
         RunSettings(),
         GameSettings(name="harvest"),
@@ -168,5 +170,5 @@ def test_the_example_of_a_fingerprint_is_correct():
     ]
     dumped = [codec.PROTOCOL_VERSION, *(one.model_dump(mode="json") for one in settings)]
     assert json.loads(canonical) == dumped
-    assert hashlib.sha256(canonical.encode("ascii")).hexdigest()[:16] == mark
-    assert fingerprint(*settings) == mark
+    assert hashlib.sha256(canonical.encode("ascii")).hexdigest()[:16] == wanted
+    assert fingerprint(*settings) == wanted

@@ -188,6 +188,7 @@ def test_all_processes_have_the_same_options(tmp_path):
     assert {name: value and str(value) for name, value in given.items()} == {
         "run_file": "run.toml",
         "run_dir": None,
+        "keys": None,
         "metrics": "127.0.0.1:0",
         "parent_pipe": None,
     }
