@@ -1,7 +1,7 @@
-"""Appending JSON lines to a file, on a disk that may be full for a while.
+"""Appends JSON lines to a file, even if the disk is full for a while.
 
-Lines that cannot be written wait in memory and are written later. A piece of a line that a killed
-writer left is ended before the next line begins, so that no line is ever joined to it.
+Lines that cannot be written stay in memory and are written later. If a killed writer left an
+incomplete line, it is terminated first, so that the next line is not joined to it.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-MAX_WAITING = 10_000  # lines in memory; then the oldest are dropped
+MAX_WAITING = 10_000  # lines in memory; beyond this the oldest are dropped
 
 
 class JsonLinesFile:
-    """One file that this process appends to. Others may append whole lines to it too.
+    """A file to which this and other processes append whole lines.
 
     Args:
         path: The file. It is created when the first line is written.
 
     Attributes:
-        fault: Why the last attempt to write failed; None where it did not.
-        dropped: Lines that were given up.
+        fault: Why the last attempt to write failed; None if it did not.
+        dropped: Lines that were never written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,8 +33,8 @@ class JsonLinesFile:
         self.dropped = 0
         self._waiting: deque[bytes] = deque()
         self._file: int | None = None
-        self._torn = b""  # a newline, where the file ends with a piece of a line that stays one
-        self._has_begun = False  # whether the first line that waits has been written in part
+        self._torn = b""  # a newline, if the file ends with an incomplete line
+        self._has_begun = False  # whether part of the first waiting line is in the file
 
     @property
     def waiting(self) -> int:
@@ -42,10 +42,10 @@ class JsonLinesFile:
         return len(self._waiting)
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Write records as lines, after all that wait; what cannot be written waits.
+        """Write records as lines, after the waiting ones. What cannot be written waits.
 
         Args:
-            records: Of finite numbers and whatever else JSON knows.
+            records: Of finite numbers and other JSON values.
         """
         for record in records:
             self._waiting.append(json.dumps(record, allow_nan=False).encode() + b"\n")
@@ -56,7 +56,7 @@ class JsonLinesFile:
         self.flush()
 
     def flush(self) -> None:
-        """Write what waits, as far as that is possible now."""
+        """Write the waiting lines, as far as possible."""
         try:
             while self._waiting:
                 self._write()
@@ -65,7 +65,7 @@ class JsonLinesFile:
             self.fault = fault
 
     def close(self) -> None:
-        """Write what waits, if possible, and let go of the file."""
+        """Write the waiting lines, if possible, and close the file."""
         self.flush()
         if self._file is not None:
             os.close(self._file)
@@ -82,7 +82,7 @@ class JsonLinesFile:
             self._waiting = deque(data[written:].splitlines(keepends=True))
 
     def _end_line(self) -> None:
-        """The line that has been written in part is given up: end it before the next one."""
+        """Terminate a line that was written in part and then dropped."""
         if self._has_begun:
             self._torn, self._has_begun = b"\n", False
 

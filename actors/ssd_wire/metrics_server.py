@@ -1,8 +1,9 @@
-"""The HTTP server of a process's metrics, which no client can exhaust.
+"""The HTTP server of a process's metrics. No client can exhaust it.
 
-Each client is served in a thread of its own. One that neither reads nor writes for `TIMEOUT`
-seconds is disconnected. At most `MAX_CLIENTS` are connected at a time: when one more connects, the
-oldest is disconnected. So a crowd of idle clients uses few file descriptors and locks nobody out.
+Each client is served in its own thread. A client that neither reads nor writes for
+`TIMEOUT_SECONDS` is disconnected. At most `MAX_CLIENTS` are connected at a time; if one more
+connects, the oldest is disconnected. So many idle clients use few file descriptors and do not lock
+out others.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-TIMEOUT = 5.0  # seconds
+TIMEOUT_SECONDS = 5.0
 MAX_CLIENTS = 8
 
 
@@ -25,7 +26,7 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
 
     Args:
         host: Address to bind, IPv6 without brackets.
-        port: 0 takes a free one; `server_port` tells which.
+        port: 0 chooses a free one; `server_port` has it.
         registry: What to serve.
 
     Raises:
@@ -36,28 +37,28 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._clients: dict[socket.socket | None, None] = {}  # in the order of their coming
+        self._clients: dict[socket.socket | None, None] = {}  # in the order in which they connected
         self._lock = threading.Lock()
         super().__init__((host, port), _Handler)
         self.set_app(make_wsgi_app(registry))
 
     def start(self) -> None:
-        """Serve from a thread until the process ends."""
+        """Serve in a thread until the process ends."""
         threading.Thread(target=self.serve_forever, name="metrics", daemon=True).start()
 
     def server_bind(self) -> None:
-        """Bind, without the name look-up that the standard library would wait for."""
+        """Bind without the name lookup of the standard library, which may block."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
 
     @property
     def clients(self) -> int:
-        """How many are connected."""
+        """Number of connected clients."""
         return len(self._clients)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a client; disconnect the oldest one where there are too many."""
+        """Serve a client; disconnect the oldest if there are too many."""
         with self._lock:
             self._clients[request] = None
             oldest = next(iter(self._clients)) if len(self._clients) > MAX_CLIENTS else None
@@ -74,11 +75,11 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report nothing: the client went away, or was disconnected."""
+        """Ignore errors: the client has left or was disconnected."""
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = TIMEOUT
+    timeout = TIMEOUT_SECONDS
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Keep requests out of the process's log."""

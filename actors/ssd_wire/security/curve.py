@@ -1,9 +1,8 @@
 """CURVE on sockets: the options of both ends, and the check of each client's key.
 
-A server accepts a connection only from a client whose public key stands in its allow-list, under an
-identity that may talk to this server. ZeroMQ asks a thread of this process about each connection
-(ZAP). The server's sockets set a ZAP domain and enforce it: if that thread is not there, nobody is
-let in.
+A server accepts a connection only if its allow-list has the client's public key, under an identity
+that may connect to this server. ZeroMQ asks a thread of this process about each connection (ZAP).
+The server's sockets set a ZAP domain and enforce it: without that thread no client is accepted.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from zmq.auth.thread import ThreadAuthenticator
 from ssd_wire.security.keys import Keys, load_keys
 
 DOMAIN = b"ssd"
-LOGGED_KEYS = 100  # refused keys that are logged, each once; more may be many
+LOGGED_KEYS = 100  # refused keys that are logged, each once
 
 Options = Mapping[int, int | bytes]
 
@@ -27,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class SocketSecurity:
-    """CURVE for all sockets of a process, or nothing where it has no keys.
+    """CURVE for all sockets of a process, or no security if it has no keys.
 
     Args:
         keys: Of this process; None for plain sockets, which must not leave the machine.
@@ -82,20 +81,20 @@ class SocketSecurity:
         return self._authenticator.identity_of(user_id) if self._authenticator else None
 
     def close(self) -> None:
-        """Let in nobody from now on."""
+        """Accept no more clients."""
         if self._authenticator is not None:
             self._authenticator.close()
 
 
 class Authenticator:
-    """Lets in the clients of some identities, from a thread of its own, until it is closed.
+    """Accepts the clients with some identities, in its own thread, until it is closed.
 
     Args:
         keys: Of this process; holds the allow-list.
         allowed: Identities that may connect.
 
     Attributes:
-        refused: Connections that were not let in.
+        refused: Number of refused connections.
     """
 
     def __init__(self, keys: Keys, allowed: Collection[str]) -> None:
@@ -103,7 +102,7 @@ class Authenticator:
         self._identities = {key: name for name, key in keys.known.items() if name in allowed}
         self._logged: set[bytes] = set()
         quiet = logging.getLogger("zmq.auth")
-        quiet.setLevel(logging.CRITICAL)  # it would write a line per attempt, however many
+        quiet.setLevel(logging.CRITICAL)  # it logs every attempt
         self._thread = ThreadAuthenticator(zmq.Context.instance(), log=quiet)
         self._thread.start()
         self._thread.configure_curve_callback(DOMAIN.decode(), credentials_provider=self)
@@ -123,5 +122,5 @@ class Authenticator:
         return self._identities.get(user_id.encode())
 
     def close(self) -> None:
-        """Let in nobody from now on."""
+        """Accept no more clients."""
         self._thread.stop()

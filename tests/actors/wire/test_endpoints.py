@@ -12,7 +12,7 @@ LOCK_FOREVER = """
 import pathlib, sys, time
 from ssd_wire.endpoints import lock_file
 lock = lock_file(pathlib.Path(sys.argv[1]), "it")
-print("held", flush=True)
+print("locked", flush=True)
 time.sleep(60)
 """
 
@@ -20,7 +20,7 @@ time.sleep(60)
 @pytest.mark.parametrize(
     "endpoint",
     [
-        "ipc:///run/ssd/world",
+        "ipc:///run/ssd/env",
         "tcp://127.0.0.1:5555",
         "tcp://127.8.9.1:0",
         "tcp://127.0.0.1:*",
@@ -89,7 +89,7 @@ def test_a_name_is_resolved_first_and_must_stay_on_this_machine_by_all_its_addre
         "",
         "127.0.0.1:5555",
         "udp://127.0.0.1:5555",
-        "inproc://world",
+        "inproc://env",
         "ipc://",
         "ipc://relative/path",
         "ipc://@abstract",
@@ -127,14 +127,14 @@ def locked(tmp_path):
 
 def test_a_lock_of_one_process_is_refused_to_another(locked):
     process, path = locked
-    assert process.stdout.readline() == b"held\n"
+    assert process.stdout.readline() == b"locked\n"
     with pytest.raises(EndpointError, match=f"it is in use by another process .*{path}"):
         lock_file(path, "it")
 
 
 def test_a_lock_ends_with_its_process_even_if_it_is_killed(locked):
     process, path = locked
-    assert process.stdout.readline() == b"held\n"
+    assert process.stdout.readline() == b"locked\n"
     process.kill()
     process.wait()
     lock_file(path, "it").close()
@@ -147,6 +147,6 @@ def test_a_lock_file_that_cannot_be_created_is_an_error_with_the_reason(tmp_path
 
 
 def test_an_ipc_endpoint_is_locked_beside_its_path_and_a_tcp_endpoint_by_its_port(tmp_path):
-    with lock_endpoint(f"ipc://{tmp_path}/world"):
-        assert (tmp_path / "world.lock").exists()
+    with lock_endpoint(f"ipc://{tmp_path}/env"):
+        assert (tmp_path / "env.lock").exists()
     assert lock_endpoint("tcp://127.0.0.1:5555") is None

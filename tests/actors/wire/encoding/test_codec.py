@@ -55,7 +55,7 @@ def same(one, other):
 
 
 HEADER, ARRAY = ACT = frames_of(Act(1, 0, 7, np.array([3, 1], np.uint8)))
-HEARD = frames_of(Act(1, 0, 7, np.array([3, 1], np.uint8), symbol=np.array([0, 2], np.uint8)))
+WITH_SYMBOL = frames_of(Act(1, 0, 7, np.array([3, 1], np.uint8), symbol=np.array([0, 2], np.uint8)))
 
 OUT = [None] * 3  # the shapes of an act's other arrays
 
@@ -99,7 +99,7 @@ def test_an_absent_array_has_nil_for_a_shape_and_no_frame(draw_message):
         whole.action.tobytes(),
         whole.log_probs.tobytes(),
     ]
-    found = decode(HEARD, ALL, {"V": 3, "D": 0, "K": 0})
+    found = decode(WITH_SYMBOL, ALL, {"V": 3, "D": 0, "K": 0})
     assert found.symbol.tolist() == [0, 2]
     assert (found.log_probs, found.responses) == (None, None)
 
@@ -136,18 +136,24 @@ def test_an_array_that_is_not_optional_is_never_absent(kind, draw_message):
 @pytest.mark.parametrize(
     ("frames", "found"),
     [
-        (HEARD[:2], "found 1 frames and 4 shapes, 2 of them of arrays"),
-        ([*HEARD, b"\0\0"], "found 3 frames and 4 shapes, 2 of them of arrays"),
+        (WITH_SYMBOL[:2], "found 1 frames and 4 shapes, 2 of them of arrays"),
+        ([*WITH_SYMBOL, b"\0\0"], "found 3 frames and 4 shapes, 2 of them of arrays"),
         ([*ACT, b"\0\0"], "found 2 frames and 4 shapes, 1 of them of arrays"),
-        (repacked(HEARD, shapes=[[2], None, None, None]), "found 2 frames and 4 shapes, 1 of"),
+        (
+            repacked(WITH_SYMBOL, shapes=[[2], None, None, None]),
+            "found 2 frames and 4 shapes, 1 of",
+        ),
         (repacked(ACT, shapes=[[2], [2], None, None]), "found 1 frames and 4 shapes, 2 of"),
         (repacked(ACT, shapes=[None] * 4), "found 1 frames and 4 shapes, 0 of"),
         (repacked(ACT[:1], shapes=[None] * 4), "action: wanted an array, found none"),
-        (repacked(HEARD, shapes=[[2], [], None, None]), r"symbol: wanted 1 axes, found \[\]"),
-        (repacked(HEARD, shapes=[[2], [3], None, None]), r"symbol: wanted B\+0 = 2, found 3"),
-        (repacked(HEARD, shapes=[[2], False, None, None]), "symbol: wanted 1 axes, found False"),
-        (repacked(HEARD, shapes=[[2], 0, None, None]), "symbol: wanted 1 axes, found 0"),
-        (repacked(HEARD, shapes=[[2], "", None, None]), "symbol: wanted 1 axes, found ''"),
+        (repacked(WITH_SYMBOL, shapes=[[2], [], None, None]), r"symbol: wanted 1 axes, found \[\]"),
+        (repacked(WITH_SYMBOL, shapes=[[2], [3], None, None]), r"symbol: wanted B\+0 = 2, found 3"),
+        (
+            repacked(WITH_SYMBOL, shapes=[[2], False, None, None]),
+            "symbol: wanted 1 axes, found False",
+        ),
+        (repacked(WITH_SYMBOL, shapes=[[2], 0, None, None]), "symbol: wanted 1 axes, found 0"),
+        (repacked(WITH_SYMBOL, shapes=[[2], "", None, None]), "symbol: wanted 1 axes, found ''"),
     ],
 )
 def test_there_is_one_frame_for_each_present_array_and_no_other(frames, found):

@@ -89,7 +89,7 @@ def damaged(draw, frames):
 
 
 def decoded_or_refused(frames, lengths):
-    """Decode, and if that gives a message, hold it to all that messages promise."""
+    """Decode frames; if they are a message, check all that messages guarantee."""
     try:
         message = decode(frames, ALL, lengths)
     except ProtocolError:
