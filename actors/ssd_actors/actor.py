@@ -66,8 +66,12 @@ class Actor:
         self._clock = clock
         self._unanswered: dict[int, Timestep] = {}  # by lane
 
-    def run(self) -> None:
-        """Act in the environment and send segments to the learner until asked to stop."""
+    def run(self) -> bool:
+        """Act in the environment and send segments to the learner until asked to stop.
+
+        Returns:
+            Whether all segments are durable.
+        """
         while self._wait():
             self.learner.poll()
             for timestep in self.env.timesteps():
@@ -79,7 +83,7 @@ class Actor:
                     self.act(lane, timestep)
             self._write_ledger()  # before sending: it must count all that a learner ever receives
             self.learner.send_segments()
-        self._drain()
+        return self._drain()
 
     def receive(self, lane: Lane, timestep: Timestep) -> None:
         """Record what a timestep says about earlier steps, once, and keep it to be answered.
@@ -133,11 +137,12 @@ class Actor:
         outbox = self.learner.outbox
         self.ledger.write(outbox.made, outbox.resent, self.discarded_segments)
 
-    def _drain(self) -> None:
-        """Wait until the last segments are durable, up to a time limit."""
+    def _drain(self) -> bool:
+        """Wait until the last segments are durable, up to a time limit; whether they are."""
         deadline = self._clock() + DRAIN_SECONDS
         self.learner.send_bye()
         while not self.learner.outbox.all_durable and self._clock() < deadline:
             self.poller.wait(POLL_SECONDS)
             self.learner.poll()
         self._write_ledger()
+        return self.learner.outbox.all_durable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from ssd_wire.allocator import keep_freed_memory
 from ssd_wire.errors import RunFileError
 from ssd_wire.messages import Hello, Join
 from ssd_wire.process import (
+    NOT_DRAINED,
     configure_logging,
     process_options,
     reports_errors,
@@ -97,8 +99,11 @@ def main(
     address = serve_metrics(ActorMetrics(actor, [to_env, to_learner]), metrics, role)
     write_process_entry(run_dir, role, {"metrics": address})
     log.info("epoch %016x, metrics at %s", epoch, address)
-    actor.run()
+    is_drained = actor.run()
     log.info("stopped: %d segments made, %d durable", outbox.made, outbox.durable)
+    if not is_drained:
+        log.error("the learner did not make all segments durable in time")
+        sys.exit(NOT_DRAINED)
 
 
 @dataclass(frozen=True)

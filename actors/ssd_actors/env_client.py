@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from ssd_actors.retry import Connection, RetryTimer
 from ssd_wire.codec import Frame, decode, encode
 from ssd_wire.dims import Dims
-from ssd_wire.errors import ProtocolError, RefusedError
+from ssd_wire.errors import ProtocolError, RefusedError, ReplacedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
 
@@ -87,7 +87,8 @@ class EnvClient:
 
     def _on_refused(self, refused: Refused) -> None:
         if refused.fatal:
-            raise RefusedError(f"the environment refused this actor: {refused.reason}")
+            error = ReplacedError if refused.replaced else RefusedError
+            raise error(f"the environment refused this actor: {refused.reason}")
         self._env_incarnation = 0
         self._connection.send(self._join)
 

@@ -12,7 +12,7 @@ from ssd_actors.retry import Connection, RetryTimer
 from ssd_actors.segment_builder import SegmentBuilder
 from ssd_wire.codec import decode, encode
 from ssd_wire.dims import Dims
-from ssd_wire.errors import ProtocolError, RefusedError
+from ssd_wire.errors import ProtocolError, RefusedError, ReplacedError
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
 from ssd_wire.weights import Shapes, Weights, decode_weights
 
@@ -183,7 +183,8 @@ class LearnerClient:
 
     def _on_refused(self, refused: Refused) -> None:
         if refused.fatal:
-            raise RefusedError(f"the learner refused this actor: {refused.reason}")
+            error = ReplacedError if refused.replaced else RefusedError
+            raise error(f"the learner refused this actor: {refused.reason}")
         if not self._needs_welcome:  # otherwise Hello was sent already
             self._needs_welcome = True
             self._send_hello()

@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from ssd_wire.process import write_atomically
+
 _WIDTH = 256  # every write has this size, so one write replaces the whole file
 
 
@@ -22,8 +24,8 @@ class Ledger:
         self._written: tuple[int, int, int] | None = None
         self._file: int | None = None
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            write_atomically(path, self._text(0, 0, 0))  # no reader ever finds an empty file
+            self._file = os.open(path, os.O_WRONLY)
 
     def write(self, made: int, resent: int, discarded: int) -> None:
         """Write the counts to the file, if they have changed."""
@@ -31,6 +33,8 @@ class Ledger:
         if self._file is None or counts == self._written:
             return
         self._written = counts
-        named = dict(zip(("made", "resent", "discarded"), counts, strict=True))
-        text = json.dumps(self._actor | named).ljust(_WIDTH - 1) + "\n"
-        os.pwrite(self._file, text.encode(), 0)
+        os.pwrite(self._file, self._text(*counts).encode(), 0)
+
+    def _text(self, made: int, resent: int, discarded: int) -> str:
+        counts = {"made": made, "resent": resent, "discarded": discarded}
+        return json.dumps(self._actor | counts).ljust(_WIDTH - 1) + "\n"

@@ -174,6 +174,7 @@ class Refused(Message):
 
     reason: str
     fatal: bool
+    replaced: bool = False  # fatal, since a newer process has the receiver's place
 
 
 @dataclass(frozen=True, eq=False)

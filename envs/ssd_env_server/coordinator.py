@@ -63,11 +63,13 @@ class Coordinator:
                 self._log_once(peer, f"refused a message: {message.reason!r}")
         return []
 
-    def refuse(self, peer: bytes, reason: str, *, fatal: bool = True) -> Sends:
+    def refuse(
+        self, peer: bytes, reason: str, *, fatal: bool = True, replaced: bool = False
+    ) -> Sends:
         """Tell a peer why its message was not accepted."""
         self.counts.refusals += 1
         self._log_once(peer, f"was refused: {reason}")
-        return [(peer, Refused(reason[:1000], fatal))]
+        return [(peer, Refused(reason[:1000], fatal, replaced))]
 
     def refuse_invalid(self, peer: bytes, fault: ProtocolError) -> Sends:
         """Refuse an invalid message for good."""
@@ -124,12 +126,14 @@ class Coordinator:
         if join.agent >= self.seat.agents:
             return self.refuse(peer, f"wanted an agent below {self.seat.agents}: {join.agent}")
         if objection := self.seats.objection(join.agent, candidate):
-            return self.refuse(peer, objection)
+            was_replaced = self.seats.was_replaced(join.agent, candidate)
+            return self.refuse(peer, objection, replaced=was_replaced)
         if self.seats.agent_of(peer) is None:
             _log.info("agent %d joined, incarnation %d", join.agent, join.actor_incarnation)
         sends: Sends = []
         if replaced := self.seats.take(join.agent, candidate):
-            sends += self.refuse(replaced.peer, f"a newer process plays agent {join.agent}")
+            reason = f"a newer process plays agent {join.agent}"
+            sends += self.refuse(replaced.peer, reason, replaced=True)
         unanswered = (step for lane in self.lanes for step in lane.unanswered(join.agent))
         return [*sends, (peer, self.seat), *((peer, step) for step in unanswered)]
 

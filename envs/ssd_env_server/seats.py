@@ -46,9 +46,13 @@ class Seats:
         """The agent that is played over this connection; None if there is none."""
         return self._agents.get(peer)
 
+    def was_replaced(self, agent: int, candidate: Holder) -> bool:
+        """Whether a newer process has taken this seat from this one."""
+        return (agent, candidate.incarnation) in self._replaced
+
     def objection(self, agent: int, candidate: Holder) -> str | None:
         """Why this process may not have this seat; None if it may, or has it already."""
-        if (agent, candidate.incarnation) in self._replaced:
+        if self.was_replaced(agent, candidate):
             return f"a newer process plays agent {agent}"
         seated = self._agents.get(candidate.peer)
         if seated is not None and self._holders[agent] != candidate:

@@ -89,6 +89,7 @@ def test_a_replaced_incarnation_that_acts_is_asked_to_join_and_then_refused_fata
     [(_, refused)] = env.join(0)
     assert refused.fatal
     assert "newer" in refused.reason
+    assert refused.replaced
 
 
 def test_a_replaced_incarnation_cannot_come_back_over_another_connection(env):

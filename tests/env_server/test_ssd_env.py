@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 from ssd_env_server.cli import load_settings
+from ssd_envs.spec import game_spec
 from ssd_influence.roles import optional_axes, role_of
 from ssd_wire.codec import decode, encode
+from ssd_wire.dims import Dims
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 from ssd_wire.sockets import Dealer
 
@@ -43,10 +45,11 @@ class MinimalActor:
     def __init__(self, arena, agent, incarnation, script):
         self.agent, self.script = agent, script
         self.dealer = Dealer(arena.endpoint)
-        _, _, experiment, fingerprint = load_settings(arena.run_file)
+        run, game, experiment, fingerprint = load_settings(arena.run_file)
         self.join = Join(agent, incarnation, fingerprint)
-        role = role_of(experiment, agent, num_agents=2)
-        self.lengths = {"A": 8, "B": 2, "N": 2} | optional_axes(role, experiment, num_actions=8)
+        spec, role = game_spec(game), role_of(experiment, agent, game.agents)
+        optional = optional_axes(role, experiment, spec.num_actions)
+        self.lengths = Dims.of(spec, run.games, **optional).lengths
         self.seat = None
         self.timesteps = {}
         self.refusals = []

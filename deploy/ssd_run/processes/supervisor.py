@@ -15,7 +15,7 @@ from ssd_run.processes.deaths import Death, Deaths
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Child, RunFailedError
-from ssd_wire.process import CONFIGURATION_ERROR, REPLACED, TEMPORARY_FAULT
+from ssd_wire.process import CONFIGURATION_ERROR, NOT_DRAINED, REPLACED, TEMPORARY_FAULT
 
 FIRST_PAUSE = 0.5  # seconds before a process that died is restarted; doubles each time
 LONGEST_PAUSE = 30.0
@@ -187,6 +187,8 @@ def _describe(code: int) -> str:
         return f"cannot go on (exit code {code})"
     if code == REPLACED:
         return "was replaced by a process that started later"
+    if code == NOT_DRAINED:
+        return "ended before all of its segments were durable"
     if code == TEMPORARY_FAULT:
         return "could not read or write files"
     if code >= 0:

@@ -227,4 +227,5 @@ class SegmentReceiver:
 
 
 def _seat_taken(arena: int) -> Refused:
-    return Refused(f"a newer actor has the seat in arena {arena}", fatal=True)
+    reason = f"a newer actor has the seat in arena {arena}"
+    return Refused(reason, fatal=True, replaced=True)

@@ -96,13 +96,13 @@ class TestDraining:
             simulation.checkpoints = simulation.learner.byes >= 3  # two seconds later
 
         simulation.on_round = checkpoint_late
-        simulation.run()
+        assert simulation.run()
         assert simulation.outbox.durable == simulation.outbox.made > 0
 
     def test_has_a_time_limit(self, simulation):
         simulation.checkpoints = False
         start = simulation.clock.now
-        simulation.run(rounds=40)
+        assert not simulation.run(rounds=40)
         seconds = simulation.clock.now - start - 40 * 0.01
         assert DRAIN_SECONDS <= seconds < DRAIN_SECONDS + 0.1
         assert simulation.learner.byes > 5

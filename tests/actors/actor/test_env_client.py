@@ -5,7 +5,7 @@ import pytest
 
 from ssd_actors.env_client import EnvClient
 from ssd_wire.dims import Dims
-from ssd_wire.errors import RefusedError
+from ssd_wire.errors import RefusedError, ReplacedError
 from ssd_wire.messages import Act, Join, Refused, Seat, Timestep
 
 JOIN = Join(agent=1, actor_incarnation=5, fingerprint="this run")
@@ -193,6 +193,12 @@ def test_an_environment_that_does_not_know_the_actor_is_sent_join(seated, connec
 def test_a_fatal_refusal_ends_the_actor(seated, connection):
     connection.arrive(Refused("another run", fatal=True))
     with pytest.raises(RefusedError, match="the environment refused this actor: another run"):
+        receive(seated)
+
+
+def test_an_actor_that_was_replaced_ends_as_such(seated, connection):
+    connection.arrive(Refused("a newer process plays agent 1", fatal=True, replaced=True))
+    with pytest.raises(ReplacedError, match="a newer process plays agent 1"):
         receive(seated)
 
 

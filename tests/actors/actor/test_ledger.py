@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 from ssd_actors.ledger import Ledger
 
@@ -17,6 +18,17 @@ def test_after_every_write_the_file_holds_all_counts(tmp_path):
             "resent": resent,
             "discarded": discarded,
         }
+
+
+def test_a_ledger_is_whole_from_the_moment_it_exists(tmp_path, monkeypatch):
+    path = tmp_path / "ledger.json"
+    found = []
+    replace = Path.replace
+    monkeypatch.setattr(
+        Path, "replace", lambda draft, to: (found.append(draft.read_text()), replace(draft, to))
+    )
+    Ledger(path, arena=0, agent=1, epoch=7)
+    assert json.loads(found[0])["made"] == json.loads(path.read_text())["made"] == 0
 
 
 def test_every_write_has_one_size_so_that_it_replaces_the_whole_file(tmp_path):

@@ -7,19 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssd_wire.dims import Dims
 from ssd_wire.fields import CONSTANT_AXES, layout
 
-LENGTHS = {"T": 3, "B": 2, "N": 3, "W": 5, "P": 7, "A": 4, "S": 6, "bytes": 9}
-LENGTHS |= {
-    "V": 8,
-    "L": 1,
-    "Q": 1,
-    "D": 1,
-    "K": 2,
-    "J": 3,
-    "C": 5,
-    "R": 3,
-}  # no array is absent
+DIMS = Dims(B=2, N=3, A=4, W=5, P=7, T=3, S=6, V=8, L=1, Q=1, D=1, K=2, J=3, C=5, R=3)
+LENGTHS = {**DIMS.lengths, "bytes": 9}  # no array is absent
 
 
 @pytest.fixture(scope="session")

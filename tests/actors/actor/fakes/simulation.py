@@ -179,9 +179,9 @@ class Simulation:
         return self.rounds >= 0
 
     def run(self, rounds=40):
-        """So many rounds of the actor's loop, and its end."""
+        """So many rounds of the actor's loop, and its end; whether all segments are durable then."""
         self.rounds = rounds
-        self.actor.run()
+        return self.actor.run()
 
     def answered(self, lane):
         """How many ticks of a lane were acted in."""
