@@ -12,10 +12,10 @@ from ssd_run.run_config import PresetSettings
 from ssd_wire.errors import RunFileError
 from ssd_wire.run_file import section
 
-PAPER_LEARNER = "The same, by the paper's own learner"
+PAPER_LEARNER = "The same, with the paper's learner"
 HEADINGS = (
     "Without influence",
-    "I. Basic influence: some act first",
+    "I. Basic influence: leaders act first",
     "II. Communication",
     "III. Models of other agents",
     "Beyond the paper",

@@ -19,7 +19,7 @@ class Program:
         module: The module whose `main` it runs.
         command: The command that a user would type to start it. Agent and arena come first, since
             `ps` may cut it off.
-        numbered: Whether it is told how often it was started before, so that an environment never
+        numbered: Whether it gets the number of its earlier starts, so that an environment never
             plays the episodes of an earlier incarnation again.
     """
 

@@ -69,9 +69,7 @@ def test_a_run_is_started_with_the_preset_of_its_arm_its_seed_and_its_own_direct
     assert calls(tmp_path) == [told]
 
 
-def test_a_run_counts_as_trained_only_when_it_has_ended_with_all_its_steps(
-    tmp_path, fake_train
-):
+def test_a_run_counts_as_trained_only_when_it_has_ended_with_all_its_steps(tmp_path, fake_train):
     assert not is_trained(TRIAL, tmp_path, STEPS)
     fake_train()
     train(TRIAL, tmp_path, STEPS)
@@ -97,9 +95,7 @@ def test_a_run_with_other_settings_than_its_preset_is_refused(tmp_path, fake_tra
         train(TRIAL, tmp_path, STEPS)
 
 
-def test_ctrl_c_reaches_the_run_once_and_stops_the_study_when_it_has_stopped(
-    tmp_path, fake_train
-):
+def test_ctrl_c_reaches_the_run_once_and_stops_the_study_when_it_has_stopped(tmp_path, fake_train):
     fake_train(sleeps=True)
 
     def interrupt():
