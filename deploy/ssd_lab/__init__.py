@@ -1,1 +1,1 @@
-"""Around training: trained agents play and are evaluated, runs are plotted, studies are made."""
+"""After training: playing and evaluating trained agents, plotting runs, studies of several runs."""

@@ -1,4 +1,4 @@
-"""One agent's network, its optimizer, and how many own-steps and updates it has behind it."""
+"""One agent's network and optimizer, with its counts of own-steps and updates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Trainer:
     Args:
         shape: Which agent.
         network, experiment, learning: Sections of the run file.
-        device: Where the network lives.
+        device: Of the network.
         seed: Of the initial weights; every agent derives its own from it.
 
     Attributes:
@@ -120,7 +120,7 @@ class Trainer:
         return norms
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
-        """The weights by name, on the host; views of the network's memory where it lives there."""
+        """The weights by name, on the host; without a copy if the network is there."""
         return {name: tensor.detach().cpu().numpy() for name, tensor in self._parameters()}
 
     def state(self) -> dict[str, Tensor]:

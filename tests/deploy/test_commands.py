@@ -13,7 +13,7 @@ COMMANDS = tomllib.loads(PYPROJECT.read_text())["project"]["scripts"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_tells_its_version(command):
+def test_every_command_shows_its_version(command):
     module, _, name = COMMANDS[command].partition(":")
     told = CliRunner().invoke(getattr(import_module(module), name), ["--version"])
     assert told.exit_code == 0

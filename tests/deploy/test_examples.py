@@ -19,12 +19,12 @@ def test_an_examples_run_file_written_out_reads_back_the_same(path):
     assert validate(config.sections()) == config
 
 
-def test_one_own_parameter_of_a_game_can_be_changed_alone():
+def test_one_parameter_of_a_users_game_can_be_changed():
     config = load_config(OWN_GAME, ["game.own={growth=0.1}"])
     assert config.game.own == {"growth": 0.1, "sowing": 0.2}
 
 
-def test_a_game_that_cannot_be_imported_is_a_mistake_in_the_run_file():
+def test_a_game_that_cannot_be_imported_is_an_error_in_the_run_file():
     sections = override(load_preset(OWN_GAME), ["game.name=own_game.gam:COMMONS"])
     with pytest.raises(RunFileError, match=r"^\[game\] name: .*cannot import own_game.gam:COMMONS"):
         validate(sections)

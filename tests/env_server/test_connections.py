@@ -93,7 +93,7 @@ def test_connections_cut_while_the_server_is_busy_are_replaced_and_no_tick_is_de
     arena.play(5)
     for connections in (4, 6):
         arena.relay.cut()
-        until(lambda wanted=connections: len(arena.relay.heard) >= wanted, arena.players_work)
+        until(lambda wanted=connections: len(arena.relay.received) >= wanted, arena.players_work)
         arena.play(5)
 
 
@@ -101,7 +101,7 @@ def test_a_server_that_was_busy_for_long_receives_from_actors_that_reconnected(a
     arena.play(5)
     with monkeypatch.context() as context:
         context.setattr("ssd_actors.retry.RECONNECT_SECONDS", 0.3)
-        until(lambda: len(arena.relay.heard) >= 6, arena.players_work)
+        until(lambda: len(arena.relay.received) >= 6, arena.players_work)
     arena.play(5)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ssd_actors.segment_builder import SegmentBuilder
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_learner.checkpoints.checkpoint_file import Progress
+from ssd_learner.checkpoints.checkpoint_file import TrainingProgress
 from ssd_learner.segments.epochs import SegmentCounts
 from ssd_learner.settings import LearningSettings
 from ssd_wire.dims import Dims
@@ -19,7 +19,7 @@ class Disk:
     """Holds the newest checkpoint, in place of a folder."""
 
     def __init__(self):
-        self.progress = Progress(AGENT, FINGERPRINT, 0, 0, SegmentCounts(), ())
+        self.progress = TrainingProgress(AGENT, FINGERPRINT, 0, 0, SegmentCounts(), ())
         self.trained = ()
 
     def consumed(self, epoch):

@@ -104,7 +104,7 @@ def test_connections_cut_while_the_learner_is_busy_lose_and_repeat_no_segment(pa
     for connections in (2, 3, 4):
         pair.make_segments(2)
         pair.relay.cut()
-        until(lambda wanted=connections: len(pair.relay.heard) >= wanted, pair.step_actor)
+        until(lambda wanted=connections: len(pair.relay.received) >= wanted, pair.step_actor)
         pair.make_segments(2)
         until(lambda: pair.outbox.all_durable, pair.step_both)
     assert pair.trainer.trained == tuple(range(1, 13))
@@ -114,7 +114,7 @@ def test_a_learner_that_was_busy_for_long_hears_an_actor_that_reconnected(pair, 
     with monkeypatch.context() as context:
         context.setattr("ssd_actors.retry.RECONNECT_SECONDS", 0.3)
         pair.make_segments(2)
-        until(lambda: len(pair.relay.heard) >= 3, pair.step_actor)
+        until(lambda: len(pair.relay.received) >= 3, pair.step_actor)
     pair.make_segments(1)
     until(lambda: pair.outbox.all_durable, pair.step_both)
     assert pair.trainer.trained == (1, 2, 3)

@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from ssd_influence.settings import NetworkSettings
-from ssd_learner.checkpoints.checkpoint_file import Progress, read_checkpoint, write_checkpoint
+from ssd_learner.checkpoints.checkpoint_file import (
+    TrainingProgress,
+    read_checkpoint,
+    write_checkpoint,
+)
 from ssd_learner.segments.epochs import SegmentCounts
 from ssd_learner.training import train
 from ssd_learner.vtrace.losses import batch_losses
@@ -27,7 +31,7 @@ def are_equal(some, others):
 
 def through_a_file(trainer, folder):
     """The trainer's state, written to a checkpoint and read from it."""
-    progress = Progress(1, "run", trainer.own_steps, trainer.version, SegmentCounts(), ())
+    progress = TrainingProgress(1, "run", trainer.own_steps, trainer.version, SegmentCounts(), ())
     return read_checkpoint(write_checkpoint(folder, progress, trainer.state(), keep=1))[1]
 
 

@@ -48,12 +48,12 @@ class Run:
         return json.loads((self.dir / "summary.json").read_text())
 
     def pid(self, role: str) -> int | None:
-        """Of a process that is up, and None between a death and the next start."""
+        """The pid of a running process; None between a death and the restart."""
         entry = self.dir / "processes" / f"{role}.json"
         return json.loads(entry.read_text())["pid"] if entry.exists() else None
 
     def steps(self) -> int:
-        """Own-steps that are durable, of all agents."""
+        """Durable own-steps of all agents together."""
         ledgers = self.dir.glob("ledgers/learner-*.json")
         return sum(json.loads(path.read_text())["own_steps"] for path in ledgers)
 
@@ -65,24 +65,24 @@ class Run:
             time.sleep(0.1)
 
     def wait_for_progress(self) -> None:
-        """Until every agent has durably learned from something new."""
+        """Wait until more steps are durable."""
         before = self.steps()
         self.wait_until("more is durable", lambda: self.steps() > before + 2000)
 
     def interrupt(self) -> int:
-        """Ctrl-C, and the exit code."""
+        """Send Ctrl-C; returns the exit code."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(timeout=60)
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
-    """Starts runs with small settings; ends what a failed test leaves."""
+    """Starts runs with small settings; kills those that a failed test has left."""
     runs: list[Run] = []
 
     def start_one(*arguments: str, run_dir: str = "run", small: bool = True) -> Run:
         sets = [word for value in SMALL if small for word in ("--set", value)]
-        first, *others = arguments  # whose own settings come after ours, and count
+        first, *others = arguments  # later settings override earlier ones
         runs.append(Run(tmp_path / run_dir, first, *sets, *others))
         return runs[-1]
 
@@ -93,12 +93,12 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
             run.process.wait()
 
 
-class Hand:
-    """Starts the processes of a run one by one, over tcp."""
+class ManualRun:
+    """A run whose processes are started one by one, over tcp."""
 
     def __init__(self, root: Path, preset: str, *sets: str) -> None:
         self.root = root
-        self.dir = root / "by-hand"
+        self.dir = root / "run"
         self.run_file = root / "run.toml"
         self.address = LOOPBACK  # that servers bind
         self.keys: Path | None = None
@@ -111,8 +111,10 @@ class Hand:
         command = [BIN / "ssd-train", self._preset, "--print", *words]
         path.write_bytes(subprocess.check_output(command))
 
-    def start(self, command: str, *arguments: object, run: Path | None = None) -> subprocess.Popen:
-        words = [BIN / command, "--run", run or self.run_file, "--run-dir", self.dir]
+    def start(
+        self, command: str, *arguments: object, run_file: Path | None = None
+    ) -> subprocess.Popen:
+        words = [BIN / command, "--run", run_file or self.run_file, "--run-dir", self.dir]
         if self.keys is not None:
             words += ["--keys", self.keys]
         with (self.root / f"{command}.log").open("ab") as log:
@@ -122,7 +124,7 @@ class Hand:
         self._started.append(process)
         return process
 
-    def world(self) -> subprocess.Popen:
+    def env(self) -> subprocess.Popen:
         return self.start("ssd-env", "--arena", 0, "--bind", self.address)
 
     def learner(self, agent: int) -> subprocess.Popen:
@@ -134,7 +136,7 @@ class Hand:
         )
 
     def actor(self, agent: int, through: Callable[[str], str] = str, **options: Any):
-        """An actor; `through` may lead it to another address than the one it is told."""
+        """Start an actor; `through` may replace the addresses that it connects to."""
         learner = self.entry(f"learner-{agent}")
         return self.start(
             "ssd-actor",
@@ -162,7 +164,7 @@ class Hand:
             time.sleep(0.1)
 
     def end(self) -> None:
-        """End what a failed test leaves."""
+        """Kill processes that a failed test has left."""
         for process in self._started:
             if process.poll() is None:
                 process.kill()
@@ -170,14 +172,14 @@ class Hand:
 
 
 @pytest.fixture(scope="module")
-def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Hand]]:
-    """Starts a run by hand: a preset with small settings."""
-    hands: list[Hand] = []
+def manual_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ManualRun]]:
+    """Prepares a run of a preset with small settings, to be started process by process."""
+    runs: list[ManualRun] = []
 
-    def make(preset: str, *sets: str) -> Hand:
-        hands.append(Hand(tmp_path_factory.mktemp(preset), preset, *sets))
-        return hands[-1]
+    def make(preset: str, *sets: str) -> ManualRun:
+        runs.append(ManualRun(tmp_path_factory.mktemp(preset), preset, *sets))
+        return runs[-1]
 
     yield make
-    for hand in hands:
-        hand.end()
+    for manual in runs:
+        manual.end()

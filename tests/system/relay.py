@@ -1,4 +1,4 @@
-"""A relay between an actor process and a server, which keeps every byte that reaches the actor."""
+"""A TCP relay between an actor process and a server that records every byte sent to the actor."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ MORE, LONG, COMMAND = 1, 2, 4
 
 @dataclass
 class Relay:
-    """Listens on a port of its own; whoever connects is connected to the target.
+    """Listens on its own port, and forwards connections to the target.
 
     Args:
         target: `tcp://host:port` of the server.
 
     Attributes:
-        heard: What reached those who connected: one array of bytes for each connection.
+        received: The bytes that the clients received, for each connection.
     """
 
     target: str
-    heard: list[bytearray] = field(default_factory=list)
+    received: list[bytearray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -34,23 +34,23 @@ class Relay:
 
     @property
     def endpoint(self) -> str:
-        """Where the actor connects."""
+        """The address for the actor to connect to."""
         return f"tcp://127.0.0.1:{self.port}"
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._listening.close()
 
     def cut(self) -> None:
-        """Break every connection; who connects again is let through."""
+        """Break every connection; new connections are accepted."""
         for end in self._ends:
-            with suppress(OSError):  # it may be gone already
+            with suppress(OSError):  # it may be closed already
                 end.shutdown(socket.SHUT_RDWR)
         self._ends.clear()
 
     def messages(self) -> Iterator[list[bytes]]:
         """The frames of every whole message that reached the actor."""
-        for stream in self.heard:
+        for stream in self.received:
             message: list[bytes] = []
             for flags, body in frames(bytes(stream)):
                 if flags & COMMAND:
@@ -61,8 +61,8 @@ class Relay:
                     message = []
 
     def commands(self) -> set[bytes]:
-        """The names of all commands of ZeroMQ's own that reached the actor."""
-        every = (one for stream in self.heard for one in frames(bytes(stream)))
+        """The names of all ZeroMQ commands that reached the actor."""
+        every = (one for stream in self.received for one in frames(bytes(stream)))
         return {body[1 : 1 + body[0]] for flags, body in every if flags & COMMAND}
 
     def _accept(self) -> None:
@@ -75,25 +75,25 @@ class Relay:
             server = socket.create_connection((host, int(port)))
             kept = bytearray()
             self._ends += (actor, server)
-            self.heard.append(kept)
+            self.received.append(kept)
             for source, sink, keep in ((actor, server, None), (server, actor, kept)):
-                threading.Thread(target=_carry, args=(source, sink, keep), daemon=True).start()
+                threading.Thread(target=_forward, args=(source, sink, keep), daemon=True).start()
 
 
-def _carry(source: socket.socket, sink: socket.socket, keep: bytearray | None) -> None:
+def _forward(source: socket.socket, sink: socket.socket, keep: bytearray | None) -> None:
     try:
         while data := source.recv(1 << 16):
             if keep is not None:
                 keep += data
             sink.sendall(data)
-    except OSError:  # one of them is gone
+    except OSError:  # one of them is closed
         pass
     for end in (source, sink):
         end.close()
 
 
 def frames(stream: bytes) -> Iterator[tuple[int, bytes]]:
-    """Flags and body of each whole frame in what one end of a connection sent."""
+    """Flags and body of each complete frame in the bytes that one end of a connection has sent."""
     at = GREETING
     while at + 2 <= len(stream):
         flags, begin = stream[at], at + (9 if stream[at] & LONG else 2)

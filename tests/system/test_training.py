@@ -1,4 +1,4 @@
-"""A run from its beginning to its end, stopped and gone on with."""
+"""Runs from start to end, and resumed runs."""
 
 import json
 
@@ -8,8 +8,8 @@ from safetensors import safe_open
 pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
 
 
-def test_a_run_trains_every_agent_to_its_steps_and_its_account_adds_up(start):
-    # So many games that in every update somebody sees somebody: else influence is rightly 0.
+def test_a_run_trains_all_steps_of_every_agent_and_its_account_adds_up(start):
+    # Enough games that agents see each other in every update: otherwise influence is 0.
     run = start("harvest-moa", "--steps", "24000", "--seed", "3", "--set", "run.games=24")
 
     assert run.process.wait(timeout=120) == 0, run.output
@@ -31,7 +31,7 @@ def test_a_run_trains_every_agent_to_its_steps_and_its_account_adds_up(start):
     assert list((run.dir / "tensorboard").glob("events*"))
 
 
-def test_a_stopped_run_goes_on_where_it_was(start):
+def test_a_stopped_run_continues_where_it_was(start):
     first = start("cleanup-moa", "--set", "experiment.beta_ramp=1e6")
     first.wait_until("a first checkpoint", lambda: first.steps() > 4000)
     assert first.interrupt() == 0, first.output

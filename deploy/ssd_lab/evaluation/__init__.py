@@ -1,1 +1,1 @@
-"""Trained agents outside a run: loaded, played, evaluated."""
+"""Trained agents outside a run: loading, playing, evaluating."""

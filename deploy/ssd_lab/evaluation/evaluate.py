@@ -1,6 +1,6 @@
-"""Evaluation of a run: its newest checkpoints play whole episodes that were not trained on.
+"""Evaluates a run: its newest checkpoints play whole episodes that were not trained on.
 
-Actions are drawn from the policies, as in training.
+Actions are sampled from the policies, as in training.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _EVALUATION = 0xE7A1
 
 
 def evaluate(run_dir: Path, episodes: int = EPISODES, draw: int = 0) -> Trajectories:
-    """Let the agents of a run play, in as many games at once.
+    """Let the agents of a run play so many episodes at the same time.
 
     Args:
         run_dir: The run directory that `ssd-train` made.
         episodes: E.
-        draw: Another number draws other games and other actions.
+        draw: Another number gives other games and other actions.
 
     Raises:
         RunFileError: when the run file is unusable.
@@ -36,20 +36,20 @@ def evaluate(run_dir: Path, episodes: int = EPISODES, draw: int = 0) -> Trajecto
     config = read_config(run_dir)
     seeds = unseen_seeds(run_dir, config.run.seed, episodes, draw)
     agents = load_agents(run_dir, episodes, seed=int(seeds[0] >> 8))
-    return play_out([agent.mind for agent in agents], config.game, seeds)
+    return play_out([agent.agent for agent in agents], config.game, seeds)
 
 
 def unseen_seeds(run_dir: Path, seed: int, episodes: int, draw: int = 0) -> NDArray[np.uint64]:
     """Seeds of episodes that a run did not train on: uint64 [episodes], all different.
 
-    They are drawn from other words than training's (`Arena.episode_seed`), and any that the run's
-    own list of episodes has is left out all the same.
+    They are drawn from another seed sequence than in training (`Arena.episode_seed`), and seeds in
+    the run's list of episodes are left out.
 
     Args:
         run_dir: Of the run.
         seed: The run's.
         episodes: How many.
-        draw: Another number draws others.
+        draw: Another number gives others.
     """
     lines = (line for path in run_dir.glob("episodes/*.jsonl") for line in read_lines(path))
     taken = {int(line["seed"]) for line in lines}
@@ -58,7 +58,7 @@ def unseen_seeds(run_dir: Path, seed: int, episodes: int, draw: int = 0) -> NDAr
 
 
 def _drawn(seed: int, draw: int, taken: set[int]) -> Iterator[int]:
-    """Seeds without end, none twice and none of these."""
+    """An endless sequence of different seeds, none of these."""
     random = np.random.default_rng(np.random.SeedSequence((_EVALUATION, seed, draw)))
     while True:
         candidate = int(random.integers(2**64, dtype=np.uint64))

@@ -1,4 +1,4 @@
-"""Trained agents outside a run: load them, and let them act in a game."""
+"""Load trained agents from a run, and let them act in a game."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ Bytes = NDArray[np.uint8]
 
 
 class TrainedAgent:
-    """One trained agent, and what it remembers of B games.
+    """One trained agent, with its recurrent state in B games.
 
     Args:
-        mind: Its network, with the weights it thinks with.
+        agent: Its network and weights.
     """
 
-    def __init__(self, mind: Agent) -> None:
-        self.mind = mind
-        self._memory = mind.initial_state()
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self._state = agent.initial_state()
 
     def act(
-        self, pixels: Bytes, actions: Bytes, is_first: NDArray[np.bool_], **told: Bytes
+        self, pixels: Bytes, actions: Bytes, is_first: NDArray[np.bool_], **others: Bytes
     ) -> Bytes:
-        """Look at the games, remember, and draw an action from the policy: uint8 [B].
+        """Sample an action from the policy, and update the recurrent state: uint8 [B].
 
         Args:
-            pixels: as `decide` has it.
-            actions: the same.
-            is_first: the same.
-            **told: `leader_actions` and `symbols`, the same.
+            pixels: As in `decide`.
+            actions: As in `decide`.
+            is_first: As in `decide`.
+            **others: `leader_actions` and `symbols`, as in `decide`.
         """
-        return self.decide(pixels, actions, is_first, **told).action.choice
+        return self.decide(pixels, actions, is_first, **others).action.choice
 
     def decide(
         self,
@@ -60,21 +60,21 @@ class TrainedAgent:
         leader_actions: Bytes | None = None,
         symbols: Bytes | None = None,
     ) -> Decision:
-        """Look at the games, remember, act, and speak where the experiment has it.
+        """Sample an action, and a symbol where there are any, and update the recurrent state.
 
         Args:
             pixels: uint8 [B, V, V] the agent's views, as palette indices.
-            actions: uint8 [B, N] what everyone did in the step before; not read where `is_first`.
-            is_first: bool [B] whether the view is the first of an episode: there memory is wiped.
-            leader_actions: uint8 [B, L] what those in `mind.role.leaders` do now.
-            symbols: uint8 [B, N] what everyone said in the step before; not read where `is_first`.
+            actions: uint8 [B, N] all actions of the step before; not read where `is_first`.
+            is_first: bool [B] whether the view is the first of an episode; it resets the state.
+            leader_actions: uint8 [B, L] actions of `agent.role.leaders` in this step.
+            symbols: uint8 [B, N] all symbols of the step before; not read where `is_first`.
 
         Raises:
-            ValueError: these are not B games of N agents, a pixel is no palette index, an action
-                or a symbol none of the run's, or something is missing that the agent is told.
+            ValueError: the shapes are not those of B games of N agents; a pixel, action or symbol
+                is out of range; or an input that the experiment needs is missing.
         """
-        dims, shape = self.mind.dims, self.mind.shape
-        games, agents = self.mind.games, shape.num_agents
+        dims, shape = self.agent.dims, self.agent.shape
+        games, agents = self.agent.games, shape.num_agents
         if actions.shape != (games, agents) or not len(pixels) == len(is_first) == games:
             found = f"{len(pixels)} views, {len(is_first)} is_first, actions {list(actions.shape)}"
             raise ValueError(f"wanted games by agents [{games}, {agents}], found {found}")
@@ -85,7 +85,7 @@ class TrainedAgent:
         if dims.V:
             _check_shape((games, agents), symbols=symbols)
             _check_below(dims.V, symbols=symbols)
-        seen = Timestep(
+        timestep = Timestep(
             env_incarnation=0,
             lane=0,
             tick=0,
@@ -97,7 +97,7 @@ class TrainedAgent:
             leader_actions=leader_actions if dims.L else None,
             symbols=symbols if dims.V else None,
         )
-        return self.mind.decide(seen, self._memory)
+        return self.agent.decide(timestep, self._state)
 
 
 def _check_shape(wanted: tuple[int, ...], **given: Bytes | None) -> None:
@@ -118,8 +118,8 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
 
     Args:
         run_dir: The run directory that `ssd-train` made.
-        games: In how many games at once they will act.
-        seed: Of the actions they draw.
+        games: B, the games in which they will act at the same time.
+        seed: For sampling actions.
 
     Raises:
         RunFileError: when the run file is unusable.
@@ -133,14 +133,14 @@ def load_agents(run_dir: Path, games: int = 1, seed: int = 0) -> list[TrainedAge
     for agent in range(spec.num_agents):
         shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
         rng = torch.Generator().manual_seed(seed * spec.num_agents + agent)
-        mind = Agent(shape, network, experiment, games, rng)
-        mind.load_weights(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
-        agents.append(TrainedAgent(mind))
+        loaded = Agent(shape, network, experiment, games, rng)
+        loaded.load_weights(_newest_weights(run_dir / "checkpoints" / f"agent-{agent}"))
+        agents.append(TrainedAgent(loaded))
     return agents
 
 
 def load_game(run_dir: Path) -> GameSettings:
-    """The game that a run's agents have trained in.
+    """The game of a run.
 
     Raises:
         RunFileError: when the run file is unusable.
@@ -154,17 +154,17 @@ def play(
     """Let agents play one episode in each of B games.
 
     Args:
-        agents: All N of a game, each for B games; whatever they remember counts for nothing.
-        settings: The game, as `load_game` has it, or another that they fit.
+        agents: All N of a game, each for B games; their recurrent states are not used.
+        settings: From `load_game`, or of another game that they fit.
         seeds: uint64 [B] of the episodes.
 
     Returns:
-        float64 [B, N] what each agent earned.
+        float64 [B, N] the return of each agent.
 
     Raises:
-        ValueError: when the agents are not such as this game wants, or not loaded for B games.
+        ValueError: when the agents do not fit this game, or are not loaded for B games.
     """
-    return play_out([agent.mind for agent in agents], settings, seeds).returns
+    return play_out([agent.agent for agent in agents], settings, seeds).returns
 
 
 def _newest_weights(folder: Path) -> Weights:

@@ -1,14 +1,14 @@
-"""Whole episodes of trained agents: what they did, earned, and paid themselves for influence.
+"""Whole episodes of trained agents: their actions, returns and influence.
 
-Agents are told here what a world would tell them, in the same order: those who act first are asked
-first, and what is disclosed is passed on. Only the sockets are missing.
+Agents receive the same messages here as from an environment server, in the same order: leaders act
+first, and what agents disclose is passed on. Only the sockets are missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from copy import deepcopy
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,8 @@ class Trajectories:
         returns: float64 [E, N] what each agent earned.
         counts: int64 [E, N, K] what each agent did, in the order of `EVENTS`.
         actions: uint8 [T, E, N].
-        influence: float32 [T, E, N] c of each step, clipped; nats where it is influence, and 0
-            where an agent computes none. Where it is by a MOA, 0 at the last step.
+        influence: float32 [T, E, N] c of each step, clipped; in nats where it is influence, and 0
+            for agents that compute none. With a MOA, 0 at the last step.
     """
 
     seeds: NDArray[np.uint64]
@@ -42,58 +42,59 @@ class Trajectories:
     influence: NDArray[np.float32]
 
     def count(self, event: str) -> NDArray[np.int64]:
-        """[E, N] how often each agent did this: one of `EVENTS`."""
+        """[E, N] how often each agent did this, one of `EVENTS`."""
         return self.counts[:, :, EVENTS.index(event)]
 
 
 def play_out(
-    minds: Sequence[Agent], settings: GameSettings, seeds: NDArray[np.uint64]
+    agents: Sequence[Agent], settings: GameSettings, seeds: NDArray[np.uint64]
 ) -> Trajectories:
-    """Let all N minds of a game play one episode in each of E games.
+    """Let all N agents of a game play one episode in each of E games.
 
     Args:
-        minds: In order, each for E games.
+        agents: In order, each for E games.
         settings: The game.
         seeds: uint64 [E].
 
     Raises:
-        ValueError: when the minds are not such as this game wants, or not for E games.
+        ValueError: when the agents do not fit this game, or are not for E games.
     """
-    _check_fit(minds, settings, len(seeds))
+    _check_agents_fit(agents, settings, len(seeds))
     batch = GameBatch(settings, len(seeds))
     batch.reset(seeds)
     horizon = batch.spec.horizon
-    everything = (horizon, len(seeds), len(minds))
+    everything = (horizon, len(seeds), len(agents))
     actions, influence = np.zeros(everything, np.uint8), np.zeros(everything, np.float32)
-    players = [_Player(mind, influence[:, :, k]) for k, mind in enumerate(minds)]
-    disclosed = _disclosed(minds)
+    players = [_Player(agent, influence[:, :, k]) for k, agent in enumerate(agents)]
+    disclosure = Disclosure([agent.role for agent in agents], [agent.dims for agent in agents])
     acts: list[Act] = []
     for t in range(horizon):
         batch.observe()
-        told = disclosed.add_last_step(_timesteps(batch, acts), acts)
-        acts = _turn(players, told, disclosed)
+        timesteps = disclosure.add_last_step(_timesteps(batch, acts), acts)
+        acts = _act_in_order(players, timesteps, disclosure)
         actions[t] = np.stack([act.action for act in acts], 1)
         batch.step(actions[t])
-    for player, seen in zip(
-        players, disclosed.add_last_step(_timesteps(batch, acts), acts), strict=True
-    ):
-        player.complete_step(seen)
+    timesteps = disclosure.add_last_step(_timesteps(batch, acts), acts)
+    for player, timestep in zip(players, timesteps, strict=True):
+        player.complete_step(timestep)
     return Trajectories(seeds, batch.returns.copy(), batch.counts.copy(), actions, influence)
 
 
-def _check_fit(minds: Sequence[Agent], settings: GameSettings, episodes: int) -> None:
+def _check_agents_fit(agents: Sequence[Agent], settings: GameSettings, episodes: int) -> None:
     spec = game_spec(settings)
-    if len(minds) != spec.num_agents:
-        raise ValueError(f"{len(minds)} agents, the game wants {spec.num_agents}")
-    for place, mind in enumerate(minds):
-        shape = mind.shape
-        found = (shape.agent, shape.num_agents, shape.num_actions, mind.games)
+    if len(agents) != spec.num_agents:
+        raise ValueError(f"{len(agents)} agents, the game wants {spec.num_agents}")
+    for place, agent in enumerate(agents):
+        shape = agent.shape
+        found = (shape.agent, shape.num_agents, shape.num_actions, agent.games)
         wanted = (place, spec.num_agents, spec.num_actions, episodes)
         if found != wanted:
-            raise ValueError(f"place {place}: {_who(*found)}, the game wants {_who(*wanted)}")
+            raise ValueError(
+                f"place {place}: {_describe(*found)}, the game wants {_describe(*wanted)}"
+            )
 
 
-def _who(agent: int, agents: int, actions: int, games: int) -> str:
+def _describe(agent: int, agents: int, actions: int, games: int) -> str:
     return f"agent {agent} of {agents} with {actions} actions, for {games} games"
 
 
@@ -115,7 +116,7 @@ class _Player:
     def act(self, timestep: Timestep) -> Act:
         """Complete the step before, then decide."""
         self.complete_step(timestep)
-        kept = _kept(timestep)
+        kept = deepcopy(timestep)  # the arrays of a batch change with its next step
         decision = self._agent.decide(kept, self._state)
         self._last_step = kept, decision
         return self._agent.act_message(kept, decision)
@@ -127,7 +128,9 @@ class _Player:
             self._pending = None
         if self._last_step is None or self._agent.intrinsic is None:
             return
-        transition = self._agent.complete_transition(*self._last_step, _kept(timestep), self._state)
+        transition = self._agent.complete_transition(
+            *self._last_step, deepcopy(timestep), self._state
+        )
         if self._agent.intrinsic.needs_timestep_tp2:
             self._pending = transition
         else:
@@ -138,24 +141,22 @@ class _Player:
         self._influence[transition.timestep.tick] = c
 
 
-def _turn(players: Sequence[_Player], told: Sequence[Timestep], disclosed: Disclosure) -> list[Act]:
-    """[N] what everybody does in one step, those first whom others follow."""
+def _act_in_order(
+    players: Sequence[_Player], timesteps: Sequence[Timestep], disclosure: Disclosure
+) -> list[Act]:
+    """[N] the acts of one step; leaders act before the agents that follow them."""
     acts: list[Act | None] = [None] * len(players)
-    order = sorted(range(len(players)), key=lambda agent: bool(disclosed.leaders_of(agent)))
+    order = sorted(range(len(players)), key=lambda agent: bool(disclosure.leaders_of(agent)))
     for agent in order:
-        seen = told[agent]
-        if disclosed.leaders_of(agent):
-            seen = disclosed.add_leaders(seen, agent, acts)
-        acts[agent] = players[agent].act(seen)
+        timestep = timesteps[agent]
+        if disclosure.leaders_of(agent):
+            timestep = disclosure.add_leaders(timestep, agent, acts)
+        acts[agent] = players[agent].act(timestep)
     return [act for act in acts if act is not None]
 
 
-def _disclosed(minds: Sequence[Agent]) -> Disclosure:
-    return Disclosure([mind.role for mind in minds], [mind.dims for mind in minds])
-
-
 def _timesteps(batch: GameBatch, acts: Sequence[Act]) -> list[Timestep]:
-    """[N] what a world tells by itself, in episodes that all began together."""
+    """[N] the timesteps before disclosure, in episodes that all began together."""
     nothing = np.zeros((batch.num_games, batch.spec.num_agents), np.uint8)
     actions = np.stack([act.action for act in acts], 1) if acts else nothing
     tick = int(batch.episode_step[0])
@@ -173,12 +174,3 @@ def _timesteps(batch: GameBatch, acts: Sequence[Act]) -> list[Timestep]:
         )
         for agent in range(batch.spec.num_agents)
     ]
-
-
-def _kept(seen: Timestep) -> Timestep:
-    """A copy that lasts: a world's arrays hold until its next step."""
-    told = {field.name: getattr(seen, field.name) for field in fields(seen)}
-    copies: dict[str, Any] = {
-        name: array.copy() for name, array in told.items() if isinstance(array, np.ndarray)
-    }
-    return replace(seen, **copies)

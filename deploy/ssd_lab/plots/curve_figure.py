@@ -1,6 +1,6 @@
-"""Learning curves as a picture: a thin line for each run, a thick one for the mean of its preset.
+"""Learning curves as a figure: a thin line for each run, a thick line for the mean of its preset.
 
-Colours are those of Okabe and Ito, which colour-blind readers can tell apart.
+The colours are those of Okabe and Ito, which colour-blind readers can distinguish.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Measure = Callable[[Point], float | None]
 
 
 def draw(path: Path, curves: Sequence[Sequence[Point]], reference: float | None) -> None:
-    """Collective return, and what else these runs have to show, over agent-steps.
+    """Draw the collective return, and other metrics of these runs, over agent-steps.
 
     Args:
-        path: Of the picture; its suffix says of which kind.
+        path: Of the image; its suffix decides the format.
         curves: The windows of each run; none is empty.
-        reference: A collective return to compare with, as a line.
+        reference: A collective return to draw as a line.
     """
     from matplotlib.figure import Figure
 
@@ -41,7 +41,7 @@ def draw(path: Path, curves: Sequence[Sequence[Point]], reference: float | None)
         _draw_runs(panel, curves, measure)
         panel.set(title=title, xlabel="agent-steps, millions", ylabel=unit)
     best = max(point.collective_return for points in curves for point in points)
-    if best > 0:  # else the fines of the first episodes leave no room for all that follows
+    if best > 0:  # else the fines of the first episodes would compress the rest of the curve
         panels[0].set_ylim(bottom=max(panels[0].get_ylim()[0], -0.25 * best))
     if reference is not None:
         panels[0].axhline(reference, color="grey", linestyle="--", label="random, without fire")
@@ -50,7 +50,7 @@ def draw(path: Path, curves: Sequence[Sequence[Point]], reference: float | None)
 
 
 def _measures(curves: Sequence[Sequence[Point]]) -> list[tuple[str, str, Measure]]:
-    """Title, unit and number of each panel."""
+    """Title, unit and value of each panel."""
     points = [point for points in curves for point in points]
     measures: list[tuple[str, str, Measure]] = [
         ("collective return", "per episode, mean of 100", lambda p: p.collective_return)
@@ -82,7 +82,7 @@ def _draw_runs(panel: Axes, curves: Sequence[Sequence[Point]], measure: Measure)
 
 
 def _mean(runs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The mean of several lines, as far as all of them reach."""
+    """The mean of several lines, in the range that all of them cover."""
     begin, end = max(x[0] for x, _ in runs), min(x[-1] for x, _ in runs)
     x = np.linspace(begin, max(begin, end), 300)
     return x, np.mean([np.interp(x, *run) for run in runs], axis=0)

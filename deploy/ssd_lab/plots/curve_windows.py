@@ -1,9 +1,9 @@
 """Learning curves of finished or running runs, as windows of 100 full-length episodes.
 
-A point of a curve is a window of 100 consecutive full-length episodes of one run. With it goes a
-99.5 % confidence interval of their mean, as if they were independent: how much the mean owes to
-chance in these episodes. It says nothing of what another seed would bring. The bands of the paper's
-figures 1, 4 and 7 do, since they are over five seeds, and are not to be compared with these.
+A point of a curve is a window of 100 consecutive full-length episodes of one run, with a 99.5 %
+confidence interval of their mean, as if they were independent. The interval shows the chance in
+these episodes, not the difference between seeds. The bands in figures 1, 4 and 7 of the paper are
+over five seeds, so the two cannot be compared.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _Z = statistics.NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
 
 @dataclass(frozen=True)
 class Point:
-    """One window of one run, and what its learners said in its time, on average.
+    """One window of one run, with the means of its learners' metrics in that time.
 
     Attributes:
         run: Name of the run directory.
         preset: Of the run.
         seed: Of the run.
-        agent_steps: Of all agents, when the window's last episode ended, between two records.
+        agent_steps: Of all agents when the last episode ended, interpolated between records.
         own_steps: Mean over the agents, likewise.
         collective_return: Mean over the window.
         low, high: Bounds of its confidence interval, over this run's episodes.
-        equality: Mean over the window's episodes that have one, or nothing.
-        apples, cleaned, fires: What all agents did in an episode, on average.
-        cleaned_most: By the agent that cleaned most.
-        influence_nats: Mean over the agents of c per own-step, or nothing without a MOA.
+        equality: Mean over the episodes in which it is defined, or None.
+        apples, cleaned, fires: Mean counts per episode, of all agents together.
+        cleaned_most: The same of the agent that cleaned most.
+        influence_nats: Mean over the agents of c per own-step, or None without a MOA.
         moa_loss_nats: Likewise, the MOA's cross-entropy.
         moa_marginal_entropy_nats: Likewise, the entropy of the action marginals it must beat.
         moa_margin_nats: Likewise, by how much it does, before it is trained on what it is asked.
@@ -73,7 +73,7 @@ class Point:
     policy_information_nats: float | None
 
 
-_SAID = (
+_METRICS = (
     "influence_nats",
     "moa_loss_nats",
     "moa_marginal_entropy_nats",
@@ -93,7 +93,7 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def curve(run_dir: Path, every: int = WINDOW // 4) -> list[Point]:
-    """The windows of a run, in time; none before 100 full-length episodes have ended.
+    """The windows of a run, in order of time; none before 100 full-length episodes have ended.
 
     Args:
         run_dir: The run directory that `ssd-train` made.
@@ -117,13 +117,13 @@ def curve(run_dir: Path, every: int = WINDOW // 4) -> list[Point]:
 def best(points: Sequence[Point]) -> Point:
     """The window with the highest collective return.
 
-    It is the luckiest of many that overlap, so the interval of its mean holds no longer.
+    It was chosen from many overlapping windows, so its confidence interval is not valid.
     """
     return max(points, key=lambda point: point.collective_return)
 
 
 class _Clock:
-    """Which records were made when, and how far the agents had come."""
+    """The records of a run by time, and the steps of the agents at any time."""
 
     def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
         self._records = records
@@ -132,13 +132,13 @@ class _Clock:
         self._agent_steps = np.array([sum(record["own_steps"]) for record in records])
 
     def steps(self, time: float) -> tuple[int, int]:
-        """Agent-steps and mean own-steps at a time between two records, on a straight line."""
+        """Agent-steps and mean own-steps at a time, interpolated between records."""
         counts = self._agent_steps, self._own_steps
         agent_steps, own_steps = (np.interp(time, self._times, count) for count in counts)
         return round(agent_steps), round(own_steps)
 
     def between(self, begin: float, end: float) -> Sequence[Mapping[str, Any]]:
-        """The records of a stretch of time; where it has none, the last one before."""
+        """The records in a period; if there are none, the last one before it."""
         stop = max(1, int(np.searchsorted(self._times, end, "right")))
         start = min(int(np.searchsorted(self._times, begin)), stop - 1)
         return self._records[start:stop]
@@ -149,9 +149,9 @@ def _point(
 ) -> Point:
     mean, low, high = interval([episode["collective_return"] for episode in window])
     equalities = [e["equality"] for e in window if e["equality"] is not None]
-    did = {event: _each_agent(window, event) for event in ("apples", "cleaned", "fires")}
+    counts = {event: _each_agent(window, event) for event in ("apples", "cleaned", "fires")}
     agent_steps, own_steps = clock.steps(window[-1]["time"])
-    heard = clock.between(window[0]["time"], window[-1]["time"])
+    during = clock.between(window[0]["time"], window[-1]["time"])
     return Point(
         run=name,
         preset=sections.get("preset", {}).get("name", "run"),
@@ -162,34 +162,34 @@ def _point(
         low=round(low, 2),
         high=round(high, 2),
         equality=_mean(equalities),
-        cleaned_most=max(did["cleaned"]),
-        apples=round(sum(did["apples"]), 2),
-        cleaned=round(sum(did["cleaned"]), 2),
-        fires=round(sum(did["fires"]), 2),
-        **{name: _mean(_numbers(heard, name)) for name in _SAID},
+        cleaned_most=max(counts["cleaned"]),
+        apples=round(sum(counts["apples"]), 2),
+        cleaned=round(sum(counts["cleaned"]), 2),
+        fires=round(sum(counts["fires"]), 2),
+        **{name: _mean(_numbers(during, name)) for name in _METRICS},
     )
 
 
 def _each_agent(window: Sequence[Mapping[str, Any]], event: str) -> list[float]:
-    """How often each agent did something in an episode, on average."""
+    """The mean count of an event per episode, for each agent."""
     agents = zip(*(episode["counts"][event] for episode in window), strict=True)
     return [round(statistics.fmean(agent), 2) for agent in agents]
 
 
 def _numbers(records: Sequence[Mapping[str, Any]], name: str) -> list[float]:
-    """What all agents said of one measure in all these records."""
+    """All values of a metric, of all agents, in these records."""
     return [n for record in records for n in record.get(name, []) if n is not None]
 
 
 def moa_margin(run_dir: Path) -> list[float | None]:
-    """By how much each agent's MOA beats the entropy of the action marginals, in nats.
+    """The margin of each agent's MOA over the entropy of the action marginals, in nats.
 
-    The mean over the last half of a run's records, each of which is of a batch that the MOA had not
-    been trained on. None for an agent without a MOA, or that never saw anybody.
+    The mean over the last half of a run's records, each of a batch that the MOA had not been
+    trained on. None for an agent without a MOA, or that never saw another agent.
     """
     records = read_lines(run_dir / "metrics.jsonl")
-    said = [record["moa_margin_nats"] for record in records if "moa_margin_nats" in record]
-    agents = zip(*said[len(said) // 2 :], strict=True)
+    margins = [record["moa_margin_nats"] for record in records if "moa_margin_nats" in record]
+    agents = zip(*margins[len(margins) // 2 :], strict=True)
     return [_mean([margin for margin in each if margin is not None]) for each in agents]
 
 

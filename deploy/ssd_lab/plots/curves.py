@@ -16,7 +16,7 @@ from ssd_wire.process import reports_errors, version_option
 
 
 def write_csv(path: Path, points: Sequence[Point]) -> None:
-    """One row a point."""
+    """One row per point."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Point)])
         writer.writeheader()
@@ -28,7 +28,9 @@ def write_csv(path: Path, points: Sequence[Point]) -> None:
 @click.argument("run_dirs", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write all points here.")
 @click.option("--png", "picture", type=click.Path(path_type=Path), help="Draw the curves here.")
-@click.option("--reference", type=float, help="Return of random play without fire, as a line.")
+@click.option(
+    "--reference", type=float, help="Draw this return as a line, such as that of random play."
+)
 @click.option(
     "--every",
     default=WINDOW // 4,
@@ -46,21 +48,21 @@ def main(
 ) -> None:
     """Show the last 100-episode window of each run and its best, and write or draw all windows.
 
-    In brackets stands the 99.5 % confidence interval over that one run's episodes.
+    The brackets contain the 99.5 % confidence interval over the episodes of that run.
     """
     found = {run_dir: points for run_dir in run_dirs if (points := curve(run_dir, every))}
     curves = list(found.values())
     if not curves:
         raise RunFileError(f"wanted {WINDOW} full-length episodes in a run, found fewer in all")
     for run_dir, points in found.items():
-        click.echo(_words(points, moa_margin(run_dir)))
+        click.echo(_line(points, moa_margin(run_dir)))
     if table is not None:
         write_csv(table, [point for points in curves for point in points])
     if picture is not None:
         draw(picture, curves, reference)
 
 
-def _words(points: Sequence[Point], margins: Sequence[float | None]) -> str:
+def _line(points: Sequence[Point], margins: Sequence[float | None]) -> str:
     top, last = best(points), points[-1]
     words = (
         f"{top.run}: {top.preset}, seed {top.seed}: last window {last.collective_return:.1f} "

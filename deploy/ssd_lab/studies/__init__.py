@@ -1,1 +1,1 @@
-"""Experiments over several runs, each one command."""
+"""Studies of several runs, each with one command."""

@@ -40,7 +40,7 @@ class DamagedCheckpointError(CheckpointError):
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """The metadata of a checkpoint.
 
     Attributes:
@@ -71,11 +71,11 @@ class Progress:
                 raise ValueError(f"{type(mark).__name__}: wanted at least 0, found {negative}")
 
 
-_PROGRESS = TypeAdapter(Progress)
+_PROGRESS = TypeAdapter(TrainingProgress)
 
 
 def write_checkpoint(
-    folder: Path, progress: Progress, tensors: Mapping[str, Tensor], keep: int
+    folder: Path, progress: TrainingProgress, tensors: Mapping[str, Tensor], keep: int
 ) -> Path:
     """Write a checkpoint, which is durable on return, and delete old ones.
 
@@ -116,7 +116,7 @@ def write_checkpoint(
     return path
 
 
-def read_checkpoint(path: Path) -> tuple[Progress, dict[str, Tensor]]:
+def read_checkpoint(path: Path) -> tuple[TrainingProgress, dict[str, Tensor]]:
     """What `write_checkpoint` wrote, with the tensors on the host.
 
     Raises:

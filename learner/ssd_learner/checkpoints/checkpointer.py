@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ssd_learner.checkpoints.checkpoint_file import Progress, write_checkpoint
+from ssd_learner.checkpoints.checkpoint_file import TrainingProgress, write_checkpoint
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
 from ssd_wire.process import write_atomically
@@ -94,7 +94,7 @@ class Checkpointer:
             ArithmeticError: the weights or the optimizer's state are not finite.
             OSError: a file cannot be written.
         """
-        progress = Progress(
+        progress = TrainingProgress(
             agent=trainer.shape.agent,
             fingerprint=receiver.fingerprint,
             own_steps=trainer.own_steps,

@@ -1,8 +1,8 @@
 """Resumes from the newest usable checkpoint, and accounts for what an older one lacks.
 
-When the newest checkpoint is damaged, the parameters go back to an older one. Actors were told that
-the segments trained since then are durable, and have deleted them. These segments count as given
-up, and each epoch continues where the learner's ledger has it.
+If the newest checkpoint is damaged, the weights are those of an older one. The segments trained
+since then were acknowledged as durable, so the actors have deleted them. These segments count as
+given up, and each epoch continues from its watermark in the learner's ledger.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ssd_learner.checkpoints.checkpoint_file import (
     TEMPORARY,
     CheckpointError,
     DamagedCheckpointError,
-    Progress,
+    TrainingProgress,
     checkpoints,
     read_checkpoint,
     set_aside,
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 def restore(
     folder: Path, trainer: Trainer, fingerprint: str, ledger: Path | None = None
-) -> Progress | None:
+) -> TrainingProgress | None:
     """Restore a trainer from the newest checkpoint that is not damaged.
 
     Damaged checkpoints are renamed, and the training lost with them is logged.
@@ -64,22 +64,26 @@ def restore(
         except (ValueError, KeyError) as fault:
             raise CheckpointError(f"{path}: does not fit this network: {fault}") from fault
         return _after_damage(progress, known, path, damaged) if damaged else progress
-    if damaged:
-        raise CheckpointError(
-            f"{folder}: all checkpoints are damaged; wanted at least one to continue from."
-            f" Restore one from a copy, or delete the folder{_and(ledger)} to start this agent anew"
-        )
-    if known.get("own_steps", 0) > 0:
-        raise CheckpointError(
-            f"{folder}: wanted a checkpoint, since {known['own_steps']:,} own-steps were trained,"
-            f" found none. Restore the folder from a copy, or delete {ledger} to start this agent"
-            " anew"
-        )
+    _check_untrained(folder, ledger, known.get("own_steps", 0), damaged)
     return None
 
 
-def _and(ledger: Path | None) -> str:
-    return "" if ledger is None else f" and {ledger}"
+def _check_untrained(
+    folder: Path, ledger: Path | None, own_steps: int, damaged: list[Path]
+) -> None:
+    """Refuse to start from scratch if the agent was trained before."""
+    if damaged:
+        and_ledger = "" if ledger is None else f" and {ledger}"
+        raise CheckpointError(
+            f"{folder}: all checkpoints are damaged; wanted at least one to continue from."
+            f" Restore one from a copy, or delete the folder{and_ledger} to start this agent anew"
+        )
+    if own_steps > 0:
+        raise CheckpointError(
+            f"{folder}: wanted a checkpoint, since {own_steps:,} own-steps were trained,"
+            f" found none. Restore the folder from a copy, or delete {ledger} to start this agent"
+            " anew"
+        )
 
 
 def _remove_temporary_files(folder: Path) -> None:
@@ -96,7 +100,9 @@ def _read_ledger(ledger: Path | None) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _check_belongs(path: Path, progress: Progress, trainer: Trainer, fingerprint: str) -> None:
+def _check_belongs(
+    path: Path, progress: TrainingProgress, trainer: Trainer, fingerprint: str
+) -> None:
     for what, wanted, found in (
         ("fingerprint", fingerprint, progress.fingerprint),
         ("agent", trainer.shape.agent, progress.agent),
@@ -106,8 +112,8 @@ def _check_belongs(path: Path, progress: Progress, trainer: Trainer, fingerprint
 
 
 def _after_damage(
-    progress: Progress, known: Mapping[str, Any], path: Path, damaged: Iterable[Path]
-) -> Progress:
+    progress: TrainingProgress, known: Mapping[str, Any], path: Path, damaged: Iterable[Path]
+) -> TrainingProgress:
     """The progress of an older checkpoint, with watermarks advanced to those of the ledger."""
     for damaged_path in damaged:
         set_aside(damaged_path)
@@ -127,7 +133,7 @@ def _after_damage(
 def _advanced(
     watermarks: Iterable[Watermark], entries: Iterable[Mapping[str, Any]]
 ) -> Iterable[Watermark]:
-    """Each epoch as far as the ledger has it; segments beyond its watermark count as given up."""
+    """Watermarks advanced to the ledger; the segments in between count as given up."""
     marks = {(mark.arena, mark.epoch): mark for mark in watermarks}
     for entry in entries:
         key = entry["arena"], entry["epoch"]

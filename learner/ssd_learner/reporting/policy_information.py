@@ -8,8 +8,8 @@ from torch import Tensor
 def policy_information(log_policy: Tensor) -> Tensor:
     """Mutual information of observation and action, in nats: H(mean π) − mean H(π).
 
-    It is 0 for an agent that acts from the same distribution whatever it observes. That is how
-    every agent starts, and what becomes of one whose LSTM gates are saturated.
+    It is 0 for an agent whose action distribution does not depend on the observation. New agents
+    are like that, and so are agents whose LSTM gates have saturated.
 
     Args:
         log_policy: [..., X] log-probabilities of X actions, over the steps of a batch.

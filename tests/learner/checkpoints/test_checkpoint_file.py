@@ -12,14 +12,14 @@ from ssd_learner.checkpoints import checkpoint_file
 from ssd_learner.checkpoints.checkpoint_file import (
     CheckpointError,
     DamagedCheckpointError,
-    Progress,
+    TrainingProgress,
     newest_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )
 from ssd_learner.segments.epochs import SegmentCounts, Watermark
 
-PROGRESS = Progress(
+PROGRESS = TrainingProgress(
     agent=1,
     fingerprint="this run",
     own_steps=640,

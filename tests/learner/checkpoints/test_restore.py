@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ssd_learner.checkpoints.checkpoint_file import CheckpointError, Progress, write_checkpoint
+from ssd_learner.checkpoints.checkpoint_file import (
+    CheckpointError,
+    TrainingProgress,
+    write_checkpoint,
+)
 from ssd_learner.checkpoints.restore import restore
 from ssd_learner.segments.epochs import SegmentCounts, Watermark
 
-PROGRESS = Progress(
+PROGRESS = TrainingProgress(
     agent=1,
     fingerprint="this run",
     own_steps=640,

@@ -1,4 +1,4 @@
-"""`python -m ssd_lab.studies.box_trapped`: trains, evaluates, writes, draws. Start reading here."""
+"""`python -m ssd_lab.studies.box_trapped`: train, evaluate, draw. Start reading here."""
 
 from __future__ import annotations
 
@@ -31,9 +31,14 @@ STEPS = 1_600_000
 
 @click.command()
 @version_option
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where all of it goes.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder for runs, tables and figures.",
+)
 @click.option("--seeds", default="1,2,3,4,5", show_default=True, help="Of the runs.")
-@click.option("--arms", default=",".join(ARMS), show_default=True, help="What is compared.")
+@click.option("--arms", default=",".join(ARMS), show_default=True, help="The arms to compare.")
 @click.option(
     "--episodes",
     default=EPISODES,
@@ -48,8 +53,8 @@ STEPS = 1_600_000
 def main(out: Path, seeds: str, arms: str, episodes: int, steps: int) -> None:
     """Train every arm with every seed, evaluate the runs, and draw figures 12 and 13.
 
-    Runs that are complete are not trained again, and one that was interrupted goes on: after
-    Ctrl-C, give the same command.
+    Complete runs are not trained again, and an interrupted run is resumed: after Ctrl-C, give the
+    same command again.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     trials = [Trial(arm, seed) for seed in _seeds(seeds) for arm in _arms(arms)]
@@ -60,7 +65,7 @@ def main(out: Path, seeds: str, arms: str, episodes: int, steps: int) -> None:
     except TrainingError as fault:
         raise click.ClickException(str(fault)) from fault
     except KeyboardInterrupt:
-        click.echo("stopped; the same command goes on", err=True)
+        click.echo("stopped; the same command continues", err=True)
         sys.exit(130)
     draw(out)
     click.echo(markdown(read_rows(out / "episodes.csv", EpisodeRow)))

@@ -1,4 +1,4 @@
-"""The arms of the study, and which run of which arm lies where."""
+"""The arms of the study, and the run directories of their trials."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Arm:
-    """What agents are compared as.
+    """One kind of agents that the study compares.
 
     Attributes:
-        name: In tables, and of its runs' directories.
-        preset: What they are trained by.
-        label: What it is, in the table.
-        short: The same where there is little room, in figures.
+        name: In tables and in names of run directories.
+        preset: Of its runs.
+        label: In the summary.
+        short: A shorter label, in figures.
         colour: In figures.
     """
 
@@ -43,7 +43,7 @@ ARMS = {
         ),
     )
 }
-"""In the order in which they are trained, seed by seed, and shown."""
+"""In the order in which they are trained and shown."""
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,5 @@ class Trial:
     seed: int
 
     def run_dir(self, out: Path) -> Path:
-        """Where it is trained."""
+        """Its run directory."""
         return out / "runs" / f"{self.arm.name}-{self.seed}"

@@ -1,4 +1,4 @@
-"""Figures 12 and 13, drawn from the tables alone."""
+"""Figures 12 and 13, drawn from the tables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def draw_opening(episodes: Sequence[EpisodeRow], steps: Sequence[StepRow]) -> Fi
 def draw_influence(trajectories: Sequence[TrajectoryRow], steps: Sequence[StepRow]) -> Figure:
     """Figure 13: the free agent's influence reward over a trajectory.
 
-    Left, one trajectory of each arm that reckons influence: the first evaluation episode of its
+    Left, one trajectory of each arm that computes influence: the first evaluation episode of its
     first seed; right, the mean over all trajectories of all seeds.
     """
     figure = Figure(figsize=(11, 4), layout="constrained")

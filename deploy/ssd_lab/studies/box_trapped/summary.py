@@ -21,9 +21,9 @@ HEAD = (
 
 
 def markdown(rows: Sequence[EpisodeRow]) -> str:
-    """One line an arm, all its seeds together; steps count from 1, returns are per episode.
+    """One line per arm, all its seeds together; steps count from 1, returns are per episode.
 
-    Influence is the free agent's, and a dash where it reckons none.
+    Influence is that of the free agent; a dash where it computes none.
     """
     lines = [HEAD, ("---",) * len(HEAD), *map(_cells, by_arm(rows).values())]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -37,7 +37,7 @@ def _cells(rows: Sequence[EpisodeRow]) -> Iterator[str]:
     yield f"{statistics.median(row.opened_at for row in opened):g}" if opened else "–"
     yield f"{statistics.fmean(row.free_return for row in rows):.1f}"
     yield f"{statistics.fmean(row.trapped_return for row in rows):.1f}"
-    reckoned = any(row.influence for row in rows)
-    yield f"{statistics.fmean(row.influence for row in rows):.2g}" if reckoned else "–"
+    has_influence = any(row.influence for row in rows)
+    yield f"{statistics.fmean(row.influence for row in rows):.2g}" if has_influence else "–"
     at_opening = [row.influence_at_opening for row in opened]
-    yield f"{statistics.fmean(at_opening):.2g}" if reckoned and opened else "–"
+    yield f"{statistics.fmean(at_opening):.2g}" if has_influence and opened else "–"

@@ -1,4 +1,4 @@
-"""What the study found, as tables: written and read again. Figures know nothing else."""
+"""The results of the study as tables. Figures are drawn from these alone."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class EpisodeRow:
     Attributes:
         arm, seed: The run.
         episode: From 0.
-        game_seed: What its luck followed from.
+        game_seed: Seed of the episode.
         opened_at: The step, from 1, at which the box was opened; 0 if it was not.
-        free_return, trapped_return: What each agent earned.
+        free_return, trapped_return: The return of each agent.
         influence: The free agent's, mean over all steps, nats.
         influence_at_opening: Of the action that opened the box, nats; 0 if it was not opened.
     """
@@ -52,8 +52,8 @@ class StepRow:
     Attributes:
         arm, seed: The run.
         step: From 1.
-        chosen: In how many episodes *open box* was chosen at it (figure 12).
-        opened: In how many the box was opened by it.
+        chosen: In how many episodes *open box* was chosen at this step (figure 12).
+        opened: In how many episodes this opened the box.
         influence: The free agent's, mean over the episodes, nats.
     """
 
@@ -89,7 +89,7 @@ AnyRow = TypeVar("AnyRow", EpisodeRow, StepRow, TrajectoryRow)
 
 
 def episode_rows(trial: Trial, found: Trajectories) -> Iterator[EpisodeRow]:
-    """One row an episode."""
+    """One row per episode."""
     influence = found.influence[:, :, OPENER].astype(np.float64)  # [T, E]
     for episode, opened_at in enumerate(found.count("opened_at")[:, OPENER].tolist()):
         at_opening = influence[opened_at - 1, episode] if opened_at else 0.0
@@ -107,7 +107,7 @@ def episode_rows(trial: Trial, found: Trajectories) -> Iterator[EpisodeRow]:
 
 
 def step_rows(trial: Trial, found: Trajectories) -> Iterator[StepRow]:
-    """One row a step."""
+    """One row per step."""
     opening = box_opening(found.actions[:, :, OPENER] == OPEN_BOX)
     influence = found.influence[:, :, OPENER].mean(1, dtype=np.float64)
     opened = np.bincount(opening.steps, minlength=len(influence))
@@ -118,7 +118,7 @@ def step_rows(trial: Trial, found: Trajectories) -> Iterator[StepRow]:
 
 
 def trajectory_rows(trial: Trial, found: Trajectories) -> Iterator[TrajectoryRow]:
-    """One row a step of the first episode."""
+    """One row per step of the first episode."""
     names = game_spec(GameSettings(name="box-trapped")).action_names
     opened_at = int(found.count("opened_at")[0, OPENER])
     steps = zip(found.actions[:, 0, OPENER], found.influence[:, 0, OPENER], strict=True)
@@ -134,7 +134,7 @@ def trajectory_rows(trial: Trial, found: Trajectories) -> Iterator[TrajectoryRow
 
 
 def write_rows(path: Path, kind: type[AnyRow], rows: Iterable[AnyRow]) -> None:
-    """A CSV file of them."""
+    """Write rows to a CSV file."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(kind)])
         writer.writeheader()
@@ -142,7 +142,7 @@ def write_rows(path: Path, kind: type[AnyRow], rows: Iterable[AnyRow]) -> None:
 
 
 def read_rows(path: Path, kind: type[AnyRow]) -> list[AnyRow]:
-    """What `write_rows` wrote."""
+    """Read a file that `write_rows` has written."""
     types = get_type_hints(kind)
     with path.open(newline="") as file:
         return [

@@ -1,4 +1,4 @@
-"""Training a trial: a real `ssd-train` in a process of its own, begun, gone on with, or skipped."""
+"""Trains a trial by `ssd-train` in a child process; an interrupted run is resumed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SSD_TRAIN = Path(sys.executable).with_name("ssd-train")
 
 
 class TrainingError(Exception):
-    """A run that did not come to its end. Names its log."""
+    """A run that has failed. Names its log."""
 
 
 def is_trained(trial: Trial, out: Path, steps: int) -> bool:
-    """Whether the trial's run is there and has ended, with so many agent-steps.
+    """Whether the trial's run exists and has ended with so many agent-steps.
 
     Raises:
-        RunFileError: when it was trained by other settings than the preset has now.
+        RunFileError: when it was trained with other settings than those of the preset.
     """
     run_dir = trial.run_dir(out)
     if not (run_dir / "summary.json").exists():
@@ -36,7 +36,7 @@ def is_trained(trial: Trial, out: Path, steps: int) -> bool:
 
 
 def command(trial: Trial, out: Path, steps: int) -> list[str]:
-    """The command line that trains a trial, from the start or from where it was interrupted."""
+    """The command line that starts or resumes the training of a trial."""
     run_dir = trial.run_dir(out)
     words = [str(SSD_TRAIN), trial.arm.preset, "--seed", str(trial.seed), "--steps", str(steps)]
     words += ["--run-dir", str(run_dir)]
@@ -46,12 +46,12 @@ def command(trial: Trial, out: Path, steps: int) -> list[str]:
 def train(trial: Trial, out: Path, steps: int) -> None:
     """Train a trial to its end.
 
-    Its process is in a session of its own, so that a Ctrl-C reaches it once, through us: the first
-    stops it cleanly, a second kills.
+    Its process has its own session, so that Ctrl-C reaches it only through this process: the first
+    stops it cleanly, the second kills it.
 
     Raises:
-        KeyboardInterrupt: the user stopped it, and it has stopped.
-        TrainingError: it ended for any other reason.
+        KeyboardInterrupt: when the user has stopped it.
+        TrainingError: when it has ended for another reason.
     """
     log = trial.run_dir(out).with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)

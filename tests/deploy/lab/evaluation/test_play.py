@@ -43,7 +43,7 @@ def run_dir(tmp_path):
     return make_run(tmp_path, "harvest-moa")
 
 
-def test_same_seeds_play_the_same_episodes_and_others_do_not(run_dir):
+def test_the_same_seeds_give_the_same_episodes_and_others_do_not(run_dir):
     first = play(load_agents(run_dir, games=3), GAME, SEEDS)
     again = play(load_agents(run_dir, games=3), GAME, SEEDS)
     other = play(load_agents(run_dir, games=3, seed=5), GAME, SEEDS + 90)
@@ -52,7 +52,7 @@ def test_same_seeds_play_the_same_episodes_and_others_do_not(run_dir):
     assert (first != other).any()
 
 
-def test_the_game_is_the_runs_own(run_dir):
+def test_the_game_is_that_of_the_run(run_dir):
     assert load_game(run_dir) == GAME
     assert play(load_agents(run_dir, games=3), load_game(run_dir), SEEDS).shape == (3, 2)
 
@@ -78,12 +78,12 @@ def test_agents_that_were_loaded_for_other_games_are_refused(run_dir):
         play(load_agents(run_dir, games=4), GAME, SEEDS)
 
 
-def test_a_first_view_wipes_memory_and_hides_what_others_did_before(run_dir):
+def test_the_first_view_of_an_episode_resets_the_state_and_ignores_earlier_actions(run_dir):
     rng = np.random.default_rng(0)
     view = rng.integers(0, 3, (4, 15, 15), np.uint8)
     fresh, used = load_agents(run_dir, games=4)[0], load_agents(run_dir, games=4)[0]
     used.act(view, np.ones((4, 2), np.uint8), np.zeros(4, np.bool_))
-    used.mind._rng.manual_seed(0)  # the draw that a fresh agent of seed 0 begins with
+    used.agent._rng.manual_seed(0)  # the draw that a fresh agent of seed 0 begins with
     is_first = np.ones(4, np.bool_)
     assert (
         fresh.act(view, np.zeros((4, 2), np.uint8), is_first)
@@ -107,14 +107,14 @@ def seen(games=4, agents=2, colour=0, action=0):
     ],
     ids=["other games", "other agents", "no colour", "no action"],
 )
-def test_what_no_game_shows_is_refused(run_dir, wrong, message):
+def test_inputs_out_of_range_are_refused(run_dir, wrong, message):
     agent = load_agents(run_dir, games=4)[0]
     agent.act(*seen())
     with pytest.raises(ValueError, match=message):
         agent.act(*seen(**wrong))
 
 
-def test_who_follows_wants_to_be_told_what_those_do_whom_it_follows(tmp_path):
+def test_a_follower_needs_the_actions_of_its_leaders(tmp_path):
     agent = load_agents(make_run(tmp_path, "harvest-basic", "experiment.leaders=1"), games=4)[1]
     led = [agent.act(*seen(), leader_actions=np.full((4, 1), a, np.uint8)) for a in range(8)]
     assert np.shape(led) == (8, 4)
@@ -124,7 +124,7 @@ def test_who_follows_wants_to_be_told_what_those_do_whom_it_follows(tmp_path):
         agent.act(*seen(), leader_actions=np.full((4, 1), 8, np.uint8))
 
 
-def test_who_speaks_wants_to_be_told_what_was_said(tmp_path):
+def test_an_agent_with_symbols_needs_the_symbols_of_the_last_step(tmp_path):
     agent = load_agents(make_run(tmp_path, "harvest-communication"), games=4)[0]
     said = np.zeros((4, 2), np.uint8)
     assert (agent.decide(*seen(), symbols=said).symbol.choice < 7).all()

@@ -1,4 +1,4 @@
-"""Trained agents live outside a run as they live in one."""
+"""Trained agents do the same outside a run as in a run."""
 
 import copy
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from ssd_actors.lane import Lane as ActorLane
 from ssd_env_server.disclosure import Disclosure
-from ssd_env_server.lane import Lane as WorldLane
+from ssd_env_server.lane import Lane as EnvLane
 from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings
 from ssd_lab.evaluation.play import load_agents, play
@@ -22,7 +22,7 @@ SEEDS = np.arange(40, 40 + GAMES, dtype=np.uint64)
 SMALL = ("game.agents=3", f"game.horizon={HORIZON}")
 KINDS = {
     "by a MOA": ("harvest-moa", *SMALL),
-    "by PMI, which waits": ("harvest-moa", *SMALL, "experiment.divergence=pmi"),
+    "by PMI, which needs one more timestep": ("harvest-moa", *SMALL, "experiment.divergence=pmi"),
     "basic, of three one leads": ("cleanup-basic", *SMALL),
     "of symbols": ("harvest-communication", *SMALL),
     "none": ("cleanup-a3c", *SMALL),
@@ -30,19 +30,19 @@ KINDS = {
 }
 
 
-def opinionated(run_dir):
-    """Minds whose heads are so large that what others do makes a difference to them."""
-    minds = [agent.mind for agent in load_agents(run_dir, GAMES, seed=2)]
-    for mind in minds:
+def agents_with_large_logits(run_dir):
+    """Agents whose logits are so large that the actions of others influence them strongly."""
+    agents = [agent.agent for agent in load_agents(run_dir, GAMES, seed=2)]
+    for agent in agents:
         grown = {
             name: w.detach().numpy() * (300 if "logits" in name else 1)
-            for name, w in mind.network.named_parameters()
+            for name, w in agent.network.named_parameters()
         }
-        mind.load_weights(Weights(0, 1, 0, grown))
-    return minds
+        agent.load_weights(Weights(0, 1, 0, grown))
+    return agents
 
 
-def told_by_a_world(batch, actions, is_first):
+def timesteps_of(batch, actions, is_first):
     return [
         Timestep(
             env_incarnation=1,
@@ -58,46 +58,46 @@ def told_by_a_world(batch, actions, is_first):
     ]
 
 
-def lived_in_a_run(config, minds):
-    """What the world's own lane and the actors' make of the same episodes."""
+def played_in_a_run(config, agents):
+    """Actions and influence of the same episodes, with lanes of an environment and of actors."""
     batch = GameBatch(config.game, GAMES)
     batch.reset(SEEDS)
     batch.observe()
-    agents = range(batch.spec.num_agents)
-    lanes = [ActorLane(0, mind, replace(mind.dims, T=HORIZON)) for mind in minds]
-    for lane, mind in zip(lanes, minds, strict=True):
+    numbers = range(batch.spec.num_agents)
+    lanes = [ActorLane(0, agent, replace(agent.dims, T=HORIZON)) for agent in agents]
+    for lane, agent in zip(lanes, agents, strict=True):
         lane.reset(1)
-        weights = {name: w.detach().numpy() for name, w in mind.network.named_parameters()}
-        lane.weights = Weights(mind.learner_incarnation, mind.weights_version, 0, weights)
-    disclosed = Disclosure([mind.role for mind in minds], [mind.dims for mind in minds])
-    world = WorldLane(
-        told_by_a_world(batch, np.zeros((GAMES, len(minds)), np.uint8), True), GAMES, disclosed
+        weights = {name: w.detach().numpy() for name, w in agent.network.named_parameters()}
+        lane.weights = Weights(agent.learner_incarnation, agent.weights_version, 0, weights)
+    disclosed = Disclosure([agent.role for agent in agents], [agent.dims for agent in agents])
+    env_lane = EnvLane(
+        timesteps_of(batch, np.zeros((GAMES, len(agents)), np.uint8), True), GAMES, disclosed
     )
-    actions = np.zeros((HORIZON, GAMES, len(minds)), np.uint8)
+    actions = np.zeros((HORIZON, GAMES, len(agents)), np.uint8)
     for t in range(HORIZON):
-        while not world.is_complete:
-            for k in agents:
-                for seen in world.unanswered(k):
-                    kept = copy.deepcopy(seen)
+        while not env_lane.is_complete:
+            for k in numbers:
+                for timestep in env_lane.unanswered(k):
+                    kept = copy.deepcopy(timestep)
                     lanes[k].complete_step(kept)
                     if t == 0:
                         lanes[k].begin_segment(kept, lanes[k].weights)
-                    world.add_act(k, lanes[k].act(kept))
-        actions[t] = world.actions
+                    env_lane.add_act(k, lanes[k].act(kept))
+        actions[t] = env_lane.actions
         batch.step(actions[t])
         batch.observe()
-        world.advance(told_by_a_world(batch, actions[t].copy(), t == HORIZON - 1))
-    for k in agents:
-        lanes[k].complete_step(copy.deepcopy(world._timesteps[k]))
+        env_lane.advance(timesteps_of(batch, actions[t].copy(), t == HORIZON - 1))
+    for k in numbers:
+        lanes[k].complete_step(copy.deepcopy(env_lane._timesteps[k]))
     return actions, np.stack([lane.open_segment.influence for lane in lanes], -1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_agents_do_what_they_would_do_in_a_run_and_compute_the_same_influence(saved_run, kind):
+def test_agents_act_and_compute_influence_as_in_a_run(saved_run, kind):
     run_dir = saved_run(*KINDS[kind])
     config = read_config(run_dir)
-    found = play_out(opinionated(run_dir), config.game, SEEDS)
-    actions, influence = lived_in_a_run(config, opinionated(run_dir))
+    found = play_out(agents_with_large_logits(run_dir), config.game, SEEDS)
+    actions, influence = played_in_a_run(config, agents_with_large_logits(run_dir))
     assert (found.actions == actions).all()
     assert found.influence == pytest.approx(influence, abs=1e-5)
     assert (abs(influence).max() > 1e-4) == (config.experiment.influence != "off")
@@ -107,7 +107,7 @@ def test_agents_do_what_they_would_do_in_a_run_and_compute_the_same_influence(sa
 def test_returns_and_counts_are_those_of_the_actions(saved_run, kind):
     run_dir = saved_run(*KINDS[kind])
     settings = read_config(run_dir).game
-    found = play_out(opinionated(run_dir), settings, SEEDS)
+    found = play_out(agents_with_large_logits(run_dir), settings, SEEDS)
     batch = GameBatch(settings, GAMES)
     batch.reset(SEEDS)
     for actions in found.actions:
@@ -118,13 +118,13 @@ def test_returns_and_counts_are_those_of_the_actions(saved_run, kind):
 
 def test_events_are_counted_by_their_names(saved_run):
     run_dir = saved_run("box-trapped-moa", "game.horizon=60")
-    found = play_out(opinionated(run_dir), read_config(run_dir).game, SEEDS)
+    found = play_out(agents_with_large_logits(run_dir), read_config(run_dir).game, SEEDS)
     opens = found.actions[:, :, 0] == 7
     assert found.count("opened_at")[:, 0].tolist() == (opens.argmax(0) + opens.any(0)).tolist()
     assert (found.count("apples") == found.returns).all()
 
 
-def test_agents_can_be_let_play_whoever_they_follow(saved_run):
+def test_agents_with_any_roles_can_play(saved_run):
     settings = GameSettings(name="cleanup", agents=3, horizon=HORIZON)
     run_dir = saved_run("cleanup-basic", *SMALL)
     assert play(load_agents(run_dir, GAMES), settings, SEEDS).shape == (GAMES, 3)

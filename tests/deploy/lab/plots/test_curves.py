@@ -49,12 +49,12 @@ def test_a_window_is_a_hundred_full_episodes_and_shorter_ones_do_not_count(tmp_p
     assert (point.run, point.preset, point.seed) == ("run", "harvest-moa", 4)
 
 
-def test_a_window_tells_what_agents_did_in_an_episode(tmp_path):
+def test_a_window_has_the_mean_counts_per_episode(tmp_path):
     (point,) = curve(make_run(tmp_path / "run", [5.0] * 100))
     assert (point.apples, point.cleaned, point.cleaned_most, point.fires) == (7.0, 0.5, 0.5, 1.0)
 
 
-def test_a_window_stands_where_the_agents_were_when_it_ended_between_two_records(tmp_path):
+def test_the_steps_of_a_window_are_interpolated_between_records(tmp_path):
     points = curve(make_run(tmp_path / "run", [5.0] * 200), every=5)
     assert [point.own_steps for point in points[:3]] == [1100 * 99, 1100 * 104, 1100 * 109]
     assert [point.agent_steps for point in points[:2]] == [2200 * 99, 2200 * 104]
@@ -62,7 +62,7 @@ def test_a_window_stands_where_the_agents_were_when_it_ended_between_two_records
     assert points[0].influence_nats is None
 
 
-def test_a_run_that_has_recorded_nothing_yet_has_no_windows(tmp_path):
+def test_a_run_without_records_has_no_windows(tmp_path):
     run = make_run(tmp_path / "run", [5.0] * 100)
     (run / "metrics.jsonl").write_text("")
     assert curve(run) == []
@@ -87,7 +87,7 @@ def test_a_run_without_a_moa_has_no_margin(tmp_path, said):
     assert "MOA" not in CliRunner().invoke(main, [str(run)]).output
 
 
-def test_an_interval_is_told_of_the_last_window_and_never_of_one_that_was_chosen(tmp_path):
+def test_the_interval_is_shown_of_the_last_window_and_never_of_the_best(tmp_path):
     run = make_run(tmp_path / "run", [8.0, 6.0] * 50 + [2.0, 4.0] * 50)
     told = CliRunner().invoke(main, [str(run)]).output
     assert "last window 3.0 [2.7, 3.3] at" in told
@@ -101,7 +101,7 @@ def test_the_best_window_is_the_one_with_the_highest_return(tmp_path):
     assert points[-1].collective_return == 2.0
 
 
-def test_curves_are_written_as_a_table_and_drawn(tmp_path):
+def test_curves_are_written_as_a_table_and_as_a_figure(tmp_path):
     runs = [make_run(tmp_path / name, [5.0, 7.0] * 75) for name in ("a", "b")]
     table, picture = tmp_path / "curves.csv", tmp_path / "curves.png"
 

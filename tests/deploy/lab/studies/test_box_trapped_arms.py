@@ -29,7 +29,7 @@ def test_influence_and_its_control_differ_in_beta_alone(arm):
     assert settings(f"{arm}-control")["experiment", "beta"] == 0
 
 
-def test_plain_a3c_is_the_control_without_what_makes_it_see_and_model_the_other():
+def test_plain_a3c_is_the_control_without_visible_actions_and_model_of_others():
     apart = differences("a3c", "moa-control")
     seeing = {("experiment", key) for key in ("visible_actions", "influence", "moa_weight")}
     assert apart == seeing
@@ -37,12 +37,12 @@ def test_plain_a3c_is_the_control_without_what_makes_it_see_and_model_the_other(
     assert settings("a3c")["experiment", "influence"] == "off"
 
 
-def test_all_arms_play_the_same_game_and_learn_alike():
+def test_all_arms_have_the_same_game_and_learning_settings():
     shared = {key for key in settings("moa") if key[0] != "experiment"}
     for arm in ARMS:
         assert not differences("moa", arm) & shared
 
 
-def test_nobody_is_paid_for_influence_before_it_is_weighed_in_full():
+def test_influence_has_its_full_weight_from_the_start():
     """β counts from the first step, as long as the box is still opened by chance."""
     assert settings("moa")["experiment", "beta_ramp"] == 0

@@ -53,7 +53,9 @@ def invoke(out, *arguments):
 ALL = ["runs/moa-1", "runs/a3c-1", "runs/moa-2", "runs/a3c-2"]
 
 
-def test_it_trains_seed_by_seed_evaluates_writes_draws_and_shows_the_table(tmp_path, training):
+def test_the_command_trains_evaluates_writes_tables_and_figures_and_prints_the_summary(
+    tmp_path, training
+):
     outcome = invoke(tmp_path)
     assert outcome.exit_code == 0, outcome.output
     assert training.begun == ALL
@@ -69,18 +71,18 @@ def test_it_trains_seed_by_seed_evaluates_writes_draws_and_shows_the_table(tmp_p
     assert "| influence, by MOA |" in outcome.output
 
 
-def test_the_same_command_goes_on_where_it_was_stopped(tmp_path, training):
+def test_the_same_command_continues_where_it_was_stopped(tmp_path, training):
     training.interrupted.append("runs/moa-2")
     stopped = invoke(tmp_path)
     assert stopped.exit_code == 130
-    assert "stopped; the same command goes on" in stopped.output
+    assert "stopped; the same command continues" in stopped.output
     assert not (tmp_path / "episodes.csv").exists()
     assert invoke(tmp_path).exit_code == 0
     assert training.begun == [*ALL[:3], *ALL[2:]]
 
 
 @pytest.mark.usefixtures("training")
-def test_the_figures_need_the_tables_alone(tmp_path):
+def test_the_figures_need_only_the_tables(tmp_path):
     assert invoke(tmp_path).exit_code == 0
     alone = tmp_path / "alone"
     alone.mkdir()
@@ -111,7 +113,7 @@ def test_a_run_that_fails_ends_the_study_with_its_name(tmp_path, monkeypatch):
     ],
     ids=["no arm", "no seed", "no steps", "no episodes"],
 )
-def test_what_is_no_arm_or_seed_is_refused(tmp_path, wrong, message):
+def test_an_unknown_arm_or_invalid_seed_is_refused(tmp_path, wrong, message):
     outcome = invoke(tmp_path, *wrong)
     assert outcome.exit_code == 2
     assert message in outcome.output

@@ -66,7 +66,7 @@ def test_figure_12_counts_open_box_at_each_step_per_hundred_trajectories():
     assert lines(right) == {label("moa"): [75.0, 12.5, 25.0], label("moa-control"): [12.5, 0, 0]}
 
 
-def test_figure_13_shows_one_trajectory_of_each_arm_that_reckons_influence():
+def test_figure_13_shows_one_trajectory_of_each_arm_that_computes_influence():
     left, _ = draw_influence(TRAJECTORIES, STEPS).axes
     shown = lines(left)
     assert set(shown) == {label("moa"), label("moa-control")}
@@ -84,7 +84,7 @@ def test_figure_13_shows_the_mean_over_all_trajectories():
     assert lines(right)[label("moa")] == [0.0, 0.5, 0.1]
 
 
-def test_figure_13_is_empty_where_no_arm_reckons_influence():
+def test_figure_13_is_empty_where_no_arm_computes_influence():
     left, right = draw_influence(TRAJECTORIES[-6:], STEPS[-6:]).axes
     assert not lines(left)
     assert not lines(right)

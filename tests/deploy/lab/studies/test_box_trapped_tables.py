@@ -44,7 +44,7 @@ def found():
 TRIAL = Trial(ARMS["moa"], 5)
 
 
-def test_an_episode_is_told_by_when_its_box_was_opened_what_was_earned_and_the_influence(found):
+def test_a_row_of_an_episode_has_the_step_of_the_opening_the_returns_and_the_influence(found):
     assert list(episode_rows(TRIAL, found)) == [
         EpisodeRow("moa", 5, 0, 11, 2, 3.0, 2.0, 0.15, 0.5),
         EpisodeRow("moa", 5, 1, 12, 0, 4.0, 0.0, 0.0, 0.0),
@@ -52,7 +52,7 @@ def test_an_episode_is_told_by_when_its_box_was_opened_what_was_earned_and_the_i
     ]
 
 
-def test_a_step_is_told_by_how_often_open_box_was_chosen_and_how_often_it_opened(found):
+def test_a_row_of_a_step_counts_choices_of_open_box_and_openings(found):
     assert list(step_rows(TRIAL, found)) == [
         StepRow("moa", 5, 1, chosen=1, opened=1, influence=0.2667),
         StepRow("moa", 5, 2, chosen=1, opened=1, influence=0.1667),
@@ -90,7 +90,7 @@ def test_a_seeds_share_is_that_of_its_own_episodes():
     assert shares(rows) == {1: 0.0, 2: 0.75}
 
 
-def test_the_table_has_a_line_an_arm_over_all_its_episodes():
+def test_the_summary_has_a_line_per_arm_over_all_its_episodes():
     rows = [
         episode("moa-control", 1, 0, free=10.0, trapped=0.0, influence=0.001),
         episode("moa", 1, 4, at_opening=0.6),
@@ -105,6 +105,6 @@ def test_the_table_has_a_line_an_arm_over_all_its_episodes():
     )
 
 
-def test_the_table_has_no_influence_where_none_is_reckoned():
+def test_the_summary_has_a_dash_where_no_influence_is_computed():
     (line,) = markdown([episode("a3c", 1, 2, influence=0.0)]).splitlines()[2:]
     assert line.endswith("| – | – |")

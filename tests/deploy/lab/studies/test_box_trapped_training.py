@@ -37,7 +37,7 @@ if {sleeps}:
 
 
 @pytest.fixture
-def pretend(tmp_path, monkeypatch):
+def fake_train(tmp_path, monkeypatch):
     """Puts a program in the place of `ssd-train` that comes to this end at once."""
 
     def use(ended="complete", agent_steps=STEPS, sleeps=False, changed=()):
@@ -59,42 +59,48 @@ def calls(out):
     return [json.loads(line) for line in (out / "runs" / "calls").read_text().splitlines()]
 
 
-def test_a_run_is_begun_with_its_arms_preset_its_seed_and_a_directory_of_its_own(tmp_path, pretend):
-    pretend()
+def test_a_run_is_started_with_the_preset_of_its_arm_its_seed_and_its_own_directory(
+    tmp_path, fake_train
+):
+    fake_train()
     train(TRIAL, tmp_path, STEPS)
     run_dir = tmp_path / "runs" / "moa-3"
     told = ["box-trapped-moa", "--seed", "3", "--steps", "1000", "--run-dir", str(run_dir)]
     assert calls(tmp_path) == [told]
 
 
-def test_a_run_is_trained_only_when_it_came_to_its_end_with_all_its_steps(tmp_path, pretend):
+def test_a_run_counts_as_trained_only_when_it_has_ended_with_all_its_steps(
+    tmp_path, fake_train
+):
     assert not is_trained(TRIAL, tmp_path, STEPS)
-    pretend()
+    fake_train()
     train(TRIAL, tmp_path, STEPS)
     assert is_trained(TRIAL, tmp_path, STEPS)
     assert not is_trained(TRIAL, tmp_path, STEPS + 1)
     assert not is_trained(Trial(ARMS["moa"], 4), tmp_path, STEPS)
 
 
-def test_an_interrupted_run_goes_on(tmp_path, pretend):
-    pretend(ended="stopped", agent_steps=600)
+def test_an_interrupted_run_is_resumed(tmp_path, fake_train):
+    fake_train(ended="stopped", agent_steps=600)
     with pytest.raises(TrainingError, match=r"moa, seed 3: exit code 0; see .*moa-3\.log"):
         train(TRIAL, tmp_path, STEPS)
     assert not is_trained(TRIAL, tmp_path, STEPS)
-    pretend()
+    fake_train()
     train(TRIAL, tmp_path, STEPS)
     first, second = calls(tmp_path)
     assert second == [*first, "--resume"]
 
 
-def test_a_run_by_other_settings_than_the_presets_is_refused(tmp_path, pretend):
-    pretend(changed=["experiment.beta=7"])
+def test_a_run_with_other_settings_than_its_preset_is_refused(tmp_path, fake_train):
+    fake_train(changed=["experiment.beta=7"])
     with pytest.raises(RunFileError, match=r"\[experiment\] beta: wanted 7.0, found 20.0"):
         train(TRIAL, tmp_path, STEPS)
 
 
-def test_ctrl_c_reaches_the_run_once_and_stops_the_study_when_it_has_stopped(tmp_path, pretend):
-    pretend(sleeps=True)
+def test_ctrl_c_reaches_the_run_once_and_stops_the_study_when_it_has_stopped(
+    tmp_path, fake_train
+):
+    fake_train(sleeps=True)
 
     def interrupt():
         while not (tmp_path / "runs" / "up").exists():

@@ -1,4 +1,4 @@
-"""What a learner does when its disk is full for a while."""
+"""How a learner behaves while its disk is full."""
 
 import errno
 import logging
@@ -11,7 +11,7 @@ from ssd_learner.metrics import LearnerMetrics
 
 
 class Disk:
-    """Where checkpoints are written, while it is not full."""
+    """The disk of the checkpoints, which may be full."""
 
     def __init__(self, monkeypatch):
         self.is_full = False
@@ -51,17 +51,17 @@ def is_failing(harness):
     return metrics["ssd_learner_checkpoint_failing"]
 
 
-def test_on_a_full_disk_training_continues_and_segments_become_durable_once_there_is_space(
+def test_on_a_full_disk_training_continues_and_segments_become_durable_when_there_is_space(
     harness, message, disk, caplog
 ):
     failing = []
 
-    def pass_time():
+    def advance_clock():
         harness.now += 11.0
         failing.append(is_failing(harness))
         disk.is_full = len(failing) < 4
 
-    harness.links.on_wait = pass_time
+    harness.links.on_wait = advance_clock
     with caplog.at_level(logging.INFO, "ssd_learner"):
         links = harness.run([message(0), message(1)], [message(2)], [message(3)], [], [])
 
@@ -75,43 +75,43 @@ def test_on_a_full_disk_training_continues_and_segments_become_durable_once_ther
         (3, 3, 3),
     ]
     assert failing == [False, True, True, True, False, False]
-    told = [record.message for record in caplog.records if "checkpoint" in record.message]
-    assert told == [
+    messages = [record.message for record in caplog.records if "checkpoint" in record.message]
+    assert messages == [
         "no checkpoint can be written, training continues: [Errno 28] No space left on device",
         "checkpoints can be written again",
     ]
 
 
-def test_a_full_disk_is_not_tried_more_often_than_every_five_seconds(harness, message, disk):
+def test_writing_to_a_full_disk_is_retried_at_most_every_five_seconds(harness, message, disk):
     disk.is_full = True
 
-    def pass_time():
+    def advance_clock():
         harness.now += 1.0
         disk.is_full = harness.now < 40
 
-    harness.links.on_wait = pass_time
+    harness.links.on_wait = advance_clock
     harness.run([message(0), message(1)], *([] for _ in range(50)))
     assert 5 <= disk.attempts <= 10
 
 
-def test_a_learner_that_cannot_write_its_last_checkpoint_says_so(harness, message, disk):
+def test_a_learner_that_cannot_write_its_last_checkpoint_fails(harness, message, disk):
     disk.is_full = True
     with pytest.raises(OSError, match="No space left on device"):
         harness.run([message(0), message(1)])
 
 
-def test_a_ledger_that_cannot_be_written_is_tried_again_with_the_next_checkpoint(
+def test_a_ledger_that_cannot_be_written_is_written_with_the_next_checkpoint(
     harness, message, monkeypatch
 ):
-    def no_space(*_):
+    def fail(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def pass_time():
+    def advance_clock():
         harness.now += 11.0
         if len(harness.links.rounds) == 1:
             monkeypatch.undo()
 
-    monkeypatch.setattr(checkpointer, "write_atomically", no_space)
-    harness.links.on_wait = pass_time
+    monkeypatch.setattr(checkpointer, "write_atomically", fail)
+    harness.links.on_wait = advance_clock
     harness.run([message(0), message(1)], [], [message(2)], [])
     assert (harness.folder / "ledger.json").exists()
