@@ -3,9 +3,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import zmq
+from tests.until import until
 
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.security.keys import create_keys
+
+ZAP_ADDRESS = "inproc://zeromq.zap.01"
 
 
 @pytest.fixture
@@ -27,6 +31,20 @@ def security_of(key_folder):
     yield make
     for security in made:
         security.close()
+    until(is_address_free)
+
+
+def is_address_free():
+    """Whether another authenticator can start: ZeroMQ closes the former one's socket later."""
+    socket = zmq.Context.instance().socket(zmq.REP)
+    try:
+        socket.bind(ZAP_ADDRESS)
+        socket.unbind(ZAP_ADDRESS)
+    except zmq.ZMQError:
+        return False
+    finally:
+        socket.close(linger=0)
+    return True
 
 
 @pytest.fixture(params=["ipc", "tcp"])

@@ -179,7 +179,7 @@ class Simulation:
         return self.rounds >= 0
 
     def run(self, rounds=40):
-        """So many rounds of the actor's loop, and its end; whether all segments are durable then."""
+        """So many rounds of the actor's loop, and its end: whether all segments are durable."""
         self.rounds = rounds
         return self.actor.run()
 
