@@ -31,7 +31,7 @@ class PresetSettings(BaseModel):
         name: Of the preset, or of the file, that the run began with.
         about: One line on what it is.
         paper: Where in the paper its numbers are.
-        group: RunInfo that `ssd-train --list` shows it under; that of its `base` by default.
+        group: Heading that `ssd-train --list` shows it under; that of its `base` by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

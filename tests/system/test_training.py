@@ -56,4 +56,4 @@ def test_a_stopped_run_continues_where_it_was(start):
 def _newest(run_dir, agent):
     path = max((run_dir / "checkpoints" / f"agent-{agent}").glob("update-*.safetensors"))
     with safe_open(path, "pt") as file:
-        return json.loads(file.metadata()["clocks"])
+        return json.loads(file.metadata()["progress"])

@@ -51,7 +51,7 @@ def own_presets(path: str | None) -> tuple[str, ...]:
 
 
 def grouped(presets: Mapping[str, PresetSettings]) -> dict[str, tuple[str, ...]]:
-    """RunInfo → names of the presets under it, each preset once."""
+    """Heading → names of the presets under it, each preset once."""
     group_of = {name: preset.group or NO_GROUP for name, preset in presets.items()}
     others = sorted(set(group_of.values()) - {*HEADINGS, NO_GROUP})
     groups = {
