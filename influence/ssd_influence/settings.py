@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    field_validator,
+    model_validator,
+)
 
 Divergence = Literal["kl", "jsd", "pmi"]
 """Names of the divergences; `kernels.divergences` computes them."""
@@ -54,12 +63,21 @@ class NetworkSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Annotated[str, AfterValidator(_one_of_or_plugin("paper"))] = "paper"
-    own: dict[str, bool | int | Finite | str] = {}
+    own: dict[str, SkipValidation[bool | int | float | str]] = {}
     conv_channels: Size = 6
     hidden: Size = 32
     lstm: Size = 128
     moa_lstm: Size = 128
     communication_embedding: Size = 32
+
+    @field_validator("own")
+    @classmethod
+    def _check_own(cls, own: dict[str, object]) -> dict[str, object]:
+        for key, value in own.items():
+            is_number = isinstance(value, float) and math.isfinite(value)
+            if not is_number and not isinstance(value, (bool, int, str)):
+                raise ValueError(f"{key}: wanted true, false, a number or a text")
+        return own
 
     @model_validator(mode="after")
     def _own_settings_need_a_custom_network(self) -> Self:

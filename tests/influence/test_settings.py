@@ -138,6 +138,13 @@ def test_the_network_is_the_paper_s_or_names_a_class_in_a_module(kind):
     assert NetworkSettings(kind="my.module:Mine").kind == "my.module:Mine"
 
 
+@pytest.mark.parametrize("value", [[1], {"deep": 1}, float("inf"), None], ids=repr)
+def test_an_own_setting_is_a_truth_value_a_finite_number_or_a_text(value):
+    with pytest.raises(ValidationError, match="a: wanted true, false, a number or a text") as found:
+        NetworkSettings(kind="my.module:Mine", own={"a": value})
+    assert found.value.error_count() == 1
+
+
 def test_own_settings_are_accepted_for_a_custom_network_only():
     own = {"depth": 3, "width": 0.5, "name": "mine", "wide": True}
     with pytest.raises(ValidationError, match="is for a custom network"):

@@ -76,13 +76,14 @@ def _check_untrained(
         and_ledger = "" if ledger is None else f" and {ledger}"
         raise CheckpointError(
             f"{folder}: all checkpoints are damaged; wanted at least one to continue from."
-            f" Restore one from a copy, or delete the folder{and_ledger} to start this agent anew"
+            f" Restore one from a copy, or delete the folder{and_ledger} to train this agent from"
+            " scratch"
         )
     if own_steps > 0:
         raise CheckpointError(
             f"{folder}: wanted a checkpoint, since {own_steps:,} own-steps were trained,"
-            f" found none. Restore the folder from a copy, or delete {ledger} to start this agent"
-            " anew"
+            f" found none. Restore the folder from a copy, or delete {ledger} to train this"
+            " agent from scratch"
         )
 
 
