@@ -24,10 +24,10 @@ from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_wire.allocator import keep_freed_memory
 from ssd_wire.errors import RunFileError
 from ssd_wire.messages import Hello, Join
-from ssd_wire.process import (
+from ssd_wire.process.allocator import keep_freed_memory
+from ssd_wire.process.command import (
     NOT_DRAINED,
     configure_logging,
     process_options,
@@ -35,10 +35,10 @@ from ssd_wire.process import (
     serve_metrics,
     write_process_entry,
 )
+from ssd_wire.process.stop import Stop
 from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Dealer, Poller, Subscriber
-from ssd_wire.stop import Stop
 
 
 @click.command()

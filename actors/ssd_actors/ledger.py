@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from ssd_wire.process import write_atomically
+from ssd_wire.process.command import write_atomically
 
 _WIDTH = 256  # every write has this size, so one write replaces the whole file
 

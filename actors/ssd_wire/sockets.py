@@ -18,8 +18,8 @@ from ssd_wire.codec import MAX_FRAME_BYTES, Frame, encode
 from ssd_wire.endpoints import check_endpoint, lock_endpoint
 from ssd_wire.errors import EndpointError
 from ssd_wire.messages import Message
+from ssd_wire.process.stop import Stop
 from ssd_wire.security.curve import Options, SocketSecurity
-from ssd_wire.stop import Stop
 
 # As plain ints: pyzmq's constants are enums, and combining two of them costs more than a send.
 _NO_WAIT = int(zmq.NOBLOCK)

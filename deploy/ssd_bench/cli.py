@@ -16,8 +16,8 @@ from ssd_bench.results.rows import Result, read
 from ssd_bench.results.table import show
 from ssd_bench.whole_runs import throughput, time_to_return
 from ssd_run.presets import load_config
-from ssd_wire.allocator import keep_freed_memory
-from ssd_wire.process import reports_errors, version_option
+from ssd_wire.process.allocator import keep_freed_memory
+from ssd_wire.process.command import reports_errors, version_option
 
 NOT_KEPT = ("lists", "kept", "earlier")  # options that do not change the results
 

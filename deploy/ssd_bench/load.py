@@ -21,7 +21,7 @@ from ssd_run.presets import load_config
 from ssd_run.progress.scraper import fetch
 from ssd_run.run_config import RunConfig
 from ssd_wire.errors import RunFileError
-from ssd_wire.process import reports_errors, version_option
+from ssd_wire.process.command import reports_errors, version_option
 
 WARM_UPDATES = 5  # allocators, threads and windows are steady by then
 ANSWER_SECONDS = 10.0  # that a busy learner has for its metrics

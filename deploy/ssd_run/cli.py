@@ -23,7 +23,7 @@ from ssd_run.reporting.screen import RunInfo, screen
 from ssd_run.reporting.terminal import Terminal
 from ssd_run.run_config import RunConfig, check_agrees
 from ssd_run.run_directory import RunDir
-from ssd_wire.process import WholeNumber, reports_errors, version_option, write_atomically
+from ssd_wire.process.command import WholeNumber, reports_errors, version_option, write_atomically
 
 
 @click.command()

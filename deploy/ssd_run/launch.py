@@ -25,7 +25,7 @@ from ssd_run.reporting.screen import Screen
 from ssd_run.reporting.summary import Summary
 from ssd_run.run_config import RunConfig
 from ssd_run.run_directory import RunDir
-from ssd_wire.stop import Stop
+from ssd_wire.process.stop import Stop
 
 COMPLETE = "complete"
 STOPPED = "stopped"

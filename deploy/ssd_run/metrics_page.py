@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ssd_run.progress.scraper import fetch_text
 from ssd_wire.errors import RunFileError
-from ssd_wire.process import reports_errors
+from ssd_wire.process.command import reports_errors
 
 KINDS = "env", "actor", "learner"
 HEAD = """# Metrics

@@ -15,7 +15,7 @@ import click
 from ssd_run.run_config import RunConfig, check_agrees, validate
 from ssd_wire.endpoints import lock_file
 from ssd_wire.errors import EndpointError, RunFileError
-from ssd_wire.process import write_atomically
+from ssd_wire.process.command import write_atomically
 from ssd_wire.run_file import load_run_file
 
 LAUNCHER_LOCK = ".launcher.lock"

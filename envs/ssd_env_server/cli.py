@@ -21,17 +21,17 @@ from ssd_influence.roles import Role, optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.dims import Dims
 from ssd_wire.messages import Seat
-from ssd_wire.process import (
+from ssd_wire.process.command import (
     configure_logging,
     process_options,
     reports_errors,
     serve_metrics,
     write_process_entry,
 )
+from ssd_wire.process.stop import Stop
 from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Poller, Router
-from ssd_wire.stop import Stop
 
 RANDOM_BELOW = 2**62  # bound of random incarnations and start numbers
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ssd_envs.spec import EVENTS
 from ssd_influence.measures import collective_return, equality
-from ssd_wire.json_lines import JsonLinesFile
+from ssd_wire.process.json_lines import JsonLinesFile
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from ssd_learner.build import RunSections, build_learner, build_trainer, resume
 from ssd_learner.device import torch_device
 from ssd_learner.links import ZmqLinks
 from ssd_learner.metrics import LearnerMetrics
-from ssd_wire.allocator import keep_freed_memory
 from ssd_wire.endpoints import lock_file
-from ssd_wire.process import (
+from ssd_wire.process.allocator import keep_freed_memory
+from ssd_wire.process.command import (
     WholeNumber,
     configure_logging,
     process_options,
@@ -21,8 +21,8 @@ from ssd_wire.process import (
     serve_metrics,
     write_process_entry,
 )
+from ssd_wire.process.stop import Stop
 from ssd_wire.security.curve import SocketSecurity
-from ssd_wire.stop import Stop
 
 
 @click.command()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ssd_wire.messages import Message
+from ssd_wire.process.stop import Stop
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Poller, Publisher, Router
-from ssd_wire.stop import Stop
 
 
 class ZmqLinks:

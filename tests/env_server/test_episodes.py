@@ -215,7 +215,7 @@ def test_on_a_full_disk_games_go_on_and_their_episodes_are_logged_once_there_is_
     path = tmp_path / "arena-0.jsonl"
     env = make_env(games=1, episodes_path=path).with_all_joined()
     with monkeypatch.context() as patched:
-        patched.setattr("ssd_wire.json_lines.os.write", no_space)
+        patched.setattr("ssd_wire.process.json_lines.os.write", no_space)
         for tick in range(2 * HORIZON + 1):
             env.everyone_acts(tick)
         assert env.server.episode_log.fault.errno == errno.ENOSPC

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ssd_wire.process import reports_errors, version_option
+from ssd_wire.process.command import reports_errors, version_option
 from ssd_wire.security.keys import PUBLIC, SECRET_SUFFIX, create_keys
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import click
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ssd_wire.process import write_atomically
+from ssd_wire.process.command import write_atomically
 
 AGENT_STEPS = "agent-steps"
 GOAL = "goal"  # reached once in a run

@@ -12,7 +12,7 @@ import click
 from ssd_lab.plots.curve_figure import draw
 from ssd_lab.plots.curve_windows import WINDOW, Point, best, curve, moa_margin
 from ssd_wire.errors import RunFileError
-from ssd_wire.process import reports_errors, version_option
+from ssd_wire.process.command import reports_errors, version_option
 
 
 def write_csv(path: Path, points: Sequence[Point]) -> None:

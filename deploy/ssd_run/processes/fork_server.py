@@ -27,7 +27,7 @@ from pathlib import Path
 
 from setproctitle import setproctitle, setthreadtitle
 
-from ssd_wire.process import reports_errors
+from ssd_wire.process.command import reports_errors
 
 READY = b"ready"
 LARGEST_PACKET = 1 << 16

@@ -16,7 +16,7 @@ from ssd_run.account import Epoch
 from ssd_run.json_lines import read_lines
 from ssd_wire.codec import PROTOCOL_VERSION
 from ssd_wire.errors import RunFileError
-from ssd_wire.json_lines import JsonLinesFile
+from ssd_wire.process.json_lines import JsonLinesFile
 
 UNRECORDED_PROTOCOL = "4 or earlier"
 

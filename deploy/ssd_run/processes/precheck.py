@@ -12,7 +12,7 @@ from pathlib import Path
 from ssd_run.processes.spawner import ONE_THREAD, PRELOAD, TAIL_LINES
 from ssd_run.run_config import RunConfig
 from ssd_wire.errors import RunFileError
-from ssd_wire.process import CONFIGURATION_ERROR
+from ssd_wire.process.command import CONFIGURATION_ERROR
 
 
 def check(config: RunConfig, devices: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ from ssd_influence.networks.compile_kernels import compile_kernels
 from ssd_influence.roles import role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_learner.device import torch_device
-from ssd_wire.process import reports_errors
+from ssd_wire.process.command import reports_errors
 from ssd_wire.run_file import Sections, errors_in_section, load_run_file, section
 
 

@@ -20,7 +20,7 @@ from typing import Protocol
 from ssd_run.processes.fork_server import LARGEST_PACKET, READY
 from ssd_run.processes.programs import Program
 from ssd_run.run_directory import RunDir
-from ssd_wire.process import CONFIGURATION_ERROR
+from ssd_wire.process.command import CONFIGURATION_ERROR
 
 TAIL_LINES = 20
 TAIL_BYTES = 16_384

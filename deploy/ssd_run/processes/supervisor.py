@@ -15,7 +15,7 @@ from ssd_run.processes.deaths import Death, Deaths
 from ssd_run.processes.history import History
 from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Child, RunFailedError
-from ssd_wire.process import CONFIGURATION_ERROR, NOT_DRAINED, REPLACED, TEMPORARY_FAULT
+from ssd_wire.process.command import CONFIGURATION_ERROR, NOT_DRAINED, REPLACED, TEMPORARY_FAULT
 
 FIRST_PAUSE = 0.5  # seconds before a process that died is restarted; doubles each time
 LONGEST_PAUSE = 30.0

@@ -11,7 +11,7 @@ from ssd_run.progress.episodes import COUNTS
 from ssd_run.progress.progress import METRIC_NAMES, Progress
 from ssd_run.reporting.tensorboard import Scalar, TensorBoard
 from ssd_run.run_directory import RunDir
-from ssd_wire.json_lines import JsonLinesFile
+from ssd_wire.process.json_lines import JsonLinesFile
 
 PERIOD = 10.0  # seconds between lines
 TOTALS = (

@@ -15,7 +15,7 @@ from pathlib import Path
 from ssd_learner.checkpoints.checkpoint_file import TrainingProgress, write_checkpoint
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
-from ssd_wire.process import write_atomically
+from ssd_wire.process.command import write_atomically
 
 RETRY_SECONDS = 5.0
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from ssd_wire.process import serve_metrics, write_atomically, write_process_entry
-from ssd_wire.stop import Stop
+from ssd_wire.process.command import serve_metrics, write_atomically, write_process_entry
+from ssd_wire.process.stop import Stop
 
 
 class Metrics:

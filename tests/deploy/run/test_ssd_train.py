@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from tests.until import until
 
 from ssd_run.cli import main
-from ssd_wire.process import WholeNumber
+from ssd_wire.process.command import WholeNumber
 
 LAUNCHER = """
 import functools

@@ -24,7 +24,7 @@ from ssd_lab.studies.box_trapped.tables import (
     write_rows,
 )
 from ssd_lab.studies.box_trapped.training import TrainingError, is_trained, train
-from ssd_wire.process import WholeNumber, reports_errors, version_option
+from ssd_wire.process.command import WholeNumber, reports_errors, version_option
 
 STEPS = 1_600_000
 

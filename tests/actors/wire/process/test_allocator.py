@@ -9,7 +9,7 @@ import pytest
 TOUCH_TWICE = """
 import resource
 import numpy as np
-from ssd_wire.allocator import keep_freed_memory
+from ssd_wire.process.allocator import keep_freed_memory
 
 def faults_of_a_large_array():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from ssd_wire import json_lines
-from ssd_wire.json_lines import JsonLinesFile
+from ssd_wire.process import json_lines
+from ssd_wire.process.json_lines import JsonLinesFile
 
 
 class Disk:

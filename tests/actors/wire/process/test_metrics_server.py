@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 from tests.until import until
 
-from ssd_wire import metrics_server
-from ssd_wire.metrics_server import MAX_CLIENTS, MetricsServer
+from ssd_wire.process import metrics_server
+from ssd_wire.process.metrics_server import MAX_CLIENTS, MetricsServer
 
 
 @pytest.fixture

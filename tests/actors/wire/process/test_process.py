@@ -12,16 +12,16 @@ from click.testing import CliRunner
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ssd_wire import process
 from ssd_wire.errors import EndpointError, RefusedError, RunFileError
-from ssd_wire.metrics_server import MetricsServer
-from ssd_wire.process import (
+from ssd_wire.process import command
+from ssd_wire.process.command import (
     process_options,
     reports_errors,
     serve_metrics,
     write_atomically,
     write_process_entry,
 )
+from ssd_wire.process.metrics_server import MetricsServer
 
 
 class Thermometer(Collector):
@@ -43,7 +43,7 @@ def servers_end(monkeypatch):
             super().start()
             made.append(self)
 
-    monkeypatch.setattr(process, "MetricsServer", Noted)
+    monkeypatch.setattr(command, "MetricsServer", Noted)
     yield
     for server in made:
         server.shutdown()

@@ -10,8 +10,8 @@ import pytest
 
 from ssd_wire.codec import encode
 from ssd_wire.messages import Bye
+from ssd_wire.process.stop import Stop
 from ssd_wire.sockets import Dealer, Poller, Router
-from ssd_wire.stop import Stop
 
 ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 LONG = 30.0  # seconds; longer than any wait here

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 
 from ssd_wire.errors import RunFileError
-from ssd_wire.process import write_process_entry
-from ssd_wire.stop import Stop
+from ssd_wire.process.command import write_process_entry
+from ssd_wire.process.stop import Stop
 
 
 def preload(_run_file: Path) -> None:

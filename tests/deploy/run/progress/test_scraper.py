@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from ssd_run.progress.scraper import Scraper, fetch, parse
-from ssd_wire.process import serve_metrics
+from ssd_wire.process.command import serve_metrics
 
 
 class Learner:

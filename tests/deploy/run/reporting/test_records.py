@@ -113,7 +113,7 @@ def test_records_continue_after_a_full_disk_has_space_again(run_dir, monkeypatch
     records = Records(run_dir)
     records.write(PROGRESS)
     with monkeypatch.context() as patched:
-        patched.setattr("ssd_wire.json_lines.os.write", no_space)
+        patched.setattr("ssd_wire.process.json_lines.os.write", no_space)
         patched.setattr("tensorboardX.record_writer.RecordWriter.flush", no_space)
         for _ in range(30):  # more than any queue of a writer holds
             records.write(PROGRESS)

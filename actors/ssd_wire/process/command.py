@@ -26,7 +26,7 @@ from ssd_wire.errors import (
     ReplacedError,
     RunFileError,
 )
-from ssd_wire.metrics_server import MetricsServer
+from ssd_wire.process.metrics_server import MetricsServer
 
 # Exit codes other than 0 and 1. The launcher restarts processes that died, but not those that
 # would fail again.

@@ -1,0 +1,1 @@
+"""What all processes of a run share: command line, exit codes, signals, metrics, files."""
