@@ -12,7 +12,7 @@ from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.security.keys import create_keys, load_keys
 from ssd_wire.sockets import Dealer, Publisher, Router, Subscriber
 
-ACCEPTED_SECONDS = 0.5  # a client that may connect is accepted long before
+ACCEPTED_SECONDS = 0.25  # a client that may connect is accepted long before
 
 
 @pytest.fixture
