@@ -37,7 +37,9 @@ def draw(path: Path, curves: Sequence[Sequence[Point]], reference: float | None)
     rows = math.ceil(len(measures) / columns)
     figure = Figure(figsize=(5.5 * columns, 4 * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for panel, (title, unit, measure) in zip(panels, measures, strict=True):
+    for unused in panels[len(measures) :]:
+        unused.remove()
+    for panel, (title, unit, measure) in zip(panels, measures, strict=False):
         _draw_runs(panel, curves, measure)
         panel.set(title=title, xlabel="agent-steps, millions", ylabel=unit)
     best = max(point.collective_return for points in curves for point in points)

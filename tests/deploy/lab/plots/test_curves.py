@@ -2,10 +2,12 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
+from ssd_lab.plots.curve_figure import draw
 from ssd_lab.plots.curve_windows import best, curve, interval, moa_margin
 from ssd_lab.plots.curves import main
 
@@ -114,6 +116,18 @@ def test_curves_are_written_as_a_table_and_as_a_figure(tmp_path):
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [row["collective_return"] for row in rows] == ["6.0"] * 6
     assert [row["run"] for row in rows] == ["a"] * 3 + ["b"] * 3
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [{}, {"cleaned": 0.0}, {"cleaned": 0.0, "moa_margin_nats": None}],
+    ids=["Cleanup, with a MOA", "Harvest, with a MOA", "Harvest, without"],
+)
+def test_a_figure_has_the_panels_that_its_runs_have_numbers_for(tmp_path, missing):
+    points = curve(make_run(tmp_path / "run", [5.0, 7.0] * 75))
+    picture = tmp_path / "curves.png"
+    draw(picture, [[replace(point, **missing) for point in points]], None)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
