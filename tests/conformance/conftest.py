@@ -1,4 +1,4 @@
-"""What every preset has to stand: to be trained and gone on with, from the command line."""
+"""Every preset is trained and resumed from the command line, and what it leaves is checked."""
 
 import json
 import math
@@ -23,7 +23,7 @@ SYMBOL_LOSSES = ("symbol_policy_loss", "symbol_value_loss")
 
 @pytest.fixture
 def conform(tmp_path: Path) -> Callable[..., int]:
-    """Trains a preset, goes on with it, and checks all that it leaves; tells the agent-steps."""
+    """Trains a preset, resumes it, and checks all that it leaves; returns the agent-steps."""
 
     def check(preset: str, *own: str) -> int:
         run_dir, sizes = tmp_path / preset, (*SMALL, *own)
@@ -76,10 +76,10 @@ def check_numbers(preset: str, sizes: tuple[str, ...], run_dir: Path) -> None:
 
 
 def check_went_on(before: list[dict], after: list[dict]) -> None:
-    """Learners went on from where they were: what they count, they count from the run's beginning.
+    """Learners continued from where they were: their counts are from the start of the run.
 
-    One that had begun anew would have trained no more than what this launch made, and the segments
-    made before would be missing from the account.
+    A learner that started from scratch would have trained no more than what this launch made, and
+    the segments made before would be missing from the account.
     """
     sizes = dict(size.split("=") for size in SMALL)
     segment = int(sizes["run.games"]) * int(sizes["run.segment"])
@@ -109,10 +109,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in terminalreporter.stats.get(outcome, [])
         if report.when == "call" and "preset" in dict(report.user_properties)
     ]
-    for number, (told, report) in enumerate(rows):
+    for number, (properties, report) in enumerate(rows):
         if number == 0:
             terminalreporter.write_line(f"{'preset':<32}{'agent-steps':>12}{'seconds':>9}  result")
-        steps = f"{told.get('steps', 0):,}"
+        steps = f"{properties.get('steps', 0):,}"
         terminalreporter.write_line(
-            f"{told['preset']:<32}{steps:>12}{report.duration:>9.1f}  {report.outcome}"
+            f"{properties['preset']:<32}{steps:>12}{report.duration:>9.1f}  {report.outcome}"
         )

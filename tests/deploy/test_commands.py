@@ -15,6 +15,6 @@ COMMANDS = tomllib.loads(PYPROJECT.read_text())["project"]["scripts"]
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_shows_its_version(command):
     module, _, name = COMMANDS[command].partition(":")
-    told = CliRunner().invoke(getattr(import_module(module), name), ["--version"])
-    assert told.exit_code == 0
-    assert told.output.rstrip().endswith(f"version {version('ssd-influence')}")
+    result = CliRunner().invoke(getattr(import_module(module), name), ["--version"])
+    assert result.exit_code == 0
+    assert result.output.rstrip().endswith(f"version {version('ssd-influence')}")

@@ -1,10 +1,11 @@
 """A small environment server with lists instead of sockets."""
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.env_server.serving import StopRequest, StopsWhenIdle
 
 from ssd_env_server.cli import compile_kernels, make_server
 from ssd_env_server.episodes import Arena
@@ -64,24 +65,6 @@ def draw_array(field, lengths, random):
     if field.dtype.kind == "f":
         return random.standard_normal(shape, field.dtype)
     return random.integers(lengths[field.below], size=shape).astype(field.dtype)
-
-
-@dataclass
-class StopRequest:
-    """What the loop checks before each round."""
-
-    requested: bool = False
-
-
-@dataclass
-class StopsWhenIdle:
-    """A poller that ends the loop where it would wait without a message."""
-
-    stop: StopRequest
-    arrived: deque
-
-    def wait(self, _seconds):
-        self.stop.requested = not self.arrived
 
 
 class FakeEnv:

@@ -2,10 +2,10 @@
 
 import time
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from tests.env_server.serving import StopRequest, StopsAfterOneRound
 from tests.system.relay import Relay
 from tests.until import until
 
@@ -14,21 +14,6 @@ from ssd_wire.messages import Act, Join
 from ssd_wire.sockets import Dealer, Router
 
 AGENTS = 2
-
-
-@dataclass
-class StopRequest:
-    requested: bool = False
-
-
-@dataclass
-class OneRound:
-    """A poller that ends the loop after one round."""
-
-    stop: StopRequest
-
-    def wait(self, _seconds):
-        self.stop.requested = True
 
 
 class Player:
@@ -61,7 +46,7 @@ class Arena:
 
     def server_works(self):
         stop = StopRequest()
-        self.server.serve(stop, OneRound(stop))
+        self.server.serve(stop, StopsAfterOneRound(stop))
 
     def players_work(self):
         for player in self.players:

@@ -1,11 +1,12 @@
-"""A whole arena in one process: the real world and real actors, their messages carried in lists."""
+"""A whole arena in one process: a real environment server and real actors, connected by lists."""
 
 from collections import defaultdict, deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from tests.env_server.serving import StopRequest, StopsWhenIdle
 
 from ssd_actors.agent import Agent
 from ssd_actors.env_client import EnvClient
@@ -30,39 +31,23 @@ ORCHARD = """
 """
 
 
-@dataclass
-class StopRequest:
-    requested: bool = False
-
-
-@dataclass
-class StopsWhenIdle:
-    """A poller that ends the server's loop where it would wait without a message."""
-
-    stop: StopRequest
-    arrived: deque
-
-    def wait(self, _seconds):
-        self.stop.requested = not self.arrived
-
-
-class Line:
-    """An actor's line to the world, and its end in the world."""
+class Connection:
+    """An actor's connection to the environment server."""
 
     dropped = 0
 
     def __init__(self, arena, agent):
-        self._arrived = arena.arrived
+        self._at_server = arena.arrived
         self._agent = agent
-        self.here = deque()
+        self.arrived = deque()
 
     def send(self, frames):
-        self._arrived.append((str(self._agent).encode(), [bytes(frame) for frame in frames]))
+        self._at_server.append((str(self._agent).encode(), [bytes(frame) for frame in frames]))
         return True
 
     def receive(self):
-        while self.here:
-            yield self.here.popleft()
+        while self.arrived:
+            yield self.arrived.popleft()
 
 
 class Player:
@@ -77,13 +62,13 @@ class Player:
         self.weights = _weights(self.agent, opinion, config)
         dims = replace(self.agent.dims, T=config.run.segment)
         self.lane = Lane(0, self.agent, dims)
-        self.line = Line(arena, index)
+        self.connection = Connection(arena, index)
         join = Join(index, 1 + index, FINGERPRINT)
-        self.env = EnvClient(self.line, join, 1, dims, lambda: arena.now)
-        self.shown, self.acts, self.segments = [], [], []
+        self.env = EnvClient(self.connection, join, 1, dims, lambda: arena.now)
+        self.timesteps, self.acts, self.segments = [], [], []
 
-    def live(self):
-        """Answer all timesteps that are here."""
+    def answer_timesteps(self):
+        """Answer all timesteps that have arrived."""
         for seen in self.env.timesteps():
             if seen.env_incarnation != self.lane.env_incarnation:
                 self.lane.reset(seen.env_incarnation)
@@ -93,12 +78,12 @@ class Player:
             if self.lane.needs_segment:
                 self.lane.begin_segment(seen, self.weights)
             act = self.lane.act(seen)
-            self.shown.append(seen)
+            self.timesteps.append(seen)
             self.acts.append(act)
             self.env.send(act)
 
     def of_segments(self, name):
-        """[T·segments, …] what all segments say, one after the other."""
+        """[T·segments, …] an array of all segments, one after the other."""
         return np.concatenate([getattr(segment, name) for segment in self.segments])
 
 
@@ -140,7 +125,7 @@ class Arena:
     def send(self, peer, message):
         frames = [bytes(frame) for frame in encode(message)]
         self.frames[int(peer)].append(frames)
-        self.players[int(peer)].line.here.append(frames)
+        self.players[int(peer)].connection.arrived.append(frames)
         return True
 
     def receive(self):
@@ -152,7 +137,7 @@ class Arena:
         for _ in range(10 * ticks):
             for player in self.players:
                 if len(player.acts) < ticks:
-                    player.live()
+                    player.answer_timesteps()
             if all(len(player.acts) == ticks for player in self.players):
                 return self
             self._serve()

@@ -23,7 +23,9 @@ class Controller:
         self.games = arena.config.run.games
         self.features = {}
         self.actions = np.stack([[act.action for act in p.acts] for p in self.players], -1)
-        self.is_first = np.stack([seen.is_first for seen in self.players[0].shown])  # [ticks, B]
+        self.is_first = np.stack(
+            [seen.is_first for seen in self.players[0].timesteps]
+        )  # [ticks, B]
         self.symbols = np.zeros_like(self.actions)
         if arena.config.experiment.symbols:
             self.symbols = np.stack([[act.symbol for act in p.acts] for p in self.players], -1)
@@ -31,12 +33,12 @@ class Controller:
                          for network in self.networks]  # fmt: skip
 
     def ask(self, agent, tick, leaders=None, symbols=None):
-        """What agent would do at this tick, with whatever is told it of the others otherwise."""
+        """What an agent would do at this tick, if others had done or sent something else."""
         network, player = self.networks[agent], self.players[agent]
         before = np.zeros_like(self.actions[0]) if tick == 0 else self.actions[tick - 1]
         said = np.zeros_like(self.actions[0]) if tick == 0 else self.symbols[tick - 1]
         if (agent, tick) not in self.features:
-            pixels = torch.from_numpy(player.shown[tick].pixels.copy())
+            pixels = torch.from_numpy(player.timesteps[tick].pixels.copy())
             self.features[agent, tick] = network.features(pixels)
         features = self.features[agent, tick]
         follows = network.role.leaders
@@ -119,7 +121,7 @@ def communication_literally(arena, kind):
 
 
 def rewarded(arena):
-    """[steps, B, N] the influence that the agents reckoned, as it reached their learners."""
+    """[steps, B, N] the influence that the agents computed, as it reached their learners."""
     return np.stack([player.of_segments("influence") for player in arena.players], -1)
 
 
@@ -182,6 +184,6 @@ def test_influence_of_symbols_is_what_a_controller_of_all_agents_would_reward(
 )
 def test_the_episodes_of_these_tests_do_end(arena, small_config, switches):
     played = arena(small_config(experiment=switches)).play(TICKS)
-    is_first = np.stack([seen.is_first for seen in played.players[0].shown])
+    is_first = np.stack([seen.is_first for seen in played.players[0].timesteps])
     assert (is_first.sum(0) >= 4).all()
     assert len({tuple(starts) for starts in is_first.T.tolist()}) > 1  # not all at once

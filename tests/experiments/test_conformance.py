@@ -114,7 +114,7 @@ def _steps(player):
 def test_nobody_is_told_what_the_experiment_does_not_tell_it(config, played):
     disclosed = config.experiment.influence in ("basic", "communication")
     for player in played.players:
-        for seen in player.shown:
+        for seen in player.timesteps:
             assert (seen.all_rewards is not None) == (config.experiment.reward != "own")
             assert (seen.symbols is not None) == (config.experiment.symbols > 0)
             assert disclosed or (seen.responses is None and seen.leader_log_probs is None)

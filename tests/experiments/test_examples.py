@@ -89,11 +89,11 @@ def test_surprise_is_how_unlikely_the_own_model_thought_what_those_in_view_did(a
         for t, b in np.ndindex(segment.influence.shape):
             seen = [j for j in player.agent.role.others if segment.visible[t, b, j]]
             places = [player.agent.role.others.index(j) for j in seen]
-            told = [
+            counted = [
                 -log_p[t, b, p, segment.actions[t + 2, b, j]]
                 for p, j in zip(places, seen, strict=True)
             ]
-            wanted = np.mean(told) if told and not segment.is_first[t + 1, b] else 0.0
+            wanted = np.mean(counted) if counted and not segment.is_first[t + 1, b] else 0.0
             assert segment.influence[t, b] == pytest.approx(wanted, abs=1e-5)
 
 

@@ -31,17 +31,17 @@ def test_an_actor_of_another_run_is_refused_with_both_fingerprints(manual_run):
 def test_with_keys_processes_train_over_open_addresses_and_refuse_unknown_keys(manual_run):
     run = manual_run("harvest-moa")
     run.address = "tcp://0.0.0.0:0"
-    run.keys, strangers = run.root / "keys", run.root / "strangers-keys"
-    for folder in (run.keys, strangers):
+    run.keys, unknown = run.root / "keys", run.root / "unknown-keys"
+    for folder in (run.keys, unknown):
         subprocess.run([BIN / "ssd-keys", folder, "--agents", "2"], check=True)
-    (strangers / "public.toml").write_bytes(swapped(run.keys, strangers, "actor-1"))
+    (unknown / "public.toml").write_bytes(swapped(run.keys, unknown, "actor-1"))
     run.env()
     learners = [run.learner(agent) for agent in range(2)]
     run.actor(0)
-    own_keys, run.keys = run.keys, strangers
-    stranger = run.actor(1)
-    run.wait("the stranger to be refused", lambda: "refused a connection" in run.log("ssd-env"))
-    stranger.kill()
+    own_keys, run.keys = run.keys, unknown
+    intruder = run.actor(1)
+    run.wait("the unknown key to be refused", lambda: "refused a connection" in run.log("ssd-env"))
+    intruder.kill()
 
     run.keys = own_keys
     run.actor(1)
@@ -52,9 +52,9 @@ def test_with_keys_processes_train_over_open_addresses_and_refuse_unknown_keys(m
         assert learner.wait(timeout=60) == 0
 
 
-def swapped(keys, strangers, name):
-    """The public keys of a run, but for one identity a stranger's."""
-    ours, theirs = (tomllib.loads((f / "public.toml").read_text()) for f in (keys, strangers))
+def swapped(keys, unknown, name):
+    """The public keys of a run, but one identity's from another set."""
+    ours, theirs = (tomllib.loads((f / "public.toml").read_text()) for f in (keys, unknown))
     return "".join(
         f"{n} = '{theirs[n] if n == name else key}'\n" for n, key in ours.items()
     ).encode()

@@ -20,7 +20,7 @@ def cores() -> int:
 
 
 def facts() -> dict[str, Any]:
-    """All of them; the load average tells what else the machine was doing."""
+    """All of them; the load average shows what else the machine was doing."""
     return {
         "cpu": _cpu(),
         "cores": cores(),

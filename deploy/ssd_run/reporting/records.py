@@ -14,11 +14,7 @@ from ssd_run.run_directory import RunDir
 from ssd_wire.process.json_lines import JsonLinesFile
 
 PERIOD = 10.0  # seconds between lines
-TOTALS = (
-    "apples",
-    "cleaned",
-    "fires",
-)  # of `COUNTS`, those of which a sum over agents tells something
+TOTALS = ("apples", "cleaned", "fires")  # those of `COUNTS` whose sum over agents has a meaning
 
 
 def record(progress: Progress, now: float) -> dict[str, Any]:

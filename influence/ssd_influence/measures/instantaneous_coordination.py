@@ -36,7 +36,7 @@ def instantaneous_coordination(
 
     Counted over all steps of all games that have a next one in their episode. Mutual information is
     overestimated for few steps, and for the best of many pairs. The control is biased in the same
-    way: x is shuffled among the steps that were counted, and the best pair is chosen anew for each
+    way: x is shuffled among the steps that were counted, and the best pair is chosen again for each
     shuffle; its mean is returned. The control does not distinguish coordination from agents that
     react alike to what both see, or from habits that last longer than a step.
 

@@ -1,4 +1,4 @@
-"""What ssd-load tells are rates between readings that follow one another."""
+"""ssd-load prints rates between consecutive readings."""
 
 from __future__ import annotations
 

@@ -137,7 +137,8 @@ def test_no_pair_of_steps_crosses_into_another_episode_or_game():
     signals, actions = draw(3, 200)
     is_first = np.zeros((3, 200), bool)
     is_first[2] = True
-    # What is signals at 1 tells all of 2, but 2 is of the next episode; and 0 of the next game's 1.
+    # The signal at 1 equals the action at 2, but 2 is in the next episode; and that at 0 equals the
+    # action at 1 of the next game.
     actions[2, :, 1] = signals[1, :, 0]
     actions[1, 1:, 1] = signals[0, :-1, 0]
     found = coordination(signals, actions, is_first)

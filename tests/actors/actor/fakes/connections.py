@@ -9,7 +9,7 @@ MESSAGES = (Join, Seat, Timestep, Act, Hello, Welcome, Segment, Ack, Refused, By
 
 
 def read(frames):
-    """Any message, whoever it is for."""
+    """Any message, whatever its receiver."""
     return decode([bytes(frame) for frame in frames], MESSAGES, {})
 
 

@@ -10,7 +10,7 @@ from ssd_lab.evaluation.evaluate import evaluate, unseen_seeds
 
 
 def list_episodes(run_dir, seeds):
-    """Leave the list of episodes that a world leaves."""
+    """Leave the list of episodes that an environment server leaves."""
     (run_dir / "episodes").mkdir(parents=True, exist_ok=True)
     lines = [json.dumps({"seed": int(seed)}) + "\n" for seed in seeds]
     (run_dir / "episodes" / "arena-0.jsonl").write_text("".join(lines))

@@ -91,10 +91,10 @@ def test_a_run_without_a_moa_has_no_margin(tmp_path, said):
 
 def test_the_interval_is_shown_of_the_last_window_and_never_of_the_best(tmp_path):
     run = make_run(tmp_path / "run", [8.0, 6.0] * 50 + [2.0, 4.0] * 50)
-    told = CliRunner().invoke(main, [str(run)]).output
-    assert "last window 3.0 [2.7, 3.3] at" in told
-    assert "best of 5 7.0 at" in told
-    assert told.count("[") == 1
+    output = CliRunner().invoke(main, [str(run)]).output
+    assert "last window 3.0 [2.7, 3.3] at" in output
+    assert "best of 5 7.0 at" in output
+    assert output.count("[") == 1
 
 
 def test_the_best_window_is_the_one_with_the_highest_return(tmp_path):

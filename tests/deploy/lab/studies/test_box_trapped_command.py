@@ -14,7 +14,7 @@ class Training:
     """Stands in for training: takes no time, and teaches nothing.
 
     Attributes:
-        begun: names of the runs, in the order in which they were begun, or gone on with.
+        begun: names of the runs, in the order in which they were started or resumed.
         interrupted: runs that the user will stop, once each.
     """
 

@@ -65,8 +65,8 @@ def test_a_run_is_started_with_the_preset_of_its_arm_its_seed_and_its_own_direct
     fake_train()
     train(TRIAL, tmp_path, STEPS)
     run_dir = tmp_path / "runs" / "moa-3"
-    told = ["box-trapped-moa", "--seed", "3", "--steps", "1000", "--run-dir", str(run_dir)]
-    assert calls(tmp_path) == [told]
+    expected = ["box-trapped-moa", "--seed", "3", "--steps", "1000", "--run-dir", str(run_dir)]
+    assert calls(tmp_path) == [expected]
 
 
 def test_a_run_counts_as_trained_only_when_it_has_ended_with_all_its_steps(tmp_path, fake_train):
