@@ -36,7 +36,13 @@ from ssd_wire.process.command import (
     write_process_entry,
 )
 from ssd_wire.process.stop import Stop
-from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
+from ssd_wire.run_file import (
+    RunSettings,
+    errors_in_section,
+    fingerprint,
+    load_complete_run_file,
+    section,
+)
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Dealer, Poller, Subscriber
 
@@ -117,7 +123,7 @@ class _Settings:
 
     @classmethod
     def load(cls, run_file: Path) -> _Settings:
-        sections = load_run_file(run_file)
+        sections = load_complete_run_file(run_file)
         return cls(
             section(sections, "run", RunSettings),
             section(sections, "game", GameSettings),

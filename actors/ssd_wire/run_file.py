@@ -63,6 +63,27 @@ def load_run_file(path: Path) -> Sections:
     return sections
 
 
+SECTIONS = ("preset", "run", "game", "experiment", "network", "learning")
+
+
+def load_complete_run_file(path: Path) -> Sections:
+    """The sections of a run file that a process reads: every value is in the file, or a default.
+
+    Raises:
+        RunFileError: when it cannot be read, has an unknown section, or names a `base`, which only
+            ssd-train resolves.
+    """
+    sections = load_run_file(path)
+    for name in sections:
+        if name not in SECTIONS:
+            raise RunFileError(f"{path}: unknown section [{name}]: {did_you_mean(name, SECTIONS)}")
+    if "base" in sections.get("preset", {}):
+        raise RunFileError(
+            f"{path}: [preset] base: wanted a complete run file, as ssd-train {path} --print shows"
+        )
+    return sections
+
+
 def override(sections: Sections, assignments: Iterable[str]) -> Sections:
     """The sections with ``section.key=value`` assignments applied, in order.
 

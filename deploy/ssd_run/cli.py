@@ -38,17 +38,30 @@ from ssd_wire.process.command import WholeNumber, reports_errors, version_option
 @click.option(
     "--arenas", type=click.IntRange(min=1), help="Environment servers, each with its own actors."
 )
-@click.option("--run-dir", type=click.Path(path_type=Path), help="Default: runs/PRESET-TIME.")
-@click.option("--resume", is_flag=True, help="Continue the run in --run-dir.")
-@click.option("--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE")
 @click.option(
-    "--device", default="cpu", show_default=True, help="Of the learners, or several in turn: a,b,…"
+    "--run-dir",
+    type=click.Path(path_type=Path),
+    help="Directory for the run's files. Default: runs/PRESET-TIME.",
+)
+@click.option("--resume", is_flag=True, help="Continue the run in --run-dir.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Change one value of the run file; may be repeated.",
+)
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Device of the learners: cpu, cuda or cuda:INDEX; of a list a,b,… in rotation.",
 )
 @click.option(
     "--stop-seconds",
     default=30.0,
     show_default=True,
-    help="Processes still running after that are killed.",
+    help="Seconds that processes have to stop; then they are killed.",
 )
 @reports_errors
 def main(
@@ -104,10 +117,10 @@ def _launch(launch: Launch, stop_seconds: float) -> int:
         ended = run(launch)
         killed = launch.close(ended, stop_seconds)
     summary = launch.summary(ended, killed)
-    write_atomically(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in summary.lines(width):
         click.echo(line)
+    write_atomically(run_dir.summary, json.dumps(summary.content(), indent=1) + "\n")
     if launch.log_tail:
         click.echo(f"{ended}; the end of its log in {run_dir.logs}:\n{launch.log_tail}", err=True)
     clean = ended in (COMPLETE, STOPPED) and not killed and summary.account.adds_up
@@ -124,8 +137,8 @@ def _resumed(preset: str | None, root: Path | None, assignments: tuple[str, ...]
     """The configuration of the run to resume, if it agrees with what is given now."""
     if root is None:
         raise click.UsageError("--resume needs the --run-dir of the run to continue")
-    config = run_directory.read_config(root)
     History(root / run_directory.HISTORY, root / run_directory.LEDGERS).check_protocol()
+    config = run_directory.read_config(root)
     run_directory.check_unedited(root, config)
     check_agrees(config, {} if preset is None else load_preset(preset), assignments)
     return config

@@ -23,10 +23,10 @@ HEAD = """# Metrics
 
 What each process serves to Prometheus, at the address in its `processes/<role>.json`. Metrics of
 the last batch exist after the first update; metrics of influence, of the model of others and of
-symbols exist in experiments that have these. `metrics.jsonl` and TensorBoard have the metrics of
-the learners under the same names without `ssd_learner_`, one number for each agent. This page is
-written by `python -m ssd_run.metrics_page RUN_DIR > deploy/METRICS.md`, while `ssd-train
-harvest-moa-communication --run-dir RUN_DIR` is running.
+symbols exist in experiments that have these. `metrics.jsonl` and TensorBoard have the learners'
+metrics of the last batch under the same names without `ssd_learner_`, one number for each agent.
+This page is written by `python -m ssd_run.metrics_page RUN_DIR > deploy/METRICS.md`, while
+`ssd-train harvest-moa-communication --run-dir RUN_DIR` is running.
 """
 
 
@@ -34,7 +34,7 @@ def served(run_dir: Path) -> dict[str, list[Metric]]:
     """The metrics that one process of each kind serves now.
 
     Raises:
-        OSError: when one of them does not answer.
+        RunFileError: when no process of a kind answers.
     """
     found = {}
     for kind in KINDS:
@@ -42,7 +42,11 @@ def served(run_dir: Path) -> dict[str, list[Metric]]:
         if not entries:
             raise RunFileError(f"{run_dir}: wanted a running run, found no {kind} process")
         address = json.loads(entries[0].read_text())["metrics"]
-        found[kind] = list(text_string_to_metric_families(fetch_text(address)))
+        try:
+            text = fetch_text(address)
+        except OSError as error:
+            raise RunFileError(f"{run_dir}: wanted a running run, {kind}: {error}") from error
+        found[kind] = list(text_string_to_metric_families(text))
     return found
 
 

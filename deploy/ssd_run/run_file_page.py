@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 from ssd_run.run_config import SETTINGS
 
@@ -78,11 +79,13 @@ def _bounds(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _number(value: float) -> str:
-    return str(value) if isinstance(value, int) and abs(value) < 1e6 else f"{value:g}"
+    if isinstance(value, int):
+        return str(value) if abs(value) < 1e15 else f"2^{value.bit_length() - 1}"
+    return f"{value:g}"
 
 
 def _default(value: Any) -> str:
-    if value is None or repr(value) == "PydanticUndefined":
+    if value is None or value is PydanticUndefined:
         return "–"
     if isinstance(value, bool):
         return str(value).lower()

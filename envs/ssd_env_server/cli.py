@@ -29,7 +29,13 @@ from ssd_wire.process.command import (
     write_process_entry,
 )
 from ssd_wire.process.stop import Stop
-from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
+from ssd_wire.run_file import (
+    RunSettings,
+    errors_in_section,
+    fingerprint,
+    load_complete_run_file,
+    section,
+)
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Poller, Router
 
@@ -94,7 +100,7 @@ def load_settings(run_file: Path) -> tuple[RunSettings, GameSettings, Experiment
         RunFileError: when the file or a section is unusable, or the experiment does not fit the
             game's number of agents.
     """
-    sections = load_run_file(run_file)
+    sections = load_complete_run_file(run_file)
     run = section(sections, "run", RunSettings)
     game = section(sections, "game", GameSettings)
     experiment = section(sections, "experiment", ExperimentSettings)

@@ -47,10 +47,14 @@ class EnvMetrics(Collector):
         seats.add_metric([], len(coordinator.seats))
         yield seats
         yield _counter(
-            "resent_timesteps", "Timesteps sent again without an answer.", counts.resent_timesteps
+            "resent_timesteps",
+            "Timesteps sent again because no Act had arrived.",
+            counts.resent_timesteps,
         )
         yield _counter(
-            "repeated_acts", "Acts received for a tick that had one.", counts.repeated_acts
+            "repeated_acts",
+            "Acts ignored because the agent had already acted at that tick.",
+            counts.repeated_acts,
         )
         yield _counter("refusals", "Messages answered with Refused.", counts.refusals)
         yield _counter("protocol_errors", "Invalid messages.", counts.protocol_errors)

@@ -24,7 +24,13 @@ from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
 from ssd_wire.dims import Dims
 from ssd_wire.errors import RunFileError
-from ssd_wire.run_file import RunSettings, errors_in_section, fingerprint, load_run_file, section
+from ssd_wire.run_file import (
+    RunSettings,
+    errors_in_section,
+    fingerprint,
+    load_complete_run_file,
+    section,
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class RunSections:
         Raises:
             RunFileError: the file or one of its sections is unusable.
         """
-        sections = load_run_file(run_file)
+        sections = load_complete_run_file(run_file)
         found = cls(
             run=section(sections, "run", RunSettings),
             game=section(sections, "game", GameSettings),

@@ -35,7 +35,11 @@ class LearnerMetrics(Collector):
             ("updates", "Updates of the weights.", learner.trainer.version),
             ("segments_received", "Segments received from actors.", counts.received),
             ("segments_trained", "Segments trained on.", counts.trained),
-            ("segments_surplus", "Segments received after the budget was reached.", counts.surplus),
+            (
+                "segments_surplus",
+                "Segments not trained on, because the budget was reached first.",
+                counts.surplus,
+            ),
             ("segments_duplicate", "Segments received more than once.", counts.duplicate),
             ("refusals", "Valid messages refused for what they requested.", learner.refusals),
             ("protocol_errors", "Messages refused as invalid.", learner.protocol_errors),

@@ -13,7 +13,12 @@ from ssd_wire.security.keys import PUBLIC, SECRET_SUFFIX, create_keys
 @click.command()
 @version_option
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--agents", required=True, type=click.IntRange(1, 1000), help="N, as in [game].")
+@click.option(
+    "--agents",
+    required=True,
+    type=click.IntRange(1, 1000),
+    help="Number of agents, as `agents` in [game].",
+)
 @reports_errors
 def main(folder: Path, agents: int) -> None:
     """Create keys for every process of a run in FOLDER.

@@ -60,7 +60,7 @@ def _load(preset: str, folder: Path, derived: Sequence[Path]) -> dict[str, dict[
     path = _path_of(preset, folder)
     if path.resolve() in derived:
         circle = " → ".join(one.name for one in (*derived, path))
-        raise RunFileError(f"[preset] base: wanted presets that end, found the circle {circle}")
+        raise RunFileError(f"[preset] base is circular: {circle}")
     sections = {name: dict(keys) for name, keys in load_run_file(path).items()}
     about = {"name": path.stem, **sections.pop("preset", {})}
     base = about.pop("base", None)

@@ -133,6 +133,7 @@ def check_may_fork() -> None:
         raise RuntimeError("wanted no CUDA before a fork, found it initialised")
 
 
+@reports_errors
 def run_request(request: ForkRequest) -> None:
     """Run the requested program in a new session; returns or exits as that program does."""
     os.setsid()

@@ -1,7 +1,7 @@
 """Starts and ends of all processes of a run, over all launches: `history.jsonl`.
 
-From it come the incarnation numbers of environments, which never repeat, the counts of restarts,
-and the actors that ended cleanly, whose segments must all be accounted for.
+From it come the start numbers of environments, which never repeat, the counts of restarts, and the
+actors that ended cleanly, whose segments must all be accounted for.
 """
 
 from __future__ import annotations

@@ -151,7 +151,8 @@ class Spawner:
         Raises:
             RunFailedError: when the fork server cannot be kept running.
         """
-        self._entry(program.role).unlink(missing_ok=True)
+        with suppress(OSError):  # an old entry has another pid than the new process
+            self._entry(program.role).unlink()
         numbered = [f"--start-number={number}"] if program.numbered else []
         request = {
             "module": program.module,
@@ -179,10 +180,13 @@ class Spawner:
         return self._run_dir.logs / f"{role}.log"
 
     def log_tail(self, role: str) -> str:
-        """The last lines of a process's log."""
-        with self.log_file(role).open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
-            lines = log.read().decode(errors="replace").splitlines()
+        """The last lines of a process's log; none if it cannot be read."""
+        try:
+            with self.log_file(role).open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
+                lines = log.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
         return "\n".join(lines[-TAIL_LINES:])
 
     def last_error(self, role: str) -> tuple[str, str]:
@@ -190,7 +194,7 @@ class Spawner:
 
         Returns:
             The line; and the exception's name with the line of code that raised it, empty where
-            the log does not end with a traceback.
+            the last lines have no traceback.
         """
         lines = self.log_tail(role).splitlines() or [""]
         place = next((line.strip() for line in reversed(lines) if _CODE.match(line)), "")

@@ -19,7 +19,7 @@ from ssd_wire.process.command import CONFIGURATION_ERROR, NOT_DRAINED, REPLACED,
 
 FIRST_PAUSE = 0.5  # seconds before a process that died is restarted; doubles each time
 LONGEST_PAUSE = 30.0
-HEALTHY = 60.0  # seconds after which earlier deaths are forgotten
+HEALTHY = 60.0  # seconds of running after which the next restart waits only FIRST_PAUSE again
 
 
 class Starter(Protocol):
@@ -51,6 +51,7 @@ class Supervised:
         pause: Seconds before the restart after its next death.
         deaths: Its consecutive deaths.
         died: Whether it has died in this launch.
+        start_failed: Whether the last attempt to start it failed.
     """
 
     program: Program
@@ -61,6 +62,7 @@ class Supervised:
     pause: float = FIRST_PAUSE
     deaths: Deaths = field(default_factory=Deaths)
     died: bool = False
+    start_failed: bool = False
 
     @property
     def role(self) -> str:
@@ -141,8 +143,10 @@ class Supervisor:
         ]
 
     def _start(self, process: Supervised) -> bool:
-        number = self._history.record_start(process.role, restart=process.died)
+        is_restart = process.died and not process.start_failed  # else it is counted already
+        number = self._history.record_start(process.role, restart=is_restart)
         process.child = self._starter.start(process.program, number)
+        process.start_failed = process.child is None
         process.since = self._clock()
         if process.died and process.child is not None:
             self._log(f"{process.role} restarted")

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from ssd_learner.segments.epochs import Epoch, SegmentCounts, Watermark
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Segment
 
-UNKNOWN_EPOCH = Refused("I do not know this epoch: say Hello", fatal=False)
+UNKNOWN_EPOCH = Refused("unknown epoch: send Hello first", fatal=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class SegmentReceiver:
                 fatal=True,
             )
         if hello.agent != self.agent:
-            return Refused(f"I train agent {self.agent}, not agent {hello.agent}", fatal=True)
+            return Refused(f"wanted agent {self.agent}, found {hello.agent}", fatal=True)
         epoch = self._epochs.get((hello.arena, hello.epoch))
         if epoch is not None and epoch.retired:
             return _seat_taken(hello.arena)
@@ -227,5 +227,5 @@ class SegmentReceiver:
 
 
 def _seat_taken(arena: int) -> Refused:
-    reason = f"a newer actor has the seat in arena {arena}"
+    reason = f"a newer actor plays this agent in arena {arena}"
     return Refused(reason, fatal=True, replaced=True)

@@ -4,7 +4,14 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from ssd_wire.errors import RunFileError
-from ssd_wire.run_file import RunSettings, errors_in_section, load_run_file, override, section
+from ssd_wire.run_file import (
+    RunSettings,
+    errors_in_section,
+    load_complete_run_file,
+    load_run_file,
+    override,
+    section,
+)
 
 
 @pytest.fixture
@@ -119,6 +126,21 @@ def test_an_override_is_toml_or_else_text(text, value):
     found = override({}, [f"sweets.key={text}"])["sweets"]["key"]
     assert found == value
     assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[experimnt]", r"unknown section \[experimnt\]: did you mean experiment\?"),
+        ('[preset]\nbase = "cleanup-moa"', r"\[preset\] base: wanted a complete run file"),
+    ],
+    ids=["mistyped", "with a base"],
+)
+def test_a_process_refuses_a_run_file_of_which_it_would_ignore_a_part(tmp_path, text, message):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(RunFileError, match=message):
+        load_complete_run_file(path)
 
 
 def test_overrides_apply_in_order_and_change_nothing_else():

@@ -88,8 +88,8 @@ def test_the_run_file_of_a_preset_with_a_base_has_all_values_and_no_base(write):
         ('"clenup-moa"', r"mine.toml: \[preset\] base: no preset .* did you mean cleanup-moa\?"),
         ('"none.toml"', r"none\.toml: cannot be read"),
         ("3", r"mine.toml: \[preset\] base: wanted a preset's name or path, found 3"),
-        ('"mine.toml"', r"found the circle mine.toml → mine.toml"),
-        ('"back.toml"', r"found the circle mine.toml → back.toml → mine.toml"),
+        ('"mine.toml"', r"is circular: mine.toml → mine.toml"),
+        ('"back.toml"', r"is circular: mine.toml → back.toml → mine.toml"),
     ],
 )
 def test_an_invalid_base_is_refused(write, base, message):

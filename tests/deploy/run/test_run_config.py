@@ -1,9 +1,9 @@
 import pytest
 
 from ssd_run.presets import load_config, load_preset, preset_names
-from ssd_run.run_config import check_agrees, validate
+from ssd_run.run_config import SETTINGS, check_agrees, validate
 from ssd_wire.errors import RunFileError
-from ssd_wire.run_file import load_run_file
+from ssd_wire.run_file import SECTIONS, load_run_file
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -105,3 +105,7 @@ def test_resume_accepts_settings_that_agree_with_the_run(config, preset, assignm
 def test_resume_names_settings_that_contradict_the_run(config, preset, assignments, named):
     with pytest.raises(RunFileError, match=named):
         check_agrees(config, load_preset(preset) if preset else {}, assignments)
+
+
+def test_processes_know_the_same_sections_as_the_launcher():
+    assert tuple(SETTINGS) == SECTIONS

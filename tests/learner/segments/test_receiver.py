@@ -132,7 +132,7 @@ def test_an_unknown_connection_or_epoch_is_refused_with_a_request_for_hello(rece
     [
         ({"fingerprint": "another"}, "another run"),
         ({"fingerprint": "x" * 1024}, "another run"),
-        ({"agent": 2}, "I train agent 1, not agent 2"),
+        ({"agent": 2}, "wanted agent 1, found 2"),
     ],
     ids=["another run", "a very long fingerprint", "another agent"],
 )

@@ -109,9 +109,14 @@ def test_output_of_all_starts_is_in_one_log(spawner, run_dir):
     for number in (4, 5):
         code_of(start(spawner, program(run_dir.root, behaviour="crashes", numbered=True), number))
     words = spawner.log_file("env-0").read_text()
-    assert words.count("options") == 2
+    assert words.count("options --start-number") == 2
     assert words.index("--start-number=4") < words.index("--start-number=5")
     assert "RuntimeError: on purpose" in spawner.log_tail("env-0")
+
+
+def test_a_log_that_was_deleted_has_no_tail_and_no_error(spawner):
+    assert spawner.log_tail("env-0") == ""
+    assert spawner.last_error("env-0") == ("", "")
 
 
 def test_a_log_tail_is_the_end_of_a_long_log(spawner):

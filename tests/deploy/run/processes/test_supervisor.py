@@ -1,125 +1,13 @@
 """Decisions of the supervisor, with fake processes and a fake clock."""
 
-from __future__ import annotations
-
-import signal
-from dataclasses import dataclass, field
-
 import pytest
+from tests.deploy.run.processes.fake_starter import die, seconds_until_restart
 
-from ssd_run.processes.history import History
-from ssd_run.processes.programs import Program
-from ssd_run.processes.shutdown import shut_down
-from ssd_run.processes.supervisor import RunFailedError, Supervisor
+from ssd_run.processes.supervisor import RunFailedError
 
 TEMPORARY_FAULT, REPLACED, CONFIGURATION_ERROR = 74, 76, 78
 A_CRASH = ("ValueError: too large: 17", 'File "reward.py", line 9: ValueError')
 ANOTHER_CRASH = ("KeyError: 3", 'File "reward.py", line 11: KeyError')
-
-
-@dataclass
-class FakeProcess:
-    """A process that the test controls."""
-
-    role: str
-    number: int
-    pid: int
-    code: int | None = None
-    obeys: bool = True  # whether it ends when it is asked to
-    asked: bool = False
-
-    def poll(self):
-        return self.code
-
-    def terminate(self):
-        self.asked = True
-        if self.obeys:
-            self.code = 0
-
-    def kill(self):
-        self.code = -signal.SIGKILL
-
-
-@dataclass
-class FakeStarter:
-    """Starts fake processes; also the clock, and the messages to the user."""
-
-    started: list[FakeProcess] = field(default_factory=list)
-    up: bool = True
-    ready: bool = True
-    fails: int = 0  # starts that fail
-    now: float = 1000.0
-    messages: list[str] = field(default_factory=list)
-    progress: bool = True
-    error: tuple[str, str] = ("", "")
-
-    def last_error(self, role):
-        del role
-        return self.error
-
-    def made_progress(self, role):
-        del role
-        return self.progress
-
-    def is_ready(self):
-        return self.ready
-
-    def start(self, program, number):
-        assert self.ready
-        if self.fails:
-            self.fails -= 1
-            self.ready = False
-            return None
-        self.started.append(FakeProcess(program.role, number, pid=len(self.started) + 1))
-        return self.started[-1]
-
-    def announced(self, role, pid):
-        del role, pid
-        return self.up
-
-    def clock(self):
-        return self.now
-
-    def newest(self, role):
-        return [process for process in self.started if process.role == role][-1]
-
-    def count(self, role):
-        return sum(process.role == role for process in self.started)
-
-
-@pytest.fixture
-def starter():
-    return FakeStarter()
-
-
-@pytest.fixture
-def history(tmp_path):
-    return History(tmp_path / "history.jsonl", tmp_path)
-
-
-@pytest.fixture
-def supervisor(starter, history):
-    programs = [
-        Program("learner-0", "", ()),
-        Program("env-0", "", (), numbered=True),
-        Program("actor-0-0", "", ()),
-    ]
-    return Supervisor(
-        programs, starter, history, starter.clock, starter.messages.append, starter.made_progress
-    )
-
-
-def die(starter, supervisor, role, code=-9):
-    starter.newest(role).code = code
-    supervisor.check()
-
-
-def seconds_until_restart(starter, supervisor, role):
-    before, began = starter.count(role), starter.now
-    while starter.count(role) == before:
-        starter.now += 0.125
-        supervisor.check()
-    return starter.now - began
 
 
 def test_everything_is_started_at_once(starter, supervisor):
@@ -154,6 +42,18 @@ def test_an_environment_whose_start_failed_does_not_reuse_its_number(starter, su
     starter.ready = True
     supervisor.check()
     assert starter.newest("env-0").number == 1
+
+
+def test_a_restart_whose_start_failed_is_counted_once(starter, supervisor, history):
+    supervisor.check()
+    die(starter, supervisor, "actor-0-0")
+    starter.fails = 1
+    starter.now += 100
+    supervisor.check()
+    starter.ready = True
+    supervisor.check()
+    assert starter.count("actor-0-0") == 2
+    assert history.restarts["actor-0-0"] == 1
 
 
 def test_a_process_that_dies_is_restarted_counted_and_reported(starter, supervisor, history):
@@ -315,85 +215,3 @@ def test_a_failed_process_is_not_restarted_while_the_others_stop(starter, superv
     starter.now += 100
     supervisor.check()
     assert starter.count("env-0") == 1
-
-
-def wait_a_second(starter, asked=lambda: False):
-    def wait():
-        starter.now += 1
-        return asked()
-
-    return wait
-
-
-def test_actors_stop_before_learners_and_learners_before_environments(starter, supervisor):
-    supervisor.check()
-    order = []
-    for process in starter.started:
-        process.terminate = lambda it=process: (order.append(it.role), setattr(it, "code", 0))
-    killed = shut_down(supervisor, 30, starter.clock, wait_a_second(starter))
-    assert order == ["actor-0-0", "learner-0", "env-0"]
-    assert (killed, supervisor.alive()) == ((), ())
-
-
-def test_a_learner_is_not_asked_to_stop_while_actors_still_stop(starter, supervisor):
-    supervisor.check()
-    actor, learner = starter.newest("actor-0-0"), starter.newest("learner-0")
-    actor.obeys = False
-
-    def stop_after_five_seconds():
-        assert not learner.asked or actor.code == 0
-        actor.code = 0 if starter.now >= 1005 else None
-
-    assert (
-        shut_down(supervisor, 30, starter.clock, wait_a_second(starter, stop_after_five_seconds))
-        == ()
-    )
-
-
-def test_a_learner_that_dies_while_actors_still_stop_is_restarted(starter, supervisor):
-    supervisor.check()
-    starter.newest("actor-0-0").obeys = False
-    starter.newest("learner-0").code = -9
-    shut_down(supervisor, 30, starter.clock, wait_a_second(starter))
-    assert starter.count("learner-0") == 2
-
-
-def test_learners_have_time_for_a_last_checkpoint_even_if_actors_do_not_stop(starter, supervisor):
-    supervisor.check()
-    starter.newest("actor-0-0").obeys = False
-    assert shut_down(supervisor, 30, starter.clock, wait_a_second(starter)) == ("actor-0-0",)
-    assert starter.newest("learner-0").code == 0
-
-
-def test_processes_that_do_not_stop_in_time_are_killed_and_named(starter, supervisor):
-    supervisor.check()
-    for process in starter.started:
-        process.obeys = False
-    killed = shut_down(supervisor, 30, starter.clock, wait_a_second(starter))
-    assert set(killed) == {"actor-0-0", "learner-0", "env-0"}
-    assert starter.now - 1000 <= 32
-    assert supervisor.alive() == ()
-
-
-def test_asking_again_kills_at_once(starter, supervisor):
-    supervisor.check()
-    for process in starter.started:
-        process.obeys = False
-    killed = shut_down(supervisor, 30, starter.clock, wait_a_second(starter, asked=lambda: True))
-    assert len(killed) == 3
-    assert starter.now - 1000 <= 2
-
-
-def test_nothing_is_restarted_after_a_stop(starter, supervisor):
-    supervisor.check()
-    shut_down(supervisor, 30, starter.clock, wait_a_second(starter))
-    starter.now += 1000
-    supervisor.check()
-    assert len(starter.started) == 3
-
-
-def test_an_actor_that_waits_for_its_restart_does_not_delay_the_stop(starter, supervisor):
-    supervisor.check()
-    die(starter, supervisor, "actor-0-0")
-    shut_down(supervisor, 30, starter.clock, wait_a_second(starter))
-    assert starter.count("actor-0-0") == 1
