@@ -97,7 +97,7 @@ class Learner:
         """Train until asked to stop, then train on the rest and make everything durable.
 
         Raises:
-            OSError: the last checkpoint cannot be written.
+            OSError: the last checkpoint, or the last ledger, cannot be written.
         """
         self.publish_weights()
         self.complete_if_budget_reached()
@@ -112,6 +112,8 @@ class Learner:
             self.train_batch()
         self.checkpointer.save(self.trainer, self.receiver)
         self.acknowledge()
+        if self.checkpointer.ledger_fault is not None:
+            raise self.checkpointer.ledger_fault
 
     def has_batch(self) -> bool:
         """Whether to train now.

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Limit = Annotated[float, Field(gt=0)]  # infinity for no limit
 
 
 class LearningSettings(BaseModel):
@@ -81,22 +82,22 @@ class LearningSettings(BaseModel):
     algorithm: Literal["ppo", "vtrace"] = "ppo"
     gamma: float = Field(default=0.99, ge=0, lt=1)
     episode_end: Literal["termination", "truncation"] = "termination"
-    reward_clip: Positive = 1.0
+    reward_clip: Limit = 1.0
     matmul_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     optimizer: Literal["adam", "rmsprop"] = "adam"
     lr_init: Positive = 0.00126
     lr_end: NotNegative = 0.0002
-    lr_anneal: Positive = 2e7
+    lr_anneal: Limit = 2e7
     moa_lr: Positive = 0.001
     weight_decay: NotNegative = 0.1
     entropy: NotNegative = 0.00176
-    entropy_end: float | None = Field(default=None, ge=0)
-    entropy_anneal: Positive = 3e8
+    entropy_end: NotNegative | None = None
+    entropy_anneal: Limit = 3e8
     communication_entropy: NotNegative = 0.001
     value_coefficient: NotNegative = 0.5
-    gradient_clip: Positive = 40.0
-    value_clip: Positive = 40.0
-    moa_clip: Positive = 1.0
+    gradient_clip: Limit = 40.0
+    value_clip: Limit = 40.0
+    moa_clip: Limit = 1.0
     horizon: int = Field(default=500, ge=1)
     advantages: Literal["gae", "vtrace"] = "gae"
     gae_lambda: float = Field(default=1.0, ge=0, le=1)
@@ -105,12 +106,12 @@ class LearningSettings(BaseModel):
     moa_passes: int = Field(default=3, ge=0)
     minibatch: int = Field(default=4000, ge=1)
     ratio_clip: float = Field(default=0.3, gt=0)
-    kl_limit: Positive = float("inf")
+    kl_limit: Limit = float("inf")
     normalise_advantages: bool = True
     normalise_values: bool = True
-    value_gradient_limit: NotNegative = 1.0
-    rho_clip: Positive = 1.0
-    c_clip: Positive = 1.0
+    value_gradient_limit: float = Field(default=1.0, ge=0)
+    rho_clip: Limit = 1.0
+    c_clip: Limit = 1.0
     batch_segments: int = Field(default=1, ge=1, le=1024)
     update_games: int = Field(default=24, ge=1, le=1_048_576)
     checkpoint_seconds: float = Field(default=15.0, gt=0)

@@ -13,10 +13,11 @@ done
 python -m ssd_lab.plots.curves "$runs"/*/ --every 100 --reference 319 --csv "$here/curves.csv" --png "$here/curves.png"
 
 for seed in 11 12 13; do
+  ssd-train harvest-a3c --seed $seed --steps 5000000 --run-dir "$runs-one-core/harvest-a3c-$seed"
   ssd-train harvest-moa --seed $seed --steps 5000000 --run-dir "$runs-moa/harvest-moa-$seed"
 done
 python -m ssd_lab.plots.curves "$runs-moa"/*/ --every 50 --csv "$here/moa.csv"
-python "$here/best.py" "$runs"/*/ "$runs-moa"/*/
+python "$here/best.py" "$runs"/*/ "$runs-one-core"/*/ "$runs-moa"/*/
 
 # Harvest by the defaults of [learning], which are Cleanup's (defaults.csv): on the GPU, --arenas 2.
 defaults=(--set learning.reward_clip=1 --set learning.horizon=500 --set learning.minibatch=4000

@@ -61,6 +61,7 @@ def _measures(curves: Sequence[Sequence[Point]]) -> list[tuple[str, str, Measure
         measures.append(("cells cleaned", "per episode, all agents", lambda p: p.cleaned))
     if any(point.moa_margin_nats is not None for point in points):
         measures.append(("MOA margin over marginals", "nats", lambda p: p.moa_margin_nats))
+    if any(point.influence_nats is not None for point in points):
         measures.append(("influence", "nats per own-step", lambda p: p.influence_nats))
     return measures
 

@@ -41,13 +41,13 @@ class Point:
         equality: Mean over the episodes in which it is defined, or None.
         apples, cleaned, fires: Mean counts per episode, of all agents together.
         cleaned_most: The same of the agent that cleaned most.
-        influence_nats: Mean over the agents of c per own-step, or None without a MOA.
+        influence_nats: Mean over the agents of c per own-step; None without an influence reward.
         moa_loss_nats: Likewise, the MOA's cross-entropy.
         moa_marginal_entropy_nats: Likewise, the entropy of the action marginals it must beat.
-        moa_margin_nats: Likewise, by how much it does, before it is trained on what it is asked.
+        moa_margin_nats: Likewise, the entropy minus the cross-entropy, before training.
         policy_entropy_nats: Likewise, of the policies.
         kl_nats, explained_variance: Likewise, as learners report them.
-        policy_information_nats: Likewise; 0 is blind agents.
+        policy_information_nats: Likewise; 0 if actions do not depend on views.
     """
 
     run: str

@@ -35,6 +35,7 @@ class Checkpointer:
         written: Checkpoints written by this process.
         durable_own_steps: In the last one.
         fault: Why the last attempt failed; None where it did not.
+        ledger_fault: Why the ledger could not be written with the last checkpoint.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Checkpointer:
         self.written = 0
         self.durable_own_steps = 0
         self.fault: OSError | None = None
+        self.ledger_fault: OSError | None = None
         self._failed_at = now()
         self._log = logging.getLogger(__name__)
 
@@ -90,9 +92,11 @@ class Checkpointer:
     def save(self, trainer: Trainer, receiver: SegmentReceiver) -> None:
         """Write a checkpoint and the ledger. On return all consumed segments are durable.
 
+        A ledger that cannot be written is logged, and written again with the next checkpoint.
+
         Raises:
             ArithmeticError: the weights or the optimizer's state are not finite.
-            OSError: a file cannot be written.
+            OSError: the checkpoint cannot be written.
         """
         progress = TrainingProgress(
             agent=trainer.shape.agent,
@@ -108,7 +112,12 @@ class Checkpointer:
         self.written += 1
         self.durable_own_steps = trainer.own_steps
         if self._ledger is not None:
-            self._write_ledger(self._ledger, trainer, receiver)
+            self.ledger_fault = None
+            try:
+                self._write_ledger(self._ledger, trainer, receiver)
+            except OSError as fault:
+                self.ledger_fault = fault
+                self._log.error("the counts of segments cannot be written: %s", fault)
 
     @staticmethod
     def _write_ledger(path: Path, trainer: Trainer, receiver: SegmentReceiver) -> None:

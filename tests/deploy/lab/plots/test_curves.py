@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from ssd_lab.plots.curve_figure import draw
+from ssd_lab.plots.curve_figure import _measures, draw
 from ssd_lab.plots.curve_windows import best, curve, interval, moa_margin
 from ssd_lab.plots.curves import main
 
@@ -121,13 +121,22 @@ def test_curves_are_written_as_a_table_and_as_a_figure(tmp_path):
 
 @pytest.mark.parametrize(
     "missing",
-    [{}, {"cleaned": 0.0}, {"cleaned": 0.0, "moa_margin_nats": None}],
-    ids=["Cleanup, with a MOA", "Harvest, with a MOA", "Harvest, without"],
+    [
+        {},
+        {"cleaned": 0.0},
+        {"cleaned": 0.0, "moa_margin_nats": None},
+        {"cleaned": 0.0, "moa_margin_nats": None, "influence_nats": None},
+    ],
+    ids=["Cleanup, with a MOA", "Harvest, with a MOA", "basic influence", "no influence"],
 )
 def test_a_figure_has_the_panels_that_its_runs_have_numbers_for(tmp_path, missing):
     points = curve(make_run(tmp_path / "run", [5.0, 7.0] * 75))
     picture = tmp_path / "curves.png"
-    draw(picture, [[replace(point, **missing) for point in points]], None)
+    given = [replace(point, **({"influence_nats": 0.1} | missing)) for point in points]
+    assert len(_measures([given])) == 4 - sum(
+        value is None or value == 0 for value in missing.values()
+    )
+    draw(picture, [given], None)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
