@@ -78,6 +78,13 @@ def test_vtrace_starts_on_a_batch_at_one_segment():
         {"kl_limit": 0},
         {"value_gradient_limit": -1},
         {"reward_clip": 0},
+        {"lr_init": float("inf")},
+        {"lr_end": float("inf")},
+        {"moa_lr": float("inf")},
+        {"weight_decay": float("inf")},
+        {"entropy": float("inf")},
+        {"entropy_end": float("inf")},
+        {"value_coefficient": float("inf")},
         {"episode_end": "never"},
         {"surprise": 1},
     ],
@@ -86,3 +93,8 @@ def test_vtrace_starts_on_a_batch_at_one_segment():
 def test_invalid_settings_are_refused_by_name(invalid):
     with pytest.raises(ValidationError, match=next(iter(invalid))):
         LearningSettings(**invalid)
+
+
+def test_a_limit_may_be_infinite():
+    limits = ("reward_clip", "gradient_clip", "moa_clip", "kl_limit", "value_gradient_limit")
+    assert LearningSettings(**dict.fromkeys(limits, float("inf"))).kl_limit == float("inf")

@@ -108,6 +108,7 @@ def test_a_ledger_that_cannot_be_written_is_written_with_the_next_checkpoint(
 
     def advance_clock():
         harness.now += 11.0
+        assert not is_failing(harness)  # the checkpoint itself is written
         if len(harness.links.rounds) == 1:
             monkeypatch.undo()
 
@@ -115,3 +116,13 @@ def test_a_ledger_that_cannot_be_written_is_written_with_the_next_checkpoint(
     harness.links.on_wait = advance_clock
     harness.run([message(0), message(1)], [], [message(2)], [])
     assert (harness.folder / "ledger.json").exists()
+
+
+def test_a_learner_that_cannot_write_its_last_ledger_says_so(harness, message, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpointer, "write_atomically", fail)
+    with pytest.raises(OSError, match="No space left on device"):
+        harness.run([message(0), message(1)])
+    assert harness.links.progress()[-1] == (1, 1, 1)  # it was durable, and acknowledged
