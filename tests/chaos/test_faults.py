@@ -1,0 +1,61 @@
+"""Faults are drawn from a seed, and connections are cut for real."""
+
+import socket
+import subprocess
+import sys
+from itertools import islice
+
+import pytest
+from tests.chaos import connections
+from tests.chaos.faults import FREEZE, LONG, LONG_EVERY, draw
+from tests.chaos.recorded_run import ROLES
+from tests.chaos.watch import LONGEST, Watch
+
+
+def test_the_same_seed_draws_the_same_faults():
+    one, same, other = (list(islice(draw(seed, ROLES, (1, 2)), 100)) for seed in (1, 1, 2))
+
+    assert one == same != other
+    assert {fault.role for fault in one} >= set(ROLES)
+
+
+def test_a_learner_an_actor_and_an_environment_are_frozen_for_long_in_turn():
+    drawn = islice(draw(1, ROLES, (1, 2)), 3 * LONG_EVERY)
+
+    long = [fault for fault in drawn if fault.seconds >= LONG[0]]
+
+    assert {fault.role.partition("-")[0] for fault in long} == {"learner", "actor", "env"}
+    assert {fault.kind for fault in long} == {FREEZE}
+
+
+@pytest.mark.skipif(bool(connections.may_cut()), reason=connections.may_cut())
+def test_a_connection_of_another_process_is_cut_for_both_ends(tmp_path):
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        code = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+        with subprocess.Popen(
+            [sys.executable, "-c", code + "assert s.recv(1) == b''", path]
+        ) as peer:
+            accepted, _ = server.accept()
+
+            (descriptor,) = connections.zmq_connections(peer.pid)
+            connections.cut(peer.pid, descriptor)
+
+            assert accepted.recv(1) == b""
+            assert peer.wait(timeout=30) == 0
+            accepted.close()
+
+
+def test_no_progress_is_found_but_not_while_something_is_frozen():
+    now = 0.0
+    watch = Watch(lambda: now)
+    assert not watch.update({"agent 0": 0, "agent 1": 0}, disturbed=False)
+
+    now += LONGEST + 1
+    assert not watch.update({"agent 0": 1, "agent 1": 0}, disturbed=True)
+    now += LONGEST + 1
+
+    (found,) = watch.update({"agent 0": 2, "agent 1": 0}, disturbed=False)
+    assert "agent 1" in found
