@@ -4,6 +4,7 @@
 
     python -m tests.chaos faults             # 120 faults: kills, stops, freezes, cuts, full disks
     python -m tests.chaos throughput         # the speed under a fault every 10 s
+    python -m tests.chaos separations        # hosts without a network for 30 s; frozen processes
     python -m tests.chaos long --minutes 60 --csv long.csv   # memory and handles over time
 
 Each prints its seed; `--seed N` draws the same faults again. (When they strike is up to the
@@ -15,7 +16,7 @@ directory stays; its path is printed. Findings are:
 - anything that contradicts "each durable segment was trained exactly once", which
   `tests.chaos.exactly_once` checks from records of its own.
 
-Cutting connections and filling disks need root; without, they are skipped.
+Cutting connections, filling disks and hosts with own networks need root; without, they are skipped.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from tests.chaos import network, separation
 from tests.chaos.faults import FULL_DISK, KILL, draw
 from tests.chaos.recorded_run import ROLES, RecordedRun
 from tests.chaos.resources import report, write_csv
@@ -101,6 +103,25 @@ def long(seed: int, preset: str, minutes: float, path: Path) -> None:
             running.recover()
         finally:
             write_csv(path, running.samples)
+
+
+@main.command()
+@click.option("--ipc/--no-ipc", default=True, help="Also freeze and cut off processes over ipc.")
+def separations(ipc: bool) -> None:
+    """Cut processes off for 30 s each, over tcp and ipc: they are heard again within 10 s."""
+    findings = []
+    if reason := network.unavailable():
+        click.echo(f"skipped: {reason}")
+    else:
+        with tempfile.TemporaryDirectory(prefix="ssd-chaos-") as root:
+            findings += separation.over_tcp(Path(root))
+    if ipc:
+        with session("harvest-moa", seed=1) as running:
+            if running.injector.may_cut:
+                running.findings += separation.over_ipc(running.run)
+    for finding in findings:
+        click.echo(f"FINDING: {finding}")
+    sys.exit(bool(findings))
 
 
 def speed(running: Session, work: Callable[[], None]) -> float:

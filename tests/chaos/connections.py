@@ -49,7 +49,7 @@ def may_cut() -> str:
     """Why connections cannot be cut here; empty if they can."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        child = subprocess.Popen(["sleep", "60"], stdin=theirs)  # noqa: S607 - of the system
+        child = subprocess.Popen(["sleep", "60"], stdin=theirs)
         try:
             cut(child.pid, 0)
             _ipc_inodes()
@@ -74,7 +74,7 @@ def _sockets(pid: int) -> dict[int, str]:
 
 def _ipc_inodes() -> set[str]:
     """Inodes of both ends of all connections to a socket with a path."""
-    listing = subprocess.check_output(["ss", "-xH", "state", "connected"], text=True)  # noqa: S607
+    listing = subprocess.check_output(["ss", "-xH", "state", "connected"], text=True)
     found = set()
     for line in listing.splitlines():
         words = line.split()

@@ -56,7 +56,7 @@ class RecordedRun:
         self.records.mkdir()
         if own_disk:
             size = f"size={DISK_MIB}M"
-            subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", self.disk], check=True)  # noqa: S607 - of the system
+            subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", self.disk], check=True)
         sets = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
         arguments = [preset, *sets, f"--arenas={ARENAS}", f"--seed={seed}", f"--run-dir={self.dir}"]
         path = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
@@ -132,7 +132,7 @@ class RecordedRun:
             self.process.kill()
             self.process.wait()
         if self.own_disk:
-            subprocess.run(["umount", "--lazy", self.disk], check=True)  # noqa: S607 - of the system
+            subprocess.run(["umount", "--lazy", self.disk], check=True)
 
     def _children(self) -> set[int]:
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")

@@ -16,7 +16,7 @@ from tests.chaos.faults import Fault
 from tests.chaos.injector import Injector
 from tests.chaos.recorded_run import GAMES, SEGMENT, RecordedRun
 from tests.chaos.resources import Sample, samples
-from tests.chaos.watch import LONGEST, Watch
+from tests.chaos.watch import LONGEST, Watch, stopped_by
 
 TICK = 0.2  # seconds
 LOG_TAIL = 40  # lines
@@ -76,8 +76,8 @@ class Session:
         deadline = time.monotonic() + LONGEST
         while self.watch.waiting and not self.findings and time.monotonic() < deadline:
             self.wait(TICK)
-        for fault, _, names in self.watch.waiting:
-            self.findings.append(f"no progress after {fault}: {', '.join(sorted(names))}")
+        for one in self.watch.waiting:
+            self.findings.append(f"no progress after {one.fault}: {', '.join(sorted(one.since))}")
 
     def wait(self, seconds: float) -> None:
         """Let the run go on, and watch it; returns early if there is a finding."""
@@ -103,9 +103,10 @@ class Session:
         """What happened, and how long the recoveries took."""
         yield f"{len(self.applied)} faults in {time.monotonic() - self.began:.0f} s"
         seconds: dict[str, list[float]] = {}
-        for fault, taken in self.watch.recovered:
-            kind = f"long {fault.kind}" if fault.seconds > LONGEST else fault.kind
-            seconds.setdefault(kind, []).append(taken)
+        for one in self.watch.recovered:
+            is_long = one.fault.seconds > LONGEST
+            kind = f"long {one.fault.kind}" if is_long else one.fault.kind
+            seconds.setdefault(kind, []).append(one.seconds)
         for kind, taken in sorted(seconds.items()):
             yield (
                 f"  {kind:11} {len(taken):3} times; all agents and arenas went on after "
@@ -116,8 +117,8 @@ class Session:
         for fault in self.injector.end_due():
             self._say(f"end of {fault}")
             self.watch.after(fault)
-        disturbed = bool(self.injector.lasting)
-        self.findings += self.watch.update(self.run.progress(), disturbed=disturbed)
+        stopped = stopped_by(fault for fault, _, _ in self.injector.lasting)
+        self.findings += self.watch.update(self.run.progress(), stopped)
         if self.run.process.poll() is not None:
             self.findings.append(f"the run ended with exit code {self.run.process.returncode}")
         seconds = time.monotonic() - self.began

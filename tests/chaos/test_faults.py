@@ -9,7 +9,6 @@ import pytest
 from tests.chaos import connections
 from tests.chaos.faults import FREEZE, LONG, LONG_EVERY, draw
 from tests.chaos.recorded_run import ROLES
-from tests.chaos.watch import LONGEST, Watch
 
 
 def test_the_same_seed_draws_the_same_faults():
@@ -46,16 +45,3 @@ def test_a_connection_of_another_process_is_cut_for_both_ends(tmp_path):
             assert accepted.recv(1) == b""
             assert peer.wait(timeout=30) == 0
             accepted.close()
-
-
-def test_no_progress_is_found_but_not_while_something_is_frozen():
-    now = 0.0
-    watch = Watch(lambda: now)
-    assert not watch.update({"agent 0": 0, "agent 1": 0}, disturbed=False)
-
-    now += LONGEST + 1
-    assert not watch.update({"agent 0": 1, "agent 1": 0}, disturbed=True)
-    now += LONGEST + 1
-
-    (found,) = watch.update({"agent 0": 2, "agent 1": 0}, disturbed=False)
-    assert "agent 1" in found
