@@ -225,15 +225,16 @@ class Learner:
         self.acknowledge()
 
     def poll(self) -> bool:
-        """Handle messages during training, which may take long; false when asked to stop.
+        """Handle messages during training, which may take long; false when it should end soon.
 
-        Once asked to stop, it handles no more messages: actors keep sending segments, and training
-        on all of them would never end.
+        That is when this process is asked to stop, and when all actors wait to stop. Once asked to
+        stop, it handles no more messages: actors keep sending segments, and training on all of
+        them would never end.
         """
         proceed = self.links.wait(0.0)
         if proceed:
             self.handle_messages()
-        return proceed
+        return proceed and not self.receiver.all_leaving
 
     def complete_if_budget_reached(self) -> None:
         """At the budget, stop training and make the last weights durable."""

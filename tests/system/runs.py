@@ -156,3 +156,11 @@ class ManualRun:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process has not ended; one that nobody has waited for has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
