@@ -17,7 +17,7 @@ from ssd_actors.ledger import Ledger
 from ssd_wire.messages import Timestep
 
 POLL_SECONDS = 0.2  # longest wait for a message; retries are late by this at most
-# Longest wait, when stopping, for the last segments to become durable: the process ends within 10 s.
+# Longest wait for the last segments to become durable: an actor ends within 10 s of SIGTERM.
 DRAIN_SECONDS = 8.0
 
 
