@@ -9,7 +9,7 @@ from random import Random
 KILL, TERMINATE, FREEZE, CUT, FULL_DISK = "kill", "terminate", "freeze", "cut", "full disk"
 FORK_SERVER, DISK = "fork-server", "disk"
 SHORT, LONG, FULL = (1.0, 10.0), (61.0, 75.0), (3.0, 12.0)  # seconds
-LONG_EVERY = 16  # faults from one long freeze to the next
+LONG_EVERY = 12  # faults from one long freeze to the next
 KINDS = {KILL: 30, TERMINATE: 16, FREEZE: 24, CUT: 26, FULL_DISK: 4}  # and their weights
 
 
@@ -40,7 +40,8 @@ def draw(
 ) -> Iterator[Fault]:
     """Faults without end; the same for the same arguments.
 
-    Every `LONG_EVERY`th is a long freeze: of a learner, an actor and an environment in turn.
+    Every `LONG_EVERY`th is a long freeze: of an actor, an environment, the fork server and a
+    learner in turn.
 
     Args:
         seed: Of the draws.
@@ -55,8 +56,8 @@ def draw(
         pause = rng.uniform(*pauses)
         turn, rest = divmod(number, LONG_EVERY)
         if long_freezes and rest == 0:
-            kind = ("learner", "actor", "env")[turn % 3]
-            role = rng.choice([role for role in roles if role.startswith(kind)])
+            kind = ("learner", "actor", "env", FORK_SERVER)[turn % 4]
+            role = rng.choice([role for role in (*roles, FORK_SERVER) if role.startswith(kind)])
             yield Fault(FREEZE, role, pause, rng.uniform(*LONG))
         else:
             yield _draw_one(rng, roles, pause)

@@ -18,12 +18,13 @@ def test_the_same_seed_draws_the_same_faults():
     assert {fault.role for fault in one} >= set(ROLES)
 
 
-def test_a_learner_an_actor_and_an_environment_are_frozen_for_long_in_turn():
-    drawn = islice(draw(1, ROLES, (1, 2)), 3 * LONG_EVERY)
+def test_processes_of_each_kind_are_frozen_for_long_in_turn():
+    drawn = islice(draw(1, ROLES, (1, 2)), 4 * LONG_EVERY)
 
     long = [fault for fault in drawn if fault.seconds >= LONG[0]]
 
-    assert {fault.role.partition("-")[0] for fault in long} == {"learner", "actor", "env"}
+    kinds = {fault.role.partition("-")[0] for fault in long}
+    assert kinds == {"learner", "actor", "env", "fork"}
     assert {fault.kind for fault in long} == {FREEZE}
 
 
