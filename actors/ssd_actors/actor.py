@@ -17,7 +17,8 @@ from ssd_actors.ledger import Ledger
 from ssd_wire.messages import Timestep
 
 POLL_SECONDS = 0.2  # longest wait for a message; retries are late by this at most
-DRAIN_SECONDS = 10.0  # longest wait, when stopping, for the last segments to become durable
+# Longest wait for the last segments to become durable: an actor ends within 10 s of SIGTERM.
+DRAIN_SECONDS = 8.0
 
 
 class Poller(Protocol):

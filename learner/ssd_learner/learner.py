@@ -236,15 +236,16 @@ class Learner:
         return learning.batch_segments if learning.algorithm == "vtrace" else self.receiver.queued
 
     def poll(self) -> bool:
-        """Handle messages during training, which may take long; false to shorten it.
+        """Handle messages during training, which may take long; false when it should end soon.
 
-        Once asked to stop, it handles no more messages: actors keep sending segments, and training
-        on all of them would never end.
+        That is when this process is asked to stop, and when all actors wait to stop. Once asked to
+        stop, it handles no more messages: actors keep sending segments, and training on all of
+        them would never end. In a deterministic run training is never shortened.
         """
         proceed = self.links.wait(0.0)
         if proceed:
             self.handle_messages()
-        return proceed or self.deterministic
+        return self.deterministic or (proceed and not self.receiver.all_leaving)
 
     def complete_if_budget_reached(self) -> None:
         """At the budget, stop training and make the last weights durable."""
