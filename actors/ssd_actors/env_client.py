@@ -54,19 +54,21 @@ class EnvClient:
             RefusedError: when the environment server refuses this actor for good.
         """
         for frames in self._connection.receive():
-            self._retry.reset()
             try:
                 message = decode(frames, (Seat, Timestep, Refused), self._lengths)
             except ProtocolError as fault:
                 self.protocol_errors += 1
                 self._log.warning("invalid message from the environment: %s", fault)
                 continue
+            if isinstance(message, Timestep) and message.env_incarnation != self._env_incarnation:
+                continue  # its Seat was lost; only a Join brings another, so this is no answer
+            self._retry.reset()
             match message:
                 case Seat():
                     self._on_seat(message)
                 case Refused():
                     self._on_refused(message)
-                case Timestep() if self._is_ours(message) and self._is_new(message):
+                case Timestep() if self._has_lane(message) and self._is_new(message):
                     yield message
         self._retry_if_due()
 
@@ -92,12 +94,12 @@ class EnvClient:
         self._env_incarnation = 0
         self._connection.send(self._join)
 
-    def _is_ours(self, timestep: Timestep) -> bool:
-        if timestep.lane >= self._lanes:
-            self.protocol_errors += 1
-            self._log.warning("wanted a lane below %d, found %d", self._lanes, timestep.lane)
-            return False
-        return timestep.env_incarnation == self._env_incarnation
+    def _has_lane(self, timestep: Timestep) -> bool:
+        if timestep.lane < self._lanes:
+            return True
+        self.protocol_errors += 1
+        self._log.warning("wanted a lane below %d, found %d", self._lanes, timestep.lane)
+        return False
 
     def _is_new(self, timestep: Timestep) -> bool:
         key = timestep.env_incarnation, timestep.lane
