@@ -78,6 +78,11 @@ class EnvClient:
         self._answers[act.env_incarnation, act.lane] = (act.tick, frames)
         self._connection.send(frames)
 
+    def discard_messages(self) -> None:
+        """Leave what has arrived unanswered; unread messages would end every wait at once."""
+        for _ in self._connection.receive():
+            pass
+
     def _on_seat(self, seat: Seat) -> None:
         if seat.env_incarnation == self._env_incarnation:
             return

@@ -84,7 +84,7 @@ def _run_with_faults(cluster):
         cluster.scheduler.at(cluster.rng.random(), cluster.start, role)
     faults.schedule(cluster)
     cluster.scheduler.run(cluster.settings.seconds)
-    latency = cluster.rng.choice((0.05, 0.1, 0.2))
+    latency = cluster.rng.choice((0.1, 0.2, 0.3))
     faults.end_all(cluster, latency)
 
 

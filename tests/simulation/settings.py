@@ -88,7 +88,7 @@ def draw_settings(rng):
     batch = rng.choice((1, 1, 2))  # segments per lane
     algorithm = rng.choice(ALGORITHMS)
     window = rng.choice((1, 2)) * batch
-    seconds = rng.choice((3.0, 5.0, 8.0, 8.0, 12.0)) if rng.random() < 0.95 else 100.0
+    seconds = rng.choice((2.0, 3.0, 4.0, 6.0, 8.0)) if rng.random() < 0.97 else 100.0
     return Settings(
         arenas=1 if agents == 2 else rng.choice((1, 2)),
         agents=agents,
@@ -103,8 +103,8 @@ def draw_settings(rng):
         experiment=rng.choice(_experiments(agents)),
         algorithm=algorithm,
         reward_delay=rng.choice((0, 1, 2)),
-        checkpoint_seconds=rng.choice((0.5, 1.0, 3.0)),
-        training_seconds=rng.choice((0.0, 0.3, 1.5)),
+        checkpoint_seconds=rng.choice((0.5, 1.0, 2.0)),
+        training_seconds=rng.choice((0.0, 0.3, 1.0)),
         seconds=seconds,
         faults=rng.choice((2, 3, 4, 6, 8)),
         conditions=Conditions(

@@ -15,6 +15,7 @@ from tests.simulation.checks.rules import RuleBrokenError
 
 WAKE_SECONDS = 0.001  # from the arrival of a message until a process that waits for it runs
 MAX_EFFECTS = 5_000  # of one process without time passing; more than that is an endless loop
+MAX_SPINS = 50  # waits in a row for messages that have arrived before: as many as no one receives
 
 
 class KilledError(BaseException):
@@ -111,6 +112,7 @@ class Process:
         self._heeds_messages = False
         self._turn = 0  # number of the present wait
         self._effects, self._effects_at = 0, 0.0
+        self._spins = 0
         self._greenlet = greenlet(self._run)
 
     def start(self):
@@ -130,9 +132,7 @@ class Process:
     def wait(self, seconds):
         """Wait for messages, at most so long, in whole milliseconds; false when asked to stop."""
         self.effect("wait")
-        seconds = max(WAKE_SECONDS, math.ceil(seconds * 1000) / 1000)
-        has_arrived = any(source.has_arrived for source in self.sources)
-        self._give_way(WAKE_SECONDS if has_arrived else seconds, heeds_messages=True)
+        self._give_way(self._wait_seconds(seconds), heeds_messages=True)
         return not self.stop_requested
 
     def sleep(self, seconds):
@@ -186,6 +186,17 @@ class Process:
         if self.fuse is not None and self.fuse.burns(kind):
             action, self.fuse = self.fuse.action, None
             action(self)
+
+    def _wait_seconds(self, seconds):
+        """How long a wait for messages lasts if no more arrive."""
+        for source in self.sources:
+            if source.has_arrived:
+                self._spins += 1
+                if self._spins > MAX_SPINS:
+                    raise RuleBrokenError(f"{self.name} does not receive what ends its waits")
+                return WAKE_SECONDS
+        self._spins = 0
+        return max(WAKE_SECONDS, math.ceil(seconds * 1000) / 1000)
 
     def _give_way(self, seconds, heeds_messages):
         self._due = math.inf
