@@ -20,6 +20,7 @@ class Cluster:
         processes: By role, the one started last.
         others: Alive, though another of their role was started after them.
         restarts: Whether processes that end are started again.
+        started: Number of processes ever started.
         has_faults: Whether this is the part of the history with faults.
     """
 
@@ -35,7 +36,7 @@ class Cluster:
         self.restarts = True
         self.has_faults = True
         self._programs = Programs(settings, self.network, self.disk, self.record, rng)
-        self._started = 0
+        self.started = 0
 
     @property
     def roles(self):
@@ -43,7 +44,11 @@ class Cluster:
         arenas, agents = range(self.settings.arenas), range(self.settings.agents)
         envs = [f"env-{arena}" for arena in arenas]
         learners = [f"learner-{agent}" for agent in agents]
-        return [*envs, *learners, *(f"actor-{arena}-{agent}" for arena in arenas for agent in agents)]
+        return [
+            *envs,
+            *learners,
+            *(f"actor-{arena}-{agent}" for arena in arenas for agent in agents),
+        ]
 
     def alive(self, kind=""):
         """The running processes, of one kind or of all."""
@@ -59,8 +64,8 @@ class Cluster:
         before = self.processes.get(role)
         if before is not None and before.is_alive:
             self.others.append(before)
-        self._started += 1
-        process = Process(self.scheduler, role, self._started, self._programs.run, self._on_end)
+        self.started += 1
+        process = Process(self.scheduler, role, self.started, self._programs.run, self._on_end)
         self.processes[role] = process
         self.record.add(process.name, "starts")
         process.start()

@@ -212,7 +212,11 @@ def _time_out(cluster, process):
 
 
 def _worsen(cluster, kind, **changes):
-    seconds, network, usual = min(_seconds(cluster), 7.0), cluster.network, cluster.settings.conditions
+    seconds, network, usual = (
+        min(_seconds(cluster), 7.0),
+        cluster.network,
+        cluster.settings.conditions,
+    )
     cluster.record.on_fault(kind, seconds)
     network.conditions = replace(network.conditions, **changes)
 

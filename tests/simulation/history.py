@@ -29,7 +29,7 @@ Where things are:
 
 import logging
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from tests.simulation import faults
@@ -91,23 +91,28 @@ def _run_with_faults(cluster):
 def _recover(cluster):
     """Wait until everything makes progress; how many seconds that took."""
     scheduler, record, began = cluster.scheduler, cluster.record, cluster.scheduler.now
-    messages, missing = record.messages, _without_progress(cluster, began)
-    ticks = sum(map(len, record.ticks.values()))
+    messages, steps = record.messages, record.steps.copy()
+    missing = [""]
     while missing and scheduler.now < began + RECOVERY_SECONDS:
         scheduler.run(scheduler.now + STEP)
-        missing = _without_progress(cluster, began)
+        missing = _without_progress(cluster, began, steps)
     seconds = scheduler.now - began
     require(not missing, f"everything makes progress in {RECOVERY_SECONDS:g} s", *missing)
-    played = (sum(map(len, record.ticks.values())) - ticks) * cluster.settings.agents
+    played = (record.steps.total() - steps.total()) * cluster.settings.agents
     limit = 8 * played + (seconds + 5) * 8 * len(cluster.roles)
     sent = record.messages - messages
     require(sent < limit, "messages are few when all is well", sent, limit)
     return seconds
 
 
-def _without_progress(cluster, since):
-    """What has made no progress since then."""
-    record, missing = cluster.record, [f"{other.name} runs on" for other in cluster.others]
+def _without_progress(cluster, since, steps):
+    """What has made no progress since a time, when so many steps had been played."""
+    record, settings = cluster.record, cluster.settings
+    missing = [f"{other.name} runs on" for other in cluster.others]
+    for arena in range(settings.arenas):
+        for lane in range(settings.lanes):
+            if record.steps[arena, lane] <= steps[arena, lane]:
+                missing.append(f"lane {lane} of arena {arena} stands still")
     alive = {process.role: process for process in cluster.alive()}
     for role in cluster.roles:
         process = alive.get(role)
@@ -121,7 +126,13 @@ def _without_progress(cluster, since):
 
 
 def _end(cluster):
+    """Stop all processes. The first messages of the end are lost in half of the histories."""
     cluster.restarts = False
+    usual, network = cluster.network.conditions, cluster.network
+    if cluster.rng.random() < 0.5:
+        network.conditions = replace(usual, loss=1.0)
+        until = cluster.scheduler.now + 0.5
+        cluster.scheduler.at(until, setattr, network, "conditions", usual)
     for kind, seconds in (("actor", DRAIN_SECONDS), ("learner", STOP_SECONDS), ("env", 2.0)):
         stopped = cluster.alive(kind)
         for process in stopped:

@@ -3,6 +3,8 @@
 Computed from the messages alone, apart from the actor's own Outbox and LearnerClient.
 """
 
+from collections import deque
+
 from ssd_wire.messages import Ack, Welcome
 from tests.simulation.checks.rules import require
 
@@ -35,6 +37,8 @@ class ActorView:
         self._incarnation = 0  # of the learner that sent the last Welcome; 0 for none
         self._window = 0
         self._newest_version = 0
+        self._to_resend = deque()  # what a new learner lacks
+        self._welcomed_at = 0.0
 
     @property
     def was_killed(self):
@@ -46,8 +50,19 @@ class ActorView:
         """How many segments it has completed."""
         return len(self.made_at)
 
-    def on_message(self, message):
+    def on_sent(self, seq, is_sent, now):
+        """The actor sends a segment, or tries to."""
+        if is_sent:
+            self.sent = max(self.sent, seq)
+        if not is_sent:
+            self._to_resend.clear()  # later, when the connection accepts it
+        elif self._to_resend and self._to_resend[0] == seq:
+            self._to_resend.popleft()
+        self._check_resent(now)
+
+    def on_message(self, message, now):
         """The actor receives a message from its learner."""
+        self._check_resent(now)
         if not isinstance(message, (Ack, Welcome)) or message.epoch != self.epoch:
             return
         is_new = message.learner_incarnation != self._incarnation
@@ -57,6 +72,8 @@ class ActorView:
             self._window = message.window
             self._incarnation = message.learner_incarnation
             if is_new:
+                self._welcomed_at = now
+                self._to_resend = deque(range(message.received + 1, self.sent + 1))
                 self.received = self.trained = self._newest_version = 0
         elif is_new:
             return  # an Ack of a learner without a Welcome
@@ -65,6 +82,10 @@ class ActorView:
         self.received = max(self.received, message.received)
         self.trained = max(self.trained, message.trained)
         self.durable = max(self.durable, message.durable)
+
+    def _check_resent(self, now):
+        is_resent = not self._to_resend or now == self._welcomed_at
+        require(is_resent, "a new learner gets all that it lacks at once", self._to_resend)
 
     def on_made(self, now):
         """The actor has completed a segment."""

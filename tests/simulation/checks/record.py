@@ -8,6 +8,7 @@ import msgpack
 from ssd_wire.messages import Ack, Welcome
 from ssd_wire.weights import decode_weights
 from tests.simulation.checks.checkpoints import CheckpointChain
+from tests.simulation.checks.learner_epochs import LearnerEpochs
 from tests.simulation.checks.rules import require
 from tests.simulation.checks.segments import Step, Tick, check_segment
 from tests.simulation.world.trainer import WEIGHT_SHAPES
@@ -26,6 +27,7 @@ class Record:
         environments: Environment incarnations by the number of their process.
         ticks: By environment incarnation and lane: what was played.
         decisions: By epoch, environment incarnation and lane: the steps of an actor.
+        steps: Played in all, by arena and lane.
         views: By epoch: what that actor knows.
         view_of: The same by process.
         trained: Segments that any learner was trained on, killed ones too.
@@ -40,6 +42,7 @@ class Record:
         self.environments = {}
         self.ticks = {}
         self.decisions = {}
+        self.steps = Counter()
         self.views = {}
         self.view_of = {}
         self.trained = []
@@ -48,6 +51,7 @@ class Record:
         self._scheduler = scheduler
         self._answers = {}  # by environment incarnation, lane, tick and agent: actions
         self._published = {}  # by process: newest version
+        self._epochs = {}  # by learner process: what it said about epochs
         self._decision_numbers = count(1)
         self._reward_numbers = count(1)
 
@@ -80,7 +84,8 @@ class Record:
 
     def on_acts(self, env_incarnation, place, tick, actions):
         """A lane is stepped with these [B, N] actions."""
-        _, _, lane = place
+        _, arena, lane = place
+        self.steps[arena, lane] += 1
         for agent in range(self.settings.agents):
             drawn = self._answers.get((env_incarnation, lane, tick, agent), ())
             action = actions[:, agent].tobytes()
@@ -116,15 +121,14 @@ class Record:
         self.add(process.name, "sends" if is_sent else "cannot send", server, frames)
         kind, _, scalars, _ = msgpack.unpackb(frames[0])
         if kind == "segment":
-            view, (_, seq, *_) = self.view_of[process], scalars
-            view.sent = max(view.sent, seq)
+            self.view_of[process].on_sent(scalars[1], is_sent, self._scheduler.now)
 
     def on_client_receives(self, process, server, message):
         """An actor receives a message."""
         self.add(process.name, "receives", server, message)
         view = self.view_of.get(process)
         if view is not None:
-            view.on_message(message)
+            view.on_message(message, self._scheduler.now)
 
     def on_server_sends(self, process, peer, message, is_sent):
         """An environment or a learner sends a message."""
@@ -140,8 +144,8 @@ class Record:
         self.add(process.name, "publishes", f"version {self._published[process]}")
 
     def _check_progress(self, process, message):
-        settings, agent = self.settings, self.views[message.epoch].agent
-        on_disk = self.chains[agent].consumed.get(message.epoch, 0)
+        settings, view = self.settings, self.views[message.epoch]
+        on_disk = self.chains[view.agent].consumed.get(message.epoch, 0)
         require(message.durable <= on_disk, "what is acknowledged as durable is on disk", message)
         ordered = message.durable <= message.trained <= message.received
         require(ordered, "durable <= trained <= received", message)
@@ -149,6 +153,7 @@ class Record:
         limit = max(settings.window * settings.lanes, settings.retained) + 2 * settings.lanes
         queued = message.received - message.trained
         require(queued < limit, "a learner's queue is bounded", queued, limit)
+        self._epochs.setdefault(process, LearnerEpochs()).add(view, message)
         if isinstance(message, Ack):
             newest = self._published[process]
             require(message.newest_version == newest, "acknowledged weights are published", newest)
