@@ -8,7 +8,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 import click
-
 from tests.simulation.history import run_history
 from tests.simulation.trace import lines
 

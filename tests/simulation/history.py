@@ -73,7 +73,7 @@ def run_history(seed):
             recovery = _recover(cluster)
             _end(cluster)
             check_end(cluster.record, cluster.disk)
-        except Exception as found:  # noqa: BLE001 - whatever it is, it is the result
+        except Exception as found:
             fault = found
         _abandon(cluster)
     return History(seed, cluster, fault, recovery)
@@ -109,10 +109,12 @@ def _without_progress(cluster, since, steps):
     """What has made no progress since a time, when so many steps had been played."""
     record, settings = cluster.record, cluster.settings
     missing = [f"{other.name} runs on" for other in cluster.others]
-    for arena in range(settings.arenas):
-        for lane in range(settings.lanes):
-            if record.steps[arena, lane] <= steps[arena, lane]:
-                missing.append(f"lane {lane} of arena {arena} stands still")
+    missing += [
+        f"lane {lane} of arena {arena} stands still"
+        for arena in range(settings.arenas)
+        for lane in range(settings.lanes)
+        if record.steps[arena, lane] <= steps[arena, lane]
+    ]
     alive = {process.role: process for process in cluster.alive()}
     for role in cluster.roles:
         process = alive.get(role)

@@ -7,6 +7,13 @@ What is simulated: sockets, clocks, disks, the games, the agents' networks and t
 from dataclasses import replace
 
 import numpy as np
+from tests.simulation.checks.actor_view import ActorView
+from tests.simulation.checks.rules import require
+from tests.simulation.settings import ACTIONS, COLOURS, EXPERIMENTS, FINGERPRINT, VIEW
+from tests.simulation.world.agent import SimulatedAgent
+from tests.simulation.world.games import SimulatedGames
+from tests.simulation.world.sockets import Dealer, Publisher, Router, Subscriber
+from tests.simulation.world.trainer import WEIGHT_SHAPES, RecordingTrainer, Training
 
 from ssd_actors.actor import Actor
 from ssd_actors.env_client import EnvClient
@@ -25,13 +32,6 @@ from ssd_learner.learner import Learner
 from ssd_learner.segments.epochs import SegmentCounts
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_wire.messages import Hello, Join, Seat
-from tests.simulation.checks.actor_view import ActorView
-from tests.simulation.checks.rules import require
-from tests.simulation.settings import ACTIONS, COLOURS, EXPERIMENTS, FINGERPRINT, VIEW
-from tests.simulation.world.agent import SimulatedAgent
-from tests.simulation.world.games import SimulatedGames
-from tests.simulation.world.sockets import Dealer, Publisher, Router, Subscriber
-from tests.simulation.world.trainer import WEIGHT_SHAPES, RecordingTrainer, Training
 
 PALETTE = np.zeros((COLOURS, 3), np.uint8)
 

@@ -3,11 +3,12 @@
 import math
 from dataclasses import dataclass
 
+from tests.simulation.world.network import Conditions
+
 from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings
 from ssd_learner.settings import LearningSettings
 from ssd_wire.dims import Dims
-from tests.simulation.world.network import Conditions
 
 FINGERPRINT = "this run"
 ACTIONS, VIEW, COLOURS, STATE = 4, 3, 256, 2

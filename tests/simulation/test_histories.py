@@ -1,7 +1,6 @@
 """Runs with faults, in simulated time, keep all rules; `history.py` says how they are made."""
 
 import pytest
-
 from tests.simulation.history import run_history
 from tests.simulation.trace import lines
 

@@ -5,8 +5,9 @@ Computed from the messages alone, apart from the actor's own Outbox and LearnerC
 
 from collections import deque
 
-from ssd_wire.messages import Ack, Welcome
 from tests.simulation.checks.rules import require
+
+from ssd_wire.messages import Ack, Welcome
 
 
 class ActorView:

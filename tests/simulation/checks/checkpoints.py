@@ -4,7 +4,6 @@ import json
 from collections import defaultdict
 
 from safetensors.torch import load
-
 from tests.simulation.checks.rules import require
 from tests.simulation.world.trainer import TENSOR
 

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 
-from ssd_run.account import read_ledgers, reconcile
 from tests.simulation.checks.rules import require
+
+from ssd_run.account import read_ledgers, reconcile
 
 
 def check_end(record, disk):

@@ -1,7 +1,8 @@
 """What one learner process says about the epochs of its actors."""
 
-from ssd_wire.messages import Welcome
 from tests.simulation.checks.rules import require
+
+from ssd_wire.messages import Welcome
 
 
 class LearnerEpochs:

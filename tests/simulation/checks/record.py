@@ -4,14 +4,14 @@ from collections import Counter
 from itertools import count
 
 import msgpack
-
-from ssd_wire.messages import Ack, Welcome
-from ssd_wire.weights import decode_weights
 from tests.simulation.checks.checkpoints import CheckpointChain
 from tests.simulation.checks.learner_epochs import LearnerEpochs
 from tests.simulation.checks.rules import require
 from tests.simulation.checks.segments import Step, Tick, check_segment
 from tests.simulation.world.trainer import WEIGHT_SHAPES
+
+from ssd_wire.messages import Ack, Welcome
+from ssd_wire.weights import decode_weights
 
 
 class Record:

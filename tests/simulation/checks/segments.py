@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-
 from tests.simulation.checks.rules import require
 from tests.simulation.settings import EXPERIMENTS
 from tests.simulation.world.agent import intrinsic_reward

@@ -5,12 +5,12 @@ of the decision, and the recurrent state counts the decisions.
 """
 
 import numpy as np
+from tests.simulation.checks.rules import require
+from tests.simulation.settings import ACTIONS, EXPERIMENTS, STATE
 
 from ssd_actors.intrinsic.transition import Transition
 from ssd_influence.inference.decision import Decision, RecurrentState, Sample
 from ssd_wire.messages import Act
-from tests.simulation.checks.rules import require
-from tests.simulation.settings import ACTIONS, EXPERIMENTS, STATE
 
 
 class SimulatedAgent:

@@ -7,9 +7,9 @@ compared with what was played.
 import struct
 
 import numpy as np
+from tests.simulation.settings import ACTIONS, VIEW
 
 from ssd_wire.messages import Timestep
-from tests.simulation.settings import ACTIONS, VIEW
 
 # Number of the environment process, arena, lane, agent, tick; then the game.
 VIEW_HEADER = struct.Struct("<HBBBHBx")

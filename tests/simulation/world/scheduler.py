@@ -1,7 +1,7 @@
 """Simulated time, and processes that take turns: each runs until it waits.
 
 A process is a greenlet. Where the program under test waits for messages, the process gives way to
-the scheduler, which goes on with the next event in simulated time. Between two waits no time passes.
+the scheduler, which goes on with the next event in simulated time. No time passes between waits.
 """
 
 import heapq
@@ -9,9 +9,9 @@ import math
 from itertools import count
 
 from greenlet import getcurrent, greenlet
+from tests.simulation.checks.rules import RuleBrokenError
 
 from ssd_wire.errors import ReplacedError
-from tests.simulation.checks.rules import RuleBrokenError
 
 WAKE_SECONDS = 0.001  # from the arrival of a message until a process that waits for it runs
 MAX_EFFECTS = 5_000  # of one process without time passing; more than that is an endless loop

@@ -2,8 +2,9 @@
 
 from collections import deque
 
-from ssd_wire.codec import encode
 from tests.simulation.world.network import Pipe
+
+from ssd_wire.codec import encode
 
 
 class Router:

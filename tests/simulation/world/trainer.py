@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+from tests.simulation.settings import LEARNING
 
 from ssd_learner.reporting.report import Report
-from tests.simulation.settings import LEARNING
 
 TENSOR = "trained"  # in a checkpoint: numbers of the segments, as `Record.trained` has them
 REPORT = Report()
