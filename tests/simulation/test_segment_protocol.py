@@ -9,11 +9,11 @@ from collections import deque
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.learner.segments.receiving import FINGERPRINT, peer, segment
 
 from ssd_actors.outbox import Outbox
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_wire.messages import Ack, Hello, Refused, Welcome
-from tests.learner.segments.receiving import FINGERPRINT, peer, segment
 
 LANES, WINDOW, RETAINED, VERSION = 2, 2, 5, 0
 
