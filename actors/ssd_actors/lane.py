@@ -36,6 +36,7 @@ class Lane:
         tick: The last one acted in, −1 for none.
         env_incarnation: Of the environment it plays in, 0 for none.
         open_segment: The one being recorded; None before the first.
+        begun_segments: How many it has begun.
         discarded_segments: Unfinished ones dropped because the environment server restarted.
     """
 
@@ -43,6 +44,7 @@ class Lane:
         self.index = index
         self.agent = agent
         self.dims = dims
+        self.begun_segments = 0
         self.discarded_segments = 0
         self.open_segment: SegmentBuilder | None = None
         self._full_segment: SegmentBuilder | None = None  # lacks only its last actions
@@ -96,6 +98,7 @@ class Lane:
         newest = (weights.learner_incarnation, weights.version)
         if (agent.learner_incarnation, agent.weights_version) != newest:
             agent.load_weights(weights)
+        self.begun_segments += 1
         self.open_segment = SegmentBuilder(
             self.dims, agent.learner_incarnation, agent.weights_version, self._state.flat()
         )

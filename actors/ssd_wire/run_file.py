@@ -34,6 +34,9 @@ class RunSettings(BaseModel):
         window: How many batches an actor may be ahead of training. A batch has one segment per lane
             with V-trace, and with PPO as many as fit `[learning] horizon`.
         retained: How many segments that are not durable an actor keeps before it waits.
+        deterministic: Whether the seed alone determines the final weights, on one machine. Each
+            batch then has the same segments, made with the same weights, and training waits for
+            them; `window` has no effect.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +47,7 @@ class RunSettings(BaseModel):
     segment: int = Field(default=50, ge=1, le=1000)
     window: int = Field(default=1, ge=1, le=100)
     retained: int = Field(default=256, ge=1, le=100_000)
+    deterministic: bool = False
 
 
 def load_run_file(path: Path) -> Sections:

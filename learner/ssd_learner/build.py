@@ -127,15 +127,21 @@ def build_learner(
     """A learner over these links, that trains for so many own-steps; None for no limit."""
     run, learning = sections.run, sections.learning
     shape, state_size = trainer.shape, trainer.network.state_size
+    window = run.window * learning.segments_per_batch(run.segment)
+    batch_threshold = learning.batch_threshold(run.segment, run.lanes)
+    if run.deterministic:  # one batch at a time, and each of the same size
+        window = learning.segments_per_batch(run.segment)
+        batch_threshold = window * run.lanes
     return Learner(
         links,
         trainer,
         receiver,
         checkpointer,
         dims_of(run, shape, sections.experiment, state_size),
-        window=run.window * learning.segments_per_batch(run.segment),
-        batch_threshold=learning.batch_threshold(run.segment, run.lanes),
+        window=window,
+        batch_threshold=batch_threshold,
         budget=own_steps or math.inf,
+        deterministic=run.deterministic,
     )
 
 

@@ -91,6 +91,12 @@ class SegmentReceiver:
             if not epoch.retired
         )
 
+    @property
+    def all_leaving(self) -> bool:
+        """Whether there are actors, and all of them wait to stop."""
+        actors = [epoch for epoch in self._epochs.values() if epoch.peer and not epoch.retired]
+        return bool(actors) and all(epoch.leaving for epoch in actors)
+
     def hello(self, peer: bytes, hello: Hello) -> Epoch | Refused:
         """Admit an actor: returns its epoch, and retires the arena's previous one."""
         if hello.fingerprint != self.fingerprint:
