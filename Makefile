@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PRESET ?= cleanup-moa
 STEPS ?=
 ARGS ?=
+CHAOS_SEED ?=
 
-.PHONY: train test conformance check format bench clean
+.PHONY: train test conformance chaos check format bench clean
 
 train: $(VENV)/ready
 	$(BIN)/ssd-train $(PRESET) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
@@ -18,6 +19,13 @@ test: $(VENV)/ready
 # Every preset is trained and gone on with, from the command line: minutes, so not a test of the suite.
 conformance: $(VENV)/ready
 	$(BIN)/python -m pytest --numprocesses=2 tests/conformance/every_preset.py $(ARGS)
+
+# Real runs under random faults, the speed under faults, and processes that are cut off: 20 minutes.
+# Seeds are printed; CHAOS_SEED=N draws the same faults again.
+chaos: $(VENV)/ready
+	$(BIN)/python -m tests.chaos faults $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+	$(BIN)/python -m tests.chaos throughput $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+	$(BIN)/python -m tests.chaos separations
 
 # The same checks everywhere: here, in pre-commit and in CI.
 check: $(VENV)/ready

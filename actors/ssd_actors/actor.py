@@ -17,7 +17,8 @@ from ssd_actors.ledger import Ledger
 from ssd_wire.messages import Timestep
 
 POLL_SECONDS = 0.2  # longest wait for a message; retries are late by this at most
-DRAIN_SECONDS = 10.0  # longest wait, when stopping, for the last segments to become durable
+# Longest wait for the last segments to become durable: an actor ends within 10 s of SIGTERM.
+DRAIN_SECONDS = 8.0
 
 
 class Poller(Protocol):
@@ -105,7 +106,9 @@ class Actor:
 
     def can_act(self, lane: Lane) -> bool:
         """Whether to act now: false where that begins a segment for which there is no room."""
-        return not lane.needs_segment or self.learner.has_room()
+        if not lane.needs_segment:
+            return True
+        return self.learner.has_room() and self.learner.outbox.is_due(lane.begun_segments)
 
     def act(self, lane: Lane, timestep: Timestep) -> None:
         """Act in one step of one lane."""

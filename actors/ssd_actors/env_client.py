@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from itertools import islice
 
-from ssd_actors.retry import Connection, RetryTimer
+from ssd_actors.retry import MAX_MESSAGES, Connection, RetryTimer
 from ssd_wire.codec import Frame, decode, encode
 from ssd_wire.dims import Dims
 from ssd_wire.errors import ProtocolError, RefusedError, ReplacedError
@@ -48,17 +49,17 @@ class EnvClient:
         self.protocol_errors = 0
 
     def timesteps(self) -> Iterator[Timestep]:
-        """All new timesteps that have arrived; repeats what had no answer.
+        """The new timesteps that have arrived; repeats what had no answer.
 
         Raises:
             RefusedError: when the environment server refuses this actor for good.
         """
-        for frames in self._connection.receive():
+        for frames in islice(self._connection.receive(), MAX_MESSAGES):
             try:
                 message = decode(frames, (Seat, Timestep, Refused), self._lengths)
             except ProtocolError as fault:
                 self.protocol_errors += 1
-                self._log.warning("invalid message from the environment: %s", fault)
+                self._log.warning("invalid message from the environment: %.300s", fault)
                 continue
             if isinstance(message, Timestep) and message.env_incarnation != self._env_incarnation:
                 continue  # its Seat was lost; only a Join brings another, so this is no answer
@@ -80,7 +81,7 @@ class EnvClient:
 
     def discard_messages(self) -> None:
         """Leave what has arrived unanswered; unread messages would end every wait at once."""
-        for _ in self._connection.receive():
+        for _ in islice(self._connection.receive(), MAX_MESSAGES):
             pass
 
     def _on_seat(self, seat: Seat) -> None:

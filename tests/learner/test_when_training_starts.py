@@ -178,6 +178,32 @@ class TestAskedToStopDuringTraining:
         assert received == trained == durable
 
 
+class TestAllActorsLeavingDuringTraining:
+    """The run is about to stop, so the current pass is the last."""
+
+    @pytest.fixture
+    def harness(self, tmp_path, trainer):
+        return Harness(tmp_path, trainer)
+
+    def test_the_current_pass_is_the_last(self, harness, message):
+        links = harness.run([message(0), message(1)], [], during_training=[[(ACTOR, Bye(7))]])
+        assert harness.learner.report.passes == 1
+        assert links.progress()[-1] == (1, 1, 1)
+
+    def test_all_passes_are_made_while_one_of_them_stays(self, harness, message):
+        both = [message(0, epoch=8), message(0), message(1)]
+        harness.run(both, [], during_training=[[(ACTOR, Bye(7))]])
+        assert harness.learner.report.passes == 2
+
+    def test_an_actor_that_another_has_replaced_does_not_count(
+        self, harness, message, make_message
+    ):
+        newer = make_message(harness.learner.trainer, 0, epoch=8, arena=7)
+        leaves = (b"actor 8", Bye(8))
+        harness.run([message(0), message(1)], [], during_training=[[newer], [leaves]])
+        assert harness.learner.report.passes == 1
+
+
 class KilledError(Exception):
     """The process is killed at this moment."""
 

@@ -138,7 +138,7 @@ class Programs:
             settings.window,
             settings.batch_threshold,
             settings.budget * settings.segment_steps,
-            training,
+            train=training,
         )
         training.learner = learner
         learner.run()

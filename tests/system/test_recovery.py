@@ -3,9 +3,9 @@
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
+from tests.system.runs import is_running
 
 pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
 
@@ -55,13 +55,6 @@ def test_nothing_outlives_a_killed_launcher(start):
     run.process.wait()
 
     deadline = time.monotonic() + 40
-    while time.monotonic() < deadline and any(_is_running(pid) for pid in pids):
+    while time.monotonic() < deadline and any(is_running(pid) for pid in pids):
         time.sleep(0.1)
-    assert not [role for role, pid in zip(roles, pids, strict=True) if _is_running(pid)]
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    assert not [role for role, pid in zip(roles, pids, strict=True) if is_running(pid)]

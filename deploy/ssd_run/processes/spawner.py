@@ -227,9 +227,12 @@ class Spawner:
             )
 
     def _receive(self) -> bytes:
-        """A packet; empty if the fork server has ended or does not answer in time."""
+        """A packet; empty if the fork server has ended or does not answer in time: it is killed."""
         try:
             return self._channel.recv(LARGEST_PACKET)
+        except TimeoutError:
+            self._process.kill()
+            return b""
         except OSError:
             return b""
 

@@ -177,13 +177,17 @@ def test_killing_the_fork_server_does_not_affect_the_processes_it_started(spawne
         assert code_of(one) in (0, -signal.SIGTERM)  # the latter where it was not up yet
 
 
-def test_a_fork_server_that_does_not_answer_is_replaced(run_dir, monkeypatch):
+def test_a_fork_server_that_does_not_answer_in_time_is_killed_at_once_and_replaced(
+    run_dir, monkeypatch
+):
     monkeypatch.setattr("ssd_run.processes.spawner.ANSWER_SECONDS", 2.0)
     spawner = Spawner(run_dir, FAKE)
     until(spawner.is_ready)
     frozen = spawner._process.pid
     os.kill(frozen, signal.SIGSTOP)
+    began = time.monotonic()
     assert spawner.start(program(run_dir.root), 0) is None
+    assert time.monotonic() - began < 2 * 2.0, "the time to answer has passed twice"
     assert not is_running(frozen)
     child = start_and_wait(spawner, program(run_dir.root))
     spawner.close()

@@ -1,0 +1,102 @@
+"""Applies faults to the processes of a run, and ends freezes and full disks in time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from tests.chaos import connections
+from tests.chaos.faults import CUT, FREEZE, FULL_DISK, KILL, LONG, TERMINATE, Fault
+from tests.chaos.recorded_run import RecordedRun
+
+SIGNALS = {KILL: signal.SIGKILL, TERMINATE: signal.SIGTERM, FREEZE: signal.SIGSTOP}
+FILLER = "filler"
+
+
+@dataclass
+class Injector:
+    """The faults of one run.
+
+    Args:
+        run: Whose processes.
+        clock: Returns seconds.
+
+    Attributes:
+        may_cut: Whether connections can be cut here.
+        lasting: Faults that have not ended, with the time of their end and the pid.
+    """
+
+    run: RecordedRun
+    may_cut: bool
+    clock: Callable[[], float] = time.monotonic
+    lasting: list[tuple[Fault, float, int]] = field(default_factory=list)
+
+    def is_possible(self, fault: Fault) -> bool:
+        """Whether this machine allows the fault, and nothing of the same process speaks against it.
+
+        A frozen process is not frozen again, and one that is frozen for long is left alone.
+        """
+        if fault.kind == CUT and not self.may_cut:
+            return False
+        if fault.kind == FULL_DISK and not self.run.own_disk:
+            return False
+        lasting = [one for one, _, _ in self.lasting if one.role == fault.role]
+        return not lasting or (fault.kind != FREEZE and lasting[0].seconds < LONG[0])
+
+    def apply(self, fault: Fault) -> bool:
+        """Apply a fault; false if its process is not up, or has no connection to cut."""
+        if fault.kind == FULL_DISK:
+            self._fill_disk()
+            pid = 0
+        elif (found := self.run.pid(fault.role)) is None:
+            return False
+        else:
+            pid = found
+            try:
+                if fault.kind == CUT:
+                    return self._cut(pid, fault.pick)
+                os.kill(pid, SIGNALS[fault.kind])
+            except ProcessLookupError:
+                return False
+        if fault.kind == KILL:  # the kernel kills frozen processes, too
+            self.lasting = [one for one in self.lasting if one[2] != pid]
+        if fault.seconds:
+            self.lasting.append((fault, self.clock() + fault.seconds, pid))
+        return True
+
+    def end_due(self, *, now: bool = False) -> list[Fault]:
+        """End freezes and full disks whose time is over, or all of them now; returns these."""
+        ended = [one for one in self.lasting if now or one[1] <= self.clock()]
+        for one in ended:
+            self.lasting.remove(one)
+            fault, _, pid = one
+            if fault.kind == FULL_DISK:
+                (self.run.disk / FILLER).unlink()
+            elif (
+                self.run.pid(fault.role) == pid
+            ):  # else it was killed, and another may have its pid
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+        return [fault for fault, _, _ in ended]
+
+    def _cut(self, pid: int, pick: float) -> bool:
+        try:
+            found = connections.zmq_connections(pid)
+            if found:
+                connections.cut(pid, found[int(pick * len(found))])
+        except OSError as fault:
+            if fault.errno in (errno.ESRCH, errno.ENOENT, errno.EBADF, errno.ENOTCONN):
+                return False  # it has ended meanwhile
+            raise
+        return bool(found)
+
+    def _fill_disk(self) -> None:
+        with (self.run.disk / FILLER).open("ab") as filler, suppress(OSError):
+            while True:
+                filler.write(bytes(1 << 16))
+                filler.flush()
