@@ -106,7 +106,9 @@ class Actor:
 
     def can_act(self, lane: Lane) -> bool:
         """Whether to act now: false where that begins a segment for which there is no room."""
-        return not lane.needs_segment or self.learner.has_room()
+        if not lane.needs_segment:
+            return True
+        return self.learner.has_room() and self.learner.outbox.is_due(lane.begun_segments)
 
     def act(self, lane: Lane, timestep: Timestep) -> None:
         """Act in one step of one lane."""
@@ -144,6 +146,7 @@ class Actor:
         self.learner.send_bye()
         while not self.learner.outbox.all_durable and self._clock() < deadline:
             self.poller.wait(POLL_SECONDS)
+            self.env.discard_messages()
             self.learner.poll()
         self._write_ledger()
         return self.learner.outbox.all_durable

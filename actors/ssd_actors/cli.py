@@ -29,10 +29,12 @@ from ssd_wire.messages import Hello, Join
 from ssd_wire.process.allocator import keep_freed_memory
 from ssd_wire.process.command import (
     NOT_DRAINED,
+    choose_start_number,
     configure_logging,
     process_options,
     reports_errors,
     serve_metrics,
+    start_number_option,
     write_process_entry,
 )
 from ssd_wire.process.stop import Stop
@@ -61,6 +63,7 @@ from ssd_wire.sockets import Dealer, Poller, Subscriber
     required=True,
     help="Endpoint where that learner publishes weights.",
 )
+@start_number_option
 @reports_errors
 def main(
     run_file: Path,
@@ -73,6 +76,7 @@ def main(
     env_endpoint: str,
     learner_endpoint: str,
     weights_endpoint: str,
+    start_number: int | None,
 ) -> None:
     """Run one agent in one arena: act, and send what happened to the agent's learner."""
     stop = Stop(parent_pipe)
@@ -82,7 +86,7 @@ def main(
     keep_freed_memory()
     settings = _Settings.load(run_file)
     run, epoch = settings.run, secrets.randbits(62)
-    agents = _make_agents(settings, agent, _make_rng(run.seed, arena, agent, epoch))
+    agents = _make_agents(settings, arena, agent, choose_start_number(start_number, run))
     dims = replace(agents[0].dims, T=run.segment)
     tensor_shapes = {name: tuple(w.shape) for name, w in agents[0].network.named_parameters()}
 
@@ -93,7 +97,7 @@ def main(
     subscription = Subscriber(weights_endpoint, of_learner)
     join = Join(agent, epoch, settings.fingerprint)
     hello = Hello(agent, arena, epoch, settings.fingerprint)
-    outbox = Outbox(run.lanes, run.retained)
+    outbox = Outbox(run.lanes, run.retained, deterministic=run.deterministic)
     ledger = run_dir / "ledgers" / f"{role}-{epoch:016x}.json" if run_dir else None
     actor = Actor(
         Poller(stop, [to_env, to_learner, subscription]),
@@ -136,8 +140,8 @@ class _Settings:
         return fingerprint(self.run, self.game, self.experiment, self.network)
 
 
-def _make_agents(settings: _Settings, agent: int, rng: torch.Generator) -> list[Agent]:
-    """This agent, once for each lane.
+def _make_agents(settings: _Settings, arena: int, agent: int, start_number: int) -> list[Agent]:
+    """This agent, once for each lane, with a random generator of its own.
 
     Raises:
         RunFileError: the run file is unusable, or the game has no such agent.
@@ -148,13 +152,20 @@ def _make_agents(settings: _Settings, agent: int, rng: torch.Generator) -> list[
     shape = AgentShape(agent, spec.num_agents, spec.num_actions, spec.view, spec.palette)
     sections = settings.network, settings.experiment
     with errors_in_section("experiment"):
-        games, lanes = settings.run.games, range(settings.run.lanes)
-        return [Agent(shape, *sections, games, rng) for _ in lanes]
+        return [
+            Agent(
+                shape,
+                *sections,
+                settings.run.games,
+                _make_rng(settings.run.seed, arena, agent, start_number, lane),
+            )
+            for lane in range(settings.run.lanes)
+        ]
 
 
-def _make_rng(seed: int, arena: int, agent: int, epoch: int) -> torch.Generator:
-    """A generator with its own seed for each actor process, so that no draws are repeated."""
-    words = np.random.SeedSequence((seed, arena, agent, epoch)).generate_state(1, np.uint64)
+def _make_rng(*key: int) -> torch.Generator:
+    """A random generator whose seed is derived from the key."""
+    words = np.random.SeedSequence(key).generate_state(1, np.uint64)
     rng = torch.Generator()
     rng.manual_seed(int(words[0]))
     return rng

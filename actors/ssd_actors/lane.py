@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ssd_actors.agent import Agent
 from ssd_actors.intrinsic.transition import Transition
 from ssd_actors.segment_builder import SegmentBuilder
 from ssd_influence.inference.decision import Decision
 from ssd_wire.dims import Dims
-from ssd_wire.messages import Act, Timestep
+from ssd_wire.messages import LARGEST_FLOAT, Act, Timestep
 from ssd_wire.weights import Weights
 
 
@@ -34,6 +36,7 @@ class Lane:
         tick: The last one acted in, −1 for none.
         env_incarnation: Of the environment it plays in, 0 for none.
         open_segment: The one being recorded; None before the first.
+        begun_segments: How many it has begun.
         discarded_segments: Unfinished ones dropped because the environment server restarted.
     """
 
@@ -41,6 +44,7 @@ class Lane:
         self.index = index
         self.agent = agent
         self.dims = dims
+        self.begun_segments = 0
         self.discarded_segments = 0
         self.open_segment: SegmentBuilder | None = None
         self._full_segment: SegmentBuilder | None = None  # lacks only its last actions
@@ -94,6 +98,7 @@ class Lane:
         newest = (weights.learner_incarnation, weights.version)
         if (agent.learner_incarnation, agent.weights_version) != newest:
             agent.load_weights(weights)
+        self.begun_segments += 1
         self.open_segment = SegmentBuilder(
             self.dims, agent.learner_incarnation, agent.weights_version, self._state.flat()
         )
@@ -115,7 +120,7 @@ class Lane:
         if self._social_reward is None or segment.shaped_reward is None or rewards is None:
             return
         shaped = self._social_reward.shape(rewards, timestep.is_first)
-        segment.shaped_reward[segment.steps - 1] = shaped
+        segment.shaped_reward[segment.steps - 1] = np.clip(shaped, -LARGEST_FLOAT, LARGEST_FLOAT)
 
     def _complete_transition(
         self,

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ssd_wire.codec import Frame
-from ssd_wire.messages import Ack, Welcome
+from ssd_wire.errors import ProtocolError
+from ssd_wire.messages import Ack, Message, Welcome
 
 
 class SegmentsLostError(Exception):
@@ -27,12 +28,26 @@ class EncodedSegment:
     frames: Sequence[Frame]
 
 
+def check_progress(progress: Message) -> None:
+    """Check what a learner says it has of an epoch.
+
+    Raises:
+        ProtocolError: when it has trained more than it received, or more is durable than trained.
+    """
+    match progress:
+        case Welcome() | Ack() if not progress.durable <= progress.trained <= progress.received:
+            found = f"{progress.durable}, {progress.trained}, {progress.received}"
+            raise ProtocolError(f"progress: wanted durable <= trained <= received, found {found}")
+
+
 class Outbox:
     """Numbers segments, says which to send now, and drops them when they are durable.
 
     Args:
         lanes: Number of lanes; the window allows so many segments for each.
         max_kept: Most segments to keep until they are durable.
+        deterministic: Whether each segment must begin with the same weights in every run of the
+            same seed. The window is then one batch.
 
     Attributes:
         made: Number of segments so far; it is the seq of the newest one.
@@ -41,9 +56,10 @@ class Outbox:
         complete: Whether the learner has met its budget and trains no more.
     """
 
-    def __init__(self, lanes: int, max_kept: int) -> None:
+    def __init__(self, lanes: int, max_kept: int, *, deterministic: bool = False) -> None:
         self._lanes = lanes
         self._max_kept = max_kept
+        self._deterministic = deterministic
         self._window: int | None = None  # unknown before the first Welcome
         self._kept: deque[EncodedSegment] = deque()
         self._learner_incarnation = 0
@@ -71,6 +87,21 @@ class Outbox:
         if self._window is None:
             return False
         return self.untrained < self._window * self._lanes and len(self._kept) < self._max_kept
+
+    def is_due(self, begun: int) -> bool:
+        """Whether the weights are those that a lane's next segment must begin with.
+
+        They are the newest ones. In a deterministic run they must also be trained on exactly the
+        batches before the one of the segment; for the first segment of a batch, on all but the
+        last of these, since that batch is complete only after this segment has begun.
+
+        Args:
+            begun: Segments that the lane has begun before.
+        """
+        if not self._deterministic or self._window is None:
+            return True
+        batches = max(0, begun - 1) // self._window
+        return self.trained >= batches * self._window * self._lanes
 
     def add(self, frames: Sequence[Frame]) -> None:
         """Keep the next segment, whose seq is made + 1."""

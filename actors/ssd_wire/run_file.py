@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from ssd_wire.codec import PROTOCOL_VERSION
 from ssd_wire.errors import RunFileError
+from ssd_wire.messages import MAX_LANES
 
 Sections = Mapping[str, Mapping[str, Any]]
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -33,16 +34,20 @@ class RunSettings(BaseModel):
         window: How many batches an actor may be ahead of training. A batch has one segment per lane
             with V-trace, and with PPO as many as fit `[learning] horizon`.
         retained: How many segments that are not durable an actor keeps before it waits.
+        deterministic: Whether the seed alone determines the final weights, on one machine. Each
+            batch then has the same segments, made with the same weights, and training waits for
+            them; `window` has no effect.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(default=1, ge=0, lt=2**63)
-    lanes: int = Field(default=1, ge=1, le=64)
+    lanes: int = Field(default=1, ge=1, le=MAX_LANES)
     games: int = Field(default=48, ge=1, le=4096)
     segment: int = Field(default=50, ge=1, le=1000)
     window: int = Field(default=1, ge=1, le=100)
     retained: int = Field(default=256, ge=1, le=100_000)
+    deterministic: bool = False
 
 
 def load_run_file(path: Path) -> Sections:

@@ -21,7 +21,7 @@ from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.progress.episodes import counts_of
 from ssd_run.reporting.screen import RunInfo, screen
 from ssd_run.reporting.terminal import Terminal
-from ssd_run.run_config import RunConfig, check_agrees
+from ssd_run.run_config import RunConfig, check_agrees, check_deterministic
 from ssd_run.run_directory import RunDir
 from ssd_wire.process.command import WholeNumber, reports_errors, version_option, write_atomically
 
@@ -52,6 +52,12 @@ from ssd_wire.process.command import WholeNumber, reports_errors, version_option
     help="Change one value of the run file; may be repeated.",
 )
 @click.option(
+    "--deterministic",
+    is_flag=True,
+    help="The same seed gives the same weights, bit for bit, on one machine; slower. The same as "
+    "--set run.deterministic=true.",
+)
+@click.option(
     "--device",
     default="cpu",
     show_default=True,
@@ -74,6 +80,7 @@ def main(
     run_dir: Path | None,
     resume: bool,
     assignments: tuple[str, ...],
+    deterministic: bool,
     device: str,
     stop_seconds: float,
 ) -> None:
@@ -91,6 +98,8 @@ def main(
         raise click.UsageError(f"--stop-seconds: wanted at least 0, found {stop_seconds:g}")
     if seed is not None:
         assignments = (*assignments, f"run.seed={seed}")
+    if deterministic:
+        assignments = (*assignments, "run.deterministic=true")
     if prints:
         click.echo(_load(preset, assignments).toml(), nl=False)
         return
@@ -99,6 +108,7 @@ def main(
     if resume and run_dir is not None and (done := _all_done(run_dir, config, steps)):
         click.echo(f"nothing to do: {done:,} of {steps:,} agent-steps are trained in {run_dir}")
         return
+    check_deterministic(config.run, arenas, devices)
     precheck.check(config, devices)
     with socket_directory(_log) as sockets, _open(run_dir, config, resume, stop_seconds) as opened:
         opened.note_sockets(sockets)

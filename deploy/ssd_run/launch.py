@@ -180,7 +180,7 @@ def prepare(
         screen: Shows the progress.
         sockets: A private directory with a short path, for the sockets.
     """
-    programs = all_programs(size, run_dir, sockets)
+    programs = all_programs(size, run_dir, sockets, deterministic=config.run.deterministic)
     spawner = Spawner(run_dir)
     scraper = Scraper(run_dir.processes)
     restart_progress = RestartProgress(scraper)

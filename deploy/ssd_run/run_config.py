@@ -98,6 +98,25 @@ def validate(sections: Sections) -> RunConfig:
     return config
 
 
+def check_deterministic(run: RunSettings, arenas: int | None, devices: Iterable[str]) -> None:
+    """Refuse a deterministic run of a size for which its promise does not hold.
+
+    Args:
+        run: Section of the run file.
+        arenas: As given by the user; None for the default.
+        devices: Of the learners.
+
+    Raises:
+        RunFileError: naming what was wanted and what was found.
+    """
+    if not run.deterministic:
+        return
+    if arenas not in (None, 1):
+        raise RunFileError(f"a deterministic run: wanted one arena, found {arenas}")
+    if other := set(devices) - {"cpu"}:
+        raise RunFileError(f"a deterministic run: wanted --device cpu, found {min(other)}")
+
+
 def check_agrees(kept: RunConfig, stated: Sections, assignments: Iterable[str]) -> None:
     """Refuse to resume a run with other settings.
 

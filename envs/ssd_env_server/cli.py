@@ -22,10 +22,12 @@ from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.dims import Dims
 from ssd_wire.messages import Seat
 from ssd_wire.process.command import (
+    choose_start_number,
     configure_logging,
     process_options,
     reports_errors,
     serve_metrics,
+    start_number_option,
     write_process_entry,
 )
 from ssd_wire.process.stop import Stop
@@ -39,19 +41,14 @@ from ssd_wire.run_file import (
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Poller, Router
 
-RANDOM_BELOW = 2**62  # bound of random incarnations and start numbers
+RANDOM_BELOW = 2**62  # bound of random incarnations
 
 
 @click.command()
 @process_options
 @click.option("--arena", required=True, type=click.IntRange(0, 2**31), help="Index of the arena.")
 @click.option("--bind", "endpoint", required=True, help="Endpoint for actors, ipc:// or tcp://.")
-@click.option(
-    "--start-number",
-    type=click.IntRange(0, 2**63 - 1),
-    help="Differs for each start of this arena's server, so that no episode is played twice; "
-    "random by default.",
-)
+@start_number_option
 @reports_errors
 def main(
     run_file: Path,
@@ -68,8 +65,6 @@ def main(
     role = f"env-{arena}"
     log = configure_logging(role)
     run, game, experiment, run_fingerprint = load_settings(run_file)
-    if start_number is None:
-        start_number = secrets.randbelow(RANDOM_BELOW)
 
     security = SocketSecurity.load(keys, "env")
     router = Router(endpoint, security, [f"actor-{agent}" for agent in range(game.agents)])
@@ -79,7 +74,7 @@ def main(
         game,
         experiment,
         run_fingerprint,
-        Arena(run.seed, arena, start_number),
+        Arena(run.seed, arena, choose_start_number(start_number, run)),
         run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None,
     )
     address = serve_metrics(EnvMetrics(server), metrics, role)

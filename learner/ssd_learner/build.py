@@ -18,7 +18,7 @@ from ssd_learner.checkpoints.checkpoint_file import CheckpointError
 from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.checkpoints.restore import restore
 from ssd_learner.learner import Learner, Links
-from ssd_learner.segments.epochs import SegmentCounts
+from ssd_learner.segments.epochs import ForgottenEpochs, SegmentCounts
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
@@ -110,6 +110,7 @@ def resume(
         retained=sections.run.retained,
         watermarks=progress.watermarks if progress else (),
         counts=progress.counts if progress else SegmentCounts(),
+        forgotten=progress.forgotten if progress else ForgottenEpochs(),
     )
     times = learning.checkpoint_seconds, learning.checkpoints_kept
     return receiver, Checkpointer(checkpoints, ledger, *times)
@@ -126,15 +127,21 @@ def build_learner(
     """A learner over these links, that trains for so many own-steps; None for no limit."""
     run, learning = sections.run, sections.learning
     shape, state_size = trainer.shape, trainer.network.state_size
+    window = run.window * learning.segments_per_batch(run.segment)
+    batch_threshold = learning.batch_threshold(run.segment, run.lanes)
+    if run.deterministic:  # one batch at a time, and each of the same size
+        window = learning.segments_per_batch(run.segment)
+        batch_threshold = window * run.lanes
     return Learner(
         links,
         trainer,
         receiver,
         checkpointer,
         dims_of(run, shape, sections.experiment, state_size),
-        window=run.window * learning.segments_per_batch(run.segment),
-        batch_threshold=learning.batch_threshold(run.segment, run.lanes),
+        window=window,
+        batch_threshold=batch_threshold,
         budget=own_steps or math.inf,
+        deterministic=run.deterministic,
     )
 
 

@@ -59,6 +59,8 @@ class Learner:
         window: Segments per lane that an actor may be ahead of what was trained.
         batch_threshold: Segments of one actor at which training on a batch starts.
         budget: Own-steps at which the run is complete.
+        deterministic: Whether every batch has exactly `batch_threshold` segments and is trained on
+            to its end, so that it does not matter when segments and requests to stop arrive.
         train: Trains on segments.
     """
 
@@ -72,6 +74,7 @@ class Learner:
         window: int,
         batch_threshold: int = 1,
         budget: float = math.inf,
+        deterministic: bool = False,
         train: Train = train,
     ) -> None:
         self.links = links
@@ -82,13 +85,13 @@ class Learner:
         self.window = window
         self.batch_threshold = batch_threshold
         self.budget = budget
+        self.deterministic = deterministic
         self.report: Report | None = None  # on the last batch of this process
         self.policy_lag = 0.0
         self.busy_seconds = 0.0
         self.refusals = 0
         self.protocol_errors = 0
         self._train = train
-        self._last_acks: dict[int, Ack] = {}  # by epoch
         self._published_weights = b""
         self._published_version = 0
         self._log = logging.getLogger(__name__)
@@ -108,7 +111,7 @@ class Learner:
             if self.checkpointer.is_due(self.receiver):
                 self.save_checkpoint()
         self.handle_messages()
-        while self.receiver.queued:
+        while self.has_batch() if self.deterministic else self.receiver.queued:
             self.train_batch()
         self.checkpointer.save(self.trainer, self.receiver)
         self.acknowledge()
@@ -121,7 +124,9 @@ class Learner:
         Training starts when one actor has sent its share of a batch, or will send no more of it.
         The other actors are not waited for.
         """
-        own_steps_left = self.budget - self.trainer.own_steps
+        own_steps_left = math.inf
+        if not self.deterministic:
+            own_steps_left = self.budget - self.trainer.own_steps
         return self.receiver.has_batch(self.batch_threshold, own_steps_left)
 
     def wait_seconds(self) -> float:
@@ -152,7 +157,7 @@ class Learner:
             message = decode(frames, (Hello, Segment, Bye), self._lengths)
         except ProtocolError as fault:
             self.protocol_errors += 1
-            self._log.warning("refused %r: %s", peer, fault)
+            self._log.warning("refused %r: %.300s", peer, fault)
             return Refused(f"not a valid message of this run: {fault}"[:1000], fatal=True)
         match message:
             case Hello():
@@ -165,7 +170,7 @@ class Learner:
                 raise AssertionError(message)
         if isinstance(outcome, Refused):
             self.refusals += 1
-            self._log.info("refused %r: %s", peer, outcome.reason)
+            self._log.info("refused %r: %.300s", peer, outcome.reason)
             return outcome
         if isinstance(message, Hello):
             return self.welcome(outcome, has_newest=self._has_newest_weights(message))
@@ -191,16 +196,15 @@ class Learner:
 
     def ack(self, epoch: Epoch) -> Ack:
         """The acknowledgement of an epoch's segments."""
-        ack = self.receiver.ack(epoch, self._published_version)
-        self._last_acks[epoch.number] = ack
-        return ack
+        epoch.last_ack = self.receiver.ack(epoch, self._published_version)
+        return epoch.last_ack
 
     def acknowledge(self) -> None:
         """Send an Ack to each actor whose last one is out of date."""
         for epoch in self.receiver.epochs:
             if epoch.peer is None or epoch.retired:
                 continue
-            last, current = self._last_acks.get(epoch.number), self.ack(epoch)
+            last, current = epoch.last_ack, self.ack(epoch)
             if last is None or vars(last) != vars(current):
                 self.links.send(epoch.peer, current)
 
@@ -210,9 +214,7 @@ class Learner:
         Raises:
             ArithmeticError: the update is not finite; no checkpoint will contain it.
         """
-        learning = self.trainer.learning
-        limit = learning.batch_segments if learning.algorithm == "vtrace" else self.receiver.queued
-        segments = self.receiver.take(limit)
+        segments = self.receiver.take(self._batch_limit())
         version, started = self.trainer.version, time.monotonic()
         self.report = self._train(self.trainer, segments, self.poll)
         self.busy_seconds += time.monotonic() - started
@@ -224,17 +226,24 @@ class Learner:
         self.complete_if_budget_reached()
         self.acknowledge()
 
+    def _batch_limit(self) -> int:
+        """Most segments in a batch."""
+        if self.deterministic:
+            return self.batch_threshold
+        learning = self.trainer.learning
+        return learning.batch_segments if learning.algorithm == "vtrace" else self.receiver.queued
+
     def poll(self) -> bool:
         """Handle messages during training, which may take long; false when it should end soon.
 
         That is when this process is asked to stop, and when all actors wait to stop. Once asked to
         stop, it handles no more messages: actors keep sending segments, and training on all of
-        them would never end.
+        them would never end. In a deterministic run training is never shortened.
         """
         proceed = self.links.wait(0.0)
         if proceed:
             self.handle_messages()
-        return proceed and not self.receiver.all_leaving
+        return self.deterministic or (proceed and not self.receiver.all_leaving)
 
     def complete_if_budget_reached(self) -> None:
         """At the budget, stop training and make the last weights durable."""

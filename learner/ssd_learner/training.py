@@ -18,10 +18,11 @@ def train(trainer: Trainer, segments: Sequence[Segment], poll: Callable[[], bool
 
     Args:
         trainer: The agent.
-        segments: In the order in which they arrived.
+        segments: In any order. Those of a lane are trained on in the order of their numbers.
         poll: Called after each update. After it returns false, training ends as soon as all
             segments have been trained on.
     """
+    segments = sorted(segments, key=lambda segment: (segment.epoch, segment.lane, segment.seq))
     if trainer.learning.algorithm == "ppo":
         streams = group_consecutive(segments)
         batches = [concatenate_time(stream, trainer.device) for stream in streams]

@@ -73,7 +73,7 @@ class ListLinks:
 class Harness:
     """A learner, and everything around it that tests read or change."""
 
-    def __init__(self, folder, trainer, budget=math.inf, batch_threshold=1):
+    def __init__(self, folder, trainer, budget=math.inf, batch_threshold=1, deterministic=False):
         self.folder = folder
         self.now = 0.0
         self.links = ListLinks()
@@ -92,6 +92,7 @@ class Harness:
             window=2,
             batch_threshold=batch_threshold,
             budget=budget,
+            deterministic=deterministic,
             train=self._train,
         )
 

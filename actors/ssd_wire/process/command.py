@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -26,7 +27,9 @@ from ssd_wire.errors import (
     ReplacedError,
     RunFileError,
 )
+from ssd_wire.process.log_handler import LimitedLogHandler
 from ssd_wire.process.metrics_server import MetricsServer
+from ssd_wire.run_file import RunSettings
 
 # Exit codes other than 0 and 1. The launcher restarts processes that died, but not those that
 # would fail again.
@@ -96,6 +99,23 @@ _OPTIONS = (
 )
 
 
+def start_number_option(command: Command) -> Command:
+    """Add `--start-number` to a click command; see `choose_start_number`."""
+    return click.option(
+        "--start-number",
+        type=click.IntRange(0, 2**63 - 1),
+        help="Differs for each start of this process, so that nothing random is repeated; random "
+        "by default.",
+    )(command)
+
+
+def choose_start_number(given: int | None, run: RunSettings) -> int:
+    """The start number: as given, otherwise random, and 0 in a deterministic run."""
+    if given is not None:
+        return given
+    return 0 if run.deterministic else secrets.randbelow(2**62)
+
+
 def process_options(command: Command) -> Command:
     """Add the options that all processes have to a click command."""
     for option in reversed(_OPTIONS):
@@ -126,10 +146,10 @@ def reports_errors(command: Command) -> Command:
 
 
 def configure_logging(role: str) -> logging.Logger:
-    """Log to standard error; each line has the time and this process's role."""
+    """Log to standard error, at a bounded rate; each line has the time and this process's role."""
     logging.basicConfig(
         level=logging.INFO,
-        stream=sys.stderr,
+        handlers=[LimitedLogHandler(sys.stderr)],
         format=f"%(asctime)s {role} %(levelname)s %(message)s",
         force=True,
     )

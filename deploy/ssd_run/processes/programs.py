@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ssd_run.run_directory import RunDir
@@ -19,14 +19,16 @@ class Program:
         module: The module whose `main` it runs.
         command: The command that a user would type to start it. Agent and arena come first, since
             `ps` may cut it off.
-        numbered: Whether it gets the number of its earlier starts, so that an environment never
-            plays the episodes of an earlier incarnation again.
+        numbered: Whether it gets the number of its earlier starts, so that it does not repeat what
+            was random in an earlier one.
+        replaceable: Whether the run can go on with another process in its place.
     """
 
     role: str
     module: str
     command: tuple[str, ...]
     numbered: bool = False
+    replaceable: bool = True
 
     @property
     def kind(self) -> str:
@@ -56,13 +58,17 @@ class RunSize:
         return None if self.steps is None else math.ceil(self.steps / self.agents)
 
 
-def all_programs(size: RunSize, run_dir: RunDir, sockets: Path) -> tuple[Program, ...]:
+def all_programs(
+    size: RunSize, run_dir: RunDir, sockets: Path, *, deterministic: bool = False
+) -> tuple[Program, ...]:
     """All processes of a run, learners first, since they take longest to start.
 
     Args:
         size: Of the run.
         run_dir: Of the run.
         sockets: A private directory with a short path, for the ipc sockets.
+        deterministic: Whether the run is. Then games and recurrent states that are lost with an
+            environment or an actor cannot be replaced.
 
     Raises:
         EndpointError: when the path of that directory is too long for a socket.
@@ -70,8 +76,14 @@ def all_programs(size: RunSize, run_dir: RunDir, sockets: Path) -> tuple[Program
     agents, arenas = range(size.agents), range(size.arenas)
     return (
         *(_learner(agent, size, run_dir, sockets) for agent in agents),
-        *(_env(arena, run_dir, sockets) for arena in arenas),
-        *(_actor(agent, arena, run_dir, sockets) for arena in arenas for agent in agents),
+        *(
+            replace(program, replaceable=not deterministic)
+            for arena in arenas
+            for program in (
+                _env(arena, run_dir, sockets),
+                *(_actor(agent, arena, run_dir, sockets) for agent in agents),
+            )
+        ),
     )
 
 
@@ -121,6 +133,7 @@ def _actor(agent: int, arena: int, run_dir: RunDir, sockets: Path) -> Program:
             f"--learner={_endpoint(sockets, f'segments-{agent}')}",
             f"--weights={_endpoint(sockets, f'weights-{agent}')}",
         ),
+        numbered=True,
     )
 
 

@@ -19,6 +19,7 @@ from ssd_wire.process.command import CONFIGURATION_ERROR, NOT_DRAINED, REPLACED,
 
 FIRST_PAUSE = 0.5  # seconds before a process that died is restarted; doubles each time
 LONGEST_PAUSE = 30.0
+IRREPLACEABLE = "a deterministic run cannot go on without its games and recurrent states"
 HEALTHY = 60.0  # seconds of running after which the next restart waits only FIRST_PAUSE again
 
 
@@ -163,6 +164,8 @@ class Supervisor:
             process.wanted = False
             self._log(f"{process.role} {_describe(code)}; it is not restarted")
             return
+        if not process.program.replaceable:
+            self._give_up(process, f"{_describe(code)}; {IRREPLACEABLE}")
         process.died = True
         line, error = self._starter.last_error(process.role) if code > 0 else ("", "")
         if code == CONFIGURATION_ERROR:

@@ -7,14 +7,14 @@ from ssd_wire.messages import Ack, Welcome
 LANES, WINDOW, MAX_KEPT = 2, 2, 6
 
 
-def welcome(received=0, trained=0, durable=0, learner=99, complete=False):
+def welcome(received=0, trained=0, durable=0, learner=99, complete=False, window=WINDOW):
     return Welcome(
         epoch=7,
         learner_incarnation=learner,
         received=received,
         trained=trained,
         durable=durable,
-        window=WINDOW,
+        window=window,
         complete=complete,
         weights=np.zeros(0, np.uint8),
     )

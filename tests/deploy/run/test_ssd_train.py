@@ -24,8 +24,8 @@ from ssd_run.processes.programs import Program
 from ssd_run.cli import main
 behaviour = sys.argv.pop(1)
 original = ssd_run.launch.all_programs
-def all_programs(size, run_dir, sockets):
-    for program in original(size, run_dir, sockets):
+def all_programs(size, run_dir, sockets, **options):
+    for program in original(size, run_dir, sockets, **options):
         command = (program.command[0], program.role, str(run_dir.root), behaviour)
         yield Program(program.role, "fake_run", command, program.numbered)
 ssd_run.launch.all_programs = all_programs
@@ -160,6 +160,16 @@ def invoke(*arguments):
         (["cleanup-moa", "--steps", "nan"], 2, "wanted a whole number from 1"),
         (["cleanup-moa", "--stop-seconds", "-4"], 2, "--stop-seconds: wanted at least 0, found -4"),
         (["cleanup-moa", "--stop-seconds", "nan"], 2, "--stop-seconds: wanted at least 0"),
+        (
+            ["cleanup-moa", "--deterministic", "--arenas", "2"],
+            78,
+            "a deterministic run: wanted one arena, found 2",
+        ),
+        (
+            ["cleanup-moa", "--deterministic", "--device", "cpu,cuda:1"],
+            78,
+            "a deterministic run: wanted --device cpu, found cuda:1",
+        ),
         (["cleanup-moa", "--device", "gpu"], 2, "wanted cpu, cuda or cuda:INDEX, found 'gpu'"),
     ],
 )

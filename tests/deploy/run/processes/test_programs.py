@@ -53,9 +53,19 @@ def test_devices_are_assigned_in_turn(run_dir):
     assert [f"--device={d}" in c for d, c in zip(wanted, given, strict=True)] == [True] * 3
 
 
-def test_only_environments_get_an_incarnation_number(run_dir):
+def test_processes_that_draw_at_random_get_the_number_of_their_start(run_dir):
     programs = all_programs(RunSize(agents=2, arenas=1, steps=None), run_dir, SOCKETS)
-    assert [program.role for program in programs if program.numbered] == ["env-0"]
+    numbered = [program.role for program in programs if program.numbered]
+    assert numbered == ["env-0", "actor-0-0", "actor-0-1"]
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_only_learners_are_replaceable_in_a_deterministic_run(run_dir, deterministic):
+    size = RunSize(agents=1, arenas=1, steps=None)
+    programs = all_programs(size, run_dir, SOCKETS, deterministic=deterministic)
+    replaceable = {program.role for program in programs if program.replaceable}
+    all_roles = {"learner-0", "env-0", "actor-0-0"}
+    assert replaceable == ({"learner-0"} if deterministic else all_roles)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +75,7 @@ def test_only_environments_get_an_incarnation_number(run_dir):
 def test_processes_have_every_option_that_they_are_given(run_dir, role, process):
     command = commands(RunSize(agents=2, arenas=1, steps=100), run_dir)[role]
     given = {option.partition("=")[0] for option in command[1:]} | {"--parent-pipe", "--metrics"}
-    if role == "env-0":
+    if role != "learner-0":
         given.add("--start-number")
     assert given <= {name for parameter in process.main.params for name in parameter.opts}
 

@@ -3,7 +3,8 @@
 import pytest
 from tests.deploy.run.processes.fake_starter import die, seconds_until_restart
 
-from ssd_run.processes.supervisor import RunFailedError
+from ssd_run.processes.programs import Program
+from ssd_run.processes.supervisor import RunFailedError, Supervisor
 
 TEMPORARY_FAULT, REPLACED, CONFIGURATION_ERROR = 74, 76, 78
 A_CRASH = ("ValueError: too large: 17", 'File "reward.py", line 9: ValueError')
@@ -54,6 +55,16 @@ def test_a_restart_whose_start_failed_is_counted_once(starter, supervisor, histo
     supervisor.check()
     assert starter.count("actor-0-0") == 2
     assert history.restarts["actor-0-0"] == 1
+
+
+def test_the_death_of_a_process_that_nothing_can_replace_ends_the_run(starter, history):
+    programs = [Program("actor-0-0", "", (), replaceable=False)]
+    supervisor = Supervisor(
+        programs, starter, history, starter.clock, starter.messages.append, starter.made_progress
+    )
+    supervisor.check()
+    with pytest.raises(RunFailedError, match="actor-0-0 was killed by SIGKILL; a deterministic"):
+        die(starter, supervisor, "actor-0-0")
 
 
 def test_a_process_that_dies_is_restarted_counted_and_reported(starter, supervisor, history):
