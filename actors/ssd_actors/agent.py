@@ -19,7 +19,7 @@ from ssd_influence.rewards.social import SocialReward
 from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.dims import Dims
-from ssd_wire.messages import Act, Timestep
+from ssd_wire.messages import LARGEST_FLOAT, Act, Timestep
 from ssd_wire.weights import Weights
 
 
@@ -111,7 +111,7 @@ class Agent:
             action=decision.action.choice,
             symbol=None if decision.symbol is None else decision.symbol.choice,
             log_probs=log_softmax(decision.action.logits) if self.role.sends_log_probs else None,
-            responses=decision.responses,
+            responses=None if decision.responses is None else bounded(decision.responses),
         )
 
     def complete_transition(
@@ -150,7 +150,7 @@ class Agent:
         """
         if self.intrinsic is None:
             return np.zeros(self.games, np.float32)
-        limit = self.experiment.influence_clip
+        limit = min(self.experiment.influence_clip, LARGEST_FLOAT)
         return np.clip(self.intrinsic.reward(transition, timestep_tp2), -limit, limit)
 
     def _draw_symbol_noise(self) -> NDArray[np.float32] | None:
@@ -162,5 +162,12 @@ class Agent:
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Log-probabilities over the last axis."""
     below = logits - logits.max(-1, keepdims=True)
-    log_probs: NDArray[np.float32] = below - np.log(np.exp(below).sum(-1, keepdims=True))
-    return log_probs
+    return bounded(below - np.log(np.exp(below).sum(-1, keepdims=True)))
+
+
+def bounded(log_probs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Log-probabilities that a message may hold: what never happens has a finite one.
+
+    A network of one's own may give an action −∞, or next to it, to forbid it.
+    """
+    return np.maximum(log_probs, np.float32(-LARGEST_FLOAT))

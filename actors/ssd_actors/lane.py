@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ssd_actors.agent import Agent
 from ssd_actors.intrinsic.transition import Transition
 from ssd_actors.segment_builder import SegmentBuilder
 from ssd_influence.inference.decision import Decision
 from ssd_wire.dims import Dims
-from ssd_wire.messages import Act, Timestep
+from ssd_wire.messages import LARGEST_FLOAT, Act, Timestep
 from ssd_wire.weights import Weights
 
 
@@ -118,7 +120,7 @@ class Lane:
         if self._social_reward is None or segment.shaped_reward is None or rewards is None:
             return
         shaped = self._social_reward.shape(rewards, timestep.is_first)
-        segment.shaped_reward[segment.steps - 1] = shaped
+        segment.shaped_reward[segment.steps - 1] = np.clip(shaped, -LARGEST_FLOAT, LARGEST_FLOAT)
 
     def _complete_transition(
         self,

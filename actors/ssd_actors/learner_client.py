@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from typing import Protocol
 
-from ssd_actors.outbox import Outbox
-from ssd_actors.retry import Connection, RetryTimer
+from ssd_actors.outbox import Outbox, check_progress
+from ssd_actors.retry import MAX_MESSAGES, Connection, RetryTimer
 from ssd_actors.segment_builder import SegmentBuilder
 from ssd_wire.codec import decode, encode
 from ssd_wire.dims import Dims
@@ -119,13 +120,14 @@ class LearnerClient:
         return self._connection.send(encode(Bye(self._hello.epoch)))
 
     def _receive_messages(self) -> None:
-        for frames in self._connection.receive():
+        for frames in islice(self._connection.receive(), MAX_MESSAGES):
             self._retry.reset()
             try:
                 message = decode(frames, (Welcome, Ack, Refused), self._lengths)
+                check_progress(message)
             except ProtocolError as fault:
                 self.protocol_errors += 1
-                self._log.warning("invalid message from the learner: %s", fault)
+                self._log.warning("invalid message from the learner: %.300s", fault)
                 continue
             match message:
                 case Welcome() if message.epoch == self._hello.epoch:
@@ -197,7 +199,7 @@ class LearnerClient:
             published = decode_weights(frame, self._shapes)
         except ProtocolError as fault:
             self.protocol_errors += 1
-            self._log.warning("the published weights do not fit: %s", fault)
+            self._log.warning("the published weights do not fit: %.300s", fault)
             return
         if self._is_unknown(published.learner_incarnation):
             self._send_hello()  # whichever is the running learner answers

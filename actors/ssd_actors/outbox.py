@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ssd_wire.codec import Frame
-from ssd_wire.messages import Ack, Welcome
+from ssd_wire.errors import ProtocolError
+from ssd_wire.messages import Ack, Message, Welcome
 
 
 class SegmentsLostError(Exception):
@@ -25,6 +26,18 @@ class EncodedSegment:
 
     seq: int
     frames: Sequence[Frame]
+
+
+def check_progress(progress: Message) -> None:
+    """Check what a learner says it has of an epoch.
+
+    Raises:
+        ProtocolError: when it has trained more than it received, or more is durable than trained.
+    """
+    match progress:
+        case Welcome() | Ack() if not progress.durable <= progress.trained <= progress.received:
+            found = f"{progress.durable}, {progress.trained}, {progress.received}"
+            raise ProtocolError(f"progress: wanted durable <= trained <= received, found {found}")
 
 
 class Outbox:

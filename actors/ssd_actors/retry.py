@@ -14,6 +14,7 @@ from ssd_wire.codec import Frame
 
 RETRY_SECONDS = 1.0  # without a message, after which a request is repeated
 RECONNECT_SECONDS = 5.0  # of repeating without a message, after which the connection is replaced
+MAX_MESSAGES = 256  # handled in a row, so that a flood from one server cannot stop work for another
 SEND_AGAIN_SECONDS = 0.1  # after which a request is repeated that could not be sent
 
 

@@ -16,7 +16,7 @@ import msgpack
 import numpy as np
 
 from ssd_wire.errors import ProtocolError
-from ssd_wire.fields import Layout, array_specs, check_scalar, layout
+from ssd_wire.fields import Layout, array_specs, layout
 from ssd_wire.messages import MESSAGES, Message
 
 if sys.byteorder != "little":  # pragma: no cover
@@ -47,7 +47,7 @@ def encode(message: Message) -> list[Frame]:
     header = (
         _KINDS[type(message)],
         PROTOCOL_VERSION,
-        [getattr(message, name) for name, _ in fields.scalars],
+        [getattr(message, field.name) for field in fields.scalars],
         [None if array is None else array.shape for array in given],
     )
     return [msgpack.packb(header), *(array.data for array in arrays)]
@@ -115,9 +115,9 @@ def _scalars(fields: Layout, scalars: list[object]) -> dict[str, Any]:
     if len(scalars) != len(fields.scalars):
         raise ValueError(f"scalars: wanted {len(fields.scalars)}, found {len(scalars)}")
     values = {}
-    for (name, kind), value in zip(fields.scalars, scalars, strict=True):
-        check_scalar(name, kind, value)
-        values[name] = value
+    for field, value in zip(fields.scalars, scalars, strict=True):
+        field.check(value)
+        values[field.name] = value
     return values
 
 

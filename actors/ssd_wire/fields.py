@@ -1,9 +1,10 @@
 """The types of a message's fields, read once from the annotations of its class.
 
 An array field is written ``Annotated[np.ndarray, Axes("uint8", "T+1 B N", below="A")]``: its
-dtype, its axes by letter, and for uint8 the axis whose length all values must stay below. A field
-that only some runs or some agents have names an axis in `present_if`. Where that axis has length 0,
-the field is None. All other fields are scalars.
+dtype, its axes by letter, and for uint8 the axis whose length all values must stay below. Floats
+have numbers as bounds instead. A field that only some runs or some agents have names an axis in
+`present_if`. Where that axis has length 0, the field is None. All other fields are scalars, of
+which an int may have a bound, as in ``Annotated[int, Below(64)]``.
 """
 
 from __future__ import annotations
@@ -27,27 +28,68 @@ CONSTANT_AXES = {"2": 2, "3": 3}  # a bool is a byte below 2; a color has 3 byte
 
 _BYTES = bytes(range(256))
 _SMALL = 1024  # bytes; below this, calling numpy costs more than the check itself
+_FEW = 8192  # floats; the product of longer ones may start threads
 
 
 @dataclass(frozen=True)
 class Axes:
-    """An array field's dtype, its axes, and the exclusive bound of its values.
+    """An array field's dtype, its axes, and the bounds of its values.
 
     Args:
         dtype: A numpy dtype name.
         names: Axes separated by spaces, each a name, or a name plus a number (``T+1``).
         below: The axis whose length all values of a uint8 array must stay below, or empty.
         present_if: The axis whose length is 0 where the array is None, or empty.
+        low, high: The least and the greatest value of a float array, with high at most −low.
     """
 
     dtype: str
     names: str
     below: str = ""
     present_if: str = ""
+    low: float = 0.0
+    high: float = 0.0
 
     def __post_init__(self) -> None:
         if self.below and np.dtype(self.dtype).itemsize != 1:
             raise ValueError(f"a bound: wanted it of single bytes only, found {self.dtype}")
+        is_bounded = 0 < self.high <= -self.low < math.inf
+        if is_bounded != (np.dtype(self.dtype).kind == "f"):
+            found = f"{self.dtype} from {self.low} to {self.high}"
+            raise ValueError(f"bounds: wanted them of floats only, 0 < high <= -low, found {found}")
+
+
+@dataclass(frozen=True)
+class Below:
+    """The exclusive bound of an int field."""
+
+    bound: int
+
+
+@dataclass(frozen=True)
+class ScalarField:
+    """One scalar of a message.
+
+    Attributes:
+        kind: int, str or bool.
+        below: The exclusive bound of an int.
+    """
+
+    name: str
+    kind: type
+    below: int = MAX_NATURAL + 1
+
+    def check(self, value: object) -> None:
+        """Check the value's type and, of an int, its bound.
+
+        Raises:
+            ValueError: naming the field, what was wanted and what was found.
+        """
+        if type(value) is int is self.kind and 0 <= value < self.below:
+            return
+        check_scalar(self.name, self.kind, value)
+        if type(value) is int and value >= self.below:
+            raise ValueError(f"{self.name}: wanted less than {self.below}, found {value}")
 
 
 @dataclass(frozen=True)
@@ -59,6 +101,8 @@ class ArrayField:
     axes: tuple[tuple[str, int], ...]  # (axis, how many more than the axis)
     below: str
     present_if: str
+    low: float
+    high: float
 
     def check_presence(self, is_present: bool, known: Mapping[str, int]) -> None:
         """Check whether the array may be present or absent.
@@ -110,6 +154,7 @@ class ArraySpec:
         shape: Of the array.
         size: Its number of bytes.
         below: Exclusive upper bound of every byte, or None.
+        low, high: Bounds of every float.
     """
 
     name: str
@@ -117,6 +162,8 @@ class ArraySpec:
     shape: tuple[int, ...]
     size: int
     below: int | None
+    low: float
+    high: float
 
     def read(self, frame: bytes) -> NDArray[Any]:
         """The array in a frame, sharing its memory.
@@ -129,8 +176,11 @@ class ArraySpec:
         array: NDArray[Any] = np.ndarray(self.shape, self.dtype, frame)
         if self.below is not None:
             self._check_below(self.below, frame)
-        elif self.dtype.kind == "f" and np.count_nonzero(np.isfinite(array)) != array.size:
-            raise ValueError(f"{self.name}: wanted finite numbers, found NaN or infinity")
+        elif self.dtype.kind == "f" and not is_within(array, self.low, self.high):
+            wanted = f"finite numbers of {self.low:g} to {self.high:g}"
+            raise ValueError(
+                f"{self.name}: wanted {wanted}, found {array.min():g} to {array.max():g}"
+            )
         return array
 
     def _check_below(self, bound: int, frame: bytes) -> None:
@@ -142,11 +192,26 @@ class ArraySpec:
             raise ValueError(f"{self.name}: wanted bytes below {bound}, found {max(frame)}")
 
 
+def is_within(array: NDArray[np.float32], low: float, high: float) -> bool:
+    """Whether all floats of an array are at least `low` and at most `high`; NaN is neither.
+
+    Args:
+        array: Of any shape.
+        low: Finite.
+        high: At most −low.
+    """
+    # Where the squares add up to no more than that of `low`, no number is further from 0 than it.
+    # For a short array that costs a third of what its least and its greatest number cost.
+    if array.size <= _FEW and np.vdot(array, array) <= low * low:
+        return high == -low or not array.size or bool(array.max() <= high)
+    return not array.size or bool(array.min() >= low and array.max() <= high)
+
+
 @dataclass(frozen=True)
 class Layout:
     """All fields of a message class, in order."""
 
-    scalars: tuple[tuple[str, type], ...]
+    scalars: tuple[ScalarField, ...]
     arrays: tuple[ArrayField, ...]
 
 
@@ -170,20 +235,26 @@ def layout(message: type[Any]) -> Layout:
 
 def _read_layout(message: type[Any]) -> Layout:
     hints = get_type_hints(message, include_extras=True)
-    scalars: list[tuple[str, type]] = []
+    scalars: list[ScalarField] = []
     arrays: list[ArrayField] = []
     for field in dataclasses.fields(message):
         hint = hints[field.name]
-        if get_origin(hint) is Annotated:
-            axes = next(extra for extra in get_args(hint) if isinstance(extra, Axes))
-            names = tuple(_axis(name) for name in axes.names.split())
-            below = "2" if axes.dtype == "bool" else axes.below
-            arrays.append(
-                ArrayField(field.name, np.dtype(axes.dtype), names, below, axes.present_if)
-            )
-        else:
-            scalars.append((field.name, hint))
+        kind, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        match extras:
+            case [Axes() as axes]:
+                arrays.append(_array_field(field.name, axes))
+            case [Below(bound)]:
+                scalars.append(ScalarField(field.name, kind, bound))
+            case _:
+                scalars.append(ScalarField(field.name, kind))
     return Layout(tuple(scalars), tuple(arrays))
+
+
+def _array_field(name: str, axes: Axes) -> ArrayField:
+    names = tuple(_axis(axis) for axis in axes.names.split())
+    below = "2" if axes.dtype == "bool" else axes.below
+    dtype = np.dtype(axes.dtype)
+    return ArrayField(name, dtype, names, below, axes.present_if, axes.low, axes.high)
 
 
 def check_scalar(name: str, kind: type, value: object) -> None:
@@ -239,8 +310,9 @@ def array_specs(
     specs = _SPECS.get(key)
     if specs is None:
         specs = _array_specs(message, shapes, run)
-        if len(_SPECS) < _MAX_SPECS:
-            _SPECS[key] = specs
+        if len(_SPECS) >= _MAX_SPECS:  # from peers that are not of this run
+            del _SPECS[next(iter(_SPECS))]
+        _SPECS[key] = specs
     return specs
 
 
@@ -263,6 +335,8 @@ def _array_specs(
             shape=tuple(shape),
             size=math.prod(shape) * field.dtype.itemsize,
             below=known.get(field.below),
+            low=field.low,
+            high=field.high,
         )
         for field, shape in zip(fields, shapes, strict=True)
     )
@@ -276,8 +350,8 @@ def check_fields(message: object) -> None:
     """
     kind = type(message)
     fields = layout(kind)
-    for name, scalar in fields.scalars:
-        check_scalar(name, scalar, getattr(message, name))
+    for scalar in fields.scalars:
+        scalar.check(getattr(message, scalar.name))
     if not fields.arrays:
         return
     shapes: list[tuple[int, ...] | None] = []

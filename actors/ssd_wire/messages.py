@@ -14,9 +14,26 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 
-from ssd_wire.fields import Axes, check_fields
+from ssd_wire.fields import Axes, Below, check_fields
 
 Array = np.ndarray
+
+MAX_LANES = 64  # in an arena
+LARGEST_FLOAT = 1e6  # of rewards and states; a learner's arithmetic in float32 stays finite
+LARGEST_LOG_PROB = 1e-4  # 0, up to rounding
+
+
+def floats(axes: str, present_if: str = "") -> Axes:
+    """Rewards or recurrent states."""
+    return Axes("float32", axes, "", present_if, -LARGEST_FLOAT, LARGEST_FLOAT)
+
+
+def log_probs(axes: str, present_if: str = "") -> Axes:
+    """Natural log-probabilities. One below the least says that nothing happens: exp(−10⁶) is 0."""
+    return Axes("float32", axes, "", present_if, -LARGEST_FLOAT, LARGEST_LOG_PROB)
+
+
+Lane = Annotated[int, Below(MAX_LANES)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,22 +84,22 @@ class Timestep(Message):
     """
 
     env_incarnation: int
-    lane: int
+    lane: Lane
     tick: int
     pixels: Annotated[Array, Axes("uint8", "B W W", below="P")]  # palette indices
     is_first: Annotated[Array, Axes("bool", "B")]
-    reward: Annotated[Array, Axes("float32", "B")]  # agent k's, for its last action
+    reward: Annotated[Array, floats("B")]  # agent k's, for its last action
     actions: Annotated[Array, Axes("uint8", "B N", below="A")]  # all agents' last actions
     visible: Annotated[Array, Axes("bool", "B N")]  # whether agent j is in these pixels
     symbols: Annotated[Array | None, Axes("uint8", "B N", below="V", present_if="V")] = None
     # What k's leaders do in this step, and the log-probabilities that they chose from.
     leader_actions: Annotated[Array | None, Axes("uint8", "B L", below="A", present_if="L")] = None
-    leader_log_probs: Annotated[Array | None, Axes("float32", "B Q A", present_if="Q")] = None
+    leader_log_probs: Annotated[Array | None, log_probs("B Q A", present_if="Q")] = None
     # Log-probabilities of j's actions in the last step, had k chosen alternative c: another action
     # in that step (§4), or another symbol in the step before (§5).
-    responses: Annotated[Array | None, Axes("float32", "B J C A", present_if="J")] = None
+    responses: Annotated[Array | None, log_probs("B J C A", present_if="J")] = None
     # Of all agents, for their last actions.
-    all_rewards: Annotated[Array | None, Axes("float32", "B R", present_if="R")] = None
+    all_rewards: Annotated[Array | None, floats("B R", present_if="R")] = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +107,13 @@ class Act(Message):
     """Actor to environment: agent k's answer to the timestep of this lane and tick."""
 
     env_incarnation: int
-    lane: int
+    lane: Lane
     tick: int
     action: Annotated[Array, Axes("uint8", "B", below="A")]
     symbol: Annotated[Array | None, Axes("uint8", "B", below="V", present_if="V")] = None
     # Log-probabilities of k's policy, and of its actions had each of K agents chosen alternative c.
-    log_probs: Annotated[Array | None, Axes("float32", "B A", present_if="D")] = None
-    responses: Annotated[Array | None, Axes("float32", "B K C A", present_if="K")] = None
+    log_probs: Annotated[Array | None, log_probs("B A", present_if="D")] = None
+    responses: Annotated[Array | None, log_probs("B K C A", present_if="K")] = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,22 +154,22 @@ class Segment(Message):
 
     epoch: int
     seq: int  # 1, 2, 3, … over all lanes of an epoch
-    lane: int
+    lane: Lane
     learner_incarnation: int  # of the learner whose weights acted
     weights_version: int  # of the weights that acted
     pixels: Annotated[Array, Axes("uint8", "T+1 B W W", below="P")]
     is_first: Annotated[Array, Axes("bool", "T+1 B")]
     visible: Annotated[Array, Axes("bool", "T+1 B N")]
     actions: Annotated[Array, Axes("uint8", "T+2 B N", below="A")]
-    log_prob: Annotated[Array, Axes("float32", "T B")]  # of k's actions when it chose them
-    reward: Annotated[Array, Axes("float32", "T B")]  # for a_t
-    influence: Annotated[Array, Axes("float32", "T B")]  # c_t in nats, without its weight
-    state: Annotated[Array, Axes("float32", "B S")]  # recurrent state before step 0
+    log_prob: Annotated[Array, log_probs("T B")]  # of k's actions when it chose them
+    reward: Annotated[Array, floats("T B")]  # for a_t
+    influence: Annotated[Array, floats("T B")]  # c_t in nats, without its weight
+    state: Annotated[Array, floats("B S")]  # recurrent state before step 0
     symbols: Annotated[Array | None, Axes("uint8", "T+1 B N", below="V", present_if="V")] = None
     # Of k's symbols when it chose them.
-    symbol_log_prob: Annotated[Array | None, Axes("float32", "T B", present_if="V")] = None
+    symbol_log_prob: Annotated[Array | None, log_probs("T B", present_if="V")] = None
     # Replaces the reward in training.
-    shaped_reward: Annotated[Array | None, Axes("float32", "T B", present_if="R")] = None
+    shaped_reward: Annotated[Array | None, floats("T B", present_if="R")] = None
 
 
 @dataclass(frozen=True, eq=False)

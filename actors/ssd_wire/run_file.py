@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from ssd_wire.codec import PROTOCOL_VERSION
 from ssd_wire.errors import RunFileError
+from ssd_wire.messages import MAX_LANES
 
 Sections = Mapping[str, Mapping[str, Any]]
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -41,7 +42,7 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(default=1, ge=0, lt=2**63)
-    lanes: int = Field(default=1, ge=1, le=64)
+    lanes: int = Field(default=1, ge=1, le=MAX_LANES)
     games: int = Field(default=48, ge=1, le=4096)
     segment: int = Field(default=50, ge=1, le=1000)
     window: int = Field(default=1, ge=1, le=100)

@@ -68,6 +68,21 @@ class SegmentCounts:
 
 
 @dataclass(frozen=True)
+class ForgottenEpochs:
+    """Totals of the epochs that a learner no longer lists; see `ssd_learner.segments.epochs`."""
+
+    epochs: int = 0
+    trained: int = 0
+    surplus: int = 0
+    given_up: int = 0
+
+    @property
+    def handled(self) -> int:
+        """Their segments."""
+        return self.trained + self.surplus + self.given_up
+
+
+@dataclass(frozen=True)
 class LearnerLedger:
     """A learner's ledger, as of its last checkpoint."""
 
@@ -78,6 +93,7 @@ class LearnerLedger:
     complete: bool
     segments: SegmentCounts
     epochs: tuple[EpochEntry, ...]
+    forgotten: ForgottenEpochs = ForgottenEpochs()
 
 
 @dataclass(frozen=True)
@@ -133,17 +149,23 @@ def reconcile(
         for entry in learner.epochs
     }
     short = {actor.key: actor.made - _handled(entries.get(actor.key)) for actor in actors}
+    forgotten_faults = tuple(_take_forgotten(short, entries, learners, clean))
+    totals: tuple[EpochEntry | ForgottenEpochs, ...] = (
+        *entries.values(),
+        *(learner.forgotten for learner in learners),
+    )
     return Account(
         made=sum(actor.made for actor in actors),
-        trained=sum(entry.trained for entry in entries.values()),
-        surplus=sum(entry.surplus for entry in entries.values()),
+        trained=sum(of.trained for of in totals),
+        surplus=sum(of.surplus for of in totals),
         lost=sum(max(0, count) for epoch, count in short.items() if epoch not in clean)
-        + sum(entry.given_up for entry in entries.values()),
+        + sum(of.given_up for of in totals),
         missing=sum(max(0, count) for epoch, count in short.items() if epoch in clean),
         resent=sum(actor.resent for actor in actors),
         duplicate=sum(learner.segments.duplicate for learner in learners),
         discarded=sum(actor.discarded for actor in actors),
         faults=(
+            *forgotten_faults,
             *_faults_of_epochs(short, clean),
             *_faults_of_unknown_epochs(entries, short),
             *(fault for learner in learners for fault in _faults_of_totals(learner, segment_steps)),
@@ -153,6 +175,28 @@ def reconcile(
 
 def _handled(entry: EpochEntry | None) -> int:
     return 0 if entry is None else entry.trained + entry.surplus + entry.given_up
+
+
+def _take_forgotten(
+    short: dict[Epoch, int],
+    listed: Collection[Epoch],
+    learners: Collection[LearnerLedger],
+    clean: Collection[Epoch],
+) -> Iterator[str]:
+    """Subtract the segments of forgotten epochs from what epochs that are not listed are short of.
+
+    A learner has only their total. It is taken from the actors that ended cleanly first, since all
+    segments of these were durable.
+    """
+    for learner in learners:
+        left = learner.forgotten.handled
+        unlisted = [key for key in short if key[1] == learner.agent and key not in listed]
+        for key in sorted(unlisted, key=lambda key: key not in clean):
+            taken = min(left, short[key])
+            short[key] -= taken
+            left -= taken
+        if left:
+            yield f"learner-{learner.agent}: {left} segments of forgotten epochs that no actor made"
 
 
 def _faults_of_epochs(short: Mapping[Epoch, int], clean: Collection[Epoch]) -> Iterator[str]:
@@ -177,7 +221,7 @@ def _name(epoch: Epoch) -> str:
 
 
 def _faults_of_totals(learner: LearnerLedger, segment_steps: int) -> Iterator[str]:
-    by_epoch = sum(entry.trained for entry in learner.epochs)
+    by_epoch = learner.forgotten.trained + sum(entry.trained for entry in learner.epochs)
     counted = learner.segments.trained
     if by_epoch != counted:
         yield f"learner-{learner.agent}: {by_epoch} segments trained by epoch, {counted} counted"

@@ -12,7 +12,6 @@ from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Act, Join, Message, Refused, Seat, Timestep
 
 RESEND_SECONDS = 1.0  # after this long without an answer, a timestep is sent again
-MAX_LOGGED_PEERS = 1024  # refused peers that are logged, each once
 
 Sends = list[tuple[bytes, Message]]  # connection and message
 
@@ -46,7 +45,6 @@ class Coordinator:
 
     def __post_init__(self) -> None:
         self.seats = Seats(self.seat.agents)
-        self._logged: set[bytes] = set()
 
     def handle(self, peer: bytes, message: Message, now: float) -> Sends:
         """What to send because this peer sent this message.
@@ -60,7 +58,7 @@ class Coordinator:
             case Join():
                 return self._join(peer, message)
             case Refused():  # no answer, or two peers could refuse each other endlessly
-                self._log_once(peer, f"refused a message: {message.reason!r}")
+                _log.warning("peer %r refused a message: %.300r", peer, message.reason)
         return []
 
     def refuse(
@@ -68,7 +66,7 @@ class Coordinator:
     ) -> Sends:
         """Tell a peer why its message was not accepted."""
         self.counts.refusals += 1
-        self._log_once(peer, f"was refused: {reason}")
+        _log.warning("peer %r was refused: %.300s", peer, reason)
         return [(peer, Refused(reason[:1000], fatal, replaced))]
 
     def refuse_invalid(self, peer: bytes, fault: ProtocolError) -> Sends:
@@ -136,8 +134,3 @@ class Coordinator:
             sends += self.refuse(replaced.peer, reason, replaced=True)
         unanswered = (step for lane in self.lanes for step in lane.unanswered(join.agent))
         return [*sends, (peer, self.seat), *((peer, step) for step in unanswered)]
-
-    def _log_once(self, peer: bytes, what: str) -> None:
-        if peer not in self._logged and len(self._logged) < MAX_LOGGED_PEERS:
-            self._logged.add(peer)
-            _log.warning("peer %r %s", peer, what)

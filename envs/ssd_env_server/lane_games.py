@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from ssd_env_server.episodes import Arena, Episode, first_episode_steps
 from ssd_envs.batch import GameBatch
-from ssd_wire.messages import Timestep
+from ssd_wire.errors import RunFileError
+from ssd_wire.fields import is_within
+from ssd_wire.messages import LARGEST_FLOAT, Timestep
 
 
 class LaneGames:
@@ -64,9 +66,13 @@ class LaneGames:
 
         Returns:
             The episodes that ended.
+
+        Raises:
+            RunFileError: the game's rules gave a reward that no message may hold.
         """
         began = time.perf_counter()
         self._batch.step(actions)
+        self._check_rewards()
         self.tick += 1
         self._actions = actions.copy()
         self._is_first = self._batch.ended.copy()
@@ -99,6 +105,15 @@ class LaneGames:
             )
             for agent in range(self.agents)
         ]
+
+    def _check_rewards(self) -> None:
+        rewards = self._batch.reward
+        if not is_within(rewards, -LARGEST_FLOAT, LARGEST_FLOAT):
+            wanted = f"{-LARGEST_FLOAT:g} to {LARGEST_FLOAT:g}"
+            found = f"{rewards.min():g} to {rewards.max():g}"
+            raise RunFileError(
+                f"[game] {self._batch.spec.name}: wanted rewards of {wanted}, found {found}"
+            )
 
     def _reset(self, which: NDArray[np.int64]) -> None:
         for game in which.tolist():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+MAX_REPLACED = 64  # processes of each agent that are remembered after others took their seat
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Seats:
     """The seats of an arena's agents.
 
     A new process takes the seat from the one that holds it, which most likely has died. A process
-    that joins again over another connection keeps its seat, and is answered over the new one.
+    that joins again over another connection keeps its seat, and is answered over the new one. One
+    that was replaced is refused, unless `MAX_REPLACED` others were replaced after it.
 
     Args:
         agents: N.
@@ -32,7 +36,7 @@ class Seats:
     def __init__(self, agents: int) -> None:
         self._holders: list[Holder | None] = [None] * agents
         self._agents: dict[bytes, int] = {}  # by connection
-        self._replaced: set[tuple[int, int]] = set()  # agent and incarnation
+        self._replaced = [deque[int](maxlen=MAX_REPLACED) for _ in range(agents)]  # incarnations
 
     def __len__(self) -> int:
         """How many seats are taken."""
@@ -48,7 +52,7 @@ class Seats:
 
     def was_replaced(self, agent: int, candidate: Holder) -> bool:
         """Whether a newer process has taken this seat from this one."""
-        return (agent, candidate.incarnation) in self._replaced
+        return candidate.incarnation in self._replaced[agent]
 
     def objection(self, agent: int, candidate: Holder) -> str | None:
         """Why this process may not have this seat; None if it may, or has it already."""
@@ -72,5 +76,5 @@ class Seats:
         self._agents[candidate.peer] = agent
         if before is None or before.incarnation == candidate.incarnation:
             return None
-        self._replaced.add((agent, before.incarnation))
+        self._replaced[agent].append(before.incarnation)
         return before

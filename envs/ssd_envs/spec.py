@@ -39,7 +39,7 @@ agents it hit with them and waste cells it cleaned; and at which step, from 1, i
 0 if it did not."""
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Points = Annotated[float, Field(ge=0, le=1000)]  # so that no sum of them is too large to be sent
 
 
 class GameSettings(BaseModel):

@@ -18,7 +18,7 @@ from ssd_learner.checkpoints.checkpoint_file import CheckpointError
 from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.checkpoints.restore import restore
 from ssd_learner.learner import Learner, Links
-from ssd_learner.segments.epochs import SegmentCounts
+from ssd_learner.segments.epochs import ForgottenEpochs, SegmentCounts
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.settings import LearningSettings
 from ssd_learner.trainer import Trainer
@@ -110,6 +110,7 @@ def resume(
         retained=sections.run.retained,
         watermarks=progress.watermarks if progress else (),
         counts=progress.counts if progress else SegmentCounts(),
+        forgotten=progress.forgotten if progress else ForgottenEpochs(),
     )
     times = learning.checkpoint_seconds, learning.checkpoints_kept
     return receiver, Checkpointer(checkpoints, ledger, *times)

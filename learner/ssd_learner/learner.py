@@ -92,7 +92,6 @@ class Learner:
         self.refusals = 0
         self.protocol_errors = 0
         self._train = train
-        self._last_acks: dict[int, Ack] = {}  # by epoch
         self._published_weights = b""
         self._published_version = 0
         self._log = logging.getLogger(__name__)
@@ -158,7 +157,7 @@ class Learner:
             message = decode(frames, (Hello, Segment, Bye), self._lengths)
         except ProtocolError as fault:
             self.protocol_errors += 1
-            self._log.warning("refused %r: %s", peer, fault)
+            self._log.warning("refused %r: %.300s", peer, fault)
             return Refused(f"not a valid message of this run: {fault}"[:1000], fatal=True)
         match message:
             case Hello():
@@ -171,7 +170,7 @@ class Learner:
                 raise AssertionError(message)
         if isinstance(outcome, Refused):
             self.refusals += 1
-            self._log.info("refused %r: %s", peer, outcome.reason)
+            self._log.info("refused %r: %.300s", peer, outcome.reason)
             return outcome
         if isinstance(message, Hello):
             return self.welcome(outcome, has_newest=self._has_newest_weights(message))
@@ -197,16 +196,15 @@ class Learner:
 
     def ack(self, epoch: Epoch) -> Ack:
         """The acknowledgement of an epoch's segments."""
-        ack = self.receiver.ack(epoch, self._published_version)
-        self._last_acks[epoch.number] = ack
-        return ack
+        epoch.last_ack = self.receiver.ack(epoch, self._published_version)
+        return epoch.last_ack
 
     def acknowledge(self) -> None:
         """Send an Ack to each actor whose last one is out of date."""
         for epoch in self.receiver.epochs:
             if epoch.peer is None or epoch.retired:
                 continue
-            last, current = self._last_acks.get(epoch.number), self.ack(epoch)
+            last, current = epoch.last_ack, self.ack(epoch)
             if last is None or vars(last) != vars(current):
                 self.links.send(epoch.peer, current)
 

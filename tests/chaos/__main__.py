@@ -72,7 +72,7 @@ def faults(seed: int, preset: str, count: int) -> None:
 @click.option("--seconds", default=60.0, show_default=True, help="Of each of four windows.")
 def throughput(seed: int, preset: str, seconds: float) -> None:
     """Compare own-steps per second under a fault every 10 s with those before and after."""
-    drawn = draw(seed, ROLES, (STEADY_PAUSE, STEADY_PAUSE), long_freezes=False)
+    drawn = draw(seed, ROLES, (STEADY_PAUSE, STEADY_PAUSE), steady=True)
     chosen = (fault for fault in drawn if fault.kind != FULL_DISK)
     with session(preset, seed) as running:
         before = speed(running, lambda: running.wait(seconds))
@@ -96,7 +96,7 @@ def throughput(seed: int, preset: str, seconds: float) -> None:
 @click.option("--csv", "path", type=click.Path(path_type=Path), required=True)
 def long(seed: int, preset: str, minutes: float, path: Path) -> None:
     """Kill a process every 30 s, and record memory, handles and counters of all."""
-    drawn = draw(seed, ROLES, (LONG_PAUSE, LONG_PAUSE), long_freezes=False)
+    drawn = draw(seed, ROLES, (LONG_PAUSE, LONG_PAUSE), steady=True)
     kills = (fault for fault in drawn if fault.kind == KILL)
     with session(preset, seed, sample_seconds=LONG_PAUSE) as running:
         try:
@@ -156,8 +156,11 @@ def session(preset: str, seed: int, sample_seconds: float = SAMPLE_SECONDS) -> I
     try:
         run.wait_until_up()
         running = Session(run, sample_seconds)
-        yield running
-        running.finish()
+        try:
+            yield running
+            running.finish()
+        finally:
+            running.injector.end_due(now=True)  # a frozen process would never end
         for line in (*running.report(), *report(running.samples)):
             click.echo(line)
     finally:

@@ -63,7 +63,7 @@ def scripted_act(env_incarnation, lane, tick, agent, lengths, action=None):
 def draw_array(field, lengths, random):
     shape = [lengths[axis] + more for axis, more in field.axes]
     if field.dtype.kind == "f":
-        return random.standard_normal(shape, field.dtype)
+        return np.minimum(random.standard_normal(shape, field.dtype), np.float32(field.high))
     return random.integers(lengths[field.below], size=shape).astype(field.dtype)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ssd_env_server.seats import MAX_REPLACED
 from ssd_wire.codec import encode
 from ssd_wire.messages import Act, Bye, Join, Refused, Seat, Timestep
 
@@ -289,10 +290,19 @@ def test_a_refusal_is_never_answered(env):
     assert env.send(b"unknown peer", Refused("no", fatal=True)) == []
 
 
-def test_a_peer_is_logged_once_however_often_it_is_refused(env, caplog):
+@pytest.mark.parametrize(
+    "message", [Join(0, 1, "another\nrun" * 90), Refused("no\n" * 300, True), Bye(1)], ids=repr
+)
+def test_what_a_peer_sends_makes_one_short_line_of_the_log(env, caplog, message):
     with caplog.at_level(logging.WARNING):
-        for _ in range(10):
-            env.send_frames(b"new\nline", [b"not a message"])
-    assert env.coordinator.counts.refusals == 10
+        env.send(b"new\nline", message)
     [line] = [record.getMessage() for record in caplog.records]
     assert "\n" not in line
+    assert len(line) < 400
+
+
+def test_so_many_replaced_incarnations_are_refused_and_those_before_are_forgotten(env):
+    for incarnation in range(2, 3 + MAX_REPLACED):
+        env.join(0, incarnation)
+    assert kinds(env.join(0, incarnation=2, peer=b"elsewhere")) == [Refused]
+    assert kinds(env.join(0, incarnation=1, peer=b"actor-0-again"))[-1] == Timestep

@@ -89,7 +89,7 @@ class Marks:
     """Unique numbers, by which the origin of any number in a timestep can be found."""
 
     def __init__(self):
-        self.unused = count(2**20)  # larger than any number of a game
+        self.unused = count(2**19)  # larger than any number of a game
         self.of = {}
 
     def draw(self, shape, what, sender, about):

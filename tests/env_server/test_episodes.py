@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ssd_env_server.episodes import Arena, first_episode_steps
 from ssd_envs.spec import EVENTS, GAMES, GameSettings
+from ssd_wire.errors import RunFileError
 from ssd_wire.messages import Timestep
 
 HORIZON = 12  # of the small environment, whose segments have 4 steps
@@ -126,6 +127,19 @@ def test_where_is_first_the_view_is_of_the_new_episode_and_reward_and_actions_of
     colours = env.coordinator.seat.palette
     assert all((colours[step.pixels] != fining_beam).any(-1).all() for step in steps)
     assert not any(step.is_first.any() for step in before)
+
+
+@pytest.mark.parametrize("reward", [2e6, -2e6, np.nan, np.inf])
+def test_rules_whose_rewards_no_message_may_hold_end_the_server_with_the_reason(
+    make_env, monkeypatch, reward
+):
+    env = make_env(lanes=1).with_all_joined()
+    batch = env.server.lane_games[0]._batch
+    monkeypatch.setattr(batch, "step", lambda _actions: batch.reward.fill(reward))
+    with pytest.raises(
+        RunFileError, match=r"^\[game\] harvest: wanted rewards of -1e\+06 to 1e\+06"
+    ):
+        env.everyone_acts(0)
 
 
 def test_an_agents_timestep_has_its_own_view_and_reward_and_no_others(env, peer_name):

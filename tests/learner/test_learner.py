@@ -8,6 +8,7 @@ import pytest
 from tests.learner.harness import ACTOR, FINGERPRINT, Harness
 
 from ssd_learner.checkpoints.checkpoint_file import newest_checkpoint, read_checkpoint
+from ssd_learner.training import train
 from ssd_wire.messages import Ack, Bye, Hello, Refused, Welcome
 from ssd_wire.weights import decode_weights
 
@@ -205,19 +206,25 @@ class TestAnUpdateThatIsNotFinite:
     """It ends the process."""
 
     @pytest.fixture
-    def exploding(self, message):
-        actor, segment = message(2)
-        huge = np.full_like(segment.reward, 3e38)
-        return (actor, replace(segment, reward=huge))
+    def harness(self, harness, monkeypatch):
+        """Its network's outputs are infinite from the second update on."""
 
-    def test_it_leaves_no_checkpoint(self, harness, message, exploding):
+        def overflow(trainer, segments, poll):
+            for parameter in trainer.network.parameters() if trainer.version else ():
+                parameter.data.fill_(3e38)
+            return train(trainer, segments, poll)
+
+        monkeypatch.setattr(harness.learner, "_train", overflow)
+        return harness
+
+    def test_it_leaves_no_checkpoint(self, harness, message):
         with pytest.raises(ArithmeticError, match="update 2 is not finite"):
-            harness.run([message(0), message(1)], [exploding], [])
+            harness.run([message(0), message(1)], [message(2)], [])
         assert newest_checkpoint(harness.folder) is None
 
-    def test_its_weights_are_not_published(self, harness, message, exploding):
+    def test_its_weights_are_not_published(self, harness, message):
         with pytest.raises(ArithmeticError):
-            harness.run([message(0), message(1)], [exploding], [])
+            harness.run([message(0), message(1)], [message(2)], [])
         assert len(harness.links.published) == 2
 
 

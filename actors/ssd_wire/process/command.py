@@ -27,6 +27,7 @@ from ssd_wire.errors import (
     ReplacedError,
     RunFileError,
 )
+from ssd_wire.process.log_handler import LimitedLogHandler
 from ssd_wire.process.metrics_server import MetricsServer
 from ssd_wire.run_file import RunSettings
 
@@ -145,10 +146,10 @@ def reports_errors(command: Command) -> Command:
 
 
 def configure_logging(role: str) -> logging.Logger:
-    """Log to standard error; each line has the time and this process's role."""
+    """Log to standard error, at a bounded rate; each line has the time and this process's role."""
     logging.basicConfig(
         level=logging.INFO,
-        stream=sys.stderr,
+        handlers=[LimitedLogHandler(sys.stderr)],
         format=f"%(asctime)s {role} %(levelname)s %(message)s",
         force=True,
     )

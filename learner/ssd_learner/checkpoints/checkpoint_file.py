@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ssd_learner.segments.epochs import SegmentCounts, Watermark
+from ssd_learner.segments.epochs import ForgottenEpochs, SegmentCounts, Watermark
 
 FORMAT = "3"
 OLDER_FORMATS = ("1", "2")
@@ -50,6 +50,7 @@ class TrainingProgress:
         version: updates made, and so the version of the weights.
         counts: segments, by what became of them.
         watermarks: how far each epoch had come.
+        forgotten: totals of the epochs before these.
 
     Raises:
         ValueError: a number is negative.
@@ -61,12 +62,13 @@ class TrainingProgress:
     version: int
     counts: SegmentCounts
     watermarks: tuple[Watermark, ...]
+    forgotten: ForgottenEpochs = field(default_factory=ForgottenEpochs)
 
     def __post_init__(self) -> None:
         for name, number in (("own_steps", self.own_steps), ("version", self.version)):
             if number < 0:
                 raise ValueError(f"{name}: wanted at least 0, found {number}")
-        for mark in (self.counts, *self.watermarks):
+        for mark in (self.counts, self.forgotten, *self.watermarks):
             if negative := {name: n for name, n in vars(mark).items() if n < 0}:
                 raise ValueError(f"{type(mark).__name__}: wanted at least 0, found {negative}")
 

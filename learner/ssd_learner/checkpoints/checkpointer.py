@@ -105,6 +105,7 @@ class Checkpointer:
             version=trainer.version,
             counts=receiver.consumed_counts(),
             watermarks=tuple(epoch.watermark() for epoch in receiver.epochs),
+            forgotten=receiver.forgotten,
         )
         write_checkpoint(self._folder, progress, trainer.state(), self._keep)
         receiver.mark_durable(progress.watermarks)

@@ -119,7 +119,7 @@ def _after_damage(
     for damaged_path in damaged:
         set_aside(damaged_path)
     watermarks = tuple(_advanced(progress.watermarks, known.get("epochs", ())))
-    given_up = sum(mark.given_up for mark in watermarks)
+    given_up = progress.forgotten.given_up + sum(mark.given_up for mark in watermarks)
     lost = given_up - progress.counts.given_up
     _log.error(
         "continuing from %s instead: %d own-steps and %d segments of training are lost",

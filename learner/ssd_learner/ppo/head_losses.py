@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ssd_learner.ppo.chunks import HeadSamples
 from ssd_learner.reporting.report import Scalars
+from ssd_learner.targets.log_ratio import log_ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +58,15 @@ def clipped_losses(
     """
     log_policy = logits.log_softmax(-1)
     log_prob = log_policy.gather(-1, samples.action.unsqueeze(-1)).squeeze(-1)
-    log_ratio = log_prob - samples.log_prob
-    ratio = log_ratio.exp()
+    log_ratio_t = log_ratio(log_prob, samples.log_prob)
+    ratio = log_ratio_t.exp()
     clipped = ratio.clamp(1 - ratio_clip, 1 + ratio_clip)
     surrogate = (ratio * samples.advantage).minimum(clipped * samples.advantage)
-    ratio, log_ratio = ratio.detach(), log_ratio.detach()
+    ratio, log_ratio_t = ratio.detach(), log_ratio_t.detach()
     return ClippedLosses(
         policy=-surrogate.mean(),
         value=0.5 * (values - samples.target).square().mean(),
         entropy=-(log_policy.exp() * log_policy).sum(-1).mean(),
-        kl=(ratio - 1 - log_ratio).mean(),
+        kl=(ratio - 1 - log_ratio_t).mean(),
         clipped_share=((ratio - 1).abs() > ratio_clip).float().mean(),
     )

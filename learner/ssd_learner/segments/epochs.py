@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ssd_wire.messages import Ack
+
 
 @dataclass(frozen=True)
 class Watermark:
@@ -26,6 +28,30 @@ class Watermark:
     given_up: int = 0
 
 
+@dataclass(frozen=True)
+class ForgottenEpochs:
+    """Totals of retired epochs that are no longer listed: there were too many.
+
+    Attributes:
+        epochs: how many there were.
+        trained, surplus, given_up: their segments, all of them durable.
+    """
+
+    epochs: int = 0
+    trained: int = 0
+    surplus: int = 0
+    given_up: int = 0
+
+    def plus(self, epoch: Epoch) -> ForgottenEpochs:
+        """With one epoch more."""
+        return ForgottenEpochs(
+            self.epochs + 1,
+            self.trained + epoch.trained,
+            self.surplus + epoch.surplus,
+            self.given_up + epoch.given_up,
+        )
+
+
 @dataclass
 class SegmentCounts:
     """Segments of all epochs, by what became of them."""
@@ -45,6 +71,7 @@ class Epoch:
         peer: the connection of its latest Hello to this learner.
         received, consumed, durable, surplus, given_up: segments.
         leaving: whether it said Bye and waits for its segments to become durable.
+        last_ack: the newest one sent to it.
     """
 
     arena: int
@@ -57,6 +84,17 @@ class Epoch:
     given_up: int = 0
     retired: bool = False
     leaving: bool = False
+    last_ack: Ack | None = None
+
+    @property
+    def trained(self) -> int:
+        """Segments that were trained on."""
+        return self.consumed - self.surplus - self.given_up
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was received of it is durable."""
+        return self.received == self.durable
 
     @classmethod
     def from_watermark(cls, mark: Watermark) -> Epoch:

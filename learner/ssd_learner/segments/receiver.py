@@ -3,6 +3,11 @@
 An epoch is one actor incarnation's numbering of its segments: 1, 2, … over all its lanes. Actors
 deliver at least once. The learner accepts only the next number of each epoch, so every durable
 segment was trained exactly once and in order, whatever was lost, repeated or resent on the way.
+
+Whatever peers send, a learner knows a limited number of epochs, and keeps a limited number of
+segments of each arena. It forgets the oldest retired epochs, and first those that sent nothing. If
+the actor of a forgotten one said Hello again, its segments would be new ones. But a retired actor
+is refused fatally, and so ends, when it sends its next message, long before that.
 """
 
 from __future__ import annotations
@@ -11,9 +16,11 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 
-from ssd_learner.segments.epochs import Epoch, SegmentCounts, Watermark
-from ssd_wire.messages import Ack, Bye, Hello, Refused, Segment
+from ssd_learner.segments.epochs import Epoch, ForgottenEpochs, SegmentCounts, Watermark
+from ssd_wire.messages import MAX_LANES, Ack, Bye, Hello, Refused, Segment
 
+MAX_ARENAS = 1024
+MAX_RETIRED = 1024  # epochs that are remembered after others have taken their place
 UNKNOWN_EPOCH = Refused("unknown epoch: send Hello first", fatal=False)
 
 
@@ -34,6 +41,7 @@ class SegmentReceiver:
         retained: Segments that an actor keeps until they are durable.
         watermarks: From the checkpoint that this learner starts from.
         counts: From the same checkpoint.
+        forgotten: From the same checkpoint.
     """
 
     agent: int
@@ -42,6 +50,7 @@ class SegmentReceiver:
     retained: int
     watermarks: Iterable[Watermark] = ()
     counts: SegmentCounts = field(default_factory=SegmentCounts)
+    forgotten: ForgottenEpochs = field(default_factory=ForgottenEpochs)
     complete: bool = False
 
     def __post_init__(self) -> None:
@@ -51,10 +60,15 @@ class SegmentReceiver:
             (mark.arena, mark.epoch): Epoch.from_watermark(mark) for mark in self.watermarks
         }
         self._by_peer: dict[bytes, Epoch] = {}
+        self._newest = {epoch.arena: epoch for epoch in self._epochs.values() if not epoch.retired}
+        self._queued_of: Counter[int] = Counter()  # by arena
+        # An actor keeps at most `retained` segments, and as many more as its lanes had begun. So
+        # this is room for two actors, of which one took the other's place.
+        self._max_queued = 2 * (self.retained + 2 * MAX_LANES)
 
     @property
     def epochs(self) -> list[Epoch]:
-        """All epochs ever seen, retired ones too."""
+        """All epochs that are known, retired ones too."""
         return list(self._epochs.values())
 
     @property
@@ -97,12 +111,44 @@ class SegmentReceiver:
         if epoch is not None and epoch.retired:
             return _seat_taken(hello.arena)
         if epoch is None:
-            for previous in self._epochs.values():
-                previous.retired |= previous.arena == hello.arena
-            epoch = Epoch(hello.arena, hello.epoch)
-            self._epochs[hello.arena, hello.epoch] = epoch
+            if not self._has_room_for(hello.arena):
+                return Refused(f"actors of {MAX_ARENAS} arenas have sent segments", fatal=True)
+            epoch = self._begin(hello.arena, hello.epoch)
         self._bind(peer, epoch)
         return epoch
+
+    def _has_room_for(self, arena: int) -> bool:
+        """Whether an arena is known or may be; an arena that sent nothing makes room for it."""
+        if arena in self._newest or len(self._newest) < MAX_ARENAS:
+            return True
+        silent = next((one for one in self._newest.values() if not one.received), None)
+        if silent is None:
+            return False
+        del self._newest[silent.arena]
+        self._forget(silent)
+        return True
+
+    def _begin(self, arena: int, number: int) -> Epoch:
+        """A new epoch, in place of the arena's previous one."""
+        if arena in self._newest:
+            self._newest[arena].retired = True
+        self._newest[arena] = self._epochs[arena, number] = Epoch(arena, number)
+        if len(self._epochs) - len(self._newest) >= 2 * MAX_RETIRED:  # seldom, as it takes time
+            self._forget_oldest()
+        return self._newest[arena]
+
+    def _forget_oldest(self) -> None:
+        """Forget all but the newest retired epochs, and first those that sent nothing."""
+        retired = [epoch for epoch in self._epochs.values() if epoch.retired and epoch.is_settled]
+        retired.sort(key=lambda epoch: epoch.received > 0)
+        for epoch in retired[: max(0, len(retired) - MAX_RETIRED)]:
+            self._forget(epoch)
+
+    def _forget(self, epoch: Epoch) -> None:
+        self.forgotten = self.forgotten.plus(epoch)
+        del self._epochs[epoch.arena, epoch.number]
+        if epoch.peer is not None:
+            del self._by_peer[epoch.peer]
 
     def _bind(self, peer: bytes, epoch: Epoch) -> None:
         """Answer an epoch over this connection from now on, and over no other."""
@@ -126,9 +172,13 @@ class SegmentReceiver:
         if segment.seq <= epoch.received:
             self.counts.duplicate += 1
             return epoch
+        if self._queued_of[epoch.arena] >= self._max_queued:
+            reason = f"{self._max_queued} segments of this arena wait to be trained on"
+            return Refused(reason, fatal=False)
         epoch.received += 1
         self.counts.received += 1
         self._queue.append(_Received(epoch, segment))
+        self._queued_of[epoch.arena] += 1
         if self.complete:
             self._discard_queue()
         return epoch
@@ -150,19 +200,17 @@ class SegmentReceiver:
         """
         queued: Counter[int] = Counter()
         for received in self._queue:
-            queued[received.epoch.number] += 1
+            epoch = received.epoch
+            queued[epoch.number] += 1
             own_steps_left -= received.segment.reward.size
-        return bool(self._queue) and (
-            own_steps_left <= 0
-            or any(
-                queued[epoch.number] >= (1 if epoch.leaving else threshold)
-                for epoch in self._epochs.values()
-            )
-        )
+            is_share = queued[epoch.number] >= (1 if epoch.leaving else threshold)
+            if is_share or own_steps_left <= 0:
+                return True
+        return any(queued >= self._max_queued for queued in self._queued_of.values())
 
     def take(self, limit: int) -> list[Segment]:
         """The oldest queued segments, at most `limit`, to be trained on now."""
-        self._in_training = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+        self._in_training = [self._pop() for _ in range(min(limit, len(self._queue)))]
         return [received.segment for received in self._in_training]
 
     def mark_trained(self) -> None:
@@ -172,10 +220,19 @@ class SegmentReceiver:
             self.counts.trained += 1
         self._in_training = []
 
+    def _pop(self) -> _Received:
+        """The oldest queued segment."""
+        received = self._queue.popleft()
+        arena = received.epoch.arena
+        self._queued_of[arena] -= 1
+        if not self._queued_of[arena]:
+            del self._queued_of[arena]
+        return received
+
     def _discard_queue(self) -> None:
         """Count all queued segments as surplus."""
         while self._queue:
-            epoch = self._queue.popleft().epoch
+            epoch = self._pop().epoch
             epoch.consumed += 1
             epoch.surplus += 1
             self.counts.surplus += 1
@@ -216,12 +273,13 @@ class SegmentReceiver:
         return {
             "complete": self.complete,
             "segments": asdict(self.counts),
+            "forgotten": asdict(self.forgotten),
             "epochs": [
                 {
                     "arena": epoch.arena,
                     "epoch": epoch.number,
                     "received": epoch.received,
-                    "trained": epoch.consumed - epoch.surplus - epoch.given_up,
+                    "trained": epoch.trained,
                     "durable": epoch.durable,
                     "surplus": epoch.surplus,
                     "given_up": epoch.given_up,

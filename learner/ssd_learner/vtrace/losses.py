@@ -17,6 +17,7 @@ from ssd_influence.networks.moa_loss import (
 from ssd_learner.reporting.report import SYMBOL_TERMS, Scalars
 from ssd_learner.schedule import ScheduledValues
 from ssd_learner.segments.batch import Batch
+from ssd_learner.targets.log_ratio import log_ratio
 from ssd_learner.targets.rewards import head_rewards
 from ssd_learner.trainer import Trainer
 from ssd_learner.vtrace.head_losses import HeadLosses, HeadOutputs, head_losses
@@ -97,10 +98,11 @@ def _symbol_head(unroll: Unroll, batch: Batch, agent: int) -> HeadOutputs | None
 
 def _log_ratio(action: HeadOutputs, symbol: HeadOutputs | None, batch: Batch) -> Tensor:
     """[T, B] of action and symbol together, because what follows depends on both."""
-    ratio = action.log_prob.detach() - batch.log_prob
-    if symbol is None or batch.symbol_log_prob is None:
-        return ratio
-    return ratio + symbol.log_prob.detach() - batch.symbol_log_prob
+    acting, behaving = action.log_prob.detach(), batch.log_prob
+    if symbol is not None and batch.symbol_log_prob is not None:
+        acting = acting + symbol.log_prob.detach()
+        behaving = behaving + batch.symbol_log_prob
+    return log_ratio(acting, behaving)
 
 
 def _moa_losses(trainer: Trainer, unroll: Unroll, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

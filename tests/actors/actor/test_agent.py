@@ -5,7 +5,9 @@ import pytest
 import torch
 from tests.actors.actor.fakes.agent_setup import AgentSetup
 
-from ssd_wire.messages import Timestep
+from ssd_actors.agent import bounded, log_softmax
+from ssd_actors.intrinsic import Intrinsic
+from ssd_wire.messages import LARGEST_FLOAT, Timestep
 
 DRAWS = 4000
 
@@ -83,3 +85,22 @@ def test_an_agent_never_writes_into_a_timestep(agent, timestep):
     state = agent.initial_state()
     decision = agent.decide(timestep, state)
     agent.complete_transition(timestep, decision, timestep, state)
+
+
+@pytest.mark.parametrize(("clip", "wanted"), [(5.0, 5.0), (float("inf"), LARGEST_FLOAT)])
+def test_an_intrinsic_reward_is_clipped_to_its_clip_and_to_what_a_segment_may_hold(clip, wanted):
+    class Huge(Intrinsic):
+        def reward(self, _transition, _timestep_tp2):
+            return np.array([-1e20, 1e20, 1, -np.inf, np.inf], np.float32)
+
+    agent = AgentSetup(influence_clip=clip).agent()
+    agent.intrinsic = Huge(None, None, agent.experiment)
+    assert agent.intrinsic_reward(None, None).tolist() == [-wanted, wanted, 1, -wanted, wanted]
+
+
+def test_an_action_that_never_happens_has_a_finite_log_probability():
+    logits = np.array([[0, -np.inf, 0, -1e9]], np.float32)
+    wanted = [[np.log(0.5), -LARGEST_FLOAT, np.log(0.5), -LARGEST_FLOAT]]
+    assert log_softmax(logits) == pytest.approx(np.array(wanted))
+    assert bounded(logits).tolist() == [[0, -LARGEST_FLOAT, 0, -LARGEST_FLOAT]]
+    assert np.isnan(bounded(np.array([np.nan], np.float32))).all()  # a fault is not hidden

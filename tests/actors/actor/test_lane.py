@@ -168,6 +168,14 @@ def test_a_reward_scheme_s_reward_is_recorded_beside_the_agent_s_own():
     assert flat(segments[7].shaped_reward) == [41, 51, 61]
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_reward_scheme_s_reward_is_clipped_to_what_a_segment_may_hold(sign):
+    agent = CountingAgent(social_reward=SumOfRewards())
+    agent.social_reward.shape = lambda rewards, _: sign * 1e6 * rewards.sum(1)
+    segments = run(Lane(0, agent, replace(DIMS, R=2)), range(8))
+    assert flat(segments[4].shaped_reward) == [sign * 1e6] * 3
+
+
 def test_a_segment_has_no_arrays_for_what_the_run_does_not_use(lane):
     segment = run(lane, range(5))[4]
     assert (segment.symbols, segment.symbol_log_prob, segment.shaped_reward) == (None, None, None)

@@ -125,13 +125,25 @@ class TestALearnerThatDoesNotKnowTheActor:
     def test_is_sent_what_it_lacks_if_it_is_a_new_incarnation(self, welcomed):
         welcomed.push(3)
         welcomed.receive(welcomed.ack(received=3, trained=2, durable=1))
-        restarted = welcomed.welcome(learner=2, received=1, durable=1)
+        restarted = welcomed.welcome(learner=2, received=1, trained=1, durable=1)
         assert numbers(welcomed.receive(restarted)) == [2, 3]
 
     def test_is_sent_hello_again_if_its_welcome_was_lost(self, welcomed):
         welcomed.push(1)
         assert kinds(welcomed.receive(welcomed.ack(received=1, learner=2))) == [Hello]
         assert welcomed.outbox.received == 0
+
+
+@pytest.mark.parametrize(("received", "trained", "durable"), [(0, 1, 1), (1, 0, 1), (1, 2, 0)])
+@pytest.mark.parametrize("kind", ["ack", "welcome"])
+def test_progress_that_cannot_be_changes_nothing_and_is_counted(
+    welcomed, kind, received, trained, durable
+):
+    welcomed.push(3)
+    welcomed.receive(getattr(welcomed, kind)(received=received, trained=trained, durable=durable))
+    assert welcomed.client.protocol_errors == 1
+    outbox = welcomed.outbox
+    assert (outbox.received, outbox.trained, outbox.durable) == (0, 0, 0)
 
 
 def test_a_fatal_refusal_ends_the_actor(welcomed):

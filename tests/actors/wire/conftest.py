@@ -27,7 +27,7 @@ def draw_message():
     def draw(kind, lengths=LENGTHS, seed=0):
         random = np.random.default_rng(seed)
         fields = layout(kind)
-        scalars = {name: draw_scalar(kind_, random) for name, kind_ in fields.scalars}
+        scalars = {one.name: draw_scalar(one, random) for one in fields.scalars}
         all_lengths = CONSTANT_AXES | lengths
         return kind(
             **scalars, **{one.name: draw_array(one, all_lengths, random) for one in fields.arrays}
@@ -36,10 +36,10 @@ def draw_message():
     return draw
 
 
-def draw_scalar(kind, random):
+def draw_scalar(field, random):
     number = int(random.integers(2**63, dtype=np.uint64))
     text = "".join(map(chr, random.integers(32, 0xD800, number % 1025)))
-    return {int: number, bool: bool(number % 2), str: text}[kind]
+    return {int: number % field.below, bool: bool(number % 2), str: text}[field.kind]
 
 
 def draw_array(field, lengths, random):
@@ -47,7 +47,7 @@ def draw_array(field, lengths, random):
         return None
     shape = [lengths[axis] + more for axis, more in field.axes]
     if field.dtype.kind == "f":
-        return random.standard_normal(shape, field.dtype)
+        return np.minimum(random.standard_normal(shape, field.dtype), np.float32(field.high))
     bound = lengths.get(field.below, 256)
     return random.integers(bound, size=shape, dtype=np.uint8).view(field.dtype)
 

@@ -5,6 +5,7 @@ import pytest
 from ssd_run.account import (
     ActorLedger,
     EpochEntry,
+    ForgottenEpochs,
     LearnerLedger,
     SegmentCounts,
     read_ledgers,
@@ -31,9 +32,11 @@ def entry(trained, epoch=1, arena=0, surplus=0, given_up=0):
     )
 
 
-def learner(*epochs, agent=0, trained=None, own_steps=None, duplicate=0):
-    total = sum(e.trained for e in epochs) if trained is None else trained
-    surplus = sum(e.surplus for e in epochs)
+def learner(*epochs, agent=0, trained=None, own_steps=None, duplicate=0, forgotten=None):
+    forgotten = forgotten or ForgottenEpochs()
+    totals = (*epochs, forgotten)
+    total = sum(of.trained for of in totals) if trained is None else trained
+    surplus = sum(of.surplus for of in totals)
     return LearnerLedger(
         agent=agent,
         learner=99,
@@ -42,6 +45,7 @@ def learner(*epochs, agent=0, trained=None, own_steps=None, duplicate=0):
         complete=False,
         segments=SegmentCounts(total + surplus, total, surplus, duplicate),
         epochs=epochs,
+        forgotten=forgotten,
     )
 
 
@@ -110,6 +114,27 @@ def test_excess_in_one_epoch_does_not_hide_a_lack_in_another():
 def test_epochs_must_sum_to_what_the_learner_counted():
     account = reconcile([actor(10)], [learner(entry(10), trained=9)], {(0, 0, 1)}, STEPS)
     assert account.faults == ("learner-0: 10 segments trained by epoch, 9 counted",)
+
+
+def test_segments_of_forgotten_epochs_balance_as_a_total():
+    actors = [actor(9, epoch=1), actor(5, epoch=2), actor(10, epoch=3)]
+    ledger = learner(entry(10, epoch=3), forgotten=ForgottenEpochs(2, 11, 1, 1))
+    account = reconcile(actors, [ledger], {(0, 0, 2), (0, 0, 3)}, STEPS)
+    assert (account.made, account.trained, account.surplus) == (24, 21, 1)
+    assert (account.lost, account.missing, account.adds_up) == (2, 0, True)
+
+
+def test_forgotten_segments_that_no_actor_made_break_the_account():
+    ledger = learner(entry(10), forgotten=ForgottenEpochs(1, 2))
+    account = reconcile([actor(10)], [ledger], {(0, 0, 1)}, STEPS)
+    assert account.faults == ("learner-0: 2 segments of forgotten epochs that no actor made",)
+
+
+def test_forgotten_epochs_do_not_hide_what_an_actor_that_ended_cleanly_lacks():
+    actors = [actor(9, epoch=1), actor(10, epoch=2)]
+    ledger = learner(entry(10, epoch=2), forgotten=ForgottenEpochs(1, 8))
+    account = reconcile(actors, [ledger], {(0, 0, 1), (0, 0, 2)}, STEPS)
+    assert (account.missing, account.adds_up) == (1, False)
 
 
 def test_own_steps_must_be_the_segments_trained():

@@ -17,7 +17,7 @@ from ssd_learner.checkpoints.checkpoint_file import (
     read_checkpoint,
     write_checkpoint,
 )
-from ssd_learner.segments.epochs import SegmentCounts, Watermark
+from ssd_learner.segments.epochs import ForgottenEpochs, SegmentCounts, Watermark
 
 PROGRESS = TrainingProgress(
     agent=1,
@@ -26,6 +26,7 @@ PROGRESS = TrainingProgress(
     version=3,
     counts=SegmentCounts(received=7, trained=6, surplus=1, duplicate=4),
     watermarks=(Watermark(0, 2**62 - 1, 4, 1, False), Watermark(1, 17, 3, 0, True)),
+    forgotten=ForgottenEpochs(epochs=2, trained=5),
 )
 
 
@@ -157,8 +158,9 @@ def test_a_checkpoint_with_tensors_that_are_not_finite_is_refused(tmp_path, monk
         {"version": -1},
         {"counts": SegmentCounts(trained=-1)},
         {"watermarks": (Watermark(0, 1, -1, 0, False),)},
+        {"forgotten": ForgottenEpochs(epochs=-1)},
     ],
-    ids=["own-steps", "version", "counts", "watermark"],
+    ids=["own-steps", "version", "counts", "watermark", "forgotten"],
 )
 def test_no_count_is_negative(change):
     with pytest.raises(ValueError, match="wanted at least 0, found"):

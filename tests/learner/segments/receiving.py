@@ -62,7 +62,8 @@ def checkpoint(receiver):
     watermarks = tuple(epoch.watermark() for epoch in receiver.epochs)
     receiver.mark_durable(watermarks)
     counts = receiver.consumed_counts()
-    return SegmentReceiver(1, 100, FINGERPRINT, RETAINED, watermarks, counts)
+    remembered = watermarks, counts, receiver.forgotten
+    return SegmentReceiver(1, 100, FINGERPRINT, RETAINED, *remembered)
 
 
 def assert_adds_up(receiver):

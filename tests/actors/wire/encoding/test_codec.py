@@ -32,6 +32,15 @@ OPTIONAL = [
     for field in layout(kind).arrays
     if field.present_if
 ]
+FLOATS = pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        pytest.param(kind, field, id=f"{kind.__name__}.{field.name}")
+        for kind in ALL
+        for field in layout(kind).arrays
+        if field.dtype.kind == "f"
+    ],
+)
 
 
 def frames_of(message):
@@ -206,21 +215,43 @@ def test_a_bool_is_a_byte_0_or_1(byte, changes, lengths, draw_message):
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [(kind, one.name) for kind in ALL for one in layout(kind).arrays if one.dtype.kind == "f"],
-)
-def test_no_number_is_nan_or_infinite(kind, name, number, lengths, draw_message):
-    message = draw_message(kind)
+@FLOATS
+def test_no_number_is_nan_or_infinite(kind, field, number, lengths, draw_message):
+    message, name = draw_message(kind), field.name
     getattr(message, name).flat[-1] = number
     with pytest.raises(ProtocolError, match=f"^{name}: wanted finite numbers"):
         decode(frames_of(message), ALL, lengths)
 
 
-def test_the_largest_floats_are_accepted(lengths, draw_message):
-    segment = draw_message(Segment)
-    segment.reward[:] = np.finfo(np.float32).max
-    assert same(decode(frames_of(segment), ALL, lengths), segment)
+@pytest.mark.parametrize("changes", [{}, LARGE], ids=["few floats", "many floats"])
+@FLOATS
+def test_floats_are_within_their_bounds(kind, field, changes, lengths, draw_message):
+    lengths = lengths | {axis: size for axis, size in changes.items() if axis not in "NT"}
+    message = draw_message(kind, lengths)
+    array = getattr(message, field.name)
+    for bound, beyond in ((field.low, -np.inf), (field.high, np.inf)):
+        array.flat[-1] = bound
+        if abs(array.flat[-1]) > abs(bound):  # rounded away from 0
+            array.flat[-1] = np.nextafter(array.flat[-1], np.float32(0))
+        assert same(decode(frames_of(message), ALL, lengths), message)
+        array.flat[-1] = np.nextafter(np.float32(bound), np.float32(beyond))
+        with pytest.raises(ProtocolError, match=f"^{field.name}: wanted finite numbers of -1e"):
+            decode(frames_of(message), ALL, lengths)
+        array.flat[-1] = field.low
+
+
+def test_the_bounds_are_a_million_and_0_for_the_greatest_log_probability():
+    fields = [field for kind in ALL for field in layout(kind).arrays if field.dtype.kind == "f"]
+    assert len(fields) == 12
+    for field in fields:
+        is_log_prob = "log_prob" in field.name or field.name == "responses"
+        assert (field.low, field.high) == (-1e6, 1e-4 if is_log_prob else 1e6)
+
+
+@pytest.mark.parametrize("axis", ["B", "T"])
+def test_an_array_of_no_floats_is_within_its_bounds(axis, lengths, draw_message):
+    message = draw_message(Segment, lengths | {axis: 0})
+    assert same(decode(frames_of(message), ALL, {}), message)
 
 
 def test_a_message_of_an_unwanted_class_is_refused_by_name():
@@ -242,6 +273,7 @@ def test_a_message_of_an_unwanted_class_is_refused_by_name():
         ({"scalars": [1, True, 7]}, "lane: wanted int, found bool"),
         ({"scalars": [1, 0.0, 7]}, "lane: wanted int, found float"),
         ({"scalars": [1, -1, 7]}, "lane: wanted 0 to"),
+        ({"scalars": [1, 64, 7]}, "lane: wanted less than 64, found 64"),
         ({"scalars": [1, 2**63, 7]}, "lane: wanted 0 to"),
         ({"scalars": [1, "0", 7]}, "lane: wanted int, found str"),
         ({"scalars": [1, None, 7]}, "lane: wanted int, found NoneType"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssd_wire.fields import Axes, layout
-from ssd_wire.messages import MESSAGES, Act, Bye, Join, Refused, Seat, Timestep
+from ssd_wire.messages import MESSAGES, Act, Bye, Join, Refused, Seat, Segment, Timestep
 
 ALL_MESSAGES = pytest.mark.parametrize("kind", MESSAGES.values(), ids=MESSAGES)
 
@@ -22,7 +22,7 @@ def test_a_message_cannot_be_changed(kind, draw_message):
 @ALL_MESSAGES
 def test_scalars_precede_arrays_in_every_message(kind):
     fields = layout(kind)
-    names = [name for name, _ in fields.scalars] + [field.name for field in fields.arrays]
+    names = [field.name for field in (*fields.scalars, *fields.arrays)]
     assert names == [field.name for field in dataclasses.fields(kind)]
 
 
@@ -111,7 +111,33 @@ def test_a_palette_has_three_bytes_for_each_colour(draw_message):
         dataclasses.replace(draw_message(Seat), palette=np.zeros((5, 4), np.uint8))
 
 
-def test_only_single_bytes_can_have_a_bound():
+def test_only_single_bytes_can_be_below_the_length_of_an_axis():
     assert Axes("uint8", "B", below="A").below == "A"
     with pytest.raises(ValueError, match="single bytes only, found float32"):
-        Axes("float32", "B", below="A")
+        Axes("float32", "B", below="A", low=-1, high=1)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [
+        ("float32", 0, 0),
+        ("float32", -1, 0),
+        ("float32", -1, 2),
+        ("float32", -np.inf, 1),
+        ("float32", -np.inf, np.inf),
+        ("uint8", -1, 1),
+        ("bool", -1, 1),
+    ],
+)
+def test_every_array_of_floats_has_bounds_and_no_other(dtype, low, high):
+    assert Axes("float32", "B", low=-2, high=1).high == 1
+    with pytest.raises(ValueError, match="bounds: wanted them of floats only"):
+        Axes(dtype, "B", low=low, high=high)
+
+
+@pytest.mark.parametrize("kind", [Timestep, Act, Segment])
+def test_a_lane_is_below_64(kind, draw_message):
+    message = draw_message(kind)
+    assert dataclasses.replace(message, lane=63).lane == 63
+    with pytest.raises(ValueError, match="lane: wanted less than 64, found 64"):
+        dataclasses.replace(message, lane=64)

@@ -15,7 +15,7 @@ import ssd_wire
 from ssd_envs.spec import GameSettings
 from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
-from ssd_wire import codec, endpoints, fields
+from ssd_wire import codec, endpoints, fields, messages
 from ssd_wire.codec import decode, encode
 from ssd_wire.fields import layout
 from ssd_wire.messages import MESSAGES, Act
@@ -54,12 +54,14 @@ def hex_blocks(text):
 def described(kind):
     """A message's fields as the page must describe them."""
     message = layout(kind)
-    for name, scalar in message.scalars:
-        yield name, SCALARS[scalar]
+    for field in message.scalars:
+        bound = f" < {field.below}" if field.below <= fields.MAX_NATURAL else ""
+        yield field.name, f"{SCALARS[field.kind]}{bound}"
     for field in message.arrays:
         axes = ", ".join(f"{axis}+{more}" if more else axis for axis, more in field.axes)
         bounded = field.below and field.dtype == np.uint8
         bound = f" < {field.below}" if bounded else ""
+        bound += " ≤ 0" if field.high == messages.LARGEST_LOG_PROB else ""
         presence = f"; if {field.present_if}" if field.present_if else ""
         yield field.name, f"{field.dtype} [{axes}]{bound}{presence}"
 
@@ -126,11 +128,12 @@ def test_the_example_of_weights_is_its_bytes():
 
 def test_the_page_has_the_limits_of_the_code():
     stated = {
-        limit.split()[0].rstrip(","): int(value) for limit, value in rows(text_under("Limits"))
+        limit.split()[0].rstrip(","): json.loads(value)
+        for limit, value in rows(text_under("Limits"))
     }
-    holding = {**vars(codec), **vars(fields), **vars(endpoints)}
+    holding = {**vars(codec), **vars(fields), **vars(endpoints), **vars(messages)}
     assert stated == {name: holding[name] for name in stated}
-    assert len(stated) == 8
+    assert len(stated) == 11
 
 
 def test_the_page_has_the_socket_options_of_the_code(socket_dir):
