@@ -122,8 +122,8 @@ def _without_progress(cluster, since, steps):
             missing.append(f"{role} does not run")
         elif role.startswith("actor"):
             view = record.view_of.get(process)
-            if view is None or not view.durable or view.made_at[view.durable - 1] <= since:
-                missing.append(f"{role} has no new durable segment")
+            if view is None or not view.trained or view.made_at[view.trained - 1] <= since:
+                missing.append(f"no new segment of {role} is trained on")
     return missing
 
 

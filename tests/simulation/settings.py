@@ -104,7 +104,7 @@ def draw_settings(rng):
         experiment=rng.choice(_experiments(agents)),
         algorithm=algorithm,
         reward_delay=rng.choice((0, 1, 2)),
-        checkpoint_seconds=rng.choice((0.5, 1.0, 2.0)),
+        checkpoint_seconds=rng.choice((0.5, 2.0, 15.0)),
         training_seconds=rng.choice((0.0, 0.3, 1.0)),
         seconds=seconds,
         faults=rng.choice((2, 3, 4, 6, 8)),

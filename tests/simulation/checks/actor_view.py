@@ -7,7 +7,7 @@ from collections import deque
 
 from tests.simulation.checks.rules import require
 
-from ssd_wire.messages import Ack, Welcome
+from ssd_wire.messages import Ack, Refused, Welcome
 
 
 class ActorView:
@@ -64,6 +64,8 @@ class ActorView:
     def on_message(self, message, now):
         """The actor receives a message from its learner."""
         self._check_resent(now)
+        if isinstance(message, Refused):
+            self._to_resend.clear()  # first it must say Hello again
         if not isinstance(message, (Ack, Welcome)) or message.epoch != self.epoch:
             return
         is_new = message.learner_incarnation != self._incarnation
