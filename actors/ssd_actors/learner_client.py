@@ -143,7 +143,8 @@ class LearnerClient:
         Training on the segments of other arenas brings Acks, too, about newer weights.
 
         Args:
-            received, durable: Of the outbox before the Ack.
+            received: Of the outbox before the Ack.
+            durable: Of the outbox before the Ack.
         """
         if self._needs_welcome:
             return False

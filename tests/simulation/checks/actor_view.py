@@ -98,6 +98,11 @@ class ActorView:
         kept = self.made - self.durable
         require(kept < limit, "an actor keeps a limited number of segments", kept, limit)
 
+    def check_hello(self, learner_incarnation):
+        """The actor says Hello, and that it has weights of this learner."""
+        is_right = learner_incarnation == self._incarnation
+        require(is_right, "Hello names the weights that the actor has", learner_incarnation)
+
     def check_room(self, weights):
         """The actor begins a segment.
 

@@ -122,6 +122,8 @@ class Record:
         kind, _, scalars, _ = msgpack.unpackb(frames[0])
         if kind == "segment":
             self.view_of[process].on_sent(scalars[1], is_sent, self._scheduler.now)
+        elif kind == "hello":
+            self.view_of[process].check_hello(learner_incarnation=scalars[4])
 
     def on_client_receives(self, process, server, message):
         """An actor receives a message."""
