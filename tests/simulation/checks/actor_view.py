@@ -5,11 +5,11 @@ Computed from the messages alone, apart from the actor's own Outbox and LearnerC
 
 from collections import deque
 
-from ssd_wire.weights import decode_weights
 from tests.simulation.checks.rules import require
 from tests.simulation.world.trainer import WEIGHT_SHAPES
 
 from ssd_wire.messages import Ack, Refused, Welcome
+from ssd_wire.weights import decode_weights
 
 
 class ActorView:
