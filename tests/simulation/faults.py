@@ -149,11 +149,45 @@ FAULTS = (
 )
 
 
-def schedule(cluster):
+def kill_a_learner(cluster):
+    """A learner is killed, now or at one of its next effects."""
+    learner = cluster.rng.choice(cluster.alive("learner") or [None])
+    if learner:
+        learner.fuse = Fuse(cluster.rng.randrange(8), None, _killing(cluster))
+
+
+def stop_a_learner(cluster):
+    """A learner is asked to stop."""
+    learner = cluster.rng.choice(cluster.alive("learner") or [None])
+    if learner:
+        cluster.record.on_fault("stop", learner.name)
+        learner.stop()
+
+
+# Those that a deterministic run survives: it cannot go on without its games and recurrent states.
+FAULTS_OF_DETERMINISTIC_RUNS = (
+    kill_a_learner,
+    kill_a_learner,
+    kill_in_a_checkpoint,
+    stop_a_learner,
+    freeze,
+    freeze_at_an_effect,
+    cut,
+    cut_all,
+    partition,
+    refuse_sends,
+    lose_weights,
+    lose_messages,
+    delay_messages,
+    repeat_messages,
+)
+
+
+def schedule(cluster, kinds):
     """Draw the faults of a history, and when they happen."""
     settings, rng = cluster.settings, cluster.rng
-    for _ in range(settings.faults):
-        fault = rng.choice(FAULTS)
+    for _ in range(settings.faults if kinds else 0):
+        fault = rng.choice(kinds)
         cluster.scheduler.at(settings.seconds * rng.random(), fault, cluster)
 
 

@@ -122,6 +122,8 @@ class Record:
         kind, _, scalars, _ = msgpack.unpackb(frames[0])
         if kind == "segment":
             self.view_of[process].on_sent(scalars[1], is_sent, self._scheduler.now)
+        elif kind == "hello":
+            self.view_of[process].check_hello(learner_incarnation=scalars[4])
 
     def on_client_receives(self, process, server, message):
         """An actor receives a message."""
@@ -138,10 +140,19 @@ class Record:
             self._check_progress(process, message)
 
     def on_publish(self, process, frame):
-        """A learner publishes weights."""
+        """A learner publishes weights; returns them."""
         self.messages += 1
-        self._published[process] = decode_weights(frame, WEIGHT_SHAPES).version
-        self.add(process.name, "publishes", f"version {self._published[process]}")
+        weights = decode_weights(frame, WEIGHT_SHAPES)
+        self._published[process] = weights.version
+        self.add(process.name, "publishes", f"version {weights.version}")
+        return weights
+
+    def on_weights(self, process, weights):
+        """An actor receives published weights."""
+        self.add(process.name, "receives weights of", f"version {weights.version}")
+        view = self.view_of.get(process)
+        if view is not None:
+            view.on_weights(weights)
 
     def _check_progress(self, process, message):
         settings, view = self.settings, self.views[message.epoch]
