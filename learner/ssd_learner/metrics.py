@@ -1,8 +1,8 @@
 """Prometheus metrics of a learner, read from its state when scraped.
 
-A learner continues from a checkpoint: its progress does not begin at 0, and a killed one falls back.
-Prometheus takes a counter that falls for one that began again at 0. So progress is served as
-gauges, and every counter counts what this process did.
+A learner continues from a checkpoint: its progress does not begin at 0, and falls back if it was
+killed. Prometheus takes a counter that falls for one that began again at 0. So progress is served
+as gauges, and every counter counts what this process did.
 """
 
 from __future__ import annotations
