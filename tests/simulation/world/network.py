@@ -41,6 +41,8 @@ class Network:
         conditions: Now; to be changed at will.
         servers: Listening ones by name.
         counts: Messages sent, lost, repeated and refused, and connections.
+        clients: All of their sockets.
+        pipes: All that there ever were.
     """
 
     def __init__(self, scheduler, rng, conditions):
@@ -50,6 +52,7 @@ class Network:
         self.servers = {}
         self.counts = Counter()
         self.clients = []
+        self.pipes = []
 
     def delay(self):
         """Seconds that the next message takes."""
@@ -107,6 +110,7 @@ class Pipe:
         self._deliver = deliver
         self._queue = deque()  # (arrival, message)
         self._last_arrival = 0.0
+        network.pipes.append(self)
 
     def send(self, message):
         """Send a message; false if there are too many."""
@@ -126,6 +130,12 @@ class Pipe:
     def lose(self):
         """Lose all messages that are under way."""
         self._queue.clear()
+
+    def hurry(self, time):
+        """No message that is under way arrives later than this."""
+        self._queue = deque((min(arrival, time), message) for arrival, message in self._queue)
+        self._last_arrival = min(self._last_arrival, time)
+        self._network.scheduler.at(time, self._arrive)
 
     def _arrive(self):
         queue, now = self._queue, self._network.scheduler.now
