@@ -18,8 +18,7 @@ class Conditions:
         spike: Probability that it takes some seconds more, and with it all later ones of its
             connection.
         loss, repetition: Probabilities that it is lost, or arrives twice.
-        capacity: Messages on a connection, in one direction, that were not received yet.
-        unreachable: By client and server: when they can reach each other again.
+        capacity: Most messages on a connection, in one direction, that are not received yet.
     """
 
     latency: float = 0.05
