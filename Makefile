@@ -27,6 +27,7 @@ chaos: $(VENV)/ready
 	$(BIN)/python -m tests.simulation --seeds $(HISTORIES) --processes 2
 	$(BIN)/python -m tests.chaos faults $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 	$(BIN)/python -m tests.chaos throughput $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+	$(BIN)/python -m tests.chaos deterministic $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 	$(BIN)/python -m tests.chaos separations
 
 # The same checks everywhere: here, in pre-commit and in CI.

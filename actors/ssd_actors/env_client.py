@@ -55,6 +55,7 @@ class EnvClient:
             RefusedError: when the environment server refuses this actor for good.
         """
         for frames in islice(self._connection.receive(), MAX_MESSAGES):
+            self._retry.heard()
             try:
                 message = decode(frames, (Seat, Timestep, Refused), self._lengths)
             except ProtocolError as fault:

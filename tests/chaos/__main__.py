@@ -5,6 +5,7 @@
     python -m tests.chaos faults             # 120 faults: kills, stops, freezes, cuts, full disks
     python -m tests.chaos throughput         # the speed under a fault every 10 s
     python -m tests.chaos separations        # hosts without a network for 30 s; frozen processes
+    python -m tests.chaos deterministic      # learners killed or not: the same weights
     python -m tests.chaos long --minutes 60 --csv long.csv   # memory and handles over time
 
 Each prints its seed; `--seed N` draws the same faults again. (When they strike is up to the
@@ -32,7 +33,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from tests.chaos import network, separation
+from tests.chaos import determinism, network, separation
 from tests.chaos.faults import FULL_DISK, KILL, draw
 from tests.chaos.recorded_run import ROLES, RecordedRun
 from tests.chaos.resources import report, write_csv
@@ -103,6 +104,21 @@ def long(seed: int, preset: str, minutes: float, path: Path) -> None:
             running.recover()
         finally:
             write_csv(path, running.samples)
+
+
+@main.command()
+@seed_option
+def deterministic(seed: int) -> None:
+    """Kill learners of deterministic runs: the weights are those of undisturbed ones."""
+    root = Path(tempfile.mkdtemp(prefix="ssd-chaos-"))
+    found = []
+    for preset in determinism.BATCHES:
+        found += determinism.findings(root, preset, seed)
+    for finding in found:
+        click.echo(f"FINDING: {finding}")
+    if found:
+        sys.exit(f"{len(found)} findings; see {root}")
+    shutil.rmtree(root)
 
 
 @main.command()

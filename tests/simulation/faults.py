@@ -1,8 +1,10 @@
 """The faults. Each is a function of the cluster; what it hits is drawn when it happens."""
 
 import errno
+import fnmatch
 from dataclasses import replace
 
+from tests.simulation.world.disk import ROOT
 from tests.simulation.world.scheduler import Fuse
 from tests.simulation.world.sockets import Dealer, Subscriber
 
@@ -119,6 +121,23 @@ def repeat_messages(cluster):
     _worsen(cluster, "repeat messages", repetition=0.6)
 
 
+def damage_a_checkpoint(cluster):
+    """A learner is killed, and its newest checkpoint is damaged; an older one is left."""
+    agent = cluster.rng.randrange(cluster.settings.agents)
+    process, chain = cluster.processes.get(f"learner-{agent}"), cluster.record.chains[agent]
+    files = cluster.disk.files
+    names = fnmatch.filter(sorted(files), f"*/learner-{agent}/update-*.safetensors")
+    ledger = files.get(f"{ROOT}/ledgers/learner-{agent}.json")
+    if process is None or len(names) < 2 or not ledger or not chain.agrees_with(ledger):
+        if cluster.has_faults:  # soon there may be two checkpoints
+            cluster.scheduler.at(cluster.scheduler.now + 0.3, damage_a_checkpoint, cluster)
+        return
+    cluster.record.on_fault("damage a checkpoint", names[-1])
+    process.kill()
+    files[names[-1]] = files[names[-1]][:-1] + b"?"
+    chain.go_back(files[names[-2]])
+
+
 def break_a_disk(cluster):
     """A process cannot write files for a while."""
     if process := _any_process(cluster):
@@ -146,14 +165,49 @@ FAULTS = (
     delay_messages,
     repeat_messages,
     break_a_disk,
+    damage_a_checkpoint,
 )
 
 
-def schedule(cluster):
+def kill_a_learner(cluster):
+    """A learner is killed, now or at one of its next effects."""
+    learner = cluster.rng.choice(cluster.alive("learner") or [None])
+    if learner:
+        learner.fuse = Fuse(cluster.rng.randrange(8), None, _killing(cluster))
+
+
+def stop_a_learner(cluster):
+    """A learner is asked to stop."""
+    learner = cluster.rng.choice(cluster.alive("learner") or [None])
+    if learner:
+        cluster.record.on_fault("stop", learner.name)
+        learner.stop()
+
+
+# Those that a deterministic run survives: it cannot go on without its games and recurrent states.
+FAULTS_OF_DETERMINISTIC_RUNS = (
+    kill_a_learner,
+    kill_a_learner,
+    kill_in_a_checkpoint,
+    stop_a_learner,
+    freeze,
+    freeze_at_an_effect,
+    cut,
+    cut_all,
+    partition,
+    refuse_sends,
+    lose_weights,
+    lose_messages,
+    delay_messages,
+    repeat_messages,
+)
+
+
+def schedule(cluster, kinds):
     """Draw the faults of a history, and when they happen."""
     settings, rng = cluster.settings, cluster.rng
-    for _ in range(settings.faults):
-        fault = rng.choice(FAULTS)
+    for _ in range(settings.faults if kinds else 0):
+        fault = rng.choice(kinds)
         cluster.scheduler.at(settings.seconds * rng.random(), fault, cluster)
 
 
@@ -162,6 +216,8 @@ def end_all(cluster, latency):
     cluster.has_faults = False
     conditions = replace(cluster.settings.conditions, spike=0.0, loss=0.0, repetition=0.0)
     cluster.network.conditions = replace(conditions, latency=latency, capacity=64)
+    for pipe in cluster.network.pipes:
+        pipe.hurry(cluster.scheduler.now + latency)
     cluster.disk.faults.clear()
     for process in cluster.alive():
         process.fuse = None

@@ -62,14 +62,20 @@ class History:
     recovery: float | None
 
 
-def run_history(seed):
-    """Run the history of a seed."""
+def run_history(seed, draw=draw_settings, kinds=faults.FAULTS):
+    """Run the history of a seed.
+
+    Args:
+        seed: Of everything.
+        draw: Draws its settings.
+        kinds: Faults that may happen.
+    """
     rng = Random(seed)  # noqa: S311 - for a simulation, not for a secret
-    cluster = Cluster(draw_settings(rng), rng)
+    cluster = Cluster(draw(rng), rng)
     recovery, fault = None, None
     with simulated_files(), _without_logs():
         try:
-            _run_with_faults(cluster)
+            _run_with_faults(cluster, kinds)
             recovery = _recover(cluster)
             _end(cluster)
             check_end(cluster.record, cluster.disk)
@@ -79,10 +85,10 @@ def run_history(seed):
     return History(seed, cluster, fault, recovery)
 
 
-def _run_with_faults(cluster):
+def _run_with_faults(cluster, kinds):
     for role in cluster.roles:
         cluster.scheduler.at(cluster.rng.random(), cluster.start, role)
-    faults.schedule(cluster)
+    faults.schedule(cluster, kinds)
     cluster.scheduler.run(cluster.settings.seconds)
     latency = cluster.rng.choice((0.1, 0.2, 0.3))
     faults.end_all(cluster, latency)
@@ -122,8 +128,8 @@ def _without_progress(cluster, since, steps):
             missing.append(f"{role} does not run")
         elif role.startswith("actor"):
             view = record.view_of.get(process)
-            if view is None or not view.durable or view.made_at[view.durable - 1] <= since:
-                missing.append(f"{role} has no new durable segment")
+            if view is None or not view.trained or view.made_at[view.trained - 1] <= since:
+                missing.append(f"no new segment of {role} is trained on")
     return missing
 
 

@@ -5,6 +5,7 @@ What is simulated: sockets, clocks, disks, the games, the agents' networks and t
 """
 
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 from tests.simulation.checks.actor_view import ActorView
@@ -95,8 +96,9 @@ class Programs:
         subscription = Subscriber(self.network, process, f"learner-{agent}", record)
         process.sources = (to_env, to_learner, subscription)
         outbox = ObservedOutbox(settings, view, clock)
+        rngs = [self._rng_of_lane(arena, agent, lane) for lane in range(settings.lanes)]
         ledger = self.disk.path(process, "ledgers", f"{process.role}-{epoch:016x}.json")
-        agents = [SimulatedAgent(settings, record, view, self.rng) for _ in range(settings.lanes)]
+        agents = [SimulatedAgent(settings, record, view, rng) for rng in rngs]
         join = Join(agent, epoch, FINGERPRINT)
         hello = Hello(agent, arena, epoch, FINGERPRINT)
         link = (to_learner, subscription)
@@ -113,6 +115,11 @@ class Programs:
         invalid = actor.env.protocol_errors + actor.learner.protocol_errors
         require(not invalid, "no message is invalid", invalid)
         return view.is_drained
+
+    def _rng_of_lane(self, arena, agent, lane):
+        if not self.settings.deterministic:
+            return self.rng
+        return Random(f"{arena} {agent} {lane}")  # noqa: S311 - for a simulation
 
     def _run_learner(self, process, agent):
         settings, clock = self.settings, process.scheduler.read
@@ -138,12 +145,14 @@ class Programs:
             settings.window,
             settings.batch_threshold,
             settings.budget * settings.segment_steps,
+            settings.deterministic,
             train=training,
         )
         training.learner = learner
         learner.run()
         self.record.check_counts(learner)
-        require(not receiver.queued, "a learner that stops trains on all that it received")
+        if not settings.deterministic:
+            require(not receiver.queued, "a learner that stops trains on all that it received")
         require(not receiver.has_uncommitted, "a learner that stops makes all of it durable")
         require(not learner.protocol_errors, "no message is invalid", learner.protocol_errors)
 
@@ -152,7 +161,8 @@ class ObservedOutbox(Outbox):
     """An Outbox whose segments are counted apart from it."""
 
     def __init__(self, settings, view, clock):
-        super().__init__(settings.lanes, settings.retained)
+        limits = (settings.lanes, settings.retained)
+        super().__init__(*limits, deterministic=settings.deterministic)
         self._view = view
         self._clock = clock
 

@@ -1,7 +1,7 @@
 """What differs between histories from the start: sizes of the run, limits, and the network."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.simulation.world.network import Conditions
 
@@ -32,6 +32,7 @@ class Settings:
         window, batch_threshold, budget: As `ssd_learner.learner.Learner` takes them.
         experiment: A name of `EXPERIMENTS`.
         algorithm: A name of `ALGORITHMS`.
+        deterministic: Whether the order of training must not depend on faults.
         reward_delay: Timesteps after its step at which an intrinsic reward is known; 0 for none.
         checkpoint_seconds: Between checkpoints.
         training_seconds: Longest time that training on a batch takes.
@@ -52,6 +53,7 @@ class Settings:
     budget: float
     experiment: str
     algorithm: str
+    deterministic: bool
     reward_delay: int
     checkpoint_seconds: float
     training_seconds: float
@@ -103,8 +105,9 @@ def draw_settings(rng):
         budget=rng.choice((math.inf, math.inf, math.inf, 12, 40)),
         experiment=rng.choice(_experiments(agents)),
         algorithm=algorithm,
+        deterministic=False,
         reward_delay=rng.choice((0, 1, 2)),
-        checkpoint_seconds=rng.choice((0.5, 1.0, 2.0)),
+        checkpoint_seconds=rng.choice((0.5, 2.0, 15.0)),
         training_seconds=rng.choice((0.0, 0.3, 1.0)),
         seconds=seconds,
         faults=rng.choice((2, 3, 4, 6, 8)),
@@ -115,6 +118,24 @@ def draw_settings(rng):
             repetition=rng.choice((0.0, 0.02, 0.1)),
             capacity=rng.choice((4, 8, 64)),
         ),
+    )
+
+
+def draw_deterministic_settings(rng):
+    """The settings of one history of a deterministic run."""
+    settings = draw_settings(rng)
+    batch = max(1, settings.batch_threshold // settings.lanes)
+    return replace(
+        settings,
+        arenas=1,
+        window=batch,
+        batch_threshold=batch * settings.lanes,
+        retained=max(settings.retained, batch * settings.lanes),
+        budget=math.inf,
+        deterministic=True,
+        seconds=rng.choice((5.0, 10.0)),
+        training_seconds=min(settings.training_seconds, 0.3),
+        conditions=replace(settings.conditions, latency=0.05),
     )
 
 

@@ -6,8 +6,10 @@ Computed from the messages alone, apart from the actor's own Outbox and LearnerC
 from collections import deque
 
 from tests.simulation.checks.rules import require
+from tests.simulation.world.trainer import WEIGHT_SHAPES
 
-from ssd_wire.messages import Ack, Welcome
+from ssd_wire.messages import Ack, Refused, Welcome
+from ssd_wire.weights import decode_weights
 
 
 class ActorView:
@@ -64,6 +66,8 @@ class ActorView:
     def on_message(self, message, now):
         """The actor receives a message from its learner."""
         self._check_resent(now)
+        if isinstance(message, Refused):
+            self._to_resend.clear()  # first it must say Hello again
         if not isinstance(message, (Ack, Welcome)) or message.epoch != self.epoch:
             return
         is_new = message.learner_incarnation != self._incarnation
@@ -72,10 +76,12 @@ class ActorView:
                 return  # the actor needs the weights first
             self._window = message.window
             self._incarnation = message.learner_incarnation
+            if message.weights is not None:
+                self._take_weights(message, is_new)
             if is_new:
                 self._welcomed_at = now
                 self._to_resend = deque(range(message.received + 1, self.sent + 1))
-                self.received = self.trained = self._newest_version = 0
+                self.received = self.trained = 0
         elif is_new:
             return  # an Ack of a learner without a Welcome
         else:
@@ -96,6 +102,20 @@ class ActorView:
         kept = self.made - self.durable
         require(kept < limit, "an actor keeps a limited number of segments", kept, limit)
 
+    def on_weights(self, weights):
+        """The actor receives published weights."""
+        if weights.learner_incarnation == self._incarnation:
+            self._newest_version = max(self._newest_version, weights.version)
+
+    def _take_weights(self, welcome, is_new):
+        version = decode_weights(welcome.weights.tobytes(), WEIGHT_SHAPES).version
+        self._newest_version = version if is_new else max(self._newest_version, version)
+
+    def check_hello(self, learner_incarnation):
+        """The actor says Hello, and that it has weights of this learner."""
+        is_right = learner_incarnation == self._incarnation
+        require(is_right, "Hello names the weights that the actor has", learner_incarnation)
+
     def check_room(self, weights):
         """The actor begins a segment.
 
@@ -109,7 +129,7 @@ class ActorView:
         require(kept < settings.retained, "a segment begins only if few are kept", kept)
         require(
             incarnation == self._incarnation and version >= self._newest_version,
-            "a segment begins only with the newest weights that were acknowledged",
+            "a segment begins only with the newest weights that were received or acknowledged",
             (incarnation, version),
             (self._incarnation, self._newest_version),
         )

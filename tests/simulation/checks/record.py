@@ -122,6 +122,8 @@ class Record:
         kind, _, scalars, _ = msgpack.unpackb(frames[0])
         if kind == "segment":
             self.view_of[process].on_sent(scalars[1], is_sent, self._scheduler.now)
+        elif kind == "hello":
+            self.view_of[process].check_hello(learner_incarnation=scalars[4])
 
     def on_client_receives(self, process, server, message):
         """An actor receives a message."""
@@ -138,10 +140,19 @@ class Record:
             self._check_progress(process, message)
 
     def on_publish(self, process, frame):
-        """A learner publishes weights."""
+        """A learner publishes weights; returns them."""
         self.messages += 1
-        self._published[process] = decode_weights(frame, WEIGHT_SHAPES).version
-        self.add(process.name, "publishes", f"version {self._published[process]}")
+        weights = decode_weights(frame, WEIGHT_SHAPES)
+        self._published[process] = weights.version
+        self.add(process.name, "publishes", f"version {weights.version}")
+        return weights
+
+    def on_weights(self, process, weights):
+        """An actor receives published weights."""
+        self.add(process.name, "receives weights of", f"version {weights.version}")
+        view = self.view_of.get(process)
+        if view is not None:
+            view.on_weights(weights)
 
     def _check_progress(self, process, message):
         settings, view = self.settings, self.views[message.epoch]
@@ -177,11 +188,13 @@ class Record:
         """The counts of a learner's receiver agree with one another and with its trainer."""
         receiver, trainer = learner.receiver, learner.trainer
         counts = receiver.counts
-        consumed = counts.trained + counts.surplus
+        consumed, given_up = counts.trained + counts.surplus, counts.given_up
+        received_of = sum(epoch.received for epoch in receiver.epochs)
+        consumed_of = sum(epoch.consumed for epoch in receiver.epochs)
         for name, found, wanted in (
             ("received", counts.received, consumed + in_training + receiver.queued),
-            ("received by epoch", counts.received, sum(one.received for one in receiver.epochs)),
-            ("consumed by epoch", consumed, sum(one.consumed for one in receiver.epochs)),
+            ("received by epoch", counts.received + given_up, received_of),
+            ("consumed by epoch", consumed + given_up, consumed_of),
             ("trained", counts.trained + in_training, len(trainer.trained)),
         ):
             require(found == wanted, f"the learner's counts add up: {name}", found, wanted)

@@ -223,9 +223,9 @@ class Publisher:
     def publish(self, frame):
         """Send to all subscribers."""
         self.process.effect("send")
-        self._record.on_publish(self.process, frame)
+        weights = self._record.on_publish(self.process, frame)
         for subscriber in self.subscribers:
-            subscriber.pipe.send(frame)
+            subscriber.pipe.send((frame, weights))
 
     def close(self):
         """Lose all subscribers."""
@@ -245,23 +245,26 @@ class Subscriber(Client):
         self.loses_until = 0.0
         self.pipe = None
         self._publisher = None
-        self._frame = None
+        self._newest = None  # frame, and the weights in it
 
     @property
     def has_arrived(self):
         """Whether there is a message to receive."""
-        return self._frame is not None
+        return self._newest is not None
 
     def newest(self):
         """The newest frame since the last call; None if there is none."""
-        frame, self._frame = self._frame, None
+        if self._newest is None:
+            return None
+        (frame, weights), self._newest = self._newest, None
+        self.record.on_weights(self.process, weights)
         return frame
 
-    def arrive(self, frame):
+    def arrive(self, message):
         """Take a message from the network."""
         self.pipe.unread -= 1
         if self.loses_until <= self.network.scheduler.now:
-            self._frame = frame
+            self._newest = message
             self.process.notify()
 
     def connect(self, server):

@@ -50,7 +50,7 @@ class Training:
         settings: Of the history.
         record: Is told the segments.
         process: The learner's.
-        rng: Draws the number of updates and their duration.
+        rng: Draws how long updates take.
 
     Attributes:
         learner: To be set before the first call.
@@ -68,7 +68,8 @@ class Training:
         record, rng, longest = self._record, self._rng, self._settings.training_seconds
         agent = trainer.shape.agent
         trainer.trained += [record.on_trained(agent, segment) for segment in segments]
-        for _ in range(rng.choice((1, 1, 2))):
+        updates = 2 if trainer.own_steps % 3 == 0 else 1
+        for _ in range(updates):
             if longest:
                 self._process.sleep(longest * rng.random())
             trainer.version += 1
