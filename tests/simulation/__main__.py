@@ -1,4 +1,7 @@
-"""`python -m tests.simulation`: run many histories, and print the first one that breaks a rule."""
+"""`python -m tests.simulation`: run many histories, and print the first one that breaks a rule.
+
+`--seeds 0:100000` runs so many; `--seeds 7:8 --trace` prints all events of one.
+"""
 
 import sys
 import time

@@ -1,8 +1,10 @@
 """The faults. Each is a function of the cluster; what it hits is drawn when it happens."""
 
 import errno
+import fnmatch
 from dataclasses import replace
 
+from tests.simulation.world.disk import ROOT
 from tests.simulation.world.scheduler import Fuse
 from tests.simulation.world.sockets import Dealer, Subscriber
 
@@ -119,6 +121,23 @@ def repeat_messages(cluster):
     _worsen(cluster, "repeat messages", repetition=0.6)
 
 
+def damage_a_checkpoint(cluster):
+    """A learner is killed, and its newest checkpoint is damaged; an older one is left."""
+    agent = cluster.rng.randrange(cluster.settings.agents)
+    process, chain = cluster.processes.get(f"learner-{agent}"), cluster.record.chains[agent]
+    files = cluster.disk.files
+    names = fnmatch.filter(sorted(files), f"*/learner-{agent}/update-*.safetensors")
+    ledger = files.get(f"{ROOT}/ledgers/learner-{agent}.json")
+    if process is None or len(names) < 2 or not ledger or not chain.agrees_with(ledger):
+        if cluster.has_faults:  # soon there may be two checkpoints
+            cluster.scheduler.at(cluster.scheduler.now + 0.3, damage_a_checkpoint, cluster)
+        return
+    cluster.record.on_fault("damage a checkpoint", names[-1])
+    process.kill()
+    files[names[-1]] = files[names[-1]][:-1] + b"?"
+    chain.go_back(files[names[-2]])
+
+
 def break_a_disk(cluster):
     """A process cannot write files for a while."""
     if process := _any_process(cluster):
@@ -146,6 +165,7 @@ FAULTS = (
     delay_messages,
     repeat_messages,
     break_a_disk,
+    damage_a_checkpoint,
 )
 
 
@@ -196,6 +216,8 @@ def end_all(cluster, latency):
     cluster.has_faults = False
     conditions = replace(cluster.settings.conditions, spike=0.0, loss=0.0, repetition=0.0)
     cluster.network.conditions = replace(conditions, latency=latency, capacity=64)
+    for pipe in cluster.network.pipes:
+        pipe.hurry(cluster.scheduler.now + latency)
     cluster.disk.faults.clear()
     for process in cluster.alive():
         process.fuse = None

@@ -5,8 +5,6 @@ from tests.simulation.history import run_history
 from tests.simulation.trace import lines
 
 BLOCK = 125
-# Seeds of histories in which a rule was once broken, by what was wrong.
-FOUND = {}
 
 
 @pytest.mark.parametrize("block", range(8))

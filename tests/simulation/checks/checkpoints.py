@@ -18,13 +18,13 @@ class CheckpointChain:
     Attributes:
         numbers: Of the segments in it, in the order in which they were trained on.
         consumed: By epoch: segments trained on, or surplus.
-        surplus: By epoch.
+        is_damaged: Whether any checkpoint was damaged, so that segments were given up.
     """
 
     def __init__(self, settings, trained):
         self.numbers = []
         self.consumed = {}
-        self.surplus = {}
+        self.is_damaged = False
         self._settings = settings
         self._trained = trained
 
@@ -34,13 +34,30 @@ class CheckpointChain:
         Args:
             raw: Its content.
         """
-        header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
-        progress = json.loads(header["__metadata__"]["progress"])
+        progress = _progress(raw)
         before, self.numbers = self.numbers, load(raw)[TENSOR].tolist()
         require(self.numbers[: len(before)] == before, "a checkpoint contains the one before")
         own_steps = len(self.numbers) * self._settings.segment_steps
         require(progress["own_steps"] == own_steps, "own-steps are those of the segments")
         self._check_epochs(progress)
+
+    def agrees_with(self, ledger):
+        """Whether a learner's ledger says as much as its newest checkpoint.
+
+        Args:
+            ledger: Content of the file.
+        """
+        durable = {entry["epoch"]: entry["durable"] for entry in json.loads(ledger)["epochs"]}
+        return durable == self.consumed
+
+    def go_back(self, raw):
+        """The newest checkpoint is lost. What was durable stays so, as it is given up.
+
+        Args:
+            raw: Content of the one before.
+        """
+        self.is_damaged = True
+        self.numbers = load(raw)[TENSOR].tolist()
 
     def by_epoch(self):
         """The numbers of each epoch's segments, in order."""
@@ -54,9 +71,12 @@ class CheckpointChain:
         for mark in progress["watermarks"]:
             epoch, surplus = mark["epoch"], mark["surplus"]
             consumed[epoch] = mark["consumed"]
-            self.surplus[epoch] = surplus
             found = [self._trained[number].seq for number in numbers.pop(epoch, ())]
             wanted = list(range(1, mark["consumed"] - surplus + 1))
+            if self.is_damaged:
+                wanted = sorted(set(found))
+                given_up = mark["consumed"] - surplus - len(found)
+                require(given_up == mark["given_up"], "given-up segments are counted", mark)
             require(found == wanted, "each consumed segment was trained on once, in order", found)
             if surplus:
                 budget = self._settings.budget
@@ -65,3 +85,9 @@ class CheckpointChain:
         for epoch, count in self.consumed.items():
             require(consumed.get(epoch, -1) >= count, "no epoch is forgotten or goes back", epoch)
         self.consumed = consumed
+
+
+def _progress(raw):
+    """The metadata of a checkpoint file."""
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    return json.loads(header["__metadata__"]["progress"])

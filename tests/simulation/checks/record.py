@@ -188,11 +188,13 @@ class Record:
         """The counts of a learner's receiver agree with one another and with its trainer."""
         receiver, trainer = learner.receiver, learner.trainer
         counts = receiver.counts
-        consumed = counts.trained + counts.surplus
+        consumed, given_up = counts.trained + counts.surplus, counts.given_up
+        received_of = sum(epoch.received for epoch in receiver.epochs)
+        consumed_of = sum(epoch.consumed for epoch in receiver.epochs)
         for name, found, wanted in (
             ("received", counts.received, consumed + in_training + receiver.queued),
-            ("received by epoch", counts.received, sum(one.received for one in receiver.epochs)),
-            ("consumed by epoch", consumed, sum(one.consumed for one in receiver.epochs)),
+            ("received by epoch", counts.received + given_up, received_of),
+            ("consumed by epoch", consumed + given_up, consumed_of),
             ("trained", counts.trained + in_training, len(trainer.trained)),
         ):
             require(found == wanted, f"the learner's counts add up: {name}", found, wanted)

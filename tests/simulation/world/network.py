@@ -18,8 +18,7 @@ class Conditions:
         spike: Probability that it takes some seconds more, and with it all later ones of its
             connection.
         loss, repetition: Probabilities that it is lost, or arrives twice.
-        capacity: Messages on a connection, in one direction, that were not received yet.
-        unreachable: By client and server: when they can reach each other again.
+        capacity: Most messages on a connection, in one direction, that are not received yet.
     """
 
     latency: float = 0.05
@@ -41,6 +40,8 @@ class Network:
         conditions: Now; to be changed at will.
         servers: Listening ones by name.
         counts: Messages sent, lost, repeated and refused, and connections.
+        clients: All of their sockets.
+        pipes: All that there ever were.
     """
 
     def __init__(self, scheduler, rng, conditions):
@@ -50,6 +51,7 @@ class Network:
         self.servers = {}
         self.counts = Counter()
         self.clients = []
+        self.pipes = []
 
     def delay(self):
         """Seconds that the next message takes."""
@@ -107,6 +109,7 @@ class Pipe:
         self._deliver = deliver
         self._queue = deque()  # (arrival, message)
         self._last_arrival = 0.0
+        network.pipes.append(self)
 
     def send(self, message):
         """Send a message; false if there are too many."""
@@ -126,6 +129,12 @@ class Pipe:
     def lose(self):
         """Lose all messages that are under way."""
         self._queue.clear()
+
+    def hurry(self, time):
+        """No message that is under way arrives later than this."""
+        self._queue = deque((min(arrival, time), message) for arrival, message in self._queue)
+        self._last_arrival = min(self._last_arrival, time)
+        self._network.scheduler.at(time, self._arrive)
 
     def _arrive(self):
         queue, now = self._queue, self._network.scheduler.now
