@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,11 +129,13 @@ class RecordedRun:
         return None
 
     def close(self) -> None:
-        """Kill what is left, and unmount the disk. Other files stay."""
+        """Kill what is left, and unmount the disk. Copies of its files stay."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         if self.own_disk:
+            with suppress(OSError):  # of files that ending processes delete meanwhile
+                shutil.copytree(self.dir, self.disk.with_name("run"))
             subprocess.run(["umount", "--lazy", self.disk], check=True)
 
     def _children(self) -> set[int]:
