@@ -24,8 +24,9 @@ from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.networks.agent_network import network_class
 from ssd_influence.networks.agent_shape import AgentShape
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_wire.codec import largest_frame
 from ssd_wire.errors import RunFileError
-from ssd_wire.messages import Hello, Join
+from ssd_wire.messages import Hello, Join, Seat, Timestep
 from ssd_wire.process.allocator import keep_freed_memory
 from ssd_wire.process.command import (
     NOT_DRAINED,
@@ -38,6 +39,7 @@ from ssd_wire.process.command import (
     write_process_entry,
 )
 from ssd_wire.process.stop import Stop
+from ssd_wire.pub_sub import Subscriber
 from ssd_wire.run_file import (
     RunSettings,
     errors_in_section,
@@ -46,7 +48,8 @@ from ssd_wire.run_file import (
     section,
 )
 from ssd_wire.security.curve import SocketSecurity
-from ssd_wire.sockets import Dealer, Poller, Subscriber
+from ssd_wire.sockets import Dealer, Poller
+from ssd_wire.weights import encoded_size
 
 
 @click.command()
@@ -92,9 +95,10 @@ def main(
 
     security = SocketSecurity.load(keys, f"actor-{agent}")
     of_learner = security.client_options(f"learner-{agent}")
-    to_env = Dealer(env_endpoint, security.client_options("env"))
-    to_learner = Dealer(learner_endpoint, of_learner)
-    subscription = Subscriber(weights_endpoint, of_learner)
+    from_env = largest_frame((Seat, Timestep), dims.lengths)
+    to_env = Dealer(env_endpoint, security.client_options("env"), from_env)
+    to_learner = Dealer(learner_endpoint, of_learner, encoded_size(tensor_shapes))
+    subscription = Subscriber(weights_endpoint, of_learner, encoded_size(tensor_shapes))
     join = Join(agent, epoch, settings.fingerprint)
     hello = Hello(agent, arena, epoch, settings.fingerprint)
     outbox = Outbox(run.lanes, run.retained, deterministic=run.deterministic)

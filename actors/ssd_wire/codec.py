@@ -8,7 +8,7 @@ Dtypes and ranks come from the message classes, never from the peer.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from reprlib import repr as short_repr
 from typing import Any
 
@@ -29,6 +29,8 @@ MAX_LIST_LENGTH = 64  # in a header; no message has so many fields
 
 Frame = bytes | memoryview
 Lengths = Mapping[str, int]
+
+MAX_FRAMES = 1 + max(len(layout(message).arrays) for message in MESSAGES.values())
 
 _KINDS = {message: kind for kind, message in MESSAGES.items()}
 
@@ -65,6 +67,8 @@ def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], lengths: 
         ProtocolError: when they are not a valid message of this run.
     """
     try:
+        if len(frames) > MAX_FRAMES:
+            raise ValueError(f"frames: wanted at most {MAX_FRAMES}, found more")
         kind, scalars, shapes = _header(frames)
         message = MESSAGES.get(kind)
         if message not in wanted or message is None:
@@ -75,6 +79,17 @@ def decode(frames: Sequence[bytes], wanted: tuple[type[Message], ...], lengths: 
         return message.checked(values)
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as fault:
         raise ProtocolError(str(fault) or type(fault).__name__) from fault
+
+
+def largest_frame(messages: Iterable[type[Message]], lengths: Lengths) -> int:
+    """Bytes of the largest frame that messages of these classes have in a run.
+
+    Args:
+        messages: Their classes.
+        lengths: The run's axes by letter. Arrays with an axis that is not in it do not count.
+    """
+    arrays = (field for message in messages for field in layout(message).arrays)
+    return max(MAX_HEADER_BYTES, *(field.size(lengths) for field in arrays))
 
 
 def unpack(header: bytes, longest_list: int = MAX_LIST_LENGTH) -> Any:

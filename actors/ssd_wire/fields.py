@@ -104,6 +104,13 @@ class ArrayField:
     low: float
     high: float
 
+    def size(self, lengths: Mapping[str, int]) -> int:
+        """Bytes of the array where its axes have these lengths; 0 if one has none."""
+        known = CONSTANT_AXES | dict(lengths)
+        if not all(axis in known for axis, _ in self.axes):
+            return 0
+        return math.prod(known[axis] + more for axis, more in self.axes) * self.dtype.itemsize
+
     def check_presence(self, is_present: bool, known: Mapping[str, int]) -> None:
         """Check whether the array may be present or absent.
 

@@ -3,21 +3,28 @@
 A message that ZeroMQ does not accept at once is dropped and counted. With blocking sends, one
 stopped peer could freeze a server for everyone. The protocol recovers by sending messages again
 that got no answer.
+
+No socket accepts a frame much larger than the largest of its run. A message with more frames than
+any message has is dropped as it is read. Parts of a message that is never completed stay in ZeroMQ;
+when they need too much memory, `Poller` opens the sockets anew.
 """
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 import zmq
 
-from ssd_wire.codec import MAX_FRAME_BYTES, Frame, encode
+from ssd_wire.codec import MAX_FRAME_BYTES, MAX_FRAMES, Frame, encode
 from ssd_wire.endpoints import check_endpoint, lock_endpoint
 from ssd_wire.errors import EndpointError
 from ssd_wire.messages import Message
+from ssd_wire.process.memory_watch import MemoryWatch
 from ssd_wire.process.stop import Stop
 from ssd_wire.security.curve import Options, SocketSecurity
 
@@ -25,13 +32,16 @@ from ssd_wire.security.curve import Options, SocketSecurity
 _NO_WAIT = int(zmq.NOBLOCK)
 _NO_WAIT_MORE = int(zmq.NOBLOCK) | int(zmq.SNDMORE)
 _EVENTS, _READABLE = int(zmq.EVENTS), int(zmq.POLLIN)
+_MORE = int(zmq.RCVMORE)
+_MAX_PARTS = 1 + MAX_FRAMES + 1  # the id of a connection, a message, and a frame too many
 
 QUEUED_MESSAGES = 64  # per peer and direction; more than a working peer ever has in flight
 HEARTBEAT_MS = 5_000
 HEARTBEAT_TIMEOUT_MS = 60_000  # longer than the largest message takes to arrive
 CONNECT_TIMEOUT_MS = 2_000
 RECONNECT_MS = (100, 2_000)
-
+SPARE_FRAME_BYTES = 1 << 20  # a frame may be so large, or twice as large as the run's largest
+REBIND_SECONDS = 5.0  # longest wait until a closed socket's port is free
 
 _OPTIONS: Mapping[int, int | bytes] = {
     zmq.LINGER: 0,
@@ -48,13 +58,27 @@ _OPTIONS: Mapping[int, int | bytes] = {
 PLAIN = SocketSecurity(None)
 NO_OPTIONS: Options = {}
 
+_log = logging.getLogger(__name__)
+
+
+def max_frame_bytes(largest: int) -> int:
+    """The longest frame that a socket accepts.
+
+    A longer one closes the connection, which tells the peer nothing. So there is some room for
+    frames of another run, which are refused with the reason.
+
+    Args:
+        largest: Bytes of the largest frame of the run's messages.
+    """
+    return min(MAX_FRAME_BYTES, max(SPARE_FRAME_BYTES, 2 * largest))
+
 
 class Socket:
     """A ZeroMQ socket. Only one thread may use it.
 
     Args:
         kind: The ZeroMQ socket type.
-        options: Socket options in addition to those that all sockets have.
+        options: Socket options in addition to those that all sockets have, or in their place.
 
     Attributes:
         dropped: Messages that ZeroMQ did not accept.
@@ -84,6 +108,30 @@ class Socket:
             self._lock = lock_endpoint(endpoint)
             self.zmq_socket.bind(endpoint)
         return self.zmq_socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def reopen(self) -> None:
+        """Close all connections, drop everything queued on them, and start again."""
+        raise NotImplementedError
+
+    def _bind_again(self, endpoint: str) -> None:
+        """Bind a new socket where a closed one was bound, as soon as the system allows it.
+
+        Raises:
+            EndpointError: when the endpoint is not free in time.
+        """
+        deadline = time.monotonic() + REBIND_SECONDS
+        while True:
+            self.zmq_socket = self._make_zmq_socket()
+            self.zmq_socket.setsockopt(zmq.IPV6, "[" in endpoint)
+            try:
+                self.zmq_socket.bind(endpoint)
+            except zmq.ZMQError as fault:
+                self.zmq_socket.close(linger=0)
+                if time.monotonic() > deadline:
+                    raise EndpointError(f"{endpoint}: cannot be bound again: {fault}") from fault
+                time.sleep(0.01)
+            else:
+                return
 
     def close(self) -> None:
         """Close at once. Messages still queued are lost."""
@@ -120,7 +168,16 @@ class Socket:
 
     def _receive(self) -> Iterator[list[bytes]]:
         while self._is_readable():
-            yield self.zmq_socket.recv_multipart(_NO_WAIT)
+            yield self._receive_parts(copy=True)
+
+    def _receive_parts(self, *, copy: bool) -> list[Any]:
+        """A message's frames, bytes if copied; of one with too many, as many as show that."""
+        parts = [self.zmq_socket.recv(_NO_WAIT, copy)]
+        while self.zmq_socket.get(_MORE):
+            part = self.zmq_socket.recv(_NO_WAIT, copy)
+            if len(parts) < _MAX_PARTS:
+                parts.append(part)
+        return parts
 
     def _is_readable(self) -> bool:
         """Whether a message has arrived. Catching EAGAIN from a receive costs twice as much."""
@@ -138,20 +195,34 @@ class Router(Socket):
         endpoint: Where to bind.
         security: Of this process's sockets.
         allowed: Identities that may connect, where there are keys.
+        largest_frame: Bytes of the largest frame that peers of the run send.
 
     Attributes:
         sender: Identity that sent the message received last, by its key; None without keys.
     """
 
     def __init__(
-        self, endpoint: str, security: SocketSecurity = PLAIN, allowed: Collection[str] = ()
+        self,
+        endpoint: str,
+        security: SocketSecurity = PLAIN,
+        allowed: Collection[str] = (),
+        largest_frame: int = MAX_FRAME_BYTES,
     ) -> None:
-        options: Options = {zmq.ROUTER_MANDATORY: 1, zmq.ROUTER_HANDOVER: 1}
+        options: Options = {
+            zmq.ROUTER_MANDATORY: 1,
+            zmq.ROUTER_HANDOVER: 1,
+            zmq.MAXMSGSIZE: max_frame_bytes(largest_frame),
+        }
         encrypted = security.server_options(allowed)
         super().__init__(zmq.ROUTER, {**options, **encrypted})
         self.sender: str | None = None
         self._identity_of = security.identity_of if encrypted else None
         self.endpoint = self.bind(endpoint)
+
+    def reopen(self) -> None:
+        """Close all connections, drop everything queued on them, and bind again."""
+        self.zmq_socket.close(linger=0)
+        self._bind_again(self.endpoint)
 
     def send(self, peer: bytes, message: Message) -> bool:
         """Send without waiting; false when the peer is gone or its queue is full."""
@@ -164,7 +235,7 @@ class Router(Socket):
                 yield peer, frames
             return
         while self._is_readable():
-            parts = self.zmq_socket.recv_multipart(_NO_WAIT, copy=False)
+            parts = self._receive_parts(copy=False)
             self.sender = self._identity_of(str(parts[-1].get("User-Id")))
             peer, *frames = (part.bytes for part in parts)
             yield peer, frames
@@ -203,10 +274,17 @@ class Dealer(Client):
     Args:
         endpoint: Of the server.
         security: What `SocketSecurity.client_options` gives for that server.
+        largest_frame: Bytes of the largest frame that the server sends.
     """
 
-    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
-        super().__init__(zmq.DEALER, {zmq.IMMEDIATE: 1, **security}, endpoint)
+    def __init__(
+        self,
+        endpoint: str,
+        security: Options = NO_OPTIONS,
+        largest_frame: int = MAX_FRAME_BYTES,
+    ) -> None:
+        options: Options = {zmq.IMMEDIATE: 1, zmq.MAXMSGSIZE: max_frame_bytes(largest_frame)}
+        super().__init__(zmq.DEALER, {**options, **security}, endpoint)
 
     def send(self, frames: Sequence[Frame]) -> bool:
         """Send encoded frames without waiting; false when not connected or the queue is full."""
@@ -217,45 +295,28 @@ class Dealer(Client):
         return self._receive()
 
 
-class Publisher(Socket):
-    """Sends one-frame messages to all subscribers.
-
-    Args:
-        endpoint: Where to bind.
-        security: What `SocketSecurity.server_options` gives.
-    """
-
-    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
-        # Do not queue old weights for a stopped peer.
-        super().__init__(zmq.PUB, {zmq.SNDHWM: 2, **security})
-        self.endpoint = self.bind(endpoint)
-
-    def publish(self, frame: bytes) -> None:
-        """Send to all subscribers; each keeps only the newest."""
-        self.zmq_socket.send(frame, flags=zmq.NOBLOCK)
-
-
-class Subscriber(Client):
-    """Receives the newest message of a publisher and drops older ones.
-
-    Args:
-        endpoint: Of the publisher.
-        security: What `SocketSecurity.client_options` gives for its server.
-    """
-
-    def __init__(self, endpoint: str, security: Options = NO_OPTIONS) -> None:
-        super().__init__(zmq.SUB, {zmq.CONFLATE: 1, zmq.SUBSCRIBE: b"", **security}, endpoint)
-
-    def newest(self) -> bytes | None:
-        """The newest frame since the last call; None if there is none."""
-        return self.zmq_socket.recv(_NO_WAIT) if self._is_readable() else None
-
-
 class Poller:
-    """Waits for messages on several sockets, or for a request to stop."""
+    """Waits for messages on several sockets, or for a request to stop.
 
-    def __init__(self, stop: Stop, sockets: Sequence[Socket]) -> None:
+    Opens them anew when this process's memory has grown too much.
+
+    Args:
+        stop: The request.
+        sockets: To wait for.
+        reopened: Others that are opened anew together with these.
+        memory: Of this process.
+    """
+
+    def __init__(
+        self,
+        stop: Stop,
+        sockets: Sequence[Socket],
+        reopened: Sequence[Socket] = (),
+        memory: MemoryWatch | None = None,
+    ) -> None:
         self._stop = stop
+        self._reopened = (*sockets, *reopened)
+        self._memory = memory or MemoryWatch()
         self._poller = zmq.Poller()
         self._stop_descriptors = stop.descriptors
         for descriptor in self._stop_descriptors:
@@ -264,6 +325,10 @@ class Poller:
 
     def wait(self, seconds: float) -> bool:
         """Return when a message arrived or the time is over; false when asked to stop."""
+        if self._memory.has_grown():
+            _log.warning("this process uses too much memory: opening new connections")
+            for each in self._reopened:
+                each.reopen()
         for index, (socket, zmq_socket) in enumerate(self._registered):
             if socket.zmq_socket is not zmq_socket:  # reopened
                 self._poller.unregister(zmq_socket)

@@ -59,6 +59,15 @@ class Weights:
             check_array(name, _FLOAT32, tensor)
 
 
+def encoded_size(shapes: Shapes) -> int:
+    """The most bytes that a frame of weights has.
+
+    Args:
+        shapes: Of the network's tensors, by name.
+    """
+    return 4 + MAX_HEADER_BYTES + 4 * sum(math.prod(shape) for shape in shapes.values())
+
+
 def encode_weights(weights: Weights) -> bytes:
     """Encode weights as one frame.
 

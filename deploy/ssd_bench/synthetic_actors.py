@@ -20,8 +20,9 @@ from ssd_run.run_config import RunConfig
 from ssd_wire.codec import encode
 from ssd_wire.messages import Hello, Segment
 from ssd_wire.process.stop import Stop
+from ssd_wire.pub_sub import Subscriber
 from ssd_wire.run_file import fingerprint
-from ssd_wire.sockets import Dealer, Poller, Subscriber
+from ssd_wire.sockets import Dealer, Poller
 
 DISTINCT = 4  # segments; more would only cost this process its cache
 LONGEST_WAIT = 0.2  # seconds; after that, unanswered messages are sent again

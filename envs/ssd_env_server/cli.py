@@ -19,8 +19,9 @@ from ssd_envs.batch import GameBatch
 from ssd_envs.spec import GameSettings, game_spec
 from ssd_influence.roles import Role, optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
+from ssd_wire.codec import largest_frame
 from ssd_wire.dims import Dims
-from ssd_wire.messages import Seat
+from ssd_wire.messages import Act, Seat
 from ssd_wire.process.command import (
     choose_start_number,
     configure_logging,
@@ -67,7 +68,11 @@ def main(
     run, game, experiment, run_fingerprint = load_settings(run_file)
 
     security = SocketSecurity.load(keys, "env")
-    router = Router(endpoint, security, [f"actor-{agent}" for agent in range(game.agents)])
+    allowed = [f"actor-{agent}" for agent in range(game.agents)]
+    dims = dims_of_agents(run, game, experiment)
+    router = Router(
+        endpoint, security, allowed, max(largest_frame((Act,), of.lengths) for of in dims)
+    )
     server = make_server(
         router,
         run,
@@ -115,6 +120,17 @@ def roles_of(experiment: ExperimentSettings, game: GameSettings) -> list[Role]:
         return [role_of(experiment, agent, agents) for agent in range(agents)]
 
 
+def dims_of_agents(
+    run: RunSettings, game: GameSettings, experiment: ExperimentSettings
+) -> list[Dims]:
+    """[N] the dims of each agent's messages."""
+    spec = game_spec(game)
+    return [
+        Dims.of(spec, run.games, **optional_axes(role, experiment, spec.num_actions))
+        for role in roles_of(experiment, game)
+    ]
+
+
 def make_server(
     socket: ServerSocket,
     run: RunSettings,
@@ -141,11 +157,7 @@ def make_server(
         LaneGames(GameBatch(game, run.games), lane, arena, env_incarnation, run.segment)
         for lane in range(run.lanes)
     ]
-    roles, spec = roles_of(experiment, game), game_spec(game)
-    dims = [
-        Dims.of(spec, run.games, **optional_axes(role, experiment, spec.num_actions))
-        for role in roles
-    ]
+    roles, dims = roles_of(experiment, game), dims_of_agents(run, game, experiment)
     lanes = [Lane(one.timesteps(), run.games, Disclosure(roles, dims)) for one in lane_games]
     coordinator = Coordinator(
         seat_message(run, game, experiment, env_incarnation), run_fingerprint, lanes

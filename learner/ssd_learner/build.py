@@ -126,7 +126,6 @@ def build_learner(
 ) -> Learner:
     """A learner over these links, that trains for so many own-steps; None for no limit."""
     run, learning = sections.run, sections.learning
-    shape, state_size = trainer.shape, trainer.network.state_size
     window = run.window * learning.segments_per_batch(run.segment)
     batch_threshold = learning.batch_threshold(run.segment, run.lanes)
     if run.deterministic:  # one batch at a time, and each of the same size
@@ -137,12 +136,18 @@ def build_learner(
         trainer,
         receiver,
         checkpointer,
-        dims_of(run, shape, sections.experiment, state_size),
+        learner_dims(sections, trainer),
         window=window,
         batch_threshold=batch_threshold,
         budget=own_steps or math.inf,
         deterministic=run.deterministic,
     )
+
+
+def learner_dims(sections: RunSections, trainer: Trainer) -> Dims:
+    """The dims of the messages between a trainer's learner and its actors."""
+    state_size = trainer.network.state_size
+    return dims_of(sections.run, trainer.shape, sections.experiment, state_size)
 
 
 def dims_of(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import torch
 
-from ssd_learner.build import RunSections, build_learner, build_trainer, resume
+from ssd_learner.build import RunSections, build_learner, build_trainer, learner_dims, resume
 from ssd_learner.device import torch_device
 from ssd_learner.links import ZmqLinks
 from ssd_learner.metrics import LearnerMetrics
@@ -64,7 +64,8 @@ def main(
     ledger = run_dir / "ledgers" / f"{role}.json" if run_dir else None
     receiver, checkpointer = resume(sections, trainer, checkpoints, ledger)
     security = SocketSecurity.load(keys, role)
-    links = ZmqLinks(stop, bind, weights, security, agent)
+    dims = learner_dims(sections, trainer)
+    links = ZmqLinks(stop, bind, weights, security, agent, dims)
     learner = build_learner(sections, links, trainer, receiver, checkpointer, own_steps)
     addresses = {
         "metrics": serve_metrics(LearnerMetrics(learner), metrics, role),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ssd_wire.messages import Message
+from ssd_wire.codec import largest_frame
+from ssd_wire.dims import Dims
+from ssd_wire.messages import Message, Segment
 from ssd_wire.process.stop import Stop
+from ssd_wire.pub_sub import Publisher
 from ssd_wire.security.curve import SocketSecurity
-from ssd_wire.sockets import Poller, Publisher, Router
+from ssd_wire.sockets import Poller, Router
 
 
 class ZmqLinks:
@@ -19,16 +22,24 @@ class ZmqLinks:
         weights: Endpoint that publishes weights.
         security: Of both sockets.
         agent: Whose actors are admitted.
+        dims: Of the agent's messages.
     """
 
     def __init__(
-        self, stop: Stop, segments: str, weights: str, security: SocketSecurity, agent: int
+        self,
+        stop: Stop,
+        segments: str,
+        weights: str,
+        security: SocketSecurity,
+        agent: int,
+        dims: Dims,
     ) -> None:
         allowed = (f"actor-{agent}",)
-        self.router = Router(segments, security, allowed)
+        largest = largest_frame((Segment,), dims.lengths)
+        self.router = Router(segments, security, allowed, largest)
         self.publisher = Publisher(weights, security.server_options(allowed))
         self._stop = stop
-        self._poller = Poller(stop, [self.router])
+        self._poller = Poller(stop, [self.router], reopened=[self.publisher])
 
     def wait(self, seconds: float) -> bool:
         """Return when messages have arrived or time is up; false when asked to stop."""

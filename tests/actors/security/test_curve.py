@@ -8,9 +8,10 @@ from tests.until import until
 
 from ssd_wire.codec import encode
 from ssd_wire.messages import Bye, Refused
+from ssd_wire.pub_sub import Publisher, Subscriber
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.security.keys import create_keys, load_keys
-from ssd_wire.sockets import Dealer, Publisher, Router, Subscriber
+from ssd_wire.sockets import Dealer, Router
 
 ACCEPTED_SECONDS = 0.25  # a client that may connect is accepted long before
 

@@ -16,7 +16,8 @@ from tests.until import until
 from ssd_wire.codec import decode, encode
 from ssd_wire.errors import EndpointError
 from ssd_wire.messages import Bye, Refused, Welcome
-from ssd_wire.sockets import Dealer, Poller, Publisher, Router, Subscriber
+from ssd_wire.pub_sub import Publisher, Subscriber
+from ssd_wire.sockets import Dealer, Poller, Router
 
 
 @dataclass

@@ -19,8 +19,9 @@ from ssd_wire import codec, endpoints, fields, messages
 from ssd_wire.codec import decode, encode
 from ssd_wire.fields import layout
 from ssd_wire.messages import MESSAGES, Act
+from ssd_wire.pub_sub import Publisher, Subscriber
 from ssd_wire.run_file import RunSettings, fingerprint
-from ssd_wire.sockets import Dealer, Publisher, Router, Subscriber
+from ssd_wire.sockets import Dealer, Router
 from ssd_wire.weights import Weights, decode_weights, encode_weights
 
 PAGE = (Path(ssd_wire.__file__).parent / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -133,7 +134,7 @@ def test_the_page_has_the_limits_of_the_code():
     }
     holding = {**vars(codec), **vars(fields), **vars(endpoints), **vars(messages)}
     assert stated == {name: holding[name] for name in stated}
-    assert len(stated) == 11
+    assert len(stated) == 12
 
 
 def test_the_page_has_the_socket_options_of_the_code(socket_dir):
@@ -145,7 +146,7 @@ def test_the_page_has_the_socket_options_of_the_code(socket_dir):
     ):
         sockets = {"ROUTER": router, "PUB": publisher, "DEALER": dealer, "SUB": subscriber}
         stated = [row for row in rows(text_under("Transport")) if len(row) == 3]
-        assert len(stated) == 14
+        assert len(stated) == 16
         for option, value, where in stated:
             name = option.split()[0]
             for kind in kinds_for(where, sockets) if name not in WRITE_ONLY else ():
