@@ -6,7 +6,7 @@ PRESET ?= cleanup-moa
 STEPS ?=
 ARGS ?=
 CHAOS_SEED ?=
-HISTORIES ?= 0:20000
+HISTORIES ?= 0:100000
 
 .PHONY: train test conformance chaos check format bench clean
 

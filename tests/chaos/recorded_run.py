@@ -12,8 +12,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from tests.chaos.evidence.recording import RECORDS
 from tests.chaos.faults import FORK_SERVER
-from tests.chaos.recording import RECORDS
 
 REPOSITORY = Path(__file__).parents[2]
 LAUNCHER = "launcher"
@@ -64,7 +64,7 @@ class RecordedRun:
         path = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.recorded_train", *arguments],
+                [sys.executable, "-m", "tests.chaos.evidence.recorded_train", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

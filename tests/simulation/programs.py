@@ -182,7 +182,13 @@ class Links:
         self._router = Router(network, process, record)
         self._publisher = Publisher(network, process, record)
         process.sources = (self._router,)
-        self.wait = process.wait
+        self._process = process
+        self._record = record
         self.receive = self._router.receive
         self.send = self._router.send
         self.publish = self._publisher.publish
+
+    def wait(self, seconds):
+        """Wait for messages; false when asked to stop."""
+        self._record.on_learner_waits(self._process)
+        return self._process.wait(seconds)
