@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 PRESET ?= cleanup-moa
 STEPS ?=
 ARGS ?=
+FUZZ_SECONDS ?= 600
 CHAOS_SEED ?=
 
-.PHONY: train test conformance chaos check format bench clean
+.PHONY: train test conformance chaos check format bench fuzz clean
 
 train: $(VENV)/ready
 	$(BIN)/ssd-train $(PRESET) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
@@ -26,6 +27,11 @@ chaos: $(VENV)/ready
 	$(BIN)/python -m tests.chaos faults $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 	$(BIN)/python -m tests.chaos throughput $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 	$(BIN)/python -m tests.chaos separations
+
+# Gives random input to everything that reads bytes from outside, guided by the code that it reaches.
+fuzz: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
 
 # The same checks everywhere: here, in pre-commit and in CI.
 check: $(VENV)/ready
