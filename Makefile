@@ -7,6 +7,7 @@ STEPS ?=
 ARGS ?=
 FUZZ_SECONDS ?= 600
 CHAOS_SEED ?=
+HISTORIES ?= 0:20000
 
 .PHONY: train test conformance chaos check format bench fuzz clean
 
@@ -21,11 +22,13 @@ test: $(VENV)/ready
 conformance: $(VENV)/ready
 	$(BIN)/python -m pytest --numprocesses=2 tests/conformance/every_preset.py $(ARGS)
 
-# Real runs under random faults, the speed under faults, and processes that are cut off: 20 minutes.
-# Seeds are printed; CHAOS_SEED=N draws the same faults again.
+# Simulated histories, real runs under random faults, the speed under faults, and processes that are
+# cut off: 25 minutes on two cores. Seeds are printed; CHAOS_SEED=N draws the same faults again.
 chaos: $(VENV)/ready
+	$(BIN)/python -m tests.simulation --seeds $(HISTORIES) --processes 2
 	$(BIN)/python -m tests.chaos faults $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 	$(BIN)/python -m tests.chaos throughput $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+	$(BIN)/python -m tests.chaos deterministic $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 	$(BIN)/python -m tests.chaos separations
 
 # Gives random input to everything that reads bytes from outside, guided by the code that it reaches.

@@ -146,6 +146,7 @@ class Actor:
         self.learner.send_bye()
         while not self.learner.outbox.all_durable and self._clock() < deadline:
             self.poller.wait(POLL_SECONDS)
+            self.env.discard_messages()
             self.learner.poll()
         self._write_ledger()
         return self.learner.outbox.all_durable

@@ -55,19 +55,22 @@ class EnvClient:
             RefusedError: when the environment server refuses this actor for good.
         """
         for frames in islice(self._connection.receive(), MAX_MESSAGES):
-            self._retry.reset()
+            self._retry.heard()
             try:
                 message = decode(frames, (Seat, Timestep, Refused), self._lengths)
             except ProtocolError as fault:
                 self.protocol_errors += 1
                 self._log.warning("invalid message from the environment: %.300s", fault)
                 continue
+            if isinstance(message, Timestep) and message.env_incarnation != self._env_incarnation:
+                continue  # its Seat was lost; only a Join brings another, so this is no answer
+            self._retry.reset()
             match message:
                 case Seat():
                     self._on_seat(message)
                 case Refused():
                     self._on_refused(message)
-                case Timestep() if self._is_ours(message) and self._is_new(message):
+                case Timestep() if self._has_lane(message) and self._is_new(message):
                     yield message
         self._retry_if_due()
 
@@ -76,6 +79,11 @@ class EnvClient:
         frames = encode(act)
         self._answers[act.env_incarnation, act.lane] = (act.tick, frames)
         self._connection.send(frames)
+
+    def discard_messages(self) -> None:
+        """Leave what has arrived unanswered; unread messages would end every wait at once."""
+        for _ in islice(self._connection.receive(), MAX_MESSAGES):
+            pass
 
     def _on_seat(self, seat: Seat) -> None:
         if seat.env_incarnation == self._env_incarnation:
@@ -93,12 +101,12 @@ class EnvClient:
         self._env_incarnation = 0
         self._connection.send(self._join)
 
-    def _is_ours(self, timestep: Timestep) -> bool:
-        if timestep.lane >= self._lanes:
-            self.protocol_errors += 1
-            self._log.warning("wanted a lane below %d, found %d", self._lanes, timestep.lane)
-            return False
-        return timestep.env_incarnation == self._env_incarnation
+    def _has_lane(self, timestep: Timestep) -> bool:
+        if timestep.lane < self._lanes:
+            return True
+        self.protocol_errors += 1
+        self._log.warning("wanted a lane below %d, found %d", self._lanes, timestep.lane)
+        return False
 
     def _is_new(self, timestep: Timestep) -> bool:
         key = timestep.env_incarnation, timestep.lane

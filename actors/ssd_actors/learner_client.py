@@ -121,7 +121,7 @@ class LearnerClient:
 
     def _receive_messages(self) -> None:
         for frames in islice(self._connection.receive(), MAX_MESSAGES):
-            self._retry.reset()
+            self._retry.heard()
             try:
                 message = decode(frames, (Welcome, Ack, Refused), self._lengths)
                 check_progress(message)
@@ -137,7 +137,23 @@ class LearnerClient:
                 case Refused():
                     self._on_refused(message)
 
+    def _is_answered(self, received: int, durable: int) -> bool:
+        """Whether an Ack answers what was sent last; otherwise that is repeated, as it may be lost.
+
+        Training on the segments of other arenas brings Acks, too, about newer weights.
+
+        Args:
+            received: Of the outbox before the Ack.
+            durable: Of the outbox before the Ack.
+        """
+        if self._needs_welcome:
+            return False
+        if self.outbox.oldest_unreceived() is not None:
+            return self.outbox.received > received
+        return not self._draining or self.outbox.durable > durable
+
     def _on_welcome(self, welcome: Welcome) -> None:
+        self._retry.reset()
         new_weights = self._decode_weights(welcome)
         if new_weights is None and self._is_unknown(welcome.learner_incarnation):
             self._send_hello()  # it is late, or from a new learner, whose weights we need
@@ -178,12 +194,16 @@ class LearnerClient:
         if self._is_unknown(ack.learner_incarnation):
             self._send_hello()  # the learner is a new one, whose Welcome was lost
             return
+        before = (self.outbox.received, self.outbox.durable)
         self.outbox.on_ack(ack)
+        if self._is_answered(*before):
+            self._retry.reset()
         if not self._is_stale():
             self._weights_retry.reset()  # counts from the first Ack that announces newer ones
         self._newest_version = max(self._newest_version, ack.newest_version)
 
     def _on_refused(self, refused: Refused) -> None:
+        self._retry.reset()
         if refused.fatal:
             error = ReplacedError if refused.replaced else RefusedError
             raise error(f"the learner refused this actor: {refused.reason}")

@@ -53,6 +53,10 @@ class RetryTimer:
         self._due = self._clock() + self._delay
         self._first_request = None
 
+    def heard(self) -> None:
+        """Keep the connection: something arrived over it, though it may be no answer."""
+        self._first_request = None
+
     def should_retry(self) -> bool:
         """Whether to send the request now; if so, the next one is due in `RETRY_SECONDS`."""
         if self._clock() < self._due:

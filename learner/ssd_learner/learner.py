@@ -202,7 +202,7 @@ class Learner:
     def acknowledge(self) -> None:
         """Send an Ack to each actor whose last one is out of date."""
         for epoch in self.receiver.epochs:
-            if epoch.peer is None or epoch.retired:
+            if epoch.peer is None or (epoch.retired and not epoch.leaving):
                 continue
             last, current = epoch.last_ack, self.ack(epoch)
             if last is None or vars(last) != vars(current):

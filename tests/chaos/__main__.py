@@ -5,6 +5,7 @@
     python -m tests.chaos faults             # 120 faults: kills, stops, freezes, cuts, full disks
     python -m tests.chaos throughput         # the speed under a fault every 10 s
     python -m tests.chaos separations        # hosts without a network for 30 s; frozen processes
+    python -m tests.chaos deterministic      # learners killed or not: the same weights
     python -m tests.chaos long --minutes 60 --csv long.csv   # memory and handles over time
 
 Each prints its seed; `--seed N` draws the same faults again. (When they strike is up to the
@@ -32,7 +33,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from tests.chaos import network, separation
+from tests.chaos import determinism, network, separation
 from tests.chaos.faults import FULL_DISK, KILL, draw
 from tests.chaos.recorded_run import ROLES, RecordedRun
 from tests.chaos.resources import report, write_csv
@@ -71,7 +72,7 @@ def faults(seed: int, preset: str, count: int) -> None:
 @click.option("--seconds", default=60.0, show_default=True, help="Of each of four windows.")
 def throughput(seed: int, preset: str, seconds: float) -> None:
     """Compare own-steps per second under a fault every 10 s with those before and after."""
-    drawn = draw(seed, ROLES, (STEADY_PAUSE, STEADY_PAUSE), long_freezes=False)
+    drawn = draw(seed, ROLES, (STEADY_PAUSE, STEADY_PAUSE), steady=True)
     chosen = (fault for fault in drawn if fault.kind != FULL_DISK)
     with session(preset, seed) as running:
         before = speed(running, lambda: running.wait(seconds))
@@ -95,7 +96,7 @@ def throughput(seed: int, preset: str, seconds: float) -> None:
 @click.option("--csv", "path", type=click.Path(path_type=Path), required=True)
 def long(seed: int, preset: str, minutes: float, path: Path) -> None:
     """Kill a process every 30 s, and record memory, handles and counters of all."""
-    drawn = draw(seed, ROLES, (LONG_PAUSE, LONG_PAUSE), long_freezes=False)
+    drawn = draw(seed, ROLES, (LONG_PAUSE, LONG_PAUSE), steady=True)
     kills = (fault for fault in drawn if fault.kind == KILL)
     with session(preset, seed, sample_seconds=LONG_PAUSE) as running:
         try:
@@ -103,6 +104,21 @@ def long(seed: int, preset: str, minutes: float, path: Path) -> None:
             running.recover()
         finally:
             write_csv(path, running.samples)
+
+
+@main.command()
+@seed_option
+def deterministic(seed: int) -> None:
+    """Kill learners of deterministic runs: the weights are those of undisturbed ones."""
+    root = Path(tempfile.mkdtemp(prefix="ssd-chaos-"))
+    found = []
+    for preset in determinism.BATCHES:
+        found += determinism.findings(root, preset, seed)
+    for finding in found:
+        click.echo(f"FINDING: {finding}")
+    if found:
+        sys.exit(f"{len(found)} findings; see {root}")
+    shutil.rmtree(root)
 
 
 @main.command()
@@ -140,8 +156,11 @@ def session(preset: str, seed: int, sample_seconds: float = SAMPLE_SECONDS) -> I
     try:
         run.wait_until_up()
         running = Session(run, sample_seconds)
-        yield running
-        running.finish()
+        try:
+            yield running
+            running.finish()
+        finally:
+            running.injector.end_due(now=True)  # a frozen process would never end
         for line in (*running.report(), *report(running.samples)):
             click.echo(line)
     finally:

@@ -10,6 +10,7 @@ KILL, TERMINATE, FREEZE, CUT, FULL_DISK = "kill", "terminate", "freeze", "cut", 
 FORK_SERVER, DISK = "fork-server", "disk"
 SHORT, LONG, FULL = (1.0, 10.0), (61.0, 75.0), (3.0, 12.0)  # seconds
 LONG_EVERY = 12  # faults from one long freeze to the next
+AT_ONCE = 0.2
 KINDS = {KILL: 30, TERMINATE: 16, FREEZE: 24, CUT: 26, FULL_DISK: 4}  # and their weights
 
 
@@ -36,26 +37,27 @@ class Fault:
 
 
 def draw(
-    seed: int, roles: Sequence[str], pauses: tuple[float, float], *, long_freezes: bool = True
+    seed: int, roles: Sequence[str], pauses: tuple[float, float], *, steady: bool = False
 ) -> Iterator[Fault]:
     """Faults without end; the same for the same arguments.
 
     Every `LONG_EVERY`th is a long freeze: of an actor, an environment, the fork server and a
-    learner in turn.
+    learner in turn. `AT_ONCE` of all come together with the fault before.
 
     Args:
         seed: Of the draws.
         roles: Of all processes.
         pauses: Shortest and longest time between two faults, in seconds.
-        long_freezes: Whether there are any.
+        steady: No long freezes, and no two faults at once.
     """
     rng = Random(seed)  # noqa: S311 - not for a secret
     number = 0
     while True:
         number += 1
-        pause = rng.uniform(*pauses)
+        at_once = not steady and rng.random() < AT_ONCE
+        pause = 0.0 if at_once else rng.uniform(*pauses)
         turn, rest = divmod(number, LONG_EVERY)
-        if long_freezes and rest == 0:
+        if not steady and rest == 0:
             kind = ("learner", "actor", "env", FORK_SERVER)[turn % 4]
             role = rng.choice([role for role in (*roles, FORK_SERVER) if role.startswith(kind)])
             yield Fault(FREEZE, role, pause, rng.uniform(*LONG))

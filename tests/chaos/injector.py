@@ -39,14 +39,14 @@ class Injector:
     def is_possible(self, fault: Fault) -> bool:
         """Whether this machine allows the fault, and nothing of the same process speaks against it.
 
-        A frozen process is not frozen again, and one that is frozen for long is left alone.
+        What is frozen or full is not so twice, and a process that is frozen for long is left alone.
         """
         if fault.kind == CUT and not self.may_cut:
             return False
         if fault.kind == FULL_DISK and not self.run.own_disk:
             return False
         lasting = [one for one, _, _ in self.lasting if one.role == fault.role]
-        return not lasting or (fault.kind != FREEZE and lasting[0].seconds < LONG[0])
+        return not lasting or (not fault.seconds and lasting[0].seconds < LONG[0])
 
     def apply(self, fault: Fault) -> bool:
         """Apply a fault; false if its process is not up, or has no connection to cut."""
@@ -96,7 +96,6 @@ class Injector:
         return bool(found)
 
     def _fill_disk(self) -> None:
-        with (self.run.disk / FILLER).open("ab") as filler, suppress(OSError):
+        with (self.run.disk / FILLER).open("ab", buffering=0) as filler, suppress(OSError):
             while True:
                 filler.write(bytes(1 << 16))
-                filler.flush()

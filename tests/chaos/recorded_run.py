@@ -16,10 +16,11 @@ from tests.chaos.recording import RECORDS
 
 REPOSITORY = Path(__file__).parents[2]
 LAUNCHER = "launcher"
-AGENTS, ARENAS, GAMES, SEGMENT = 3, 2, 8, 20
+AGENTS, ARENAS, LANES, GAMES, SEGMENT = 3, 2, 2, 4, 20
 SETTINGS = {
     "game.agents": AGENTS,
     "game.horizon": 100,
+    "run.lanes": LANES,
     "run.games": GAMES,
     "run.segment": SEGMENT,
     "learning.horizon": 2 * SEGMENT,

@@ -22,9 +22,6 @@ class Disk:
         self.progress = TrainingProgress(AGENT, FINGERPRINT, 0, 0, SegmentCounts(), ())
         self.trained = ()
 
-    def consumed(self, epoch):
-        return sum(mark.consumed for mark in self.progress.watermarks if mark.epoch == epoch)
-
 
 class RecordingTrainer:
     """Has the clocks of a trainer, and the numbers of its segments in place of weights."""

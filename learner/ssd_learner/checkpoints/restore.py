@@ -63,7 +63,10 @@ def restore(
             continue
         except (ValueError, KeyError) as fault:
             raise CheckpointError(f"{path}: does not fit this network: {fault}") from fault
-        return _after_damage(progress, known, path, damaged) if damaged else progress
+        for damaged_path in damaged:
+            set_aside(damaged_path)
+        is_older = damaged or _is_older(progress, known)
+        return _after_loss(progress, known, path) if is_older else progress
     _check_untrained(folder, ledger, known.get("own_steps", 0), damaged)
     return None
 
@@ -112,12 +115,21 @@ def _check_belongs(
             raise CheckpointError(f"{path}: wanted {what} {wanted}, found {found}")
 
 
-def _after_damage(
-    progress: TrainingProgress, known: Mapping[str, Any], path: Path, damaged: Iterable[Path]
+def _is_older(progress: TrainingProgress, known: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint has fewer segments than the ledger, which is written after it.
+
+    Then a newer one was lost: it was damaged when an earlier process started, which was killed
+    before it wrote another.
+    """
+    counts, segments = progress.counts, known.get("segments", {})
+    consumed: int = segments.get("trained", 0) + segments.get("surplus", 0)
+    return counts.trained + counts.surplus + counts.given_up < consumed
+
+
+def _after_loss(
+    progress: TrainingProgress, known: Mapping[str, Any], path: Path
 ) -> TrainingProgress:
     """The progress of an older checkpoint, with watermarks advanced to those of the ledger."""
-    for damaged_path in damaged:
-        set_aside(damaged_path)
     watermarks = tuple(_advanced(progress.watermarks, known.get("epochs", ())))
     given_up = progress.forgotten.given_up + sum(mark.given_up for mark in watermarks)
     lost = given_up - progress.counts.given_up

@@ -88,7 +88,7 @@ class SegmentReceiver:
             epoch.consumed > epoch.durable
             and (epoch.leaving or 2 * (epoch.received - epoch.durable) >= self.retained)
             for epoch in self._epochs.values()
-            if not epoch.retired
+            if epoch.leaving or not epoch.retired
         )
 
     @property

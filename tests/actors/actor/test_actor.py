@@ -107,6 +107,17 @@ class TestDraining:
         assert DRAIN_SECONDS <= seconds < DRAIN_SECONDS + 0.1
         assert simulation.learner.byes > 5
 
+    def test_reads_what_the_environment_still_sends(self, simulation):
+        simulation.checkpoints = False
+        env = simulation.env
+
+        def send_again(_rounds):
+            env.reply(*(timestep for lane in env.lanes for timestep in lane.timesteps[-1:]))
+
+        simulation.on_round = send_again
+        simulation.run()
+        assert len(list(env.receive())) <= LANES  # otherwise they would end every wait at once
+
     def test_is_short_before_any_welcome(self, simulation):
         simulation.run(rounds=0)
         assert simulation.rounds == -1

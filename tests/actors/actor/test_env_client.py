@@ -74,6 +74,17 @@ def test_timesteps_of_an_environment_without_a_seat_are_ignored(client, connecti
     assert receive(client) == []
 
 
+def test_join_is_repeated_if_its_seat_was_lost_though_timesteps_arrive(client, connection, clock):
+    receive(client)
+    connection.take_sent()
+    for _ in range(3):  # an environment sends what is unanswered again and again
+        clock.now += 0.4
+        connection.arrive(timestep(4))
+        receive(client)
+    assert [type(message) for message in connection.take_sent()] == [Join]
+    assert not connection.reopened
+
+
 def test_an_act_answers_its_timestep(seated, connection):
     answer(seated, connection, tick=4, action=[3, 0, 6], lane=1)
     (act,) = connection.take_sent()

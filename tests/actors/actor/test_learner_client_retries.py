@@ -1,7 +1,7 @@
 """What an actor repeats when its learner is silent, and when it opens a new connection."""
 
 import pytest
-from tests.actors.actor.fakes.learner_side import kinds, numbers
+from tests.actors.actor.fakes.learner_side import SAY_HELLO, kinds, numbers
 
 from ssd_wire.messages import Bye, Hello
 
@@ -40,6 +40,42 @@ class TestASecondOfSilence:
         welcomed.connection.take_sent()
         welcomed.receive(welcomed.ack(received=1))  # the answer to Bye
         assert numbers(welcomed.wait()) == [2]
+
+
+class TestAcksThatAreNoAnswer:
+    """Such as those about new weights, which other arenas' segments bring: they delay no retry."""
+
+    def receive_them(self, welcomed, received=0):
+        """Acks for more than a second; what is sent meanwhile, but for requests of weights."""
+        sent = []
+        for version in range(1, 5):
+            welcomed.publish(version)
+            welcomed.clock.now += 0.3
+            ack = welcomed.ack(received=received, trained=received, newest=version)
+            sent += welcomed.receive(ack)
+        assert not welcomed.connection.reopened
+        return sent
+
+    def test_a_lost_segment_is_repeated(self, welcomed):
+        welcomed.push(2)
+        assert numbers(self.receive_them(welcomed)) == [1]
+
+    def test_a_lost_hello_is_repeated(self, welcomed):
+        welcomed.push(2)
+        assert kinds(welcomed.receive(SAY_HELLO)) == [Hello]
+        assert kinds(self.receive_them(welcomed)) == [Hello]
+
+    def test_a_lost_bye_is_repeated(self, welcomed):
+        welcomed.push(1)
+        welcomed.receive(welcomed.ack(received=1))
+        welcomed.client.send_bye()
+        welcomed.connection.take_sent()
+        assert kinds(self.receive_them(welcomed, received=1)) == [Bye]
+
+    def test_they_keep_the_connection(self, welcomed):
+        welcomed.push(2)
+        for _ in range(10):
+            self.receive_them(welcomed)
 
 
 class TestAConnectionWithoutAnswers:

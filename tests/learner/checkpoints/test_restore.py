@@ -39,7 +39,9 @@ def write_ledger(folder, own_steps, epochs):
         {"arena": arena, "epoch": epoch, "durable": durable, "retired": retired}
         for arena, epoch, durable, retired in epochs
     ]
-    path.write_text(json.dumps({"own_steps": own_steps, "epochs": entries}))
+    segments = {"trained": sum(durable for _, _, durable, _ in epochs), "surplus": 0}
+    content = {"own_steps": own_steps, "segments": segments, "epochs": entries}
+    path.write_text(json.dumps(content))
     return path
 
 
@@ -140,6 +142,26 @@ def test_epochs_continue_after_the_last_segment_acknowledged_as_durable(tmp_path
         Watermark(0, 5, consumed=2, surplus=0, retired=False, given_up=2),
     )
     assert progress.counts == replace(PROGRESS.counts, given_up=4)
+
+
+def test_segments_stay_given_up_if_the_learner_is_killed_before_its_next_checkpoint(
+    tmp_path, make_trainer
+):
+    write(tmp_path, make_trainer())
+    damage(write(tmp_path, make_trainer(), version=4))
+    ledger = write_ledger(tmp_path, 960, [(0, 2**62 - 1, 6, True), (1, 17, 3, True)])
+
+    once = restore(tmp_path, make_trainer(), "this run", ledger)
+    again = restore(tmp_path, make_trainer(), "this run", ledger)
+
+    assert once.counts.given_up == 2
+    assert again == once
+
+
+def test_an_older_ledger_changes_nothing(tmp_path, make_trainer):
+    write(tmp_path, make_trainer())
+    ledger = write_ledger(tmp_path, 320, [(0, 2**62 - 1, 3, False), (0, 5, 1, False)])
+    assert restore(tmp_path, make_trainer(), "this run", ledger) == PROGRESS
 
 
 def test_if_all_checkpoints_are_damaged_the_start_is_refused_and_the_files_stay(

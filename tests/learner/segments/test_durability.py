@@ -95,11 +95,18 @@ class TestACheckpointIsNeeded:
         assert not receiver.needs_checkpoint
 
     def test_not_by_a_retired_actor(self, receiver):
-        send(receiver, 1)
-        receiver.bye(peer(7), Bye(7))
+        for seq in range(1, RETAINED + 1):
+            send(receiver, seq)
         train(receiver)
         hello(receiver, epoch=8)
         assert not receiver.needs_checkpoint
+
+    def test_by_a_retired_actor_that_is_leaving_as_it_waits_for_nothing_else(self, receiver):
+        send(receiver, 1)
+        receiver.bye(peer(7), Bye(7))
+        hello(receiver, epoch=8)
+        train(receiver)
+        assert receiver.needs_checkpoint
 
 
 class TestAtTheBudget:
