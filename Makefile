@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 600
 CHAOS_SEED ?=
 HISTORIES ?= 0:20000
 
-.PHONY: train test conformance chaos check format bench fuzz clean
+.PHONY: train test conformance chaos check format bench fuzz attacks clean
 
 train: $(VENV)/ready
 	$(BIN)/ssd-train $(PRESET) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
@@ -35,6 +35,11 @@ chaos: $(VENV)/ready
 fuzz: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
+
+# Attacks a running training, without and with encryption: minutes. See deploy/results/attacks.
+attacks: $(VENV)/ready
+	$(BIN)/python -m tests.attacks $(ARGS)
+	$(BIN)/python -m tests.attacks --keys $(ARGS)
 
 # The same checks everywhere: here, in pre-commit and in CI.
 check: $(VENV)/ready
