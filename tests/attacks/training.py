@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,14 @@ ROLES = ("env-0", "learner-0", "learner-1", "actor-0-0", "actor-0-1")
 _STEPS = re.compile(r"^ssd_env_agent_steps_total ([0-9.e+]+)$", re.MULTILINE)
 
 
+@dataclass(frozen=True)
+class Speed:
+    """Agent-steps per second, and per second of the run's processor time."""
+
+    by_time: float
+    by_cpu: float
+
+
 class Training:
     """The processes of a run that goes on until it is stopped."""
 
@@ -29,7 +38,7 @@ class Training:
         servers = [self.run.env(), *(self.run.learner(agent) for agent in AGENTS)]
         actors = [self.run.actor(agent) for agent in AGENTS]
         self.processes = dict(zip(ROLES, [*servers, *actors], strict=True))
-        self._memory = {role: psutil.Process(one.pid) for role, one in self.processes.items()}
+        self._watched = {role: psutil.Process(one.pid) for role, one in self.processes.items()}
 
     def port(self, role: str, which: str) -> int:
         """The port of one of a process's endpoints."""
@@ -44,17 +53,21 @@ class Training:
         finally:
             connection.close()
 
-    def speed(self, seconds: float, meanwhile: Callable[[], object] = lambda: None) -> float:
-        """Agent-steps per second over so many seconds."""
-        before, began = self.steps(), time.monotonic()
+    def speed(self, seconds: float, meanwhile: Callable[[], object] = lambda: None) -> Speed:
+        """The speed over so many seconds."""
+        steps, cpu, began = self.steps(), self._cpu_seconds(), time.monotonic()
         while time.monotonic() < began + seconds:
             meanwhile()
             time.sleep(0.1)
-        return (self.steps() - before) / (time.monotonic() - began)
+        steps, cpu = self.steps() - steps, self._cpu_seconds() - cpu
+        return Speed(steps / (time.monotonic() - began), steps / cpu)
+
+    def _cpu_seconds(self) -> float:
+        return sum(sum(one.cpu_times()[:2]) for one in self._watched.values())
 
     def memory(self) -> Mapping[str, float]:
         """Megabytes of each process."""
-        return {role: one.memory_info().rss / 1e6 for role, one in self._memory.items()}
+        return {role: one.memory_info().rss / 1e6 for role, one in self._watched.items()}
 
     @property
     def dead(self) -> list[str]:

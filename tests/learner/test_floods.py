@@ -5,9 +5,9 @@ from itertools import count, cycle, repeat
 import pytest
 from tests.learner.harness import ACTOR, FINGERPRINT, Harness
 
-from ssd_learner.learner import MAX_MESSAGES
+from ssd_learner.learner import MAX_MESSAGES, MAX_WEIGHTS
 from ssd_wire.codec import encode
-from ssd_wire.messages import Bye, Hello, Join
+from ssd_wire.messages import Bye, Hello, Join, Welcome
 
 FLOODS = {
     "junk": lambda _: repeat([b"\xc1", b"junk"]),
@@ -51,6 +51,13 @@ def test_segments_of_others_are_trained_on_and_made_durable(flooded):
     links = flooded.run([first], *([one] for one in others))
     assert links.progress(ACTOR)[-1] == (3, 3, 3)
     assert flooded.taken <= 10 * MAX_MESSAGES  # four rounds, and one after each update
+
+
+def test_hellos_without_weights_are_answered_with_them_so_many_times_in_a_row(flooded):
+    flooded.run([flooded.messages[0]], [flooded.messages[1]])
+    welcomes = [one for _, one in flooded.links.sent if isinstance(one, Welcome)]
+    rounds = flooded.taken // MAX_MESSAGES + 1
+    assert 0 < len(welcomes) <= rounds * MAX_WEIGHTS
 
 
 def test_what_a_flood_leaves_in_a_checkpoint_is_small(flooded):
