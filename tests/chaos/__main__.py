@@ -15,7 +15,7 @@ directory stays; its path is printed. Findings are:
 - an agent or an arena that makes no progress for 60 s while nothing is frozen;
 - a run that does not end with exit code 0 on Ctrl-C, or whose account does not add up;
 - anything that contradicts "each durable segment was trained exactly once", which
-  `tests.chaos.exactly_once` checks from records of its own.
+  `tests.chaos.evidence.exactly_once` checks from records of its own.
 
 Cutting connections, filling disks and hosts with own networks need root; without, they are skipped.
 """

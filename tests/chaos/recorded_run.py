@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +12,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from tests.chaos.evidence.recording import RECORDS
 from tests.chaos.faults import FORK_SERVER
-from tests.chaos.recording import RECORDS
 
 REPOSITORY = Path(__file__).parents[2]
 LAUNCHER = "launcher"
@@ -63,7 +64,7 @@ class RecordedRun:
         path = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.recorded_train", *arguments],
+                [sys.executable, "-m", "tests.chaos.evidence.recorded_train", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -128,11 +129,13 @@ class RecordedRun:
         return None
 
     def close(self) -> None:
-        """Kill what is left, and unmount the disk. Other files stay."""
+        """Kill what is left, and unmount the disk. Copies of its files stay."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         if self.own_disk:
+            with suppress(OSError):  # of files that ending processes delete meanwhile
+                shutil.copytree(self.dir, self.disk.with_name("run"))
             subprocess.run(["umount", "--lazy", self.disk], check=True)
 
     def _children(self) -> set[int]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import median
 
 import click
-from tests.chaos import connections, exactly_once
+from tests.chaos import connections
+from tests.chaos.evidence import exactly_once
 from tests.chaos.faults import Fault
 from tests.chaos.injector import Injector
 from tests.chaos.recorded_run import GAMES, SEGMENT, RecordedRun

@@ -3,12 +3,14 @@
 Forked by `ssd_run.processes.fork_server` instead of an environment, an actor or a learner.
 """
 
+import atexit
 import os
 import random
 import secrets
 import select
 import sys
 import threading
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -41,6 +43,10 @@ def main() -> None:
     print("random", *drawn, flush=True)
     if behaviour == "prints":
         print_what_is_loaded()
+        return
+    if behaviour == "leaves much to clean up":
+        atexit.register(time.sleep, 600)
+        print("the last words")
         return
     if behaviour == "refuses":
         print("error: no such device", file=sys.stderr)

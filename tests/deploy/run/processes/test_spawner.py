@@ -94,6 +94,13 @@ def test_the_signal_that_killed_a_process_is_known(spawner, run_dir):
     assert code_of(child) == -signal.SIGKILL
 
 
+def test_a_process_ends_with_its_output_and_without_the_interpreter_s_cleaning_up(spawner, run_dir):
+    """Which would copy the memory that it shares with the fork server."""
+    child = start(spawner, program(run_dir.root, behaviour="leaves much to clean up"))
+    assert code_of(child) == 0
+    assert spawner.log_tail("env-0").endswith("the last words")
+
+
 def test_a_process_that_has_ended_is_sent_no_signals(spawner, run_dir, monkeypatch):
     child = start(spawner, program(run_dir.root, behaviour="crashes"))
     assert code_of(child) == 1

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from copy import deepcopy
 
 import pytest
-from tests.chaos.exactly_once import Evidence, faults, surviving
+from tests.chaos.evidence.exactly_once import Evidence, faults, surviving
 
 STEPS = 10
 EPOCH, OTHER = 0xA, 0xB

@@ -1,9 +1,9 @@
 """Checks that each durable segment was trained exactly once, from evidence of its own.
 
-The evidence is what `tests.chaos.recording` wrote. What led to the final weights is found by
-following the versions of the weights: where a learner continues from an older version, the batches
-after that version were lost with the learner that had trained them. Of `ssd-train` only files are
-used: final checkpoints, ledgers and history, never its own account.
+The evidence is what `tests.chaos.evidence.recording` wrote. What led to the final weights is found
+by following the versions of the weights: where a learner continues from an older version, the
+batches after that version were lost with the learner that had trained them. Of `ssd-train` only
+files are used: final checkpoints, ledgers and history, never its own account.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Records what is made and what is trained, as evidence for `tests.chaos.exactly_once`.
+"""Records what is made and what is trained, as evidence for `tests.chaos.evidence.exactly_once`.
 
 The fork server of a recorded run loads this module, which loads the ordinary one. Every actor then
 writes a line for each segment that it makes, and for each time that it learns that segments are
