@@ -7,7 +7,7 @@ STEPS ?=
 ARGS ?=
 FUZZ_SECONDS ?= 600
 CHAOS_SEED ?=
-HISTORIES ?= 0:20000
+HISTORIES ?= 0:100000
 
 .PHONY: train test conformance chaos check format bench fuzz attacks clean
 

@@ -64,6 +64,14 @@ from ssd_wire.process.command import WholeNumber, reports_errors, version_option
     help="Device of the learners: cpu, cuda or cuda:INDEX; of a list a,b,… in rotation.",
 )
 @click.option(
+    "--prometheus",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="SSD_PROMETHEUS",
+    show_envvar=True,
+    help="Folder in which Prometheus looks for runs: the addresses of the metrics are kept in "
+    "NAME-OF-RUN-DIR.json there, too.",
+)
+@click.option(
     "--stop-seconds",
     default=30.0,
     show_default=True,
@@ -82,6 +90,7 @@ def main(
     assignments: tuple[str, ...],
     deterministic: bool,
     device: str,
+    prometheus: Path | None,
     stop_seconds: float,
 ) -> None:
     """Train PRESET on this machine, with a process for each environment, actor and learner.
@@ -116,7 +125,8 @@ def main(
         size = RunSize(config.game.agents, arenas or history.arenas, steps, devices)
         counts = counts_of(config.game.events)
         info = RunInfo(config.preset.name, str(opened.root), steps, config.experiment, counts)
-        launch = prepare(config, opened, size, history, screen(Terminal(), info), sockets)
+        shown = screen(Terminal(), info)
+        launch = prepare(config, opened, size, history, shown, sockets, prometheus)
         sys.exit(_launch(launch, stop_seconds))
 
 

@@ -21,6 +21,7 @@ from ssd_run.progress.restart_progress import RestartProgress
 from ssd_run.progress.scraper import Scraper
 from ssd_run.reporting.records import PERIOD as RECORD_PERIOD
 from ssd_run.reporting.records import Records, elapsed_before
+from ssd_run.reporting.scrape_targets import ScrapeTargets
 from ssd_run.reporting.screen import Screen
 from ssd_run.reporting.summary import Summary
 from ssd_run.run_config import RunConfig
@@ -49,6 +50,7 @@ class Launch:
         scraper: Reads their metrics.
         collector: Combines metrics and episodes into the progress of the run.
         records: Writes the progress to files.
+        targets: Tells Prometheus where the processes' metrics are.
         log_tail: End of the log of the process that ended the run, if one did.
     """
 
@@ -63,6 +65,7 @@ class Launch:
     scraper: Scraper
     collector: ProgressCollector
     records: Records
+    targets: ScrapeTargets
     log_tail: str = ""
     _shown: float = field(default=float("-inf"))
     _recorded: float = field(default=0.0)
@@ -75,10 +78,11 @@ class Launch:
             self._progress = self.collector.collect()
             self._shown = self.collector.elapsed
             self.screen.show(self._progress)
+            self.targets.update(self.supervisor.alive())
         if self.collector.elapsed - self._recorded >= RECORD_PERIOD:
             self._recorded = self.collector.elapsed
             self.records.write(self._progress)
-            self._report_fault(self.records.fault or self.history.fault)
+            self._report_fault(self.records.fault or self.history.fault or self.targets.fault)
         return self._progress
 
     def _report_fault(self, fault: OSError | None) -> None:
@@ -122,6 +126,7 @@ class Launch:
         killed = shut_down(self.supervisor, seconds, time.monotonic, wait)
         self.spawner.close()
         self.scraper.stop()
+        self.targets.remove()
         self.records.write(self.collector.collect())
         self.records.close()
         self.history.close()
@@ -169,6 +174,7 @@ def prepare(
     history: History,
     screen: Screen,
     sockets: Path,
+    prometheus: Path | None = None,
 ) -> Launch:
     """Prepare a launch: the fork server begins to load; no other process is started yet.
 
@@ -179,6 +185,8 @@ def prepare(
         history: Of the run so far.
         screen: Shows the progress.
         sockets: A private directory with a short path, for the sockets.
+        prometheus: A folder for another copy of the file that tells Prometheus where the processes'
+            metrics are.
     """
     programs = all_programs(size, run_dir, sockets, deterministic=config.run.deterministic)
     spawner = Spawner(run_dir)
@@ -191,6 +199,8 @@ def prepare(
     episodes = Episodes(run_dir.episodes, config.game.horizon, counts)
     before = progress_in_ledgers(read_ledgers(run_dir.ledgers)[1], size.agents)
     elapsed = elapsed_before(run_dir)
+    copies = [] if prometheus is None else [prometheus / f"{run_dir.name}.json"]
+    target_files = [run_dir.prometheus, *copies]
     return Launch(
         config=config,
         run_dir=run_dir,
@@ -203,6 +213,7 @@ def prepare(
         scraper=scraper,
         collector=ProgressCollector(supervisor.alive, scraper, episodes, history, before, elapsed),
         records=Records(run_dir),
+        targets=ScrapeTargets(run_dir.name, run_dir.processes, target_files),
     )
 
 

@@ -1,7 +1,7 @@
 """The page of all metrics, read from a run's processes: `python -m ssd_run.metrics_page RUN_DIR`.
 
-The run must be running, and every learner must have made an update. Which metrics there are depends
-on the experiment: `harvest-moa-communication` has all of them.
+The run must be running, every learner must have made an update, and an episode must have ended.
+Which metrics there are depends on the experiment: `harvest-moa-communication` has all of them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,16 @@ KINDS = "env", "actor", "learner"
 HEAD = """# Metrics
 
 What each process serves to Prometheus, at the address in its `processes/<role>.json`. Metrics of
-the last batch exist after the first update; metrics of influence, of the model of others and of
-symbols exist in experiments that have these. `metrics.jsonl` and TensorBoard have the learners'
-metrics of the last batch under the same names without `ssd_learner_`, one number for each agent.
+the last batch exist after the first update, those of returns after the first full episode; metrics
+of influence, of the model of others and of symbols exist in experiments that have these.
+`metrics.jsonl` and TensorBoard have the learners' metrics of the last batch under the same names
+without `ssd_learner_`, one number for each agent.
+
+A counter (`…_total`) begins at 0 in each process. What continues after a restart is a gauge.
+
 This page is written by `python -m ssd_run.metrics_page RUN_DIR > deploy/METRICS.md`, while
-`ssd-train harvest-moa-communication --run-dir RUN_DIR` is running.
+`ssd-train harvest-moa-communication --run-dir RUN_DIR --set game.horizon=100 --set game.fire_cost=0
+--set game.fine=0` is running: without fines, equality is defined in the first episodes.
 """
 
 

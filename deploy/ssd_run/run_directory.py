@@ -52,6 +52,12 @@ class RunDir:
         self.metrics = root / "metrics.jsonl"
         self.tensorboard = root / "tensorboard"
         self.summary = root / "summary.json"
+        self.prometheus = root / "prometheus.json"  # addresses of the running processes' metrics
+
+    @property
+    def name(self) -> str:
+        """The run's name: that of the directory."""
+        return self.root.resolve().name
 
     def note_sockets(self, folder: Path) -> None:
         """Write down where the sockets are, so that they can be deleted after a crash."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ssd_env_server.coordinator import Coordinator
 from ssd_env_server.disclosure import Disclosure
+from ssd_env_server.episode_statistics import EpisodeStatistics
 from ssd_env_server.episodes import Arena, EpisodeLog
 from ssd_env_server.lane import Lane
 from ssd_env_server.lane_games import LaneGames
@@ -82,7 +83,7 @@ def main(
         Arena(run.seed, arena, choose_start_number(start_number, run)),
         run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None,
     )
-    address = serve_metrics(EnvMetrics(server), metrics, role)
+    address = serve_metrics(EnvMetrics(server, security), metrics, role)
     write_process_entry(run_dir, role, {"metrics": address, "env": router.endpoint})
     log.info("%s: %d lanes of %d games at %s", game.name, run.lanes, run.games, router.endpoint)
 
@@ -163,7 +164,8 @@ def make_server(
         seat_message(run, game, experiment, env_incarnation), run_fingerprint, lanes
     )
     episode_log = EpisodeLog(episodes_path, arena, env_incarnation)
-    return EnvServer(socket, coordinator, lane_games, episode_log, dims)
+    statistics = EpisodeStatistics(game.agents, game.horizon, game.events)
+    return EnvServer(socket, coordinator, lane_games, episode_log, statistics, dims)
 
 
 def seat_message(

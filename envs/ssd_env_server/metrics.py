@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ssd_env_server.episode_statistics import LAST_EPISODES
 from ssd_env_server.server import EnvServer
+from ssd_wire.security.curve import SocketSecurity
+from ssd_wire.sockets import PLAIN
+
+_RETURN = f"Mean return of an agent over the last {LAST_EPISODES} full episodes of this arena."
+_EQUALITY = "1 - G of the returns, mean over those of these episodes in which it is defined."
+_EVENTS = "Events of each agent in full episodes; 'opened' counts episodes with the box opened."
 
 
 class EnvMetrics(Collector):
@@ -15,14 +22,17 @@ class EnvMetrics(Collector):
 
     Args:
         server: Its state is read from another thread. No lock is needed to read single numbers.
+        security: Of its socket.
     """
 
-    def __init__(self, server: EnvServer) -> None:
+    def __init__(self, server: EnvServer, security: SocketSecurity = PLAIN) -> None:
         self._server = server
+        self._security = security
 
     def collect(self) -> Iterator[Metric]:
         """The metrics and their present values."""
         yield from self._games()
+        yield from self._episodes()
         yield from self._actors()
 
     def _games(self) -> Iterator[Metric]:
@@ -41,6 +51,22 @@ class EnvMetrics(Collector):
         text = "1 while lines of episodes cannot be written."
         yield GaugeMetricFamily("ssd_env_episode_log_failing", text, failing)
 
+    def _episodes(self) -> Iterator[Metric]:
+        statistics = self._server.statistics
+        yield _counter("full_episodes", "Episodes of full length that ended.", statistics.episodes)
+        events = CounterMetricFamily("ssd_env_events", _EVENTS, labels=["agent", "event"])
+        for event, counts in statistics.counts.items():
+            for agent, count in enumerate(counts):
+                events.add_metric([str(agent), event], count)
+        yield events
+        if statistics.mean_return:
+            returns = GaugeMetricFamily("ssd_env_episode_return", _RETURN, labels=["agent"])
+            for agent, mean in enumerate(statistics.mean_return):
+                returns.add_metric([str(agent)], mean)
+            yield returns
+        if statistics.mean_equality is not None:
+            yield GaugeMetricFamily("ssd_env_equality", _EQUALITY, statistics.mean_equality)
+
     def _actors(self) -> Iterator[Metric]:
         coordinator, counts = self._server.coordinator, self._server.coordinator.counts
         seats = GaugeMetricFamily("ssd_env_seats_taken", "Agents that are played by a process.")
@@ -58,6 +84,11 @@ class EnvMetrics(Collector):
         )
         yield _counter("refusals", "Messages answered with Refused.", counts.refusals)
         yield _counter("protocol_errors", "Invalid messages.", counts.protocol_errors)
+        yield _counter(
+            "refused_connections",
+            "Connections refused because of their key.",
+            self._security.refused_connections,
+        )
         yield _counter(
             "dropped_sends", "Messages that could not be sent.", self._server.socket.dropped
         )

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Protocol
 
 from ssd_env_server.coordinator import Coordinator, Sends
+from ssd_env_server.episode_statistics import EpisodeStatistics
 from ssd_env_server.episodes import EpisodeLog
 from ssd_env_server.lane_games import LaneGames
 from ssd_wire.codec import Lengths, decode
@@ -54,6 +55,7 @@ class EnvServer:
         coordinator: Decides which messages to send.
         lane_games: The games of each lane, in the order of the coordinator's lanes.
         episode_log: Where finished episodes are recorded.
+        statistics: Of finished episodes, for the metrics.
         dims: [N] the dims of each agent's messages.
         clock: Returns seconds.
     """
@@ -62,6 +64,7 @@ class EnvServer:
     coordinator: Coordinator
     lane_games: Sequence[LaneGames]
     episode_log: EpisodeLog
+    statistics: EpisodeStatistics
     dims: Sequence[Dims]
     clock: Callable[[], float] = time.monotonic
 
@@ -78,7 +81,9 @@ class EnvServer:
                 self._send(self._handle(peer, frames))
                 for lane, games in zip(self.coordinator.lanes, self.lane_games, strict=True):
                     if lane.is_complete:
-                        self.episode_log.write(games.step(lane.actions))
+                        episodes = games.step(lane.actions)
+                        self.episode_log.write(episodes)
+                        self.statistics.add(episodes)
                         self._send(self.coordinator.advance(lane, games.timesteps(), self.clock()))
 
             # Timesteps that were lost, or that a dead actor received, are sent again.

@@ -113,7 +113,9 @@ def resume(
         forgotten=progress.forgotten if progress else ForgottenEpochs(),
     )
     times = learning.checkpoint_seconds, learning.checkpoints_kept
-    return receiver, Checkpointer(checkpoints, ledger, *times)
+    checkpointer = Checkpointer(checkpoints, ledger, *times)
+    checkpointer.durable_own_steps = trainer.own_steps
+    return receiver, checkpointer
 
 
 def build_learner(

@@ -68,7 +68,7 @@ def main(
     links = ZmqLinks(stop, bind, weights, security, agent, dims)
     learner = build_learner(sections, links, trainer, receiver, checkpointer, own_steps)
     addresses = {
-        "metrics": serve_metrics(LearnerMetrics(learner), metrics, role),
+        "metrics": serve_metrics(LearnerMetrics(learner, security), metrics, role),
         "segments": links.router.endpoint,
         "weights": links.publisher.endpoint,
     }

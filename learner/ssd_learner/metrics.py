@@ -1,23 +1,40 @@
-"""Prometheus metrics of a learner, read from its state when scraped."""
+"""Prometheus metrics of a learner, read from its state when scraped.
+
+A learner continues from a checkpoint: its progress does not begin at 0, and falls back if it was
+killed. Prometheus takes a counter that falls for one that began again at 0. So progress is served
+as gauges, and every counter counts what this process did.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ssd_learner.learner import Learner
 from ssd_learner.reporting.update_metrics import UPDATE_METRICS
+from ssd_wire.security.curve import SocketSecurity
+from ssd_wire.sockets import PLAIN
 
 Gauge = tuple[str, str, float | None]  # name, help, value
 
 
 class LearnerMetrics(Collector):
-    """Reads one learner."""
+    """Reads one learner.
 
-    def __init__(self, learner: Learner) -> None:
+    Args:
+        learner: As it is when its process begins: counters count from here.
+        security: Of its sockets.
+    """
+
+    def __init__(self, learner: Learner, security: SocketSecurity = PLAIN) -> None:
         self._learner = learner
+        self._security = security
+        self._first_own_steps = learner.trainer.own_steps
+        self._first_version = learner.trainer.version
+        self._first_counts = replace(learner.receiver.counts)
 
     def collect(self) -> Iterable[Metric]:
         """All metrics, now."""
@@ -28,19 +45,28 @@ class LearnerMetrics(Collector):
                 yield GaugeMetricFamily(f"ssd_learner_{name}", help_text, value)
 
     def _counters(self) -> Iterable[tuple[str, str, float]]:
-        learner, counts = self._learner, self._learner.receiver.counts
-        written = learner.checkpointer.written
+        learner, first = self._learner, self._first_counts
+        counts = learner.receiver.counts
+        own_steps = learner.trainer.own_steps - self._first_own_steps
+        updates = learner.trainer.version - self._first_version
+        duplicate = counts.duplicate - first.duplicate
+        written, refused = learner.checkpointer.written, self._security.refused_connections
         return (
-            ("own_steps", "Agent-steps of this agent trained on.", learner.trainer.own_steps),
-            ("updates", "Updates of the weights.", learner.trainer.version),
-            ("segments_received", "Segments received from actors.", counts.received),
-            ("segments_trained", "Segments trained on.", counts.trained),
+            ("trained_own_steps", "Own-steps trained on by this process.", own_steps),
+            ("updates", "Updates of the weights by this process.", updates),
+            (
+                "segments_received",
+                "Segments received from actors.",
+                counts.received - first.received,
+            ),
+            ("segments_trained", "Segments trained on.", counts.trained - first.trained),
             (
                 "segments_surplus",
                 "Segments not trained on, because the budget was reached first.",
-                counts.surplus,
+                counts.surplus - first.surplus,
             ),
-            ("segments_duplicate", "Segments received more than once.", counts.duplicate),
+            ("segments_duplicate", "Segments received more than once.", duplicate),
+            ("refused_connections", "Connections refused because of their key.", refused),
             ("refusals", "Valid messages refused for what they requested.", learner.refusals),
             ("protocol_errors", "Messages refused as invalid.", learner.protocol_errors),
             ("checkpoints", "Checkpoints written by this process.", written),
@@ -49,11 +75,27 @@ class LearnerMetrics(Collector):
 
     def _gauges(self) -> Iterable[Gauge]:
         learner = self._learner
-        durable = learner.checkpointer.durable_own_steps
-        failing = learner.checkpointer.fault is not None
+        checkpointer = learner.checkpointer
+        durable, written_at = checkpointer.durable_own_steps, checkpointer.written_at
+        failing = checkpointer.fault is not None
         yield from (
+            (
+                "own_steps",
+                "Agent-steps of this agent trained on, over all of its learners.",
+                learner.trainer.own_steps,
+            ),
+            (
+                "weights_version",
+                "Updates of the weights, over all of its learners.",
+                learner.trainer.version,
+            ),
             ("complete", "1 when the budget is reached.", learner.receiver.complete),
             ("durable_own_steps", "Own-steps in the last checkpoint.", durable),
+            (
+                "last_checkpoint_timestamp_seconds",
+                "Unix time of this process's last checkpoint, or else of its start.",
+                written_at,
+            ),
             ("checkpoint_failing", "1 while no checkpoint can be written.", failing),
         )
         if learner.report is None:  # before the first update

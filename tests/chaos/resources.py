@@ -15,7 +15,7 @@ from tests.chaos.recorded_run import LAUNCHER, ROLES, RecordedRun
 from ssd_run.progress.scraper import fetch
 
 COUNTERS = {
-    "learner": "ssd_learner_own_steps_total",
+    "learner": "ssd_learner_own_steps",
     "env": "ssd_env_ticks_total",
     "actor": "ssd_actor_agent_steps_total",
 }

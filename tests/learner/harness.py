@@ -6,6 +6,8 @@ from ssd_learner.build import dims_of
 from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.checkpoints.restore import restore
 from ssd_learner.learner import Learner
+from ssd_learner.metrics import LearnerMetrics
+from ssd_learner.segments.epochs import SegmentCounts
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.training import train
 from ssd_wire.codec import encode
@@ -79,7 +81,8 @@ class Harness:
         self.links = ListLinks()
         progress = restore(folder, trainer, FINGERPRINT)
         watermarks = progress.watermarks if progress else ()
-        self.receiver = SegmentReceiver(1, 99, FINGERPRINT, 100, watermarks)
+        counts = progress.counts if progress else SegmentCounts()
+        self.receiver = SegmentReceiver(1, 99, FINGERPRINT, 100, watermarks, counts)
         self.checkpointer = Checkpointer(folder, folder / "ledger.json", 10.0, 2, lambda: self.now)
         run = RunSettings(segment=8, games=5)
         dims = dims_of(run, trainer.shape, trainer.experiment, trainer.network.state_size)
@@ -95,6 +98,7 @@ class Harness:
             deterministic=deterministic,
             train=self._train,
         )
+        self.metrics = LearnerMetrics(self.learner)
 
     def _train(self, trainer, segments, poll):
         self.links.is_training = True

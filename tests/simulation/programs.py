@@ -24,6 +24,7 @@ from ssd_actors.ledger import Ledger
 from ssd_actors.outbox import Outbox
 from ssd_env_server.coordinator import Coordinator
 from ssd_env_server.disclosure import Disclosure
+from ssd_env_server.episode_statistics import EpisodeStatistics
 from ssd_env_server.episodes import EpisodeLog
 from ssd_env_server.lane import Lane as EnvLane
 from ssd_env_server.server import EnvServer
@@ -77,7 +78,9 @@ class Programs:
         process.sources = (router,)
         clock = process.scheduler.read
         log = EpisodeLog(None, arena, incarnation)
-        EnvServer(router, coordinator, games, log, dims, clock).serve(process, process)
+        statistics = EpisodeStatistics(settings.agents, settings.horizon, ())
+        server = EnvServer(router, coordinator, games, log, statistics, dims, clock)
+        server.serve(process, process)
         invalid = coordinator.counts.protocol_errors
         require(not invalid, "no message is invalid", invalid)
 
@@ -179,7 +182,13 @@ class Links:
         self._router = Router(network, process, record)
         self._publisher = Publisher(network, process, record)
         process.sources = (self._router,)
-        self.wait = process.wait
+        self._process = process
+        self._record = record
         self.receive = self._router.receive
         self.send = self._router.send
         self.publish = self._publisher.publish
+
+    def wait(self, seconds):
+        """Wait for messages; false when asked to stop."""
+        self._record.on_learner_waits(self._process)
+        return self._process.wait(seconds)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ssd_run.progress.scraper import fetch
+
 BIN = Path(sys.executable).parent
 
 pytestmark = pytest.mark.timeout(300)  # processes start slowly on a busy machine
@@ -42,6 +44,9 @@ def test_with_keys_processes_train_over_open_addresses_and_refuse_unknown_keys(m
     intruder = run.actor(1)
     run.wait("the unknown key to be refused", lambda: "refused a connection" in run.log("ssd-env"))
     intruder.kill()
+    for role, process in (("env-0", "env"), ("learner-1", "learner")):
+        counts = fetch(run.entry(role)["metrics"])
+        assert counts[f"ssd_{process}_refused_connections_total"] > 0
 
     run.keys = own_keys
     run.actor(1)

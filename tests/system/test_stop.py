@@ -35,7 +35,7 @@ def updates(run, role):
     """Updates of a learner so far, unfinished batches included; 0 while it is not up."""
     with suppress(OSError, ValueError, KeyError):
         address = json.loads((run.dir / "processes" / f"{role}.json").read_text())["metrics"]
-        return fetch(address)["ssd_learner_updates_total"]
+        return fetch(address)["ssd_learner_weights_version"]
     return 0
 
 

@@ -203,14 +203,22 @@ class ProcessInfo(Collector):
     """
 
     def __init__(self, role: str) -> None:
-        kind, *numbers = role.split("-")
-        labels = {"env": ("arena",), "actor": ("arena", "agent"), "learner": ("agent",)}[kind]
-        self._labels = {"role": kind, "agent": "", "arena": ""}
-        self._labels.update(zip(labels, numbers, strict=True))
+        self._labels = {"agent": "", "arena": "", **labels_of(role)}
 
     def collect(self) -> Iterator[Metric]:
         """The metric. A label is empty if the process does not belong to one agent or one arena."""
         yield InfoMetricFamily("ssd_process", "Which process of a run this is.", self._labels)
+
+
+def labels_of(role: str) -> dict[str, str]:
+    """The labels of a process: its kind as ``role``, and its ``agent`` and ``arena`` if it has one.
+
+    Args:
+        role: ``env-0``, ``actor-0-3`` or ``learner-3``.
+    """
+    kind, *numbers = role.split("-")
+    names = {"env": ("arena",), "actor": ("arena", "agent"), "learner": ("agent",)}[kind]
+    return {"role": kind, **dict(zip(names, numbers, strict=True))}
 
 
 def write_process_entry(run_dir: Path | None, role: str, addresses: Mapping[str, str]) -> None:

@@ -76,6 +76,14 @@ class SocketSecurity:
             zmq.CURVE_SERVERKEY: self._keys.public_key_of(server),
         }
 
+    @property
+    def refused_connections(self) -> int:
+        """Connections refused because of their key so far; a client that tries again counts again.
+
+        A client that offers no key at all is turned away by ZeroMQ before it is counted.
+        """
+        return self._authenticator.refused if self._authenticator else 0
+
     def identity_of(self, user_id: str) -> str | None:
         """Who sent a message, by the user id that ZeroMQ attaches to it; None on plain sockets."""
         return self._authenticator.identity_of(user_id) if self._authenticator else None

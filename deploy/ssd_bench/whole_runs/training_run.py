@@ -57,7 +57,7 @@ class TrainingRun:
             metrics = [fetch(entry["metrics"]) for entry in learners]
         except OSError:  # not serving yet, or too busy to answer in time
             return None
-        names = ("ssd_learner_own_steps_total", "ssd_learner_updates_total")
+        names = ("ssd_learner_own_steps", "ssd_learner_weights_version")
         counters = np.array([[one[name] for one in metrics] for name in names])
         return counters if len(metrics) == self.agents else None
 

@@ -1,4 +1,4 @@
-"""Restarts the processes of a run when they die, after a longer pause each time.
+"""Restarts the processes of a run when they die, after a longer pause if they get nowhere.
 
 Where a restart is useless (`ssd_run.processes.deaths`), the run ends. This file only decides;
 starting, signalling and the clock are passed in.
@@ -17,10 +17,10 @@ from ssd_run.processes.programs import Program
 from ssd_run.processes.spawner import Child, RunFailedError
 from ssd_wire.process.command import CONFIGURATION_ERROR, NOT_DRAINED, REPLACED, TEMPORARY_FAULT
 
-FIRST_PAUSE = 0.5  # seconds before a process that died is restarted; doubles each time
+FIRST_PAUSE = 0.5  # seconds before a process that died is restarted; doubles without progress
 LONGEST_PAUSE = 30.0
 IRREPLACEABLE = "a deterministic run cannot go on without its games and recurrent states"
-HEALTHY = 60.0  # seconds of running after which the next restart waits only FIRST_PAUSE again
+HEALTHY = 60.0  # seconds of running after which the next pause is FIRST_PAUSE again
 
 
 class Starter(Protocol):
@@ -170,14 +170,16 @@ class Supervisor:
         line, error = self._starter.last_error(process.role) if code > 0 else ("", "")
         if code == CONFIGURATION_ERROR:
             self._give_up(process, _describe(code))
+        is_healthy = self._clock() - process.since >= HEALTHY
         if code != TEMPORARY_FAULT:
             up = self._starter.announced(process.role, pid)
             is_new = error != process.deaths.error
             death = Death(code, up, self._made_progress(process.role), error)
+            is_healthy |= death.made_progress
             if reason := process.deaths.add(death):
                 self._give_up(process, f"{_describe(code)}, {reason}")
             line = line if is_new else ""
-        if self._clock() - process.since >= HEALTHY:
+        if is_healthy:
             process.pause = FIRST_PAUSE
         process.due = self._clock() + process.pause
         because = f" ({line})" if line else ""

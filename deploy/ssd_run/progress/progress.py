@@ -106,10 +106,10 @@ def agents_of(
 
 
 def _agent(metrics: Metrics) -> AgentProgress:
-    updates = int(metrics.get("ssd_learner_updates_total", 0))
+    updates = int(metrics.get("ssd_learner_weights_version", 0))
     names = METRIC_NAMES if updates else ()
     return AgentProgress(
-        own_steps=int(metrics.get("ssd_learner_own_steps_total", 0)),
+        own_steps=int(metrics.get("ssd_learner_own_steps", 0)),
         updates=updates,
         complete=metrics.get("ssd_learner_complete", 0) == 1,
         metrics=dict.fromkeys(METRIC_NAMES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ssd_run.progress.scraper import Scraper
 
 _COUNTERS = {
-    "learner": "ssd_learner_own_steps_total",
+    "learner": "ssd_learner_own_steps",
     "env": "ssd_env_ticks_total",
     "actor": "ssd_actor_agent_steps_total",
 }

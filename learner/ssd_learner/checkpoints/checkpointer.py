@@ -33,7 +33,8 @@ class Checkpointer:
 
     Attributes:
         written: Checkpoints written by this process.
-        durable_own_steps: In the last one.
+        durable_own_steps: In the last one, which an earlier process may have written.
+        written_at: When this process wrote its last one, or else began; Unix time in seconds.
         fault: Why the last attempt failed; None where it did not.
         ledger_fault: Why the ledger could not be written with the last checkpoint.
     """
@@ -52,6 +53,7 @@ class Checkpointer:
         self._keep = keep
         self._now = now
         self._saved_at = now()
+        self.written_at = time.time()
         self.written = 0
         self.durable_own_steps = 0
         self.fault: OSError | None = None
@@ -110,6 +112,7 @@ class Checkpointer:
         write_checkpoint(self._folder, progress, trainer.state(), self._keep)
         receiver.mark_durable(progress.watermarks)
         self._saved_at = self._now()
+        self.written_at = time.time()
         self.written += 1
         self.durable_own_steps = trainer.own_steps
         if self._ledger is not None:

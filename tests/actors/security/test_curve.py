@@ -137,4 +137,4 @@ def test_refused_keys_are_logged_once_each_and_counted(server, security_of, open
     key = security_of("learner-0")._keys.public.decode()
     lines = [line for line in caplog.messages if key in line]
     assert lines == [f"refused a connection: the key {key} may not connect here"]
-    assert server.security._authenticator.refused >= 3
+    assert server.security.refused_connections >= 3

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily
 
 from ssd_wire.process.command import serve_metrics, write_atomically, write_process_entry
 from ssd_wire.process.stop import Stop
@@ -23,8 +23,8 @@ class Metrics:
 
     def collect(self):
         if self.kind == "learner":
-            yield CounterMetricFamily("ssd_learner_own_steps", "", 1600)
-            yield CounterMetricFamily("ssd_learner_updates", "", 2)
+            yield GaugeMetricFamily("ssd_learner_own_steps", "", 1600)
+            yield GaugeMetricFamily("ssd_learner_weights_version", "", 2)
             complete = self.behaviour == "completes" and self.all_have_reported()
             yield GaugeMetricFamily("ssd_learner_complete", "", complete)
             yield GaugeMetricFamily("ssd_learner_moa_loss_nats", "", 1.5)

@@ -97,6 +97,19 @@ def test_ctrl_c_stops_a_run_cleanly(launch, tmp_path):
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["killed"] == []
 
 
+def test_prometheus_finds_the_processes_of_a_run_until_its_end(launch, tmp_path):
+    folder = tmp_path / "targets"
+    launcher = launch("obeys", "cleanup-moa", "--prometheus", str(folder))
+    files = [tmp_path / "run" / "prometheus.json", folder / "run.json"]
+    until(lambda: all(f.exists() and len(json.loads(f.read_text())) == 11 for f in files))
+    targets = {one["labels"]["instance"]: one for one in json.loads(files[0].read_text())}
+    assert targets["env-0"]["targets"] == [entry(tmp_path, "env-0")["metrics"]]
+    assert targets["env-0"]["labels"]["run"] == "run"
+    launcher.send_signal(signal.SIGINT)
+    launcher.communicate(timeout=100)
+    assert not any(f.exists() for f in files)
+
+
 def test_a_second_ctrl_c_kills_and_the_run_has_failed(launch, tmp_path):
     launcher = launch("stubborn", "cleanup-moa", "--stop-seconds=1000")
     until_all_are_up(tmp_path / "run")

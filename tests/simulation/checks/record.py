@@ -1,6 +1,6 @@
 """What happens in a history, and the rules that are checked as it happens."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import count
 
 import msgpack
@@ -50,8 +50,7 @@ class Record:
         self.faults = Counter()
         self._scheduler = scheduler
         self._answers = {}  # by environment incarnation, lane, tick and agent: actions
-        self._published = {}  # by process: newest version
-        self._epochs = {}  # by learner process: what it said about epochs
+        self._epochs = defaultdict(LearnerEpochs)  # by process
         self._decision_numbers = count(1)
         self._reward_numbers = count(1)
 
@@ -143,9 +142,13 @@ class Record:
         """A learner publishes weights; returns them."""
         self.messages += 1
         weights = decode_weights(frame, WEIGHT_SHAPES)
-        self._published[process] = weights.version
+        self._epochs[process].publish(weights.version)
         self.add(process.name, "publishes", f"version {weights.version}")
         return weights
+
+    def on_learner_waits(self, process):
+        """A learner is about to wait for messages."""
+        self._epochs[process].wait()
 
     def on_weights(self, process, weights):
         """An actor receives published weights."""
@@ -164,9 +167,9 @@ class Record:
         limit = max(settings.window * settings.lanes, settings.retained) + 2 * settings.lanes
         queued = message.received - message.trained
         require(queued < limit, "a learner's queue is bounded", queued, limit)
-        self._epochs.setdefault(process, LearnerEpochs()).add(view, message)
+        self._epochs[process].add(view, message)
         if isinstance(message, Ack):
-            newest = self._published[process]
+            newest = self._epochs[process].published
             require(message.newest_version == newest, "acknowledged weights are published", newest)
 
     # Learners and their disks.

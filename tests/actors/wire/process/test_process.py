@@ -1,5 +1,6 @@
 """What all processes of a run share."""
 
+import errno
 import http.client
 import json
 import os
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ssd_wire.errors import EndpointError, RefusedError, RunFileError
+from ssd_wire.errors import EndpointError, RefusedError, ReplacedError, RunFileError
 from ssd_wire.process import command
 from ssd_wire.process.command import (
     process_options,
@@ -155,25 +156,38 @@ def test_a_file_is_replaced_atomically_and_no_temporary_file_remains(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("fault", [RunFileError, EndpointError, RefusedError])
-def test_errors_that_would_recur_are_one_line_and_exit_code_78(fault):
+def run_and_raise(fault):
     @click.command()
     @reports_errors
     def command():
-        raise fault("wanted this, found that")
+        raise fault
 
-    result = CliRunner().invoke(command)
-    assert result.exit_code == 78
-    assert result.stderr == "error: wanted this, found that\n"
+    return CliRunner().invoke(command)
+
+
+@pytest.mark.parametrize("fault", [RunFileError, EndpointError, RefusedError])
+def test_errors_that_would_recur_are_one_line_and_exit_code_78(fault):
+    result = run_and_raise(fault("wanted this, found that"))
+    assert (result.exit_code, result.stderr) == (78, "error: wanted this, found that\n")
+
+
+def test_an_actor_whose_place_was_taken_ends_with_exit_code_76():
+    assert run_and_raise(ReplacedError("a newer process")).exit_code == 76
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_a_fault_of_a_disk_that_may_pass_is_one_line_and_exit_code_74(code):
+    result = run_and_raise(OSError(code, "cannot be written", "ledger.json"))
+    assert result.exit_code == 74
+    assert result.stderr == f"error: [Errno {code}] cannot be written: 'ledger.json'\n"
+
+
+def test_another_fault_of_the_system_is_not_hidden():
+    assert isinstance(run_and_raise(PermissionError()).exception, PermissionError)
 
 
 def test_a_programming_error_is_not_hidden():
-    @click.command()
-    @reports_errors
-    def command():
-        raise ZeroDivisionError
-
-    assert isinstance(CliRunner().invoke(command).exception, ZeroDivisionError)
+    assert isinstance(run_and_raise(ZeroDivisionError()).exception, ZeroDivisionError)
 
 
 def test_all_processes_have_the_same_options(tmp_path):

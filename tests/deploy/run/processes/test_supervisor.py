@@ -85,23 +85,35 @@ def test_a_process_that_ends_cleanly_without_being_asked_is_restarted_too(starte
     assert starter.count("actor-0-0") == 2
 
 
-def test_pauses_double_up_to_half_a_minute(starter, supervisor):
+def pauses(starter, supervisor, number, code=-9):
+    """Seconds before each of so many restarts of a learner."""
+    found = []
+    for _ in range(number):
+        die(starter, supervisor, "learner-0", code)
+        found.append(seconds_until_restart(starter, supervisor, "learner-0"))
+    return found
+
+
+def test_pauses_double_up_to_half_a_minute_while_a_fault_lasts(starter, supervisor):
     supervisor.check()
-    pauses = []
-    for _ in range(8):
-        die(starter, supervisor, "learner-0")
-        pauses.append(seconds_until_restart(starter, supervisor, "learner-0"))
-    assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    found = pauses(starter, supervisor, 8, code=TEMPORARY_FAULT)
+    assert found == [0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_pauses_double_without_progress_and_start_over_with_it(starter, supervisor):
+    supervisor.check()
+    starter.progress = False
+    assert pauses(starter, supervisor, 4) == [0.5, 1, 2, 4]
+    starter.progress = True
+    assert pauses(starter, supervisor, 2) == [0.5, 0.5]
 
 
 def test_pauses_start_over_after_a_minute_without_a_death(starter, supervisor):
     supervisor.check()
-    for _ in range(4):
-        die(starter, supervisor, "learner-0")
-        seconds_until_restart(starter, supervisor, "learner-0")
+    starter.progress = False
+    pauses(starter, supervisor, 3)
     starter.now += 60
-    die(starter, supervisor, "learner-0")
-    assert seconds_until_restart(starter, supervisor, "learner-0") == 0.5
+    assert pauses(starter, supervisor, 1) == [0.5]
 
 
 def test_one_processs_deaths_do_not_delay_anothers_start(starter, supervisor):
@@ -191,7 +203,7 @@ def test_the_last_line_of_the_log_is_shown_only_at_the_first_death_by_an_error(s
     assert starter.messages == [
         "actor-0-0 ended with exit code 1 (ValueError: too large: 17); restarting in 0.5 s",
         "actor-0-0 restarted",
-        "actor-0-0 ended with exit code 1; restarting in 1 s",
+        "actor-0-0 ended with exit code 1; restarting in 0.5 s",
         "actor-0-0 restarted",
     ]
 

@@ -15,7 +15,7 @@ class Scraper:
     """Has metrics of a learner; the other processes do not answer."""
 
     def __init__(self, updates):
-        self.metrics = {"learner-0": {"ssd_learner_updates_total": updates}}
+        self.metrics = {"learner-0": {"ssd_learner_weights_version": updates}}
 
     def latest(self):
         return self.metrics

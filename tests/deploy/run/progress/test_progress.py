@@ -16,8 +16,8 @@ NEW = (AgentProgress(), AgentProgress())
 
 def served(updates=2, own_steps=1600, complete=0, **measures):
     return {
-        "ssd_learner_updates_total": updates,
-        "ssd_learner_own_steps_total": own_steps,
+        "ssd_learner_weights_version": updates,
+        "ssd_learner_own_steps": own_steps,
         "ssd_learner_complete": complete,
         **{f"ssd_learner_{name}": value for name, value in measures.items()},
     }

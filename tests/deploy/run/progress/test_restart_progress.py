@@ -3,7 +3,7 @@ import pytest
 from ssd_run.progress.restart_progress import RestartProgress
 
 COUNTERS = {
-    "learner-0": "ssd_learner_own_steps_total",
+    "learner-0": "ssd_learner_own_steps",
     "env-0": "ssd_env_ticks_total",
     "actor-0-0": "ssd_actor_agent_steps_total",
 }
