@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import atheris
 
-import ssd_envs.batch  # noqa: F401 - its kernels first: numba cannot compile instrumented code
+# Before anything is instrumented: numba cannot compile instrumented code.
+from ssd_envs.kernels import beams, moves, rng, spawn, views  # noqa: F401
 
 INSTRUMENTED = (
     "ssd_wire",
