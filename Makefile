@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 PRESET ?= cleanup-moa
 STEPS ?=
 ARGS ?=
+FUZZ_SECONDS ?= 600
 CHAOS_SEED ?=
 HISTORIES ?= 0:100000
 
-.PHONY: train test conformance chaos check format bench clean
+.PHONY: train test conformance chaos check format bench fuzz attacks clean
 
 train: $(VENV)/ready
 	$(BIN)/ssd-train $(PRESET) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
@@ -29,6 +30,16 @@ chaos: $(VENV)/ready
 	$(BIN)/python -m tests.chaos throughput $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 	$(BIN)/python -m tests.chaos deterministic $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 	$(BIN)/python -m tests.chaos separations
+
+# Gives random input to everything that reads bytes from outside, guided by the code that it reaches.
+fuzz: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
+
+# Attacks a running training, without and with encryption: minutes. See deploy/results/attacks.
+attacks: $(VENV)/ready
+	$(BIN)/python -m tests.attacks $(ARGS)
+	$(BIN)/python -m tests.attacks --keys $(ARGS)
 
 # The same checks everywhere: here, in pre-commit and in CI.
 check: $(VENV)/ready

@@ -24,6 +24,7 @@ from ssd_wire.messages import Ack, Bye, Hello, Message, Refused, Segment, Welcom
 from ssd_wire.weights import Weights, encode_weights
 
 MAX_MESSAGES = 256  # handled in a row, so that a flood of messages does not keep us from training
+MAX_WEIGHTS = 32  # sent in a row in answer to Hellos; who gets none asks again after a second
 IDLE_WAIT = 1.0  # seconds
 MAX_WAIT = 0.5  # seconds, while a checkpoint may become due: it is at most this late
 
@@ -92,6 +93,7 @@ class Learner:
         self.refusals = 0
         self.protocol_errors = 0
         self._train = train
+        self._weights_left = MAX_WEIGHTS
         self._published_weights = b""
         self._published_version = 0
         self._log = logging.getLogger(__name__)
@@ -144,15 +146,18 @@ class Learner:
         requests get one reply.
         """
         requests = set()
+        self._weights_left = MAX_WEIGHTS
         for peer, frames in islice(self.links.receive(), MAX_MESSAGES):
             if len(frames) == 1:  # no arrays, so no segment
                 if (peer, frames[0]) in requests:
                     continue
                 requests.add((peer, frames[0]))
-            self.links.send(peer, self.reply_to(peer, frames))
+            reply = self.reply_to(peer, frames)
+            if reply is not None:
+                self.links.send(peer, reply)
 
-    def reply_to(self, peer: bytes, frames: list[bytes]) -> Message:
-        """The reply to one message."""
+    def reply_to(self, peer: bytes, frames: list[bytes]) -> Message | None:
+        """The reply to one message; None to a Hello too many of those that ask for weights."""
         try:
             message = decode(frames, (Hello, Segment, Bye), self._lengths)
         except ProtocolError as fault:
@@ -160,6 +165,8 @@ class Learner:
             self._log.warning("refused %r: %.300s", peer, fault)
             return Refused(f"not a valid message of this run: {fault}"[:1000], fatal=True)
         match message:
+            case Hello() if not (self._weights_left or self._has_newest_weights(message)):
+                return None
             case Hello():
                 outcome = self.receiver.hello(peer, message)
             case Segment():
@@ -183,6 +190,7 @@ class Learner:
     def welcome(self, epoch: Epoch, *, has_newest: bool) -> Welcome:
         """The reply to a Hello, with the newest weights for an actor that does not have them."""
         self._log.info("welcome arena %d, epoch %016x", epoch.arena, epoch.number)
+        self._weights_left -= not has_newest
         return Welcome(
             epoch=epoch.number,
             learner_incarnation=self.receiver.learner_incarnation,
