@@ -1,9 +1,13 @@
 """The rules and dashboards are well-formed, and read only what is served."""
 
+import json
 import re
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from tests.deploy.monitoring.files import (
     CONFIG,
     DASHBOARDS,
@@ -88,6 +92,25 @@ def test_a_dashboard_has_a_title_a_schema_and_no_identity_of_its_own(dashboard):
     assert dashboard["title"]
     assert dashboard["schemaVersion"] >= 36
     assert not {"id", "uid"} & set(dashboard)
+
+
+@of_each_dashboard
+def test_a_dashboard_holds_only_what_the_schema_of_grafana_knows(dashboard):
+    register_default_plugins()
+    known = json.loads(json.dumps(Dashboard.from_json(dashboard), cls=JSONEncoder))
+    assert list(lost(dashboard, known)) == []
+
+
+def lost(written, known, path=""):
+    """Paths of what is not in the same place with the same value."""
+    if isinstance(written, dict) and isinstance(known, dict):
+        for key, value in written.items():
+            yield from lost(value, known.get(key), f"{path}.{key}")
+    elif isinstance(written, list) and isinstance(known, list) and len(written) == len(known):
+        for index, (one, other) in enumerate(zip(written, known, strict=True)):
+            yield from lost(one, other, f"{path}[{index}]")
+    elif written != known:
+        yield path
 
 
 @of_each_dashboard
