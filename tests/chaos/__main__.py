@@ -36,6 +36,7 @@ import click
 from tests.chaos import determinism, network, separation
 from tests.chaos.faults import FULL_DISK, KILL, draw
 from tests.chaos.recorded_run import ROLES, RecordedRun
+from tests.chaos.resources import draw as draw_resources
 from tests.chaos.resources import report, write_csv
 from tests.chaos.session import SAMPLE_SECONDS, Session
 
@@ -94,7 +95,8 @@ def throughput(seed: int, preset: str, seconds: float) -> None:
 @preset_option
 @click.option("--minutes", default=60.0, show_default=True)
 @click.option("--csv", "path", type=click.Path(path_type=Path), required=True)
-def long(seed: int, preset: str, minutes: float, path: Path) -> None:
+@click.option("--png", "figure", type=click.Path(path_type=Path), help="Also draw a figure.")
+def long(seed: int, preset: str, minutes: float, path: Path, figure: Path | None) -> None:
     """Kill a process every 30 s, and record memory, handles and counters of all."""
     drawn = draw(seed, ROLES, (LONG_PAUSE, LONG_PAUSE), steady=True)
     kills = (fault for fault in drawn if fault.kind == KILL)
@@ -104,6 +106,8 @@ def long(seed: int, preset: str, minutes: float, path: Path) -> None:
             running.recover()
         finally:
             write_csv(path, running.samples)
+            if figure is not None:
+                draw_resources(figure, running.samples)
 
 
 @main.command()

@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import psutil
+from matplotlib.figure import Figure
 from tests.chaos.faults import FORK_SERVER
 from tests.chaos.recorded_run import LAUNCHER, ROLES, RecordedRun
 
@@ -80,3 +81,29 @@ def report(rows: list[Sample]) -> Iterator[str]:
             f"{first.descriptors:3} → {last.descriptors:3} descriptors, "
             f"{first.threads:2} → {last.threads:2} threads, {pids} processes"
         )
+
+
+def draw(path: Path, rows: list[Sample]) -> None:
+    """A figure of memory, file descriptors and steps over time: one line for each process."""
+    figure = Figure(figsize=(8, 9), layout="constrained")
+    panels = figure.subplots(3, 1, sharex=True)
+    quantities = (
+        ("resident memory, MiB", "rss_mib"),
+        ("file descriptors", "descriptors"),
+        ("steps of the process", "steps"),
+    )
+    kinds = list(dict.fromkeys(row.role.partition("-")[0] for row in rows))
+    for panel, (label, name) in zip(panels, quantities, strict=True):
+        for pid in dict.fromkeys(row.pid for row in rows):
+            of_pid = [row for row in rows if row.pid == pid and getattr(row, name) >= 0]
+            kind = next(row.role for row in rows if row.pid == pid).partition("-")[0]
+            minutes = [row.seconds / 60 for row in of_pid]
+            values = [getattr(row, name) for row in of_pid]
+            panel.plot(minutes, values, color=f"C{kinds.index(kind)}", linewidth=1)
+        panel.set_ylabel(label)
+        panel.set_ylim(bottom=0)
+    for index, kind in enumerate(kinds):
+        panels[0].plot([], [], color=f"C{index}", label={"fork": "fork server"}.get(kind, kind))
+    panels[0].legend(ncols=len(kinds), fontsize="small", loc="lower right")
+    panels[-1].set_xlabel("minutes")
+    figure.savefig(path, dpi=100)
