@@ -23,7 +23,8 @@ import zmq
 from ssd_wire.codec import MAX_FRAME_BYTES, MAX_FRAMES, Frame, encode
 from ssd_wire.endpoints import check_endpoint, lock_endpoint
 from ssd_wire.errors import EndpointError
-from ssd_wire.messages import Message
+from ssd_wire.ignored_peers import IgnoredPeers
+from ssd_wire.messages import Message, Refused
 from ssd_wire.process.memory_watch import MemoryWatch
 from ssd_wire.process.stop import Stop
 from ssd_wire.security.curve import Options, SocketSecurity
@@ -191,6 +192,9 @@ class Router(Socket):
     A peer that sets a routing id of its own, against the protocol, takes the id over from the
     connection that had it. Without ROUTER_HANDOVER that would abort this process, inside libzmq.
 
+    A peer that is refused fatally has to end. What it goes on sending over the same connection is
+    dropped for a second, see `ssd_wire.ignored_peers`.
+
     Args:
         endpoint: Where to bind.
         security: Of this process's sockets.
@@ -199,6 +203,7 @@ class Router(Socket):
 
     Attributes:
         sender: Identity that sent the message received last, by its key; None without keys.
+        ignored: Connections whose messages are dropped.
     """
 
     def __init__(
@@ -216,6 +221,7 @@ class Router(Socket):
         encrypted = security.server_options(allowed)
         super().__init__(zmq.ROUTER, {**options, **encrypted})
         self.sender: str | None = None
+        self.ignored = IgnoredPeers()
         self._identity_of = security.identity_of if encrypted else None
         self.endpoint = self.bind(endpoint)
 
@@ -226,19 +232,28 @@ class Router(Socket):
 
     def send(self, peer: bytes, message: Message) -> bool:
         """Send without waiting; false when the peer is gone or its queue is full."""
+        if isinstance(message, Refused) and message.fatal:
+            self.ignored.add(peer)
         return self._send([peer, *encode(message)])
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
         """All messages that have arrived: the id of the peer's connection, and the frames."""
-        if self._identity_of is None:
-            for peer, *frames in self._receive():
-                yield peer, frames
-            return
+        self.ignored.begin()
         while self._is_readable():
-            parts = self._receive_parts(copy=False)
-            self.sender = self._identity_of(str(parts[-1].get("User-Id")))
-            peer, *frames = (part.bytes for part in parts)
-            yield peer, frames
+            peer, frames = self._receive_from_peer()
+            if not self.ignored.drops(peer):
+                yield peer, frames
+            elif self.ignored.has_enough():
+                return
+
+    def _receive_from_peer(self) -> tuple[bytes, list[bytes]]:
+        if self._identity_of is None:
+            peer, *frames = self._receive_parts(copy=True)
+            return peer, frames
+        parts = self._receive_parts(copy=False)
+        self.sender = self._identity_of(str(parts[-1].get("User-Id")))
+        peer, *frames = (part.bytes for part in parts)
+        return peer, frames
 
 
 class Client(Socket):
