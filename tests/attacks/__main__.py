@@ -6,8 +6,8 @@ speed under attack is compared with the speed just before and just after, while 
 same priority computes without sending anything. So what an attacker computes counts in both, and
 what its messages cost the training counts in one. Two shares of the undisturbed speed are reported:
 of agent-steps per second, which other work on the machine disturbs, and of agent-steps per second
-of the run's own processor time, which shows what handling the messages costs. An attack did harm if
-both are too low.
+of the run's own processor time, which shows what handling the messages costs. The promise is about
+the first; one window of a few seconds scatters, so repeat an attack that fails.
 """
 
 import json
@@ -189,8 +189,8 @@ def faults_of(result: Result, attacked: Training) -> list[str]:
         text
         for holds, text in (
             (not attacked.dead, f"{result.name}: {attacked.dead} ended"),
-            (max(result.shares) >= MIN_SHARE, f"{result.name}: {result.shares} of the speed"),
-            (result.memory[1] - result.memory[0] < 2500, f"{result.name}: {result.memory} MB"),
+            (result.shares[0] >= MIN_SHARE, f"{result.name}: {result.shares[0]:.2f} of the speed"),
+            (max(result.memory) - result.memory[0] < 2500, f"{result.name}: {result.memory} MB"),
             (result.log < 500, f"{result.name}: {result.log:.0f} kB of logs"),
         )
         if not holds

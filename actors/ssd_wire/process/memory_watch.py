@@ -3,6 +3,9 @@
 ZeroMQ keeps the parts of a message until the last one has arrived, and has no limit for them. A
 peer that sends parts and never the last one makes a process grow by hundreds of megabytes per
 second, and nothing tells which peer it is. Closing the socket frees them.
+
+This is no hard limit. Memory grows further until it is looked at again, and while ZeroMQ frees what
+the closed sockets held: an environment under such an attack was seen to use 4.8 GB.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-CHECK_SECONDS = 0.5
+CHECK_SECONDS = 0.1
 MAX_GROWTH = 2 << 30  # bytes
 
 _STATM = Path("/proc/self/statm")
