@@ -32,6 +32,7 @@ from ssd_wire.process.command import (
     start_number_option,
     write_process_entry,
 )
+from ssd_wire.process.memory_watch import MemoryWatch
 from ssd_wire.process.stop import Stop
 from ssd_wire.run_file import (
     RunSettings,
@@ -43,6 +44,7 @@ from ssd_wire.run_file import (
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import Poller, Router
 
+MAX_GROWTH = 512 << 20  # bytes; all that the games need is there from the start
 RANDOM_BELOW = 2**62  # bound of random incarnations
 
 
@@ -87,7 +89,7 @@ def main(
     write_process_entry(run_dir, role, {"metrics": address, "env": router.endpoint})
     log.info("%s: %d lanes of %d games at %s", game.name, run.lanes, run.games, router.endpoint)
 
-    server.serve(stop, Poller(stop, [router]))
+    server.serve(stop, Poller(stop, [router], memory=MemoryWatch(MAX_GROWTH)))
     log.info("stopped after %d ticks", sum(games.tick for games in server.lane_games))
     server.episode_log.close()
     router.close()

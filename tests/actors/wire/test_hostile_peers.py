@@ -48,7 +48,7 @@ class Memory:
     def __init__(self):
         self.clock = Clock()
         self.bytes = 5 * GIB
-        self.watch = MemoryWatch(lambda: self.bytes, self.clock.read)
+        self.watch = MemoryWatch(MAX_GROWTH, lambda: self.bytes, self.clock.read)
         self.watch.has_grown()
 
     def grow(self, more):
