@@ -1,6 +1,7 @@
 """Restarts the processes of a run when they die, after a longer pause if they get nowhere.
 
-Where a restart is useless (`ssd_run.processes.deaths`), the run ends. This file only decides;
+Where a restart is useless (`ssd_run.processes.deaths`), the run ends. An actor that was replaced is
+restarted too: a late message of one that is dead may have replaced it. This file only decides;
 starting, signalling and the clock are passed in.
 """
 
@@ -160,10 +161,6 @@ class Supervisor:
             if code not in (0, -signal.SIGTERM):  # the latter where it was not up yet
                 self._log(f"{process.role} {_describe(code)} while it was stopping")
             return
-        if code == REPLACED:
-            process.wanted = False
-            self._log(f"{process.role} {_describe(code)}; it is not restarted")
-            return
         if not process.program.replaceable:
             self._give_up(process, f"{_describe(code)}; {IRREPLACEABLE}")
         process.died = True
@@ -176,7 +173,12 @@ class Supervisor:
             is_new = error != process.deaths.error
             death = Death(code, up, self._made_progress(process.role), error)
             is_healthy |= death.made_progress
-            if reason := process.deaths.add(death):
+            reason = process.deaths.add(death)
+            if reason and code == REPLACED:
+                process.wanted = False
+                self._log(f"{process.role} {_describe(code)}, {reason}; it is not restarted")
+                return
+            if reason:
                 self._give_up(process, f"{_describe(code)}, {reason}")
             line = line if is_new else ""
         if is_healthy:
@@ -195,7 +197,7 @@ def _describe(code: int) -> str:
     if code == CONFIGURATION_ERROR:
         return f"cannot go on (exit code {code})"
     if code == REPLACED:
-        return "was replaced by a process that started later"
+        return "was replaced by another process of its role"
     if code == NOT_DRAINED:
         return "ended before all of its segments were durable"
     if code == TEMPORARY_FAULT:

@@ -89,6 +89,8 @@ class ActorView:
         self.received = max(self.received, message.received)
         self.trained = max(self.trained, message.trained)
         self.durable = max(self.durable, message.durable)
+        while self._to_resend and self._to_resend[0] <= self.received:
+            self._to_resend.popleft()  # it has arrived meanwhile
 
     def _check_resent(self, now):
         is_resent = not self._to_resend or now == self._welcomed_at

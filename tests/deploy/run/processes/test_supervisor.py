@@ -220,15 +220,29 @@ def test_a_temporary_fault_is_reported_and_retried_without_limit(starter, superv
     )
 
 
-def test_an_actor_that_was_replaced_is_not_restarted_and_the_run_goes_on(starter, supervisor):
+def test_an_actor_that_was_replaced_by_a_late_message_of_a_dead_one_is_restarted(
+    starter, supervisor
+):
     supervisor.check()
+    die_and_return(starter, supervisor, "actor-0-0", code=REPLACED)
+    assert starter.count("actor-0-0") == 2
+
+
+def test_an_actor_that_is_replaced_again_and_again_is_given_up_and_the_run_goes_on(
+    starter, supervisor
+):
+    supervisor.check()
+    starter.progress = False
+    for _ in range(4):
+        die_and_return(starter, supervisor, "actor-0-0", code=REPLACED)
     die(starter, supervisor, "actor-0-0", code=REPLACED)
     starter.now += 1000
     supervisor.check()
-    assert starter.count("actor-0-0") == 1
-    assert starter.messages == [
-        "actor-0-0 was replaced by a process that started later; it is not restarted"
-    ]
+    assert starter.count("actor-0-0") == 5
+    assert starter.messages[-1] == (
+        "actor-0-0 was replaced by another process of its role, 5 times without progress in"
+        " between; it is not restarted"
+    )
 
 
 def test_a_failed_process_is_not_restarted_while_the_others_stop(starter, supervisor):
