@@ -25,7 +25,7 @@ from ssd_wire.process.command import reports_errors, version_option
 
 WARM_UPDATES = 5  # allocators, threads and windows are steady by then
 ANSWER_SECONDS = 10.0  # that a busy learner has for its metrics
-COUNTERS = ("own_steps", "updates", "busy_seconds")
+COUNTERS = ("trained_own_steps", "updates", "busy_seconds")
 
 
 def measure(config: RunConfig, agent: int, actors: int, seconds: float, repeats: int) -> Row:
