@@ -35,7 +35,8 @@ class IgnoredPeers:
         self._sleep = sleep
         self._until: dict[bytes, float] = {}  # by connection, oldest first
         self._in_a_row = 0
-        self._began = 0.0
+        self._spent = 0.0  # seconds, on these
+        self._began = 0.0  # when the newest message was received
 
     def add(self, peer: bytes) -> None:
         """Ignore a connection for `IGNORE_SECONDS` from now on."""
@@ -45,8 +46,13 @@ class IgnoredPeers:
             del self._until[next(iter(self._until))]
 
     def begin(self) -> None:
-        """Messages are about to be received."""
-        self._in_a_row, self._began = 0, self._clock() if self._until else 0.0
+        """The messages that have arrived are about to be received."""
+        self._in_a_row, self._spent = 0, 0.0
+
+    def begin_message(self) -> None:
+        """One message is about to be received."""
+        if self._until:
+            self._began = self._clock()
 
     def drops(self, peer: bytes) -> bool:
         """Whether to drop a message of this connection."""
@@ -57,12 +63,12 @@ class IgnoredPeers:
             return False
         self.dropped += 1
         self._in_a_row += 1
+        self._spent += self._clock() - self._began
         return True
 
     def has_enough(self) -> bool:
         """Whether so many messages were dropped that other work has to go on. If so, rests."""
         if self._in_a_row < MAX_IN_A_ROW:
             return False
-        spent = self._clock() - self._began
-        self._sleep(min(LONGEST_PAUSE, PAUSE * spent))
+        self._sleep(min(LONGEST_PAUSE, PAUSE * self._spent))
         return True

@@ -240,6 +240,7 @@ class Router(Socket):
         """All messages that have arrived: the id of the peer's connection, and the frames."""
         self.ignored.begin()
         while self._is_readable():
+            self.ignored.begin_message()
             peer, frames = self._receive_from_peer()
             if not self.ignored.drops(peer):
                 yield peer, frames
