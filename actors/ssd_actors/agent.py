@@ -166,8 +166,8 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def bounded(log_probs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Log-probabilities that a message may hold: what never happens has a finite one.
+    """Log-probabilities that a message may hold: those of what never happens become finite.
 
-    A network of one's own may give an action −∞, or next to it, to forbid it.
+    A custom network may forbid an action with a log-probability of −∞, or close to it.
     """
     return np.maximum(log_probs, np.float32(-LARGEST_FLOAT))

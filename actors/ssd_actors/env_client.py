@@ -24,7 +24,7 @@ class EnvClient:
         clock: Returns seconds.
 
     Attributes:
-        retries: Joins sent after a time without messages, the first one included.
+        retries: Joins sent after a time without an answer, the first one included.
         protocol_errors: Messages received that were invalid.
     """
 
@@ -55,7 +55,7 @@ class EnvClient:
             RefusedError: when the environment server refuses this actor for good.
         """
         for frames in islice(self._connection.receive(), MAX_MESSAGES):
-            self._retry.heard()
+            self._retry.keep_connection()
             try:
                 message = decode(frames, (Seat, Timestep, Refused), self._lengths)
             except ProtocolError as fault:
@@ -81,7 +81,7 @@ class EnvClient:
         self._connection.send(frames)
 
     def discard_messages(self) -> None:
-        """Leave what has arrived unanswered; unread messages would end every wait at once."""
+        """Drop what has arrived; unread messages would end every wait at once."""
         for _ in islice(self._connection.receive(), MAX_MESSAGES):
             pass
 

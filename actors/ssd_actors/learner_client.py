@@ -44,7 +44,7 @@ class LearnerClient:
 
     Attributes:
         weights: The newest received, None before the first Welcome.
-        retries: Requests repeated after a time without messages.
+        retries: Requests repeated after a time without an answer.
         protocol_errors: Messages received that were invalid.
     """
 
@@ -121,7 +121,7 @@ class LearnerClient:
 
     def _receive_messages(self) -> None:
         for frames in islice(self._connection.receive(), MAX_MESSAGES):
-            self._retry.heard()
+            self._retry.keep_connection()
             try:
                 message = decode(frames, (Welcome, Ack, Refused), self._lengths)
                 check_progress(message)

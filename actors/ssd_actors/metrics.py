@@ -11,7 +11,7 @@ from ssd_actors.actor import Actor
 from ssd_actors.retry import Connection
 
 _WAITING = "Seconds spent waiting for messages."
-_RETRIES = "Requests sent because no message had arrived, the first one included."
+_RETRIES = "Requests sent because no answer had arrived, the first one included."
 
 
 class ActorMetrics(Collector):

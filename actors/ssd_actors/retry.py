@@ -1,8 +1,8 @@
 """When to repeat a request that has had no answer, and when to open a new connection.
 
 A connection can be dead without any sign of it: the server was replaced, or it was stopped for so
-long that it closed the connection. So an actor repeats its requests until something arrives, and
-opens a new connection when nothing does.
+long that it closed the connection. So an actor repeats its requests until an answer arrives, and
+opens a new connection when nothing at all does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ssd_wire.codec import Frame
 
-RETRY_SECONDS = 1.0  # without a message, after which a request is repeated
+RETRY_SECONDS = 1.0  # without an answer, after which a request is repeated
 RECONNECT_SECONDS = 5.0  # of repeating without a message, after which the connection is replaced
 MAX_MESSAGES = 256  # handled in a row, so that a flood from one server cannot stop work for another
 SEND_AGAIN_SECONDS = 0.1  # after which a request is repeated that could not be sent
@@ -38,7 +38,7 @@ class RetryTimer:
 
     Args:
         clock: Returns seconds.
-        delay: Seconds from the last message to the first retry; later ones follow every
+        delay: Seconds from the last answer to the first retry; later ones follow every
             `RETRY_SECONDS`.
     """
 
@@ -53,8 +53,8 @@ class RetryTimer:
         self._due = self._clock() + self._delay
         self._first_request = None
 
-    def heard(self) -> None:
-        """Keep the connection: something arrived over it, though it may be no answer."""
+    def keep_connection(self) -> None:
+        """Postpone a new connection: something arrived, though it may be no answer."""
         self._first_request = None
 
     def should_retry(self) -> bool:

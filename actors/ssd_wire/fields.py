@@ -28,7 +28,7 @@ CONSTANT_AXES = {"2": 2, "3": 3}  # a bool is a byte below 2; a color has 3 byte
 
 _BYTES = bytes(range(256))
 _SMALL = 1024  # bytes; below this, calling numpy costs more than the check itself
-_FEW = 8192  # floats; the product of longer ones may start threads
+_FEW = 8192  # floats; numpy may use threads for the product of longer arrays
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def is_within(array: NDArray[np.float32], low: float, high: float) -> bool:
         high: At most −low.
     """
     # Where the squares add up to no more than that of `low`, no number is further from 0 than it.
-    # For a short array that costs a third of what its least and its greatest number cost.
+    # For a short array that is faster than to find its least and its greatest number.
     if array.size <= _FEW and np.vdot(array, array) <= low * low:
         return high == -low or not array.size or bool(array.max() <= high)
     return not array.size or bool(array.min() >= low and array.max() <= high)

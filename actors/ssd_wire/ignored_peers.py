@@ -8,14 +8,14 @@ from collections.abc import Callable
 IGNORE_SECONDS = 1.0
 MAX_IGNORED_PEERS = 1024
 MAX_IN_A_ROW = 16  # messages that are dropped before other work goes on
-PAUSE = 4.0  # seconds of rest for each second in which messages were dropped
-LONGEST_PAUSE = 0.02
+PAUSE = 4.0  # seconds of pause for each second that was spent on dropped messages
+LONGEST_PAUSE = 0.02  # seconds
 
 
 class IgnoredPeers:
-    """Who is ignored, and for how long others have priority after messages were dropped.
+    """Says which messages to drop, and pauses the server after many of them.
 
-    While a server rests, ZeroMQ's queues fill, and then the peer that floods them has to wait.
+    During a pause ZeroMQ's queues fill, and then the peer that floods them has to wait.
 
     Args:
         clock: Returns seconds.
@@ -36,7 +36,7 @@ class IgnoredPeers:
         self._until: dict[bytes, float] = {}  # by connection, oldest first
         self._in_a_row = 0
         self._spent = 0.0  # seconds, on these
-        self._began = 0.0  # when the newest message was received
+        self._began = 0.0  # when receiving the newest message began
 
     def add(self, peer: bytes) -> None:
         """Ignore a connection for `IGNORE_SECONDS` from now on."""
@@ -66,8 +66,8 @@ class IgnoredPeers:
         self._spent += self._clock() - self._began
         return True
 
-    def has_enough(self) -> bool:
-        """Whether so many messages were dropped that other work has to go on. If so, rests."""
+    def pause_if_due(self) -> bool:
+        """Pause if `MAX_IN_A_ROW` messages were dropped; if so, other work has to go on."""
         if self._in_a_row < MAX_IN_A_ROW:
             return False
         self._sleep(min(LONGEST_PAUSE, PAUSE * self._spent))

@@ -29,7 +29,7 @@ def floats(axes: str, present_if: str = "") -> Axes:
 
 
 def log_probs(axes: str, present_if: str = "") -> Axes:
-    """Natural log-probabilities. One below the least says that nothing happens: exp(−10⁶) is 0."""
+    """Natural log-probabilities. The least stands for a probability of 0: exp(−10⁶) is 0."""
     return Axes("float32", axes, "", present_if, -LARGEST_FLOAT, LARGEST_LOG_PROB)
 
 

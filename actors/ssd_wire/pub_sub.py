@@ -1,7 +1,7 @@
 """The sockets for weights: one publisher, and subscribers that receive the newest only.
 
-A subscriber may send a publisher any number of topics, and ZeroMQ keeps them all. So ours limits
-their length, and closes for a while when there are too many.
+A subscriber may send a publisher any number of topics, and ZeroMQ keeps them all. So `Publisher`
+limits their length, and closes for a while when there are too many.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 import zmq
 
-from ssd_wire.codec import MAX_FRAME_BYTES
 from ssd_wire.security.curve import Options
-from ssd_wire.sockets import NO_OPTIONS, Client, Socket, max_frame_bytes
+from ssd_wire.sockets import NO_OPTIONS, Client, Socket
 
 MAX_SUBSCRIPTION_BYTES = 512  # as much as a handshake with keys needs; our topic is empty
 MAX_TOPICS = 1000  # that others than our actors may subscribe to
 CLOSED_SECONDS = 5.0  # how long a publisher with too many topics is closed
 
-_OWN_TOPIC = (b"\x01", b"\x00")  # subscribed to everything, and no longer
+_OWN_TOPIC = (b"\x01", b"\x00")  # messages: subscribed to the empty topic, unsubscribed from it
 _NO_WAIT = int(zmq.NOBLOCK)
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Publisher(Socket):
             zmq.RCVHWM: 2,
             zmq.MAXMSGSIZE: MAX_SUBSCRIPTION_BYTES,
         }
-        # As a PUB socket, but it tells us of each topic that nobody had subscribed to before.
+        # As a PUB socket, but it also receives each topic that nobody had subscribed to before.
         super().__init__(zmq.XPUB, {**options, **security})
         self.endpoint = self.bind(endpoint)
         self._clock = clock
@@ -61,7 +61,7 @@ class Publisher(Socket):
         self._reopen_if_due()
         self._count_topics()
         if self._closed_until is None:
-            self.zmq_socket.send(frame, flags=zmq.NOBLOCK)
+            self.zmq_socket.send(frame, _NO_WAIT)
 
     def reopen(self) -> None:
         """Close all connections, and bind again."""
@@ -85,26 +85,10 @@ class Publisher(Socket):
 
 
 class Subscriber(Client):
-    """Receives the newest message of a publisher and drops older ones.
+    """Receives the newest message of a publisher and drops older ones."""
 
-    Args:
-        endpoint: Of the publisher.
-        security: What `SocketSecurity.client_options` gives for its server.
-        largest_frame: Bytes of the largest frame that the publisher sends.
-    """
-
-    def __init__(
-        self,
-        endpoint: str,
-        security: Options = NO_OPTIONS,
-        largest_frame: int = MAX_FRAME_BYTES,
-    ) -> None:
-        options: Options = {
-            zmq.CONFLATE: 1,
-            zmq.SUBSCRIBE: b"",
-            zmq.MAXMSGSIZE: max_frame_bytes(largest_frame),
-        }
-        super().__init__(zmq.SUB, {**options, **security}, endpoint)
+    kind = zmq.SUB
+    kind_options: ClassVar[Options] = {zmq.CONFLATE: 1, zmq.SUBSCRIBE: b""}
 
     def newest(self) -> bytes | None:
         """The newest frame since the last call; None if there is none."""

@@ -5,8 +5,8 @@ stopped peer could freeze a server for everyone. The protocol recovers by sendin
 that got no answer.
 
 No socket accepts a frame much larger than the largest of its run. A message with more frames than
-any message has is dropped as it is read. Parts of a message that is never completed stay in ZeroMQ;
-when they need too much memory, `Poller` opens the sockets anew.
+any message has is cut off as it is read, and so is invalid. Parts of a message that is never
+completed stay in ZeroMQ; when they need too much memory, `Poller` reopens the sockets.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import zmq
 
@@ -41,7 +41,7 @@ HEARTBEAT_MS = 5_000
 HEARTBEAT_TIMEOUT_MS = 60_000  # longer than the largest message takes to arrive
 CONNECT_TIMEOUT_MS = 2_000
 RECONNECT_MS = (100, 2_000)
-SPARE_FRAME_BYTES = 1 << 20  # a frame may be so large, or twice as large as the run's largest
+SPARE_FRAME_BYTES = 1 << 20  # the limit of a frame is at least this, however small the run's are
 REBIND_SECONDS = 5.0  # longest wait until a closed socket's port is free
 
 _OPTIONS: Mapping[int, int | bytes] = {
@@ -167,10 +167,6 @@ class Socket:
             return False
         return True
 
-    def _receive(self) -> Iterator[list[bytes]]:
-        while self._is_readable():
-            yield self._receive_parts(copy=True)
-
     def _receive_parts(self, *, copy: bool) -> list[Any]:
         """A message's frames, bytes if copied; of one with too many, as many as show that."""
         parts = [self.zmq_socket.recv(_NO_WAIT, copy)]
@@ -244,7 +240,7 @@ class Router(Socket):
             peer, frames = self._receive_from_peer()
             if not self.ignored.drops(peer):
                 yield peer, frames
-            elif self.ignored.has_enough():
+            elif self.ignored.pause_if_due():
                 return
 
     def _receive_from_peer(self) -> tuple[bytes, list[bytes]]:
@@ -261,15 +257,28 @@ class Client(Socket):
     """A socket that connects, now or as soon as a server binds at the endpoint.
 
     Args:
-        kind, options: As for `Socket`.
         endpoint: Of the server.
+        security: What `SocketSecurity.client_options` gives for that server.
+        largest_frame: Bytes of the largest frame that the server sends.
+
+    Attributes:
+        kind, kind_options: The ZeroMQ socket type, and what it needs in addition to other options.
 
     Raises:
         EndpointError: when the endpoint is unusable.
     """
 
-    def __init__(self, kind: int, options: Mapping[int, int | bytes], endpoint: str) -> None:
-        super().__init__(kind, options)
+    kind: ClassVar[int]
+    kind_options: ClassVar[Options]
+
+    def __init__(
+        self,
+        endpoint: str,
+        security: Options = NO_OPTIONS,
+        largest_frame: int = MAX_FRAME_BYTES,
+    ) -> None:
+        limit: Options = {zmq.MAXMSGSIZE: max_frame_bytes(largest_frame)}
+        super().__init__(self.kind, {**self.kind_options, **limit, **security})
         self._endpoint = endpoint
         self._connect()
 
@@ -285,22 +294,10 @@ class Client(Socket):
 
 
 class Dealer(Client):
-    """A client's socket to one server.
+    """A client's socket to one server."""
 
-    Args:
-        endpoint: Of the server.
-        security: What `SocketSecurity.client_options` gives for that server.
-        largest_frame: Bytes of the largest frame that the server sends.
-    """
-
-    def __init__(
-        self,
-        endpoint: str,
-        security: Options = NO_OPTIONS,
-        largest_frame: int = MAX_FRAME_BYTES,
-    ) -> None:
-        options: Options = {zmq.IMMEDIATE: 1, zmq.MAXMSGSIZE: max_frame_bytes(largest_frame)}
-        super().__init__(zmq.DEALER, {**options, **security}, endpoint)
+    kind = zmq.DEALER
+    kind_options: ClassVar[Options] = {zmq.IMMEDIATE: 1}
 
     def send(self, frames: Sequence[Frame]) -> bool:
         """Send encoded frames without waiting; false when not connected or the queue is full."""
@@ -308,18 +305,19 @@ class Dealer(Client):
 
     def receive(self) -> Iterator[list[bytes]]:
         """The frames of each message that has arrived."""
-        return self._receive()
+        while self._is_readable():
+            yield self._receive_parts(copy=True)
 
 
 class Poller:
     """Waits for messages on several sockets, or for a request to stop.
 
-    Opens them anew when this process's memory has grown too much.
+    Reopens them when this process's memory has grown too much.
 
     Args:
         stop: The request.
         sockets: To wait for.
-        reopened: Others that are opened anew together with these.
+        reopened: Others that are reopened together with these.
         memory: Of this process.
     """
 

@@ -73,9 +73,8 @@ def main(
     security = SocketSecurity.load(keys, "env")
     allowed = [f"actor-{agent}" for agent in range(game.agents)]
     dims = dims_of_agents(run, game, experiment)
-    router = Router(
-        endpoint, security, allowed, max(largest_frame((Act,), of.lengths) for of in dims)
-    )
+    largest = max(largest_frame((Act,), each.lengths) for each in dims)
+    router = Router(endpoint, security, allowed, largest)
     server = make_server(
         router,
         run,

@@ -14,6 +14,8 @@ from ssd_influence.measures import equality
 
 LAST_EPISODES = 100
 
+_IS_STEP = np.array([event.endswith("_at") for event in EVENTS])  # [E] a step, not a count
+
 
 class EpisodeStatistics:
     """What happened in episodes of full length. The shortened first episodes do not count.
@@ -46,7 +48,7 @@ class EpisodeStatistics:
 
     @property
     def counts(self) -> Mapping[str, Sequence[int]]:
-        """[N] how often each event of the game has happened to each agent.
+        """By event of the game, [N] how many of them each agent has had.
 
         ``opened`` counts the episodes in which an agent opened the box.
         """
@@ -65,6 +67,3 @@ class EpisodeStatistics:
         self.mean_return = tuple(np.mean(self._last, axis=0).tolist())
         defined = [share for each in self._last if (share := equality(each)) is not None]
         self.mean_equality = float(np.mean(defined)) if defined else None
-
-
-_IS_STEP = np.array([event.endswith("_at") for event in EVENTS])  # [E] a step, not a number

@@ -24,7 +24,7 @@ from ssd_wire.messages import Ack, Bye, Hello, Message, Refused, Segment, Welcom
 from ssd_wire.weights import Weights, encode_weights
 
 MAX_MESSAGES = 256  # handled in a row, so that a flood of messages does not keep us from training
-MAX_WEIGHTS = 32  # sent in a row in answer to Hellos; who gets none asks again after a second
+MAX_WEIGHTS = 32  # sent in a row in answer to Hellos; the other actors ask again after a second
 IDLE_WAIT = 1.0  # seconds
 MAX_WAIT = 0.5  # seconds, while a checkpoint may become due: it is at most this late
 
@@ -93,7 +93,7 @@ class Learner:
         self.refusals = 0
         self.protocol_errors = 0
         self._train = train
-        self._weights_left = MAX_WEIGHTS
+        self._weights_left = MAX_WEIGHTS  # how many may still be sent in this row
         self._published_weights = b""
         self._published_version = 0
         self._log = logging.getLogger(__name__)
@@ -126,9 +126,9 @@ class Learner:
         Training starts when one actor has sent its share of a batch, or will send no more of it.
         The other actors are not waited for.
         """
-        own_steps_left = math.inf
-        if not self.deterministic:
-            own_steps_left = self.budget - self.trainer.own_steps
+        own_steps_left = self.budget - self.trainer.own_steps
+        if self.deterministic:  # the last batch is as large as all others
+            own_steps_left = math.inf
         return self.receiver.has_batch(self.batch_threshold, own_steps_left)
 
     def wait_seconds(self) -> float:
@@ -157,7 +157,7 @@ class Learner:
                 self.links.send(peer, reply)
 
     def reply_to(self, peer: bytes, frames: list[bytes]) -> Message | None:
-        """The reply to one message; None to a Hello too many of those that ask for weights."""
+        """The reply to one message; None to a Hello that asks for weights after too many others."""
         try:
             message = decode(frames, (Hello, Segment, Bye), self._lengths)
         except ProtocolError as fault:

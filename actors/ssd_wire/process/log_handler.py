@@ -1,7 +1,7 @@
 """Writes the log of a process, at a bounded rate.
 
-What peers do is logged, and peers can do it a million times a second. So only the first lines from
-one place in the code are written in each minute; then comes one line with how many more there were.
+What peers do is logged, and a peer can do it again and again. So only the first lines from one
+place in the code are written in each minute, and after it one line with how many more there were.
 The metrics count all.
 """
 

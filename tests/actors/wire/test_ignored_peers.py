@@ -51,7 +51,7 @@ def test_after_so_many_dropped_messages_other_work_goes_on_after_a_short_rest(ig
         ignored.begin_message()
         clock.now += 0.0001
         assert ignored.drops(b"bad")
-        assert ignored.has_enough() == (number == MAX_IN_A_ROW - 1)
+        assert ignored.pause_if_due() == (number == MAX_IN_A_ROW - 1)
     assert clock.slept == [pytest.approx(4 * MAX_IN_A_ROW * 0.0001)]
 
 
@@ -62,7 +62,7 @@ def test_a_rest_has_a_longest_time(ignored, clock):
         ignored.begin_message()
         clock.now += 0.02
         ignored.drops(b"bad")
-    assert ignored.has_enough()
+    assert ignored.pause_if_due()
     assert clock.slept == [LONGEST_PAUSE]
 
 
