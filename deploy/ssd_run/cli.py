@@ -61,15 +61,15 @@ from ssd_wire.process.command import WholeNumber, reports_errors, version_option
     "--device",
     default="cpu",
     show_default=True,
-    help="Device of the learners: cpu, cuda or cuda:INDEX; of a list a,b,… in rotation.",
+    help="Device of the learners: cpu, cuda or cuda:INDEX; or a list a,b,… that they take in turn.",
 )
 @click.option(
     "--prometheus",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="SSD_PROMETHEUS",
     show_envvar=True,
-    help="Folder in which Prometheus looks for runs: the addresses of the metrics are kept in "
-    "NAME-OF-RUN-DIR.json there, too.",
+    help="Folder in which Prometheus looks for runs. The addresses of this run's metrics are also "
+    "written there, as NAME-OF-RUN-DIR.json.",
 )
 @click.option(
     "--stop-seconds",
@@ -96,8 +96,7 @@ def main(
     """Train PRESET on this machine, with a process for each environment, actor and learner.
 
     PRESET is a name from --list, or the path of your own .toml file with the same sections; with
-    --list it may also be a folder of such files. Without --steps it trains until Ctrl-C. --set
-    changes one value of the run file, and may be given several times.
+    --list it may also be a folder of such files. Without --steps it trains until Ctrl-C.
     """
     if lists:
         for line in listing.lines(own=listing.own_presets(preset)):

@@ -19,8 +19,8 @@ class Program:
         module: The module whose `main` it runs.
         command: The command that a user would type to start it. Agent and arena come first, since
             `ps` may cut it off.
-        numbered: Whether it gets the number of its earlier starts, so that it does not repeat what
-            was random in an earlier one.
+        numbered: Whether it gets the number of its earlier starts, so that it does not draw the
+            same random numbers again.
         replaceable: Whether the run can go on with another process in its place.
     """
 

@@ -227,7 +227,7 @@ class Spawner:
             )
 
     def _receive(self) -> bytes:
-        """A packet; empty if the fork server has ended or does not answer in time: it is killed."""
+        """A packet; empty if the fork server has ended, or is killed since it did not answer."""
         try:
             return self._channel.recv(LARGEST_PACKET)
         except TimeoutError:

@@ -1,8 +1,8 @@
-"""Restarts the processes of a run when they die, after a longer pause if they get nowhere.
+"""Restarts the processes of a run when they die, after a longer pause if they make no progress.
 
 Where a restart is useless (`ssd_run.processes.deaths`), the run ends. An actor that was replaced is
-restarted too: a late message of one that is dead may have replaced it. This file only decides;
-starting, signalling and the clock are passed in.
+restarted too: a late message of one that is dead may have replaced it. Where that is useless, only
+the actor is given up. This file only decides; starting, signalling and the clock are passed in.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ssd_wire.process.command import CONFIGURATION_ERROR, NOT_DRAINED, REPLACED,
 
 FIRST_PAUSE = 0.5  # seconds before a process that died is restarted; doubles without progress
 LONGEST_PAUSE = 30.0
-IRREPLACEABLE = "a deterministic run cannot go on without its games and recurrent states"
 HEALTHY = 60.0  # seconds of running after which the next pause is FIRST_PAUSE again
+IRREPLACEABLE = "a deterministic run cannot go on without its games and recurrent states"
 
 
 class Starter(Protocol):

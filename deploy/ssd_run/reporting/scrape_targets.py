@@ -16,7 +16,7 @@ from ssd_wire.process.command import labels_of, write_atomically
 
 
 class ScrapeTargets:
-    """Keeps the files of one run current; they contain the processes that run now.
+    """Keeps the files of one run up to date; they contain the processes that run now.
 
     Args:
         run: The run's name, one of the labels.
@@ -34,7 +34,7 @@ class ScrapeTargets:
         self.fault: OSError | None = None
 
     def update(self, running: Collection[str]) -> None:
-        """Write the files that do not have these processes, in this order, at their addresses.
+        """Write the files whose content is not the current addresses of these processes.
 
         A process that is still starting has no address yet, and is left out.
 
