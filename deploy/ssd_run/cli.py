@@ -54,7 +54,7 @@ from ssd_wire.process.command import WholeNumber, reports_errors, version_option
 @click.option(
     "--deterministic",
     is_flag=True,
-    help="The same seed gives the same weights, bit for bit, on one machine; slower. The same as "
+    help="The same seed gives the same weights, bit for bit, on one machine. The same as "
     "--set run.deterministic=true.",
 )
 @click.option(

@@ -31,11 +31,11 @@ from ssd_wire.process.log_handler import LimitedLogHandler
 from ssd_wire.process.metrics_server import MetricsServer
 from ssd_wire.run_file import RunSettings
 
-# Exit codes other than 0 and 1. The launcher restarts processes that died, but not those that
-# would fail again.
+# Exit codes other than 0 and 1. The launcher restarts a process that ended, except after
+# CONFIGURATION_ERROR.
 TEMPORARY_FAULT = 74  # the disk is full, read-only or failing: it may work later
 NOT_DRAINED = 75  # an actor stopped before all of its segments were durable
-REPLACED = 76  # a newer process plays the same agent
+REPLACED = 76  # another process plays the same agent in the same arena
 CONFIGURATION_ERROR = 78  # unusable options, run file or checkpoint, or a peer of another run
 
 _TEMPORARY = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
