@@ -32,6 +32,8 @@ from ssd_wire.messages import Segment
 from ssd_wire.security.keys import create_keys
 
 MIN_SHARE = 0.8  # of the undisturbed speed
+MAX_GROWTH = 2_500  # megabytes by which a process may grow
+MAX_LOG = 500  # kilobytes that all logs may grow by
 HEAD = "| attack | MB sent | steps/s | share | share per CPU s | memory before, most, after | log |"
 
 
@@ -62,7 +64,7 @@ class Result:
             *(f"{share:.2f}" for share in self.shares),
             *(f"{memory} MB", f"{self.log:,.0f} kB"),
         )
-        return f"| {' | '.join(map(str, cells))} |"
+        return f"| {' | '.join(cells)} |"
 
 
 @click.command()
@@ -140,9 +142,12 @@ def control(attacked: Training, seconds: float, attackers: int) -> Speed:
 def running(
     attacked: Training, name: str, seconds: float, attackers: int, keys: Path | None
 ) -> Iterator[list[Mapping[str, float]]]:
-    """Runs attackers, first some seconds before anything is measured; then has their outputs."""
-    known = attacked.run.root / "aim.json"
-    known.write_text(json.dumps(aim(attacked, seconds)))
+    """Starts attackers, and waits 3 s before anything is measured.
+
+    Yields a list, which has the outputs of the attackers after they have ended.
+    """
+    known = attacked.run.root / "attack.json"
+    known.write_text(json.dumps(known_to_attackers(attacked, seconds)))
     words = [sys.executable, "-m", "tests.attacks.attackers", name, str(known)]
     words += [] if keys is None else [str(keys)]
     started = [subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(attackers)]
@@ -158,8 +163,8 @@ def running(
             one.wait()
 
 
-def aim(attacked: Training, seconds: float) -> dict[str, object]:
-    """What attackers know."""
+def known_to_attackers(attacked: Training, seconds: float) -> dict[str, object]:
+    """The arguments of `tests.attacks.attackers.Attack`."""
     sections = RunSections.load(attacked.run.run_file)
     lengths = learner_dims(sections, build_trainer(sections, 0, torch.device("cpu"))).lengths
     arrays = {
@@ -190,8 +195,11 @@ def faults_of(result: Result, attacked: Training) -> list[str]:
         for holds, text in (
             (not attacked.dead, f"{result.name}: {attacked.dead} ended"),
             (result.shares[0] >= MIN_SHARE, f"{result.name}: {result.shares[0]:.2f} of the speed"),
-            (max(result.memory) - result.memory[0] < 2500, f"{result.name}: {result.memory} MB"),
-            (result.log < 500, f"{result.name}: {result.log:.0f} kB of logs"),
+            (
+                max(result.memory) - result.memory[0] < MAX_GROWTH,
+                f"{result.name}: {result.memory} MB",
+            ),
+            (result.log < MAX_LOG, f"{result.name}: {result.log:.0f} kB of logs"),
         )
         if not holds
     ]

@@ -1,9 +1,8 @@
 """The attackers: each is a process that sends for so many seconds what no process of a run does.
 
-`python -m tests.attacks.attackers NAME AIM [KEYS]` runs one, with a file of what it knows of the
-run; it prints how many bytes it sent, and how much processor time it used. Without encryption
-attackers write ready-made bytes to TCP connections, so that they need little processor time. With
-keys they are ZeroMQ's sockets.
+`python -m tests.attacks.attackers NAME ATTACK [KEYS]` runs one, with a file of what it knows of the
+run; it prints how many bytes it sent. Without encryption attackers write ready-made bytes to TCP
+connections, so that they need little processor time. With keys they are ZeroMQ's sockets.
 """
 
 import itertools
@@ -32,8 +31,8 @@ ARENAS = itertools.count(1000)
 
 
 @dataclass
-class Aim:
-    """What an attacker knows of a run, and how long it attacks.
+class Attack:
+    """What an attacker knows of a run, how long it attacks, and how much it has sent.
 
     Args:
         env, segments, weights: Ports of the environment and of a learner.
@@ -84,9 +83,9 @@ def bytes_of(message: Message) -> bytes:
     return zmtp.message([bytes(one) for one in encode(message)])
 
 
-def segment(aim: Aim, epoch: int, seq: int, **arrays: float) -> bytes:
+def segment(attack: Attack, epoch: int, seq: int, **arrays: float) -> bytes:
     """A valid segment with another epoch and number, and with some arrays filled."""
-    header, *frames = [bytes.fromhex(one) for one in aim.frames]
+    header, *frames = [bytes.fromhex(one) for one in attack.frames]
     kind, version, scalars, shapes = msgpack.unpackb(header)
     names = [name for name, shape in zip(_arrays(), shapes, strict=True) if shape is not None]
     for name, value in arrays.items():
@@ -100,62 +99,62 @@ def _arrays() -> list[str]:
     return [one.name for one in layout(Segment).arrays]
 
 
-def junk(aim: Aim) -> None:
+def junk(attack: Attack) -> None:
     """Random frames, to the environment or the learner."""
     ready = [zmtp.message([os.urandom(60), os.urandom(200)]) * 200 for _ in range(50)]
-    aim.flood(secrets.choice([aim.env, aim.segments]), itertools.cycle(ready))
+    attack.flood(secrets.choice([attack.env, attack.segments]), itertools.cycle(ready))
 
 
-def joins(aim: Aim) -> None:
+def joins(attack: Attack) -> None:
     """Joins of another run, and for agents that do not exist."""
     ready = [
         b"".join(
             bytes_of(Join(agent, secrets.randbits(60), mark))
-            for agent, mark in ((0, "another run"), (999, aim.fingerprint)) * 100
+            for agent, mark in ((0, "another run"), (999, attack.fingerprint)) * 100
         )
         for _ in range(20)
     ]
-    aim.flood(aim.env, itertools.cycle(ready))
+    attack.flood(attack.env, itertools.cycle(ready))
 
 
-def acts(aim: Aim) -> None:
+def acts(attack: Attack) -> None:
     """Acts without a seat."""
     act = bytes_of(Act(1, 0, 0, np.zeros(16, np.uint8)))
-    aim.flood(aim.env, itertools.repeat(act * 300))
+    attack.flood(attack.env, itertools.repeat(act * 300))
 
 
-def hellos(aim: Aim) -> None:
+def hellos(attack: Attack) -> None:
     """Hellos of ever new epochs in other arenas, each answered with the weights."""
 
     def chunks() -> Iterator[bytes]:
         for arena in ARENAS:
             epochs = (secrets.randbits(60) for _ in range(20))
-            hello = (Hello(aim.agent, arena % 5000, one, aim.fingerprint) for one in epochs)
+            hello = (Hello(attack.agent, arena % 5000, one, attack.fingerprint) for one in epochs)
             yield b"".join(map(bytes_of, hello))
 
-    aim.flood(aim.segments, chunks())
+    attack.flood(attack.segments, chunks())
 
 
-def wrong_numbers(aim: Aim) -> None:
+def wrong_numbers(attack: Attack) -> None:
     """Segments that are not the next one."""
-    hello = bytes_of(Hello(aim.agent, 999, 5, aim.fingerprint))
-    aim.flood(aim.segments, itertools.repeat(segment(aim, 5, 7)), first=hello)
+    hello = bytes_of(Hello(attack.agent, 999, 5, attack.fingerprint))
+    attack.flood(attack.segments, itertools.repeat(segment(attack, 5, 7)), first=hello)
 
 
-def huge_rewards(aim: Aim) -> None:
+def huge_rewards(attack: Attack) -> None:
     """Segments with rewards of 1e19."""
-    hello = bytes_of(Hello(aim.agent, 999, 5, aim.fingerprint))
-    large = segment(aim, 5, 1, reward=1e19)
-    aim.flood(aim.segments, itertools.repeat(large), first=hello)
+    hello = bytes_of(Hello(attack.agent, 999, 5, attack.fingerprint))
+    large = segment(attack, 5, 1, reward=1e19)
+    attack.flood(attack.segments, itertools.repeat(large), first=hello)
 
 
-def long_topics(aim: Aim) -> None:
+def long_topics(attack: Attack) -> None:
     """Subscriptions to topics of 10 MiB."""
     topic = zmtp.frame(b"\x01" + bytes(10 << 20))
-    aim.flood(aim.weights, itertools.repeat(topic), kind=b"SUB")
+    attack.flood(attack.weights, itertools.repeat(topic), kind=b"SUB")
 
 
-def many_topics(aim: Aim) -> None:
+def many_topics(attack: Attack) -> None:
     """Subscriptions to ever new short topics."""
 
     def chunks() -> Iterator[bytes]:
@@ -163,55 +162,55 @@ def many_topics(aim: Aim) -> None:
             topics = (b"\x01" + secrets.token_bytes(60) for _ in range(500))
             yield b"".join(map(zmtp.frame, topics))
 
-    aim.flood(aim.weights, chunks(), kind=b"SUB")
+    attack.flood(attack.weights, chunks(), kind=b"SUB")
 
 
-def endless(aim: Aim) -> None:
+def endless(attack: Attack) -> None:
     """A message whose last frame never comes."""
     part = zmtp.frame(bytes(1000), more=True) * 60
-    aim.flood(secrets.choice([aim.env, aim.segments]), itertools.repeat(part))
+    attack.flood(secrets.choice([attack.env, attack.segments]), itertools.repeat(part))
 
 
-def slow_readers(aim: Aim) -> None:
+def slow_readers(attack: Attack) -> None:
     """HTTP clients that send their request byte by byte."""
     clients: list[socket.socket] = []
     request = b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 10_000
     for byte in itertools.cycle(request):
-        if not aim.going_on():
+        if not attack.going_on():
             return
         with suppress(OSError):
-            port = secrets.choice(aim.metrics)
+            port = secrets.choice(attack.metrics)
             clients.append(socket.create_connection(("127.0.0.1", port), timeout=1))
         for client in list(clients[-300:]):
             try:
                 client.send(bytes([byte]))
-                aim.sent += 1
+                attack.sent += 1
             except OSError:
                 clients.remove(client)
         time.sleep(0.02)
 
 
-def connections(aim: Aim) -> None:
+def connections(attack: Attack) -> None:
     """Thousands of connections that say nothing after the handshake, opened again and again."""
     opened: list[socket.socket] = []
-    for port in itertools.cycle([aim.env, aim.segments, aim.weights]):
-        if not aim.going_on():
+    for port in itertools.cycle([attack.env, attack.segments, attack.weights]):
+        if not attack.going_on():
             return
         with suppress(OSError):
-            opened.append(zmtp.connect(port, b"SUB" if port == aim.weights else b"DEALER"))
-            aim.sent += 1
+            opened.append(zmtp.connect(port, b"SUB" if port == attack.weights else b"DEALER"))
+            attack.sent += 1
         if len(opened) >= 3000:
             opened.pop(0).close()
         time.sleep(0.001)
 
 
-def spinning(aim: Aim) -> None:
+def spinning(attack: Attack) -> None:
     """Nothing is sent; it needs as much processor time as it gets: the others' control."""
-    while aim.going_on():
+    while attack.going_on():
         pass
 
 
-def with_keys(aim: Aim, keys: Path, server: str, identity: str | None, port: int) -> None:
+def with_keys(attack: Attack, keys: Path, server: str, identity: str | None, port: int) -> None:
     """Messages over encrypted connections, with keys of one's own or those of an identity."""
     ours = load_keys(keys, "env")
     public, secret = zmq.curve_keypair()
@@ -219,7 +218,7 @@ def with_keys(aim: Aim, keys: Path, server: str, identity: str | None, port: int
         pair = load_keys(keys, identity)
         public, secret = pair.public, pair.secret
     frames = [b"junk" * 10, bytes(200)]
-    while aim.going_on():
+    while attack.going_on():
         client = zmq.Context.instance().socket(zmq.DEALER)
         for option, value in (
             (zmq.CURVE_PUBLICKEY, public),
@@ -231,36 +230,36 @@ def with_keys(aim: Aim, keys: Path, server: str, identity: str | None, port: int
             client.setsockopt(option, value)
         client.connect(f"tcp://127.0.0.1:{port}")
         opened = time.monotonic()
-        while aim.going_on() and time.monotonic() < opened + (0.2 if identity is None else 60):
+        while attack.going_on() and time.monotonic() < opened + (0.2 if identity is None else 60):
             if client.poll(10, zmq.POLLOUT):
                 client.send_multipart(frames)
-                aim.sent += 240
+                attack.sent += 240
         client.close()
 
 
-def strangers(aim: Aim, keys: Path) -> None:
+def strangers(attack: Attack, keys: Path) -> None:
     """Connections with keys that nobody knows, opened again and again."""
-    with_keys(aim, keys, "env", None, aim.env)
+    with_keys(attack, keys, "env", None, attack.env)
 
 
-def other_agents_key(aim: Aim, keys: Path) -> None:
+def other_agents_key(attack: Attack, keys: Path) -> None:
     """Another agent's actor at this agent's learner."""
-    with_keys(aim, keys, f"learner-{aim.agent}", f"actor-{1 - aim.agent}", aim.segments)
+    with_keys(attack, keys, f"learner-{attack.agent}", f"actor-{1 - attack.agent}", attack.segments)
 
 
-def junk_with_a_key(aim: Aim, keys: Path) -> None:
+def junk_with_a_key(attack: Attack, keys: Path) -> None:
     """Random messages of an actor that may connect."""
-    with_keys(aim, keys, f"learner-{aim.agent}", f"actor-{aim.agent}", aim.segments)
+    with_keys(attack, keys, f"learner-{attack.agent}", f"actor-{attack.agent}", attack.segments)
 
 
-PLAIN: dict[str, Callable[[Aim], None]] = {
+PLAIN: dict[str, Callable[[Attack], None]] = {
     one.__name__.replace("_", "-"): one
     for one in (
         *(junk, joins, acts, hellos, wrong_numbers, huge_rewards, long_topics, many_topics),
         *(endless, slow_readers, connections),
     )
 }
-ENCRYPTED: dict[str, Callable[[Aim, Path], None]] = {
+ENCRYPTED: dict[str, Callable[[Attack, Path], None]] = {
     one.__name__.replace("_", "-"): one for one in (strangers, other_agents_key, junk_with_a_key)
 }
 
@@ -269,12 +268,12 @@ def main() -> None:
     """Attack as the command line says."""
     name, known, *keys = sys.argv[1:]
     os.nice(19)
-    aim = Aim(**json.loads(Path(known).read_text()))
+    attack = Attack(**json.loads(Path(known).read_text()))
     if name in ENCRYPTED:
-        ENCRYPTED[name](aim, Path(*keys))
+        ENCRYPTED[name](attack, Path(*keys))
     else:
-        {**PLAIN, "spinning": spinning}[name](aim)
-    print(json.dumps({"sent": aim.sent, "cpu": time.process_time()}), flush=True)
+        {**PLAIN, "spinning": spinning}[name](attack)
+    print(json.dumps({"sent": attack.sent}), flush=True)
     os._exit(0)
 
 

@@ -1,7 +1,5 @@
 """A small training of real processes over tcp, whose speed and memory are measured."""
 
-import http.client
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from tests.system.conftest import ManualRun
+from tests.system.runs import ManualRun
 
 from ssd_run.account import Account, read_ledgers, reconcile
+from ssd_run.progress.scraper import fetch
 from ssd_wire.run_file import RunSettings, load_complete_run_file, section
 
 PRESET = "harvest-moa"
 SETS = ("run.games=16", "learning.checkpoint_seconds=5")
 AGENTS = (0, 1)
 ROLES = ("env-0", "learner-0", "learner-1", "actor-0-0", "actor-0-1")
-_STEPS = re.compile(r"^ssd_env_agent_steps_total ([0-9.e+]+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,8 @@ class Training:
 
     def steps(self) -> float:
         """Agent-steps so far, as the environment counts them."""
-        connection = http.client.HTTPConnection(self.run.entry("env-0")["metrics"], timeout=10)
-        try:
-            connection.request("GET", "/metrics")
-            return float(_STEPS.findall(connection.getresponse().read().decode())[0])
-        finally:
-            connection.close()
+        address = self.run.entry("env-0")["metrics"]
+        return fetch(address, timeout=10)["ssd_env_agent_steps_total"]
 
     def speed(self, seconds: float, meanwhile: Callable[[], object] = lambda: None) -> Speed:
         """The speed over so many seconds."""

@@ -45,7 +45,7 @@ def cut(pid: int, descriptor: int) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def may_cut() -> str:
+def unavailable() -> str:
     """Why connections cannot be cut here; empty if they can."""
     ours, theirs = socket.socketpair()
     with ours, theirs:

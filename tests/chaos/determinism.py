@@ -1,4 +1,4 @@
-"""A deterministic run whose learners are killed ends with the weights of one left in peace."""
+"""A deterministic run whose learners are killed ends with the weights of an undisturbed one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.torch import load_file
-from tests.system.runs import Run
+from tests.system.runs import Run, set_options
 
 KILLS = 12
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
@@ -31,7 +31,7 @@ AGENTS, STEPS = 3, 120_000
 
 def start(run_dir: Path, preset: str, seed: int) -> Run:
     """A deterministic run of so many steps."""
-    sets = [word for value in (*SETTINGS, *BATCHES[preset]) for word in ("--set", value)]
+    sets = set_options(*SETTINGS, *BATCHES[preset])
     return Run(run_dir, preset, "--deterministic", *sets, f"--seed={seed}", f"--steps={STEPS}")
 
 
@@ -72,18 +72,18 @@ def kill_learners(run: Run, seed: int) -> int:
 
 def findings(root: Path, preset: str, seed: int) -> list[str]:
     """Compare a run whose learners are killed with one whose learners are not."""
-    calm = start(root / f"{preset}-calm", preset, seed)
-    calm.process.wait()
+    undisturbed = start(root / f"{preset}-undisturbed", preset, seed)
+    undisturbed.process.wait()
     disturbed = start(root / f"{preset}-disturbed", preset, seed)
     kills = kill_learners(disturbed, seed)
-    wanted, found = weights(calm), weights(disturbed)
+    wanted, found = weights(undisturbed), weights(disturbed)
     print(f"{preset}: seed {seed}, {kills} learners killed: {found}", flush=True)
     faults = []
     if wanted != found or len(wanted) != AGENTS:
         faults.append(f"{preset}, seed {seed}: wanted the weights {wanted}, found {found}")
     if kills < KILLS:
         faults.append(f"{preset}, seed {seed}: wanted {KILLS} kills, found {kills}")
-    failed = [run for run in (calm, disturbed) if run.process.returncode != 0]
+    failed = [run for run in (undisturbed, disturbed) if run.process.returncode != 0]
     faults += [f"{run.dir.name}: code {run.process.returncode}:\n{run.output}" for run in failed]
     return faults
 

@@ -24,10 +24,10 @@ class Injector:
 
     Args:
         run: Whose processes.
+        may_cut: Whether connections can be cut here.
         clock: Returns seconds.
 
     Attributes:
-        may_cut: Whether connections can be cut here.
         lasting: Faults that have not ended, with the time of their end and the pid.
     """
 
@@ -77,9 +77,8 @@ class Injector:
             fault, _, pid = one
             if fault.kind == FULL_DISK:
                 (self.run.disk / FILLER).unlink()
-            elif (
-                self.run.pid(fault.role) == pid
-            ):  # else it was killed, and another may have its pid
+            # If it was killed meanwhile, another process may have its pid.
+            elif self.run.pid(fault.role) == pid:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
         return [fault for fault, _, _ in ended]

@@ -31,7 +31,7 @@ Counts = Callable[[], Mapping[str, int]]
 
 def over_tcp(root: Path) -> Iterator[str]:
     """Cut off each host in turn, in two ways; yields findings."""
-    with network("world", "learners", "apart") as hosts:
+    with network("env", "learners", "actor") as hosts:
         run = ManualRun(root, "harvest-moa")
         try:
             start(run, *hosts)
@@ -50,16 +50,16 @@ def over_tcp(root: Path) -> Iterator[str]:
             run.end()
 
 
-def start(run: ManualRun, world: Host, learners: Host, apart: Host) -> None:
+def start(run: ManualRun, env: Host, learners: Host, actor: Host) -> None:
     """Start all processes of a run, each on its host."""
     run.keys = run.root / "keys"
     subprocess.run([BIN / "ssd-keys", run.keys, "--agents", str(AGENTS)], check=True)
-    run.within, run.address = world.within, f"tcp://{world.address}:0"
+    run.within, run.address = env.within, f"tcp://{env.address}:0"
     run.env()
     run.within, run.address = learners.within, f"tcp://{learners.address}:0"
     for agent in range(AGENTS):
         run.learner(agent)
-    for agent, host in enumerate((world, apart)):
+    for agent, host in enumerate((env, actor)):
         run.within = host.within
         run.actor(agent)
 
@@ -98,10 +98,10 @@ def check_recovery(what: str, counts: Counts) -> Iterator[str]:
     began, before = time.monotonic(), counts()
     while any(count <= before[name] for name, count in counts().items()):
         if time.monotonic() - began > GIVEN_UP:
-            yield f"{what}: not heard again within {GIVEN_UP:.0f} s"
+            yield f"{what}: no progress within {GIVEN_UP:.0f} s"
             return
         time.sleep(0.05)
     seconds = time.monotonic() - began
-    click.echo(f"{what}: heard again after {seconds:.1f} s")
+    click.echo(f"{what}: progress again after {seconds:.1f} s")
     if seconds > LONGEST:
-        yield f"{what}: heard again after {seconds:.1f} s, wanted at most {LONGEST:.0f}"
+        yield f"{what}: progress again after {seconds:.1f} s, wanted at most {LONGEST:.0f}"

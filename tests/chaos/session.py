@@ -46,7 +46,7 @@ class Session:
         self.watch = Watch(time.monotonic)
         self._sample_seconds = sample_seconds
         self._sampled = -math.inf
-        reason = connections.may_cut()
+        reason = connections.unavailable()
         if reason:
             click.echo(f"skipped: {reason}")
         if not run.own_disk:

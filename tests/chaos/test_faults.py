@@ -28,7 +28,7 @@ def test_processes_of_each_kind_are_frozen_for_long_in_turn():
     assert {fault.kind for fault in long} == {FREEZE}
 
 
-@pytest.mark.skipif(bool(connections.may_cut()), reason=connections.may_cut())
+@pytest.mark.skipif(bool(connections.unavailable()), reason=connections.unavailable())
 def test_a_connection_of_another_process_is_cut_for_both_ends(tmp_path):
     path = str(tmp_path / "socket")
     with socket.socket(socket.AF_UNIX) as server:

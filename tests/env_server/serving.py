@@ -30,3 +30,9 @@ class StopsAfterOneRound:
 
     def wait(self, _seconds):
         self.stop.requested = True
+
+
+def serve_one_round(server):
+    """Handle what has arrived; return where the loop would wait."""
+    stop = StopRequest()
+    server.serve(stop, StopsAfterOneRound(stop))

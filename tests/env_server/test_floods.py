@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import count, repeat
 
 import pytest
-from tests.env_server.serving import StopRequest, StopsAfterOneRound
+from tests.env_server.serving import serve_one_round
 
 from ssd_env_server.coordinator import RESEND_SECONDS
 from ssd_env_server.server import MAX_MESSAGES
@@ -51,16 +51,11 @@ def flooded(request, env):
     return env
 
 
-def one_round(env):
-    stop = StopRequest()
-    env.server.serve(stop, StopsAfterOneRound(stop))
-
-
 def test_agents_that_act_are_stepped_in_the_same_round(flooded):
     for agent in range(flooded.agents):
         act = flooded.scripted(agent, tick=0)
         flooded.socket.arrived.append((f"actor-{agent}-1".encode(), frames(act)))
-    one_round(flooded)
+    serve_one_round(flooded.server)
     assert flooded.server.lane_games[0].tick == 1
     assert flooded.server.socket.taken["hostile"] <= MAX_MESSAGES
 
@@ -68,5 +63,5 @@ def test_agents_that_act_are_stepped_in_the_same_round(flooded):
 def test_timesteps_that_were_lost_are_sent_again_in_time(flooded):
     flooded.now += RESEND_SECONDS
     flooded.socket.sent.clear()
-    one_round(flooded)
+    serve_one_round(flooded.server)
     assert len(flooded.socket.sent) == flooded.agents * flooded.lanes

@@ -4,8 +4,6 @@ import numpy as np
 
 from ssd_actors.segment_builder import SegmentBuilder
 from ssd_influence.networks.agent_shape import AgentShape
-from ssd_learner.checkpoints.checkpoint_file import TrainingProgress
-from ssd_learner.segments.epochs import SegmentCounts
 from ssd_learner.settings import LearningSettings
 from ssd_wire.dims import Dims
 
@@ -15,22 +13,14 @@ DIMS = Dims(T=1, B=1, N=2, A=2, W=3, P=2, S=1)
 SHAPE = AgentShape(AGENT, num_agents=2, num_actions=2, view=3, palette=np.zeros((2, 3), np.uint8))
 
 
-class Disk:
-    """Holds the newest checkpoint, in place of a folder."""
-
-    def __init__(self):
-        self.progress = TrainingProgress(AGENT, FINGERPRINT, 0, 0, SegmentCounts(), ())
-        self.trained = ()
-
-
 class RecordingTrainer:
     """Has the clocks of a trainer, and the numbers of its segments in place of weights."""
 
-    def __init__(self, disk, algorithm):
+    def __init__(self, algorithm):
         self.shape = SHAPE
         self.learning = LearningSettings(algorithm=algorithm, batch_segments=3)
-        self.own_steps, self.version = disk.progress.own_steps, disk.progress.version
-        self.trained = disk.trained
+        self.own_steps = self.version = 0
+        self.trained = ()
 
     def train_on(self, segments):
         self.trained += tuple(int(segment.reward.item()) for segment in segments)

@@ -8,7 +8,6 @@ from tests.learner.recording_trainer import (
     AGENT,
     DIMS,
     FINGERPRINT,
-    Disk,
     RecordingTrainer,
     numbered_segment,
 )
@@ -50,7 +49,7 @@ class Pair:
 
     def __init__(self, router, relay, dealer):
         self.router, self.relay, self.dealer = router, relay, dealer
-        self.trainer = RecordingTrainer(Disk(), "vtrace")
+        self.trainer = RecordingTrainer("vtrace")
         self.learner = Learner(
             RouterLinks(router),
             self.trainer,

@@ -5,10 +5,13 @@ import fnmatch
 from dataclasses import replace
 
 from tests.simulation.world.disk import ROOT
-from tests.simulation.world.scheduler import Fuse
+from tests.simulation.world.scheduler import Trigger
 from tests.simulation.world.sockets import Dealer, Subscriber
 
-HEARTBEAT_SECONDS = 60.0  # after which a peer closes the connections of a frozen process
+from ssd_wire.sockets import HEARTBEAT_TIMEOUT_MS
+
+# After which a peer closes the connections of a frozen process.
+HEARTBEAT_SECONDS = HEARTBEAT_TIMEOUT_MS / 1000
 
 
 def kill(cluster):
@@ -22,14 +25,14 @@ def kill_at_an_effect(cluster):
     """A process is killed soon: between two sends, in an update, or while it writes a file."""
     if process := _any_process(cluster):
         kind, effects = cluster.rng.choice((None, "send", "disk")), cluster.rng.randrange(12)
-        process.fuse = Fuse(effects, kind, _killing(cluster))
+        process.trigger = Trigger(effects, kind, _killing(cluster))
 
 
 def kill_in_a_checkpoint(cluster):
     """A learner is killed while it writes a checkpoint or its ledger."""
     learner = cluster.rng.choice(cluster.alive("learner") or [None])
     if learner:
-        learner.fuse = Fuse(cluster.rng.randrange(14), "disk", _killing(cluster))
+        learner.trigger = Trigger(cluster.rng.randrange(14), "disk", _killing(cluster))
 
 
 def kill_two(cluster):
@@ -52,10 +55,10 @@ def freeze(cluster):
 
 
 def freeze_at_an_effect(cluster):
-    """A process stands still soon: between two sends, or while it writes a file."""
+    """A process is frozen soon: between two sends, or while it writes a file."""
     if process := _any_process(cluster):
         seconds, effects = _seconds(cluster), cluster.rng.randrange(12)
-        process.fuse = Fuse(effects, None, lambda one: _freeze(cluster, one, seconds))
+        process.trigger = Trigger(effects, None, lambda one: _freeze(cluster, one, seconds))
 
 
 def start_another_actor(cluster):
@@ -173,7 +176,7 @@ def kill_a_learner(cluster):
     """A learner is killed, now or at one of its next effects."""
     learner = cluster.rng.choice(cluster.alive("learner") or [None])
     if learner:
-        learner.fuse = Fuse(cluster.rng.randrange(8), None, _killing(cluster))
+        learner.trigger = Trigger(cluster.rng.randrange(8), None, _killing(cluster))
 
 
 def stop_a_learner(cluster):
@@ -220,7 +223,7 @@ def end_all(cluster, latency):
         pipe.hurry(cluster.scheduler.now + latency)
     cluster.disk.faults.clear()
     for process in cluster.alive():
-        process.fuse = None
+        process.trigger = None
         process.thaw()
     for client in cluster.network.clients:
         client.unreachable_until = 0.0
@@ -268,11 +271,8 @@ def _time_out(cluster, process):
 
 
 def _worsen(cluster, kind, **changes):
-    seconds, network, usual = (
-        min(_seconds(cluster), 7.0),
-        cluster.network,
-        cluster.settings.conditions,
-    )
+    seconds = min(_seconds(cluster), 7.0)
+    network, usual = cluster.network, cluster.settings.conditions
     cluster.record.on_fault(kind, seconds)
     network.conditions = replace(network.conditions, **changes)
 

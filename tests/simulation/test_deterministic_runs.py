@@ -36,9 +36,11 @@ def batches(cluster, agent):
 def test_faults_change_neither_the_batches_nor_the_weights_that_acted_in_them(block):
     compared = 0
     for seed in range(SEEDS * block, SEEDS * (block + 1)):
-        calm, rough = run(seed, ()), run(seed, FAULTS_OF_DETERMINISTIC_RUNS)
-        for agent in range(calm.settings.agents):
-            for one, other in zip(batches(calm, agent), batches(rough, agent), strict=False):
+        undisturbed = run(seed, ())
+        disturbed = run(seed, FAULTS_OF_DETERMINISTIC_RUNS)
+        for agent in range(undisturbed.settings.agents):
+            wanted, found = batches(undisturbed, agent), batches(disturbed, agent)
+            for one, other in zip(wanted, found, strict=False):
                 assert one == other, seed
                 compared += 1
     assert compared > 2 * SEEDS

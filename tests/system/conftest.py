@@ -1,12 +1,10 @@
 """Whole runs of real processes, started for tests."""
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.system.runs import SMALL, ManualRun, Run
+from tests.system.runs import SMALL, ManualRun, Run, set_options
 
 
 @pytest.fixture
@@ -15,16 +13,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
     def start_one(*arguments: str, run_dir: str = "run", small: bool = True) -> Run:
-        sets = [word for value in SMALL if small for word in ("--set", value)]
+        sets = set_options(*SMALL) if small else []
         first, *others = arguments  # later settings override earlier ones
         runs.append(Run(tmp_path / run_dir, first, *sets, *others))
         return runs[-1]
 
     yield start_one
     for run in runs:
-        if run.process.poll() is None:
-            os.killpg(run.process.pid, signal.SIGKILL)
-            run.process.wait()
+        run.end()
 
 
 @pytest.fixture(scope="module")

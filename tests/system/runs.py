@@ -1,6 +1,7 @@
 """Whole runs of real processes, small enough for two cores."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,11 @@ SMALL = (
     "learning.horizon=40",
     "learning.checkpoint_seconds=2",
 )
+
+
+def set_options(*settings: str) -> list[str]:
+    """The words of a command line that change these settings."""
+    return [word for value in settings for word in ("--set", value)]
 
 
 class Run:
@@ -44,10 +50,14 @@ class Run:
     def summary(self) -> dict:
         return json.loads((self.dir / "summary.json").read_text())
 
+    def entry(self, role: str) -> dict:
+        """The pid and the addresses of a running process; empty between a death and the restart."""
+        path = self.dir / "processes" / f"{role}.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
     def pid(self, role: str) -> int | None:
         """The pid of a running process; None between a death and the restart."""
-        entry = self.dir / "processes" / f"{role}.json"
-        return json.loads(entry.read_text())["pid"] if entry.exists() else None
+        return self.entry(role).get("pid")
 
     def steps(self) -> int:
         """Durable own-steps of all agents together."""
@@ -71,6 +81,12 @@ class Run:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(timeout=60)
 
+    def end(self) -> None:
+        """Kill what a failed test has left."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
 
 class ManualRun:
     """A run whose processes are started one by one, over tcp."""
@@ -87,8 +103,7 @@ class ManualRun:
         self.print_run_file(self.run_file, *sets)
 
     def print_run_file(self, path: Path, *sets: str) -> None:
-        words = [word for value in (*SMALL, *sets) for word in ("--set", value)]
-        command = [BIN / "ssd-train", self._preset, "--print", *words]
+        command = [BIN / "ssd-train", self._preset, "--print", *set_options(*SMALL, *sets)]
         path.write_bytes(subprocess.check_output(command))
 
     def start(

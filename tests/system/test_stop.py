@@ -34,8 +34,7 @@ def stop_launcher(run):
 def updates(run, role):
     """Updates of a learner so far, unfinished batches included; 0 while it is not up."""
     with suppress(OSError, ValueError, KeyError):
-        address = json.loads((run.dir / "processes" / f"{role}.json").read_text())["metrics"]
-        return fetch(address)["ssd_learner_weights_version"]
+        return fetch(run.entry(role)["metrics"])["ssd_learner_weights_version"]
     return 0
 
 

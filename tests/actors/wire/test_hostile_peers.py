@@ -43,7 +43,7 @@ class Clock:
 
 
 class Memory:
-    """Grows when a test says so; the watch of a poller is told once."""
+    """Memory that grows when a test says so, and a watch that has read its first size."""
 
     def __init__(self):
         self.clock = Clock()

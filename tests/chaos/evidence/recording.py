@@ -48,7 +48,6 @@ def recorded_train(
     line = {
         "from": before,
         "to": trainer.version,
-        "own_steps": trainer.own_steps,
         "segments": [[s.epoch, s.seq, digest(encode(s))] for s in segments],
     }
     append(f"learner-{trainer.shape.agent}", line)

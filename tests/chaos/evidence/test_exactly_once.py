@@ -14,7 +14,6 @@ def batch(before, after, *segments):
     return {
         "from": before,
         "to": after,
-        "own_steps": 0,
         "segments": [[epoch, seq, f"{epoch}-{seq}"] for epoch, seq in segments],
     }
 

@@ -1,6 +1,5 @@
 """A small real run, watched by a real Prometheus. Tests share them; the last one ends the run."""
 
-import json
 import os
 import re
 import shutil
@@ -10,7 +9,7 @@ import subprocess
 import pytest
 from tests.deploy.monitoring.files import DASHBOARDS, names_in, queries, recorded
 from tests.deploy.monitoring.prometheus_server import Prometheus
-from tests.system.runs import SMALL, Run
+from tests.system.runs import SMALL, Run, set_options
 from tests.until import until
 
 from ssd_run.progress.scraper import fetch_text
@@ -42,13 +41,11 @@ def targets(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, targets):
-    sets = [word for one in (*SMALL, *APPLES) for word in ("--set", one)]
+    sets = set_options(*SMALL, *APPLES)
     folder = tmp_path_factory.mktemp("runs")
     started = Run(folder / "small", PRESET, *sets, "--prometheus", str(targets))
     yield started
-    if started.process.poll() is None:
-        os.killpg(started.process.pid, signal.SIGKILL)
-        started.process.wait()
+    started.end()
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +120,9 @@ def test_the_values_of_a_dashboard_s_variables_are_those_of_the_run(watched, nam
 @pytest.mark.usefixtures("watched")
 @pytest.mark.parametrize("role", ["env-0", "actor-0-1", "learner-1"])
 def test_the_page_of_every_process_follows_the_conventions_of_prometheus(run, role):
-    address = json.loads((run.dir / "processes" / f"{role}.json").read_text())["metrics"]
     done = subprocess.run(
         ["promtool", "check", "metrics"],
-        input=fetch_text(address),
+        input=fetch_text(run.entry(role)["metrics"]),
         capture_output=True,
         text=True,
         check=False,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
+from tests.env_server.serving import serve_one_round
 from tests.fuzz.target import Reader, Target, joined
 
 from ssd_env_server.cli import make_server
@@ -37,15 +38,6 @@ class ListSocket:
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
         while self.arrived:
             yield self.arrived.popleft()
-
-
-class OneRound:
-    """A stop and a poller: the loop ends where it would wait."""
-
-    requested = False
-
-    def wait(self, _seconds: float) -> None:
-        self.requested = True
 
 
 @cache
@@ -109,8 +101,7 @@ def run_env_server(data: bytes) -> None:
         socket.sender = [None, None, "actor-0", "actor-2"][reader.number() % 4]
         peer = reader.piece(1)
         socket.arrived.append((peer, read_message(reader)))
-        stop = OneRound()
-        env.serve(stop, stop)
+        serve_one_round(env)
     seats = env.coordinator.seats
     assert len(seats) <= AGENTS
     assert all(len(replaced) <= MAX_REPLACED for replaced in seats._replaced)

@@ -31,13 +31,16 @@ GAME_SYMBOLS = sorted({game.symbols for game in GAMES.values()})
 
 
 @cache
-def folder() -> Path:
-    """A folder for the file that is read, in memory where there is such."""
+def temporary_directory() -> tempfile.TemporaryDirectory[str]:
+    """In memory where there is such; deleted when the process ends."""
     memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
     parent = memory if memory.is_dir() else None
-    made = tempfile.TemporaryDirectory(prefix="fuzz-", dir=parent)
-    folder.keep = made  # type: ignore[attr-defined]  # it is deleted when the process ends
-    return Path(made.name)
+    return tempfile.TemporaryDirectory(prefix="fuzz-", dir=parent)
+
+
+def folder() -> Path:
+    """A folder for the file that is read."""
+    return Path(temporary_directory().name)
 
 
 def written(name: str, data: bytes) -> Path:

@@ -11,7 +11,6 @@ from tests.learner.recording_trainer import (
     AGENT,
     DIMS,
     FINGERPRINT,
-    Disk,
     RecordingTrainer,
     numbered_segment,
 )
@@ -30,11 +29,11 @@ REPLIES = (Welcome, Ack, Refused)
 class NoLinks:
     """Delivers what an input says; takes all that is sent."""
 
-    def wait(self, _seconds: float) -> bool:
-        return True
-
     def __init__(self) -> None:
         self.arrived: list[tuple[bytes, list[bytes]]] = []
+
+    def wait(self, _seconds: float) -> bool:
+        return True
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
         return iter(self.arrived)
@@ -69,7 +68,7 @@ def learner() -> Learner:
     """The same one for all inputs: it is used as long as a real one."""
     made = Learner(
         NoLinks(),
-        RecordingTrainer(Disk(), "ppo"),
+        RecordingTrainer("ppo"),
         SegmentReceiver(AGENT, 1, FINGERPRINT, RETAINED),
         NoDisk(Path("unused"), None, interval=5.0, keep=1, now=lambda: 0.0),
         DIMS,

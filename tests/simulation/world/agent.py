@@ -38,10 +38,8 @@ class SimulatedAgent:
         """Act with these weights from now on."""
         found = weights.tensors["version"].tolist()
         require(found == [weights.version], "weights have the content of their version", found)
-        self.learner_incarnation, self.weights_version = (
-            weights.learner_incarnation,
-            weights.version,
-        )
+        self.learner_incarnation = weights.learner_incarnation
+        self.weights_version = weights.version
 
     def initial_state(self):
         """No decision yet."""

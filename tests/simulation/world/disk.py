@@ -26,14 +26,12 @@ class Disk:
     Attributes:
         files: Their content.
         faults: By role: until when its processes cannot write, and the error number.
-        failed: Operations that failed.
     """
 
     def __init__(self, scheduler, on_rename):
         self.scheduler = scheduler
         self.files = {}
         self.faults = {}
-        self.failed = 0
         self._on_rename = on_rename
 
     def path(self, process, *parts):
@@ -49,7 +47,6 @@ class Disk:
         process.effect("disk")
         until, number = self.faults.get(process.role, (0.0, 0))
         if until > self.scheduler.now:
-            self.failed += 1
             raise OSError(number, os.strerror(number))
 
     def rename(self, process, old, new):

@@ -5,8 +5,9 @@ after those of a later one. As with ZeroMQ, a connection takes a limited number 
 server assigns each connection an id, and a client connects again by itself.
 """
 
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass
+from itertools import count
 
 
 @dataclass
@@ -21,11 +22,11 @@ class Conditions:
         capacity: Most messages on a connection, in one direction, that are not received yet.
     """
 
-    latency: float = 0.05
-    spike: float = 0.0
-    loss: float = 0.0
-    repetition: float = 0.0
-    capacity: int = 128
+    latency: float
+    spike: float
+    loss: float
+    repetition: float
+    capacity: int
 
 
 class Network:
@@ -39,7 +40,6 @@ class Network:
     Attributes:
         conditions: Now; to be changed at will.
         servers: Listening ones by name.
-        counts: Messages sent, lost, repeated and refused, and connections.
         clients: All of their sockets.
         pipes: All that there ever were.
     """
@@ -49,16 +49,15 @@ class Network:
         self.rng = rng
         self.conditions = conditions
         self.servers = {}
-        self.counts = Counter()
         self.clients = []
         self.pipes = []
+        self._connections = count(1)
 
     def delay(self):
         """Seconds that the next message takes."""
         rng, conditions = self.rng, self.conditions
         seconds = conditions.latency * (0.5 + rng.random())
         if conditions.spike and rng.random() < conditions.spike:
-            self.counts["delayed"] += 1
             seconds += 8 * rng.random()
         return seconds
 
@@ -66,17 +65,14 @@ class Network:
         """How often the next message arrives."""
         chance, conditions = self.rng.random(), self.conditions
         if chance < conditions.loss:
-            self.counts["lost"] += 1
             return 0
         if chance > 1 - conditions.repetition:
-            self.counts["repeated"] += 1
             return 2
         return 1
 
     def connection_id(self):
         """A new one."""
-        self.counts["connections"] += 1
-        return b"connection %d" % self.counts["connections"]
+        return b"connection %d" % next(self._connections)
 
     def forget(self, process):
         """A process has ended: close all that it had open."""
@@ -115,9 +111,7 @@ class Pipe:
         """Send a message; false if there are too many."""
         network = self._network
         if self.unread >= network.conditions.capacity:
-            network.counts["refused"] += 1
             return False
-        network.counts["sent"] += 1
         for _ in range(network.copies()):
             self.unread += 1
             arrival = max(self._last_arrival, network.scheduler.now + network.delay())

@@ -1,6 +1,6 @@
 """Simulated time, and processes that take turns: each runs until it waits.
 
-A process is a greenlet. Where the program under test waits for messages, the process gives way to
+A process is a greenlet. Where the program under test waits for messages, the process yields to
 the scheduler, which goes on with the next event in simulated time. No time passes between waits.
 """
 
@@ -51,7 +51,7 @@ class Scheduler:
         self.now = until
 
 
-class Fuse:
+class Trigger:
     """What happens to a process at its n-th effect from now, counted from 0.
 
     Args:
@@ -65,7 +65,7 @@ class Fuse:
         self._kind = kind
         self.action = action
 
-    def burns(self, kind):
+    def is_reached(self, kind):
         """Count an effect; whether it is the one."""
         if self._kind not in (None, kind):
             return False
@@ -86,30 +86,29 @@ class Process:
     Attributes:
         name: Of role and number.
         is_alive: Whether it has not ended.
-        stop_requested: Whether it was sent SIGTERM.
+        requested: Whether it was asked to stop, for programs that take a StopRequest.
         result: What the program returned.
         how: It ended: "ended", "killed", "replaced", "disk", or "failed" with another error.
         frozen_until: It does not run before this time.
         sources: Whose messages end a wait; each says whether it `has_arrived`.
-        fuse: A `Fuse`, or None.
+        trigger: A `Trigger`, or None.
     """
 
     def __init__(self, scheduler, role, number, program, on_end):
         self.scheduler = scheduler
         self.role = role
-        self.number = number
         self.name = f"{role}#{number}"
         self.is_alive = True
-        self.stop_requested = False
+        self.requested = False
         self.result = None
         self.how = None
         self.frozen_until = 0.0
         self.sources = ()
-        self.fuse = None
+        self.trigger = None
         self._program = program
         self._on_end = on_end
         self._due = math.inf  # when the present wait ends
-        self._heeds_messages = False
+        self._is_woken_by_messages = False
         self._turn = 0  # number of the present wait
         self._effects, self._effects_at = 0, 0.0
         self._spins = 0
@@ -124,29 +123,24 @@ class Process:
         """Whether it does not run now, though it has not ended."""
         return self.frozen_until > self.scheduler.now
 
-    @property
-    def requested(self):
-        """Whether it was asked to stop, for programs that take a StopRequest."""
-        return self.stop_requested
-
     def wait(self, seconds):
         """Wait for messages, at most so long, in whole milliseconds; false when asked to stop."""
         self.effect("wait")
-        self._give_way(self._wait_seconds(seconds), heeds_messages=True)
-        return not self.stop_requested
+        self._yield(self._wait_seconds(seconds), woken_by_messages=True)
+        return not self.requested
 
     def sleep(self, seconds):
         """Be busy for so long."""
-        self._give_way(seconds, heeds_messages=False)
+        self._yield(seconds, woken_by_messages=False)
 
     def notify(self):
         """A message has arrived."""
-        if self._heeds_messages:
+        if self._is_woken_by_messages:
             self._wake_at(self.scheduler.now + WAKE_SECONDS)
 
     def stop(self):
         """Ask it to stop: SIGTERM."""
-        self.stop_requested = True
+        self.requested = True
         self.notify()
 
     def kill(self):
@@ -183,8 +177,8 @@ class Process:
         self._effects += 1
         if self._effects > MAX_EFFECTS:
             raise RuleBrokenError(f"{self.name} does not wait: {MAX_EFFECTS} effects in no time")
-        if self.fuse is not None and self.fuse.burns(kind):
-            action, self.fuse = self.fuse.action, None
+        if self.trigger is not None and self.trigger.is_reached(kind):
+            action, self.trigger = self.trigger.action, None
             action(self)
 
     def _wait_seconds(self, seconds):
@@ -198,9 +192,9 @@ class Process:
         self._spins = 0
         return max(WAKE_SECONDS, math.ceil(seconds * 1000) / 1000)
 
-    def _give_way(self, seconds, heeds_messages):
+    def _yield(self, seconds, woken_by_messages):
         self._due = math.inf
-        self._heeds_messages = heeds_messages
+        self._is_woken_by_messages = woken_by_messages
         self._wake_at(self.scheduler.now + seconds)
         self._greenlet.parent.switch()
 
@@ -218,7 +212,7 @@ class Process:
             return
         self._turn += 1
         self._due = math.inf
-        self._heeds_messages = False
+        self._is_woken_by_messages = False
         self._greenlet.switch()
 
     def _run(self):

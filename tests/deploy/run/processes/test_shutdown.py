@@ -32,10 +32,8 @@ def test_a_learner_is_not_asked_to_stop_while_actors_still_stop(starter, supervi
         assert not learner.asked or actor.code == 0
         actor.code = 0 if starter.now >= 1005 else None
 
-    assert (
-        shut_down(supervisor, 30, starter.clock, wait_a_second(starter, stop_after_five_seconds))
-        == ()
-    )
+    wait = wait_a_second(starter, stop_after_five_seconds)
+    assert shut_down(supervisor, 30, starter.clock, wait) == ()
 
 
 def test_a_learner_that_dies_while_actors_still_stop_is_restarted(starter, supervisor):
