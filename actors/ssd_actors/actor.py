@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from ssd_actors.env_client import EnvClient
@@ -114,7 +115,7 @@ class Actor:
         """Act in one step of one lane."""
         if lane.needs_segment and self.learner.weights is not None:
             lane.begin_segment(timestep, self.learner.weights)
-        self.env.send(lane.act(timestep))
+        self.env.send(replace(lane.act(timestep), learner_complete=self.learner.outbox.complete))
         self.agent_steps += len(timestep.is_first)
 
     @property

@@ -56,6 +56,18 @@ def test_segments_are_acted_with_the_newest_weights_at_their_start(simulation):
     assert [segment.weights_version for segment in segments] == [0, 0, 1, 2, 3, 4]
 
 
+def test_an_actor_says_in_its_acts_when_its_learner_is_complete(simulation):
+    def finish(rounds_left):
+        if rounds_left == 20:
+            simulation.learner.receiver.mark_complete()
+
+    simulation.on_round = finish
+    simulation.run()
+    said = [act.learner_complete for act in simulation.env.acts]
+    assert (said[0], said[-1]) == (False, True)
+    assert said == sorted(said)
+
+
 def test_an_actor_counts_its_agent_steps(simulation):
     simulation.run()
     answered = simulation.answered(0) + simulation.answered(1)
