@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from tests.cluster.player import network_policies
 from tests.cluster.player.kubelet import PREFIX, Kubelet, RunningPod
@@ -16,6 +17,7 @@ from tests.cluster.player.pods import Pod, pod_of
 from tests.cluster.player.volumes import Volumes
 
 NETWORK = f"{PREFIX}pods"
+Item, Result = TypeVar("Item"), TypeVar("Result")
 _AT_ONCE = 3  # pods that are started or stopped at the same time
 
 
@@ -107,7 +109,12 @@ class Cluster:
 
     def logs(self, pod: str, container: str) -> str:
         """What a container has written."""
-        return self.podman("logs", f"{PREFIX}{pod}-{container}")
+        return self.podman.logs(f"{PREFIX}{pod}-{container}")
+
+    def deaths(self, pod: str, container: str) -> int:
+        """How often a container has ended by itself and was started again."""
+        name = f"{PREFIX}{pod}-{container}"
+        return int(self.podman("inspect", name, "--format={{.RestartCount}}"))
 
     def claim(self, pod: str, volume: str) -> Path:
         """The folder of a pod's volume that stays."""
@@ -126,18 +133,21 @@ class Cluster:
         if not self.has_policies:
             network_policies.lift()
             return
-        namespace = next(iter(self.objects.of_kind("Namespace")))["metadata"]
-        labels = {"kubernetes.io/metadata.name": namespace["name"], **namespace["labels"]}
-        pods = [Endpoint(at, pod.labels, labels) for at, pod in self._addresses.values()]
-        dns = Endpoint(
-            self._gateway,
-            {"k8s-app": "kube-dns"},
-            {"kubernetes.io/metadata.name": "kube-system"},
-        )
+        home = next(self.objects.of_kind("Namespace"))["metadata"]["name"]
+        endpoints = [
+            Endpoint(address, pod.labels, _namespace(pod.namespace or home))
+            for address, pod in self._addresses.values()
+        ]
+        dns = Endpoint(self._gateway, {"k8s-app": "kube-dns"}, _namespace("kube-system"))
         policies = list(self.objects.of_kind("NetworkPolicy"))
-        network_policies.enforce(policies, [*pods, dns], labels)
+        network_policies.enforce(policies, [*endpoints, dns], _namespace(home))
 
 
-def _at_once(work: Callable, items: list) -> list:
+def _namespace(name: str) -> dict[str, str]:
+    """The label that every namespace has."""
+    return {"kubernetes.io/metadata.name": name}
+
+
+def _at_once(work: Callable[[Item], Result], items: list[Item]) -> list[Result]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(work, items))

@@ -145,7 +145,8 @@ class Kubelet:
         mounts = self._volumes.mounts(pod, container, values)
         yield from (f"--volume={mount}" for mount in mounts)
         if "command" in container:
-            yield f"--entrypoint={json.dumps([expand(word, values) for word in container['command']])}"
+            command = [expand(word, values) for word in container["command"]]
+            yield f"--entrypoint={json.dumps(command)}"
         yield container["image"]
         yield from (expand(word, values) for word in container.get("args", ()))
 

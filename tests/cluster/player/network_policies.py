@@ -164,5 +164,6 @@ def _hook(name: str, rules: Iterable[str]) -> str:
 
 
 def _nft(rules: str) -> None:
-    done = subprocess.run(["nft", "-f", "-"], input=rules, capture_output=True, text=True)
+    command = ["nft", "-f", "-"]
+    done = subprocess.run(command, input=rules, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.stderr}\n{rules}"

@@ -1,4 +1,4 @@
-"""Podman, set up so that it runs containers as root in any sandbox that allows containers at all."""
+"""Podman, set up to run containers as root, also inside a sandbox."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 COMMANDS = ("podman", "runc", "catatonit", "nft")
@@ -48,6 +49,15 @@ class Podman:
         Raises:
             PodmanError: with its error output.
         """
+        return self._run(arguments, seconds).stdout.strip()
+
+    def logs(self, container: str) -> str:
+        """What a container has written to its error output, where processes log."""
+        return self._run(("logs", container), 120.0).stderr.strip()
+
+    def _run(
+        self, arguments: Sequence[str | Path], seconds: float
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             ["podman", *map(str, arguments)],
             env=self.environment,
@@ -58,7 +68,7 @@ class Podman:
         )
         if done.returncode:
             raise PodmanError(f"podman {arguments[0]}: {done.stderr.strip()[-2000:]}")
-        return done.stdout.strip()
+        return done
 
     def has_image(self, name: str) -> bool:
         """Whether this machine has an image."""

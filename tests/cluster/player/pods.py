@@ -20,6 +20,7 @@ class Pod:
         spec: As in the manifest.
         service: The headless Service under which it has a DNS name, NAME.SERVICE.
         claims: The claim of each of its volumes that stay.
+        namespace: Its name, if it is not that of the run.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Pod:
     spec: Mapping[str, Any]
     service: str | None = None
     claims: Mapping[str, str] = field(default_factory=dict)
+    namespace: str | None = None
 
     def __post_init__(self) -> None:
         check_known(self.spec)
