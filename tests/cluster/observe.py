@@ -6,18 +6,17 @@ import json
 import shutil
 import tomllib
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
-from tests.cluster.experiment import AGENTS, GAMES
+from tests.cluster.experiment import AGENTS
 from tests.cluster.player.cluster import Cluster
 
-from ssd_run.account import Account, read_ledgers, reconcile
+from ssd_run.account import Account
+from ssd_run.check_account import account_of
 
 LEARNERS = [f"learner-{agent}" for agent in range(AGENTS)]
-SEGMENT_STEPS = 50 * GAMES
 
 
 def metric(cluster: Cluster, pod: str, name: str, port: int = 9100) -> float:
@@ -53,21 +52,20 @@ def server_key(cluster: Cluster, identity: str) -> str:
     return str(tomllib.loads(text)[identity])
 
 
-def account(cluster: Cluster, folder: Path) -> Account:
-    """The account of all segments, once every process has ended cleanly.
+def account(cluster: Cluster, run_dir: Path) -> Account:
+    """The account of all segments, once every process has ended.
 
     Args:
         cluster: Whose volumes have the ledgers.
-        folder: A new one, for copies of them.
+        run_dir: A new folder, to collect what the account needs.
     """
-    folder.mkdir()
-    for path in _ledger_files(cluster):
-        shutil.copy(path, folder)
-    actors, learners, faults = read_ledgers(folder)
-    assert not faults
-    assert len(learners) == AGENTS
-    return reconcile(actors, learners, [actor.key for actor in actors], SEGMENT_STEPS)
-
-
-def _ledger_files(cluster: Cluster) -> Iterator[Path]:
-    return cluster.volumes.claim("").glob("*/ledgers/*.json")
+    (run_dir / "ledgers").mkdir(parents=True)
+    for path in cluster.volumes.claim("").glob("*/ledgers/*.json"):
+        shutil.copy(path, run_dir / "ledgers")
+    run_file = next(
+        one["data"]["run.toml"]
+        for one in cluster.objects.of_kind("ConfigMap")
+        if "run.toml" in one["data"]
+    )
+    (run_dir / "run.toml").write_text(run_file)
+    return account_of(run_dir)

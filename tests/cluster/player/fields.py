@@ -28,6 +28,7 @@ CONTAINER = {
     "env",
     "image",
     "imagePullPolicy",  # the image is on the node
+    "lifecycle",
     "livenessProbe",
     "name",
     "ports",
@@ -38,6 +39,7 @@ CONTAINER = {
     "volumeMounts",
 }
 CONTAINER_SECURITY = {"allowPrivilegeEscalation", "capabilities", "readOnlyRootFilesystem"}
+LIFECYCLE = {"preStop"}
 MOUNT = {"mountPath", "name", "readOnly", "subPathExpr"}
 PROBE = {"failureThreshold", "httpGet", "periodSeconds", "timeoutSeconds"}
 
@@ -54,6 +56,7 @@ def check_known(spec: Mapping[str, Any]) -> None:
         name = container["name"]
         _check(name, container, CONTAINER)
         _check(f"{name}'s securityContext", container["securityContext"], CONTAINER_SECURITY)
+        _check(f"{name}'s lifecycle", container.get("lifecycle", {}), LIFECYCLE)
         for mount in container.get("volumeMounts", ()):
             _check(f"a volumeMount of {name}", mount, MOUNT)
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
