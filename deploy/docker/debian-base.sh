@@ -9,6 +9,6 @@ image=${1:?name of the image to make}
 root=$(mktemp --directory)
 trap 'rm -rf "$root"' EXIT
 debootstrap --variant=minbase --include=python3.11,python3.11-venv bookworm "$root"
-rm -rf "$root"/var/cache/apt "$root"/var/lib/apt/lists/*
+rm -rf "$root"/debootstrap "$root"/var/cache/apt "$root"/var/lib/apt/lists/*
 tar --directory "$root" --create . | podman import \
     --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$image"
