@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -92,6 +93,26 @@ def create(root: Path, config: RunConfig) -> RunDir:
     write_atomically(root / ORIGINAL_RUN_FILE, config.toml())
     write_atomically(run_dir.run_file, config.toml())
     return run_dir
+
+
+def join(root: Path, name: str) -> RunDir:
+    """Open the directory of a run in another process that starts a part of it.
+
+    Its lock is never released: this process and those that it starts hold it until they have ended.
+
+    Args:
+        root: The directory.
+        name: Of that process.
+
+    Raises:
+        EndpointError: when the directory is not there, or another process has this name.
+    """
+    if not (root / "run.toml").is_file():
+        raise EndpointError(
+            f"{root} is not on {socket.gethostname()}: wanted a directory that all nodes share"
+        )
+    lock = lock_file(root / f".{name}.lock", f"run directory {root}")
+    return RunDir(root, lock, lock)
 
 
 def read_config(root: Path) -> RunConfig:
