@@ -95,24 +95,33 @@ def create(root: Path, config: RunConfig) -> RunDir:
     return run_dir
 
 
-def join(root: Path, name: str) -> RunDir:
-    """Open the directory of a run in another process that starts a part of it.
+def join(root: Path, name: str, patience: float) -> RunDir:
+    """Open the directory of a run in a process on another node, which starts a part of it.
 
     Its lock is never released: this process and those that it starts hold it until they have ended.
 
     Args:
         root: The directory.
         name: Of that process.
+        patience: Seconds to wait for the processes of an earlier one with this name.
 
     Raises:
-        EndpointError: when the directory is not there, or another process has this name.
+        EndpointError: when the directory is not there, or those processes do not end.
     """
     if not (root / "run.toml").is_file():
         raise EndpointError(
             f"{root} is not on {socket.gethostname()}: wanted a directory that all nodes share"
         )
-    lock = lock_file(root / f".{name}.lock", f"run directory {root}")
-    return RunDir(root, lock, lock)
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            lock = lock_file(root / f".{name}.lock", f"{name} in run directory {root}")
+        except EndpointError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return RunDir(root, lock, lock)
 
 
 def read_config(root: Path) -> RunConfig:

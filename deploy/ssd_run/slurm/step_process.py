@@ -30,6 +30,7 @@ from ssd_wire.process.command import reports_errors
 
 CHECK_PERIOD = 0.1  # seconds between checks of the processes
 STOP_SECONDS = 25.0  # that processes have to stop after the launcher has ended
+PATIENCE = 60.0  # seconds to wait for processes on this node of a start that Slurm has given up
 PORTS = range(20_000, 32_000)  # below those that the system gives to clients
 TRIED_PORTS = 1000
 
@@ -157,7 +158,7 @@ def main(root: Path, name: str, ports: int) -> None:
         signal.signal(number, lambda *_: None)
     answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may write there
-    run_dir = run_directory.join(root, name)
+    run_dir = run_directory.join(root, name, PATIENCE)
     address = own_address(os.environ["SLURM_LAUNCH_NODE_IPADDR"])
     with socket_directory(lambda text: click.echo(text, err=True)) as sockets:
         hello = {"hello": address, "ports": free_ports(address, ports), "sockets": str(sockets)}
