@@ -158,7 +158,7 @@ def _launch(launch: Launch, stop_seconds: float) -> int:
     if launch.log_tail:
         click.echo(f"{ended}; the end of its log in {run_dir.logs}:\n{launch.log_tail}", err=True)
     clean = ended in (COMPLETE, STOPPED) and not killed and summary.account.adds_up
-    return 0 if clean else 1
+    return 0 if clean else launch.failure_code
 
 
 def _load(preset: str | None, assignments: tuple[str, ...]) -> RunConfig:

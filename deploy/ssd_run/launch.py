@@ -53,6 +53,7 @@ class Launch:
         records: Writes the progress to files.
         targets: Tells Prometheus where the processes' metrics are.
         log_tail: End of the log of the process that ended the run, if one did.
+        failure_code: Exit code of this launcher where the run does not end well.
     """
 
     config: RunConfig
@@ -68,6 +69,7 @@ class Launch:
     records: Records
     targets: ScrapeTargets
     log_tail: str = ""
+    failure_code: int = 1
     _shown: float = field(default=float("-inf"))
     _recorded: float = field(default=0.0)
     _progress: Progress | None = None
@@ -244,6 +246,7 @@ def run(launch: Launch) -> str:
             launch.pause()
     except RunFailedError as fault:
         launch.log_tail = launch.spawner.log_tail(fault.role)
+        launch.failure_code = fault.code
         launch.screen.log(str(fault))
         return f"failed: {fault}"
     return STOPPED

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
-import time
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,7 @@ TOOLS = ("slurmctld", "slurmd", "munged", "srun", "sbatch", "ip", "unshare", "ns
 NODES = ("node1", "node2")
 CGROUPS = Path("/sys/fs/cgroup")
 KILL_WAIT = 30  # seconds; Slurm's default
+SLURMD_TIMEOUT = 15  # seconds without an answer after which a node is given up
 
 CONFIGURATION = """
 ClusterName=test
@@ -48,6 +50,7 @@ SchedulerParameters=bf_interval=5,sched_interval=5
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 KillWait={kill_wait}
+SlurmdTimeout={slurmd_timeout}
 ReturnToService=2
 NodeName=node1 NodeAddr=10.77.0.1 CPUs=8 RealMemory=8000
 NodeName=node2 NodeAddr=10.77.0.2 CPUs=8 RealMemory=8000
@@ -95,17 +98,27 @@ class Cluster:
             network = "ip link set lo up; ip link add br0 type bridge; ip link set br0 up; "
             network += "ip addr add 10.77.0.254/24 dev br0; "
             self._start_machine("controller", network, "slurmctld -D")
-            for number, node in enumerate(NODES, 1):
-                network = "ip link set lo up; until ip link set eth0 up; do sleep 0.1; done; "
-                network += f"ip addr add 10.77.0.{number}/24 dev eth0; "
-                self._start_machine(node, network, "slurmd -D")
-                self._connect(node)
+            for node in NODES:
+                self.start_node(node)
             until(lambda: self.run("sinfo", "-h", "-o", "%T %D").strip() == "idle 2")
             self._stack = self._stack.pop_all()
         return self
 
     def __exit__(self, *fault: object) -> None:
         self._stack.close()
+
+    def start_node(self, node: str) -> None:
+        """Start the machine of a node."""
+        network = "ip link set lo up; until ip link set eth0 up; do sleep 0.1; done; "
+        network += f"ip addr add 10.77.0.{NODES.index(node) + 1}/24 dev eth0; "
+        self._start_machine(node, network, "slurmd -D")
+        peer = ("peer", "name", "eth0", "netns", str(self._machines[node]))
+        self._outside("ip", "link", "add", node, "type", "veth", *peer)
+        self._outside("ip", "link", "set", node, "master", "br0", "up")
+
+    def kill_node(self, node: str) -> None:
+        """End the machine of a node, as a power failure does."""
+        os.kill(self._machines[node], signal.SIGKILL)
 
     def run(self, *command: str | Path, node: str = "controller") -> str:
         """What a command prints on a machine; its errors end the test."""
@@ -123,13 +136,16 @@ class Cluster:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "SLURM_CONF": str(self.folder / "slurm.conf")}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "SLURM_CONF": str(self.folder / "slurm.conf")}
 
     def _write_configuration(self) -> None:
         for name in ("munge", "state", *NODES, "local"):
             (self.folder / name).mkdir()
         self.folder.chmod(0o755)
-        text = CONFIGURATION.format(folder=self.folder, kill_wait=KILL_WAIT)
+        text = CONFIGURATION.format(
+            folder=self.folder, kill_wait=KILL_WAIT, slurmd_timeout=SLURMD_TIMEOUT
+        )
         (self.folder / "slurm.conf").write_text(text)
         (self.folder / "cgroup.conf").write_text(CGROUP_CONFIGURATION)
 
@@ -164,20 +180,8 @@ class Cluster:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         self._machines[name] = int(until(lambda: children.read_text().strip()))
 
-    def _connect(self, node: str) -> None:
-        peer = ("peer", "name", "eth0", "netns", str(self._machines[node]))
-        self.outside("ip", "link", "add", node, "type", "veth", *peer)
-        self.outside("ip", "link", "set", node, "master", "br0", "up")
-
-    def outside(self, *command: str) -> None:
+    def _outside(self, *command: str) -> None:
         """Run a command in the controller's network, with the process numbers of this machine."""
         target = f"--target={self._machines['controller']}"
         subprocess.run(["nsenter", "--net", target, *command], check=True)
 
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="ssd-slurm-") as name, Cluster(Path(name)) as cluster:
-        print(name, cluster._machines, flush=True)
-        time.sleep(3600)

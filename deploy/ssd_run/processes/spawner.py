@@ -31,11 +31,18 @@ _SET_CHILD_SUBREAPER = 36  # of prctl(2)
 
 
 class RunFailedError(Exception):
-    """A process cannot be kept running. Names the process and the reason."""
+    """A process cannot be kept running. Names the process and the reason.
 
-    def __init__(self, role: str, reason: str) -> None:
+    Args:
+        role: Of the process.
+        reason: Why.
+        code: The exit code of a launcher that ends because of this.
+    """
+
+    def __init__(self, role: str, reason: str, code: int = 1) -> None:
         super().__init__(f"{role} {reason}")
         self.role = role
+        self.code = code
 
 
 class Child(Protocol):

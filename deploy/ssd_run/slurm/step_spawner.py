@@ -14,6 +14,7 @@ from ssd_run.slurm.job import PORTS_OF_LEARNER, StepPlan, plan_steps
 from ssd_run.slurm.step import Place, Step, start_step, wait_for_places
 
 KEYS = "keys"  # folder in the run directory
+STEP_FAILED = 71  # exit code: another start of the job may succeed
 START_SECONDS = 120.0  # that the steps have to start
 
 
@@ -47,7 +48,7 @@ class StepSpawner(ProcessFiles):
             step.receive()
             if step.failure and step.plan.name not in self._reported:
                 self._reported.add(step.plan.name)
-                raise RunFailedError(f"step {step.plan.name}", step.failure)
+                raise RunFailedError(f"step {step.plan.name}", step.failure, STEP_FAILED)
         return all(step.is_ready for step in self._steps)
 
     def start(self, program: Program, number: int) -> Child | None:
