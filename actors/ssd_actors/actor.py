@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from ssd_actors.env_client import EnvClient
@@ -114,7 +115,7 @@ class Actor:
         """Act in one step of one lane."""
         if lane.needs_segment and self.learner.weights is not None:
             lane.begin_segment(timestep, self.learner.weights)
-        self.env.send(lane.act(timestep))
+        self.env.send(replace(lane.act(timestep), learner_complete=self.learner.outbox.complete))
         self.agent_steps += len(timestep.is_first)
 
     @property
@@ -136,9 +137,9 @@ class Actor:
         self.waiting_seconds[waiting_for] += self._clock() - began
         return going_on
 
-    def _write_ledger(self) -> None:
+    def _write_ledger(self, *, drained: bool = False) -> None:
         outbox = self.learner.outbox
-        self.ledger.write(outbox.made, outbox.resent, self.discarded_segments)
+        self.ledger.write(outbox.made, outbox.resent, self.discarded_segments, drained=drained)
 
     def _drain(self) -> bool:
         """Wait until the last segments are durable, up to a time limit; whether they are."""
@@ -148,5 +149,5 @@ class Actor:
             self.poller.wait(POLL_SECONDS)
             self.env.discard_messages()
             self.learner.poll()
-        self._write_ledger()
+        self._write_ledger(drained=self.learner.outbox.all_durable)
         return self.learner.outbox.all_durable

@@ -103,11 +103,15 @@ class Agent:
         )
 
     def act_message(self, timestep: Timestep, decision: Decision) -> Act:
-        """The answer to a timestep: the decision, and what the experiment discloses of it."""
+        """The answer to a timestep: the decision, and what the experiment discloses of it.
+
+        `Actor` sets `learner_complete`.
+        """
         return Act(
             env_incarnation=timestep.env_incarnation,
             lane=timestep.lane,
             tick=timestep.tick,
+            learner_complete=False,
             action=decision.action.choice,
             symbol=None if decision.symbol is None else decision.symbol.choice,
             log_probs=log_softmax(decision.action.logits) if self.role.sends_log_probs else None,

@@ -38,6 +38,7 @@ from ssd_wire.process.command import (
     start_number_option,
     write_process_entry,
 )
+from ssd_wire.process.health import Health
 from ssd_wire.process.stop import Stop
 from ssd_wire.pub_sub import Subscriber
 from ssd_wire.run_file import (
@@ -103,14 +104,16 @@ def main(
     hello = Hello(agent, arena, epoch, settings.fingerprint)
     outbox = Outbox(run.lanes, run.retained, deterministic=run.deterministic)
     ledger = run_dir / "ledgers" / f"{role}-{epoch:016x}.json" if run_dir else None
+    poller = Poller(stop, [to_env, to_learner, subscription])
     actor = Actor(
-        Poller(stop, [to_env, to_learner, subscription]),
+        poller,
         EnvClient(to_env, join, run.lanes, dims, time.monotonic),
         LearnerClient(to_learner, subscription, hello, outbox, dims, tensor_shapes, time.monotonic),
         [Lane(index, each, dims) for index, each in enumerate(agents)],
         Ledger(ledger, arena, agent, epoch),
     )
-    address = serve_metrics(ActorMetrics(actor, [to_env, to_learner]), metrics, role)
+    health = Health(lambda: poller.waited_at, lambda: actor.agent_steps)
+    address = serve_metrics(ActorMetrics(actor, [to_env, to_learner]), metrics, role, health)
     write_process_entry(run_dir, role, {"metrics": address})
     log.info("epoch %016x, metrics at %s", epoch, address)
     is_drained = actor.run()

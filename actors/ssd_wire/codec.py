@@ -22,7 +22,7 @@ from ssd_wire.messages import MESSAGES, Message
 if sys.byteorder != "little":  # pragma: no cover
     raise ImportError("the protocol needs a little-endian machine")
 
-PROTOCOL_VERSION = 5
+PROTOCOL_VERSION = 6
 MAX_HEADER_BYTES = 64 * 1024
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 MAX_LIST_LENGTH = 64  # in a header; no message has so many fields

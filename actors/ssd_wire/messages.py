@@ -109,6 +109,7 @@ class Act(Message):
     env_incarnation: int
     lane: Lane
     tick: int
+    learner_complete: bool  # k's learner has met its budget and trains no more
     action: Annotated[Array, Axes("uint8", "B", below="A")]
     symbol: Annotated[Array | None, Axes("uint8", "B", below="V", present_if="V")] = None
     # Log-probabilities of k's policy, and of its actions had each of K agents chosen alternative c.

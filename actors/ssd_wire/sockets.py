@@ -319,6 +319,9 @@ class Poller:
         sockets: To wait for.
         reopened: Others that are reopened together with these.
         memory: Of this process.
+
+    Attributes:
+        waited_at: When `wait` was last called, by `time.monotonic`.
     """
 
     def __init__(
@@ -328,6 +331,7 @@ class Poller:
         reopened: Sequence[Socket] = (),
         memory: MemoryWatch | None = None,
     ) -> None:
+        self.waited_at = time.monotonic()
         self._stop = stop
         self._reopened = (*sockets, *reopened)
         self._memory = memory or MemoryWatch()
@@ -339,6 +343,7 @@ class Poller:
 
     def wait(self, seconds: float) -> bool:
         """Return when a message arrived or the time is over; false when asked to stop."""
+        self.waited_at = time.monotonic()
         if self._memory.has_grown():
             _log.warning("this process uses too much memory: opening new connections")
             for each in self._reopened:

@@ -32,6 +32,7 @@ from ssd_wire.process.command import (
     start_number_option,
     write_process_entry,
 )
+from ssd_wire.process.health import Health
 from ssd_wire.process.memory_watch import MemoryWatch
 from ssd_wire.process.stop import Stop
 from ssd_wire.run_file import (
@@ -84,12 +85,14 @@ def main(
         Arena(run.seed, arena, choose_start_number(start_number, run)),
         run_dir / "episodes" / f"arena-{arena}.jsonl" if run_dir else None,
     )
-    address = serve_metrics(EnvMetrics(server, security), metrics, role)
+    poller = Poller(stop, [router], memory=MemoryWatch(MAX_GROWTH))
+    health = Health(lambda: poller.waited_at, lambda: server.ticks)
+    address = serve_metrics(EnvMetrics(server, security), metrics, role, health)
     write_process_entry(run_dir, role, {"metrics": address, "env": router.endpoint})
     log.info("%s: %d lanes of %d games at %s", game.name, run.lanes, run.games, router.endpoint)
 
-    server.serve(stop, Poller(stop, [router], memory=MemoryWatch(MAX_GROWTH)))
-    log.info("stopped after %d ticks", sum(games.tick for games in server.lane_games))
+    server.serve(stop, poller)
+    log.info("stopped after %d ticks", server.ticks)
     server.episode_log.close()
     router.close()
     security.close()

@@ -12,6 +12,7 @@ from ssd_wire.errors import ProtocolError
 from ssd_wire.messages import Act, Join, Message, Refused, Seat, Timestep
 
 RESEND_SECONDS = 1.0  # after this long without an answer, a timestep is sent again
+PARKED_TICK_SECONDS = 1.0  # how long a tick lasts once all learners are complete
 
 Sends = list[tuple[bytes, Message]]  # connection and message
 
@@ -76,8 +77,21 @@ class Coordinator:
 
     def advance(self, lane: Lane, timesteps: Sequence[Timestep], now: float) -> Sends:
         """Go to a lane's next tick; send its timesteps to all agents without leaders."""
-        lane.advance(timesteps)
+        lane.advance(timesteps, now)
         return self._unanswered(lane, range(len(timesteps)), now)
+
+    def can_step(self, lane: Lane, now: float) -> bool:
+        """Whether to step a lane: all agents have acted, and slowly once all learners are complete.
+
+        Slowly, not never: so an agent whose learner gets another budget can say that it needs more.
+        """
+        is_early = now < lane.began_at + PARKED_TICK_SECONDS
+        return lane.is_complete and not (is_early and lane.is_parked)
+
+    @property
+    def is_run_complete(self) -> bool:
+        """Whether all learners are complete, as their actors said at the last ticks."""
+        return all(lane.was_parked for lane in self.lanes)
 
     def resends(self, now: float) -> Sends:
         """The timesteps that have been without an answer for too long."""
@@ -88,9 +102,11 @@ class Coordinator:
         self.counts.resent_timesteps += len(sends)
         return sends
 
-    def seconds_until_resend(self, now: float) -> float:
-        """How long nothing has to be sent unless a message arrives."""
-        return max(0.0, min(lane.sent_at for lane in self.lanes) + RESEND_SECONDS - now)
+    def seconds_until_due(self, now: float) -> float:
+        """How long there is nothing to do unless a message arrives."""
+        due = [lane.sent_at + RESEND_SECONDS for lane in self.lanes]
+        due += [lane.began_at + PARKED_TICK_SECONDS for lane in self.lanes if lane.is_parked]
+        return max(0.0, min(due) - now)
 
     def _unanswered(self, lane: Lane, agents: Collection[int], now: float) -> Sends:
         """The unanswered timesteps of these agents, as far as they have a seat."""

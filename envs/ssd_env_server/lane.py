@@ -25,13 +25,16 @@ class Lane:
 
     Attributes:
         tick: Steps played.
+        began_at: When this tick began, in seconds.
+        was_parked: Whether the tick before this one was parked, when it ended.
         sent_at: When timesteps of this tick were last sent, in seconds.
     """
 
     def __init__(self, timesteps: Sequence[Timestep], games: int, disclosure: Disclosure) -> None:
         agents = range(len(timesteps))
         self.tick = 0
-        self.sent_at = 0.0
+        self.began_at = self.sent_at = 0.0
+        self.was_parked = False
         self._disclosure = disclosure
         self._actions = np.zeros((games, len(agents)), np.uint8)
         self._num_leaders = [len(disclosure.leaders_of(agent)) for agent in agents]
@@ -44,6 +47,11 @@ class Lane:
     def is_complete(self) -> bool:
         """Whether every agent has acted at this tick."""
         return self._num_missing == 0
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether every agent has acted, and all say that their learners are complete."""
+        return self.is_complete and all(act and act.learner_complete for act in self._acts)
 
     @property
     def actions(self) -> NDArray[np.uint8]:
@@ -80,12 +88,14 @@ class Lane:
             return [self._timesteps[agent]]
         return []
 
-    def advance(self, timesteps: Sequence[Timestep]) -> None:
+    def advance(self, timesteps: Sequence[Timestep], now: float) -> None:
         """Go to the next tick.
 
         Args:
             timesteps: [N] of it, one per agent.
+            now: When it begins, in seconds.
         """
+        self.was_parked, self.began_at = self.is_parked, now
         acts = [act for act in self._acts if act is not None]
         self.tick += 1
         self._begin_tick(self._disclosure.add_last_step(timesteps, acts))

@@ -14,6 +14,7 @@ from ssd_wire.sockets import PLAIN
 
 _RETURN = f"Mean return of an agent over the last {LAST_EPISODES} full episodes of this arena."
 _EQUALITY = "1 - G of the returns, mean over those of these episodes in which it is defined."
+_COMPLETE = "1 when all learners have reached their budgets, as this arena's actors say."
 _EVENTS = "Events of each agent in full episodes; 'opened' counts episodes with the box opened."
 
 
@@ -37,12 +38,11 @@ class EnvMetrics(Collector):
 
     def _games(self) -> Iterator[Metric]:
         lanes = self._server.lane_games
-        ticks = sum(lane.tick for lane in lanes)
         env_steps = sum(lane.tick * lane.games for lane in lanes)
         agent_steps = sum(lane.tick * lane.games * lane.agents for lane in lanes)
         episodes = sum(lane.episodes for lane in lanes)
         busy = sum(lane.busy_seconds for lane in lanes)
-        yield _counter("ticks", "Steps of whole lanes.", ticks)
+        yield _counter("ticks", "Steps of whole lanes.", self._server.ticks)
         yield _counter("steps", "Steps of single games.", env_steps)
         yield _counter("agent_steps", "Steps of single agents.", agent_steps)
         yield _counter("episodes", "Episodes that ended.", episodes)
@@ -72,6 +72,7 @@ class EnvMetrics(Collector):
         seats = GaugeMetricFamily("ssd_env_seats_taken", "Agents that are played by a process.")
         seats.add_metric([], len(coordinator.seats))
         yield seats
+        yield GaugeMetricFamily("ssd_run_complete", _COMPLETE, coordinator.is_run_complete)
         yield _counter(
             "resent_timesteps",
             "Timesteps sent again because no Act had arrived.",

@@ -79,16 +79,26 @@ class EnvServer:
         while not stop.requested:
             for peer, frames in islice(self.socket.receive(), MAX_MESSAGES):
                 self._send(self._handle(peer, frames))
-                for lane, games in zip(self.coordinator.lanes, self.lane_games, strict=True):
-                    if lane.is_complete:
-                        episodes = games.step(lane.actions)
-                        self.episode_log.write(episodes)
-                        self.statistics.add(episodes)
-                        self._send(self.coordinator.advance(lane, games.timesteps(), self.clock()))
+                self._step_lanes()
 
+            self._step_lanes()  # parked ones are due even if no message arrives
             # Timesteps that were lost, or that a dead actor received, are sent again.
             self._send(self.coordinator.resends(self.clock()))
-            poller.wait(self.coordinator.seconds_until_resend(self.clock()))
+            poller.wait(self.coordinator.seconds_until_due(self.clock()))
+
+    @property
+    def ticks(self) -> int:
+        """Steps of whole lanes so far."""
+        return sum(games.tick for games in self.lane_games)
+
+    def _step_lanes(self) -> None:
+        """Step the games of each lane in which all agents have acted."""
+        for lane, games in zip(self.coordinator.lanes, self.lane_games, strict=True):
+            if lane.is_complete and self.coordinator.can_step(lane, self.clock()):
+                episodes = games.step(lane.actions)
+                self.episode_log.write(episodes)
+                self.statistics.add(episodes)
+                self._send(self.coordinator.advance(lane, games.timesteps(), self.clock()))
 
     def _handle(self, peer: bytes, frames: list[bytes]) -> Sends:
         try:

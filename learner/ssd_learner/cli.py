@@ -21,6 +21,7 @@ from ssd_wire.process.command import (
     serve_metrics,
     write_process_entry,
 )
+from ssd_wire.process.health import Health
 from ssd_wire.process.stop import Stop
 from ssd_wire.security.curve import SocketSecurity
 
@@ -67,8 +68,11 @@ def main(
     dims = learner_dims(sections, trainer)
     links = ZmqLinks(stop, bind, weights, security, agent, dims)
     learner = build_learner(sections, links, trainer, receiver, checkpointer, own_steps)
+    health = Health(
+        lambda: links.poller.waited_at, lambda: trainer.version, lambda: receiver.complete
+    )
     addresses = {
-        "metrics": serve_metrics(LearnerMetrics(learner, security), metrics, role),
+        "metrics": serve_metrics(LearnerMetrics(learner, security), metrics, role, health),
         "segments": links.router.endpoint,
         "weights": links.publisher.endpoint,
     }

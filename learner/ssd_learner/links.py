@@ -39,11 +39,11 @@ class ZmqLinks:
         self.router = Router(segments, security, allowed, largest)
         self.publisher = Publisher(weights, security.server_options(allowed))
         self._stop = stop
-        self._poller = Poller(stop, [self.router], reopened=[self.publisher])
+        self.poller = Poller(stop, [self.router], reopened=[self.publisher])
 
     def wait(self, seconds: float) -> bool:
         """Return when messages have arrived or time is up; false when asked to stop."""
-        self._poller.wait(seconds)
+        self.poller.wait(seconds)
         return not self._stop.requested
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:

@@ -119,7 +119,7 @@ def joins(attack: Attack) -> None:
 
 def acts(attack: Attack) -> None:
     """Acts without a seat."""
-    act = bytes_of(Act(1, 0, 0, np.zeros(16, np.uint8)))
+    act = bytes_of(Act(1, 0, 0, False, np.zeros(16, np.uint8)))
     attack.flood(attack.env, itertools.repeat(act * 300))
 
 

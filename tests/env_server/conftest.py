@@ -57,7 +57,7 @@ def scripted_act(env_incarnation, lane, tick, agent, lengths, action=None):
     }
     if action is not None:
         arrays["action"][:] = action
-    return Act(env_incarnation, lane, tick, **arrays)
+    return Act(env_incarnation, lane, tick, learner_complete=False, **arrays)
 
 
 def draw_array(field, lengths, random):

@@ -29,7 +29,7 @@ class Player:
         for seen in self.env.timesteps():
             self.ticks.append(seen.tick)
             action = np.zeros(len(seen.is_first), np.uint8)
-            self.env.send(Act(seen.env_incarnation, seen.lane, seen.tick, action))
+            self.env.send(Act(seen.env_incarnation, seen.lane, seen.tick, False, action))
 
 
 class Arena:

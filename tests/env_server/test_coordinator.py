@@ -245,7 +245,7 @@ def test_an_act_for_a_lane_or_tick_that_does_not_exist_is_refused_fatally(env, l
 
 @pytest.mark.parametrize("actions", [[0, 8], [0], [0, 0, 0]], ids=["no action", "few", "many"])
 def test_actions_of_another_game_are_refused_fatally(env, peer_name, actions):
-    act = Act(env.incarnation, 0, 0, np.array(actions, np.uint8))
+    act = Act(env.incarnation, 0, 0, False, np.array(actions, np.uint8))
     [(_, refused)] = env.send(peer_name(0, 1), act)
     assert refused.fatal
     assert env.coordinator.lanes[0].tick == 0
@@ -268,7 +268,10 @@ def test_the_server_survives_invalid_frames(env, frames):
 def test_the_server_survives_messages_with_a_few_bytes_changed(make_env, data):
     env = make_env(agents=2, lanes=1)
     actions = np.zeros(2, np.uint8)
-    for message in (Join(0, 1, env.coordinator.fingerprint), Act(env.incarnation, 0, 0, actions)):
+    for message in (
+        Join(0, 1, env.coordinator.fingerprint),
+        Act(env.incarnation, 0, 0, False, actions),
+    ):
         frames = [bytearray(frame) for frame in encode(message)]
         for _ in range(data.draw(st.integers(1, 3))):
             frame = data.draw(st.sampled_from(frames))

@@ -326,5 +326,5 @@ def test_where_nothing_is_disclosed_the_timesteps_of_the_games_are_sent_unchange
     env = make_env(lanes=1, influence="moa").with_all_joined()
     [lane], [games] = env.coordinator.lanes, env.server.lane_games
     made = games.timesteps()
-    lane.advance(made)
+    lane.advance(made, now=0.0)
     assert all(list(lane.unanswered(agent)) == [made[agent]] for agent in range(3))

@@ -203,7 +203,7 @@ def test_actors_join_the_successor_of_a_killed_server_as_a_new_incarnation(arena
     arena.end(signal.SIGKILL)
     for actor in actors:
         actor.last = [
-            Act(before, lane, step.tick, np.zeros(2, np.uint8))
+            Act(before, lane, step.tick, False, np.zeros(2, np.uint8))
             for lane, step in actor.timesteps.items()
         ]
     arena.start()

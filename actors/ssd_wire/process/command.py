@@ -27,6 +27,7 @@ from ssd_wire.errors import (
     ReplacedError,
     RunFileError,
 )
+from ssd_wire.process.health import Health
 from ssd_wire.process.log_handler import LimitedLogHandler
 from ssd_wire.process.metrics_server import MetricsServer
 from ssd_wire.run_file import RunSettings
@@ -156,8 +157,10 @@ def configure_logging(role: str) -> logging.Logger:
     return logging.getLogger(role)
 
 
-def serve_metrics(collector: Collector, address: str, role: str) -> str:
-    """Serve a collector's metrics over HTTP, in a separate thread.
+def serve_metrics(
+    collector: Collector, address: str, role: str, health: Health | None = None
+) -> str:
+    """Serve a collector's metrics, and this process's health, over HTTP in a separate thread.
 
     Adds standard process metrics, such as `process_cpu_seconds_total`, and `ssd_process_info`.
 
@@ -165,6 +168,7 @@ def serve_metrics(collector: Collector, address: str, role: str) -> str:
         collector: Reads the metrics from the process's state when they are scraped.
         address: ``host:port``, an IPv6 host in brackets; port 0 chooses a free one.
         role: Of the process: ``env-0``, ``actor-0-3`` or ``learner-3``.
+        health: Of the process.
 
     Returns:
         The actual ``host:port``.
@@ -178,7 +182,7 @@ def serve_metrics(collector: Collector, address: str, role: str) -> str:
     registry.register(ProcessInfo(role))
     ProcessCollector(registry=registry)
     try:
-        server = MetricsServer(host.strip("[]"), port, registry)
+        server = MetricsServer(host.strip("[]"), port, registry, health)
     except OSError as fault:
         raise EndpointError(f"metrics address {address!r}: {fault}") from fault
     server.start()

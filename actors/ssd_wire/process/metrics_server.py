@@ -1,4 +1,4 @@
-"""The HTTP server of a process's metrics. No client can exhaust it.
+"""The HTTP server of a process's metrics and health. No client can exhaust it.
 
 Each client is served in its own thread. A client that neither reads nor writes for
 `TIMEOUT_SECONDS` is disconnected. At most `MAX_CLIENTS` are connected at a time; if one more
@@ -10,24 +10,31 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from ssd_wire.process.health import Health
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 TIMEOUT_SECONDS = 5.0
 MAX_CLIENTS = 8
 
 
 class MetricsServer(ThreadingMixIn, WSGIServer):
-    """Serves one registry.
+    """Serves one registry, and the paths ``/healthz`` and ``/readyz``.
 
     Args:
         host: Address to bind, IPv6 without brackets.
         port: 0 chooses a free one; `server_port` has it.
         registry: What to serve.
+        health: Of this process. Without one, the two paths answer with a fault.
 
     Raises:
         OSError: when the address is unusable.
@@ -36,12 +43,14 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 64  # connections that wait to be accepted; 5 by default
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, host: str, port: int, registry: CollectorRegistry, health: Health | None = None
+    ) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._clients: dict[socket.socket | None, None] = {}  # in the order in which they connected
         self._lock = threading.Lock()
         super().__init__((host, port), _Handler)
-        self.set_app(make_wsgi_app(registry))
+        self.set_app(_with_health(make_wsgi_app(registry), health))
 
     def start(self) -> None:
         """Serve in a thread until the process ends."""
@@ -84,3 +93,16 @@ class _Handler(WSGIRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Keep requests out of the process's log."""
+
+
+def _with_health(metrics: WSGIApplication, health: Health | None) -> WSGIApplication:
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path not in ("/healthz", "/readyz"):
+            return metrics(environ, start_response)
+        fault = "not watched" if health is None else health.fault(path)
+        status = "200 OK" if fault is None else "503 Service Unavailable"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"{fault or 'ok'}\n".encode()]
+
+    return application

@@ -4,8 +4,9 @@ An identity is ``env``, ``learner-K`` or ``actor-K``, where K is the number of a
 share the identities ``env`` and ``actor-K``.
 
 A key folder holds ``public.toml``, the allow-list, with a line IDENTITY = 'public key' for each
-identity. It also holds a file ``IDENTITY.secret``, readable by its owner only, for each identity
-that this machine runs. Keys are Z85 text of 40 characters, ZeroMQ's own form.
+identity. It also holds a file ``IDENTITY.secret`` for each identity that this machine runs. It is
+readable by its owner only, or belongs to root and is readable by the process's group. Keys are Z85
+text of 40 characters, ZeroMQ's own form.
 """
 
 from __future__ import annotations
@@ -83,10 +84,10 @@ def create_keys(folder: Path, agents: int) -> list[str]:
         public = {}
         for name in names:
             public_key, secret_key = zmq.curve_keypair()
-            _write_new(_secret_file(folder, name), secret_key.decode() + "\n", 0o600)
+            write_new(_secret_file(folder, name), secret_key.decode() + "\n", 0o600)
             public[name] = public_key.decode()
         lines = (f"{name} = '{key}'\n" for name, key in public.items())  # Z85 has no single quote
-        _write_new(folder / PUBLIC, "".join(lines), 0o644)
+        write_new(folder / PUBLIC, "".join(lines), 0o644)
     except FileExistsError as fault:
         raise KeyFileError(
             f"{fault.filename}: a key is here already; wanted a new folder"
@@ -122,7 +123,12 @@ def _secret_file(folder: Path, identity: str) -> Path:
     return folder / f"{identity}{SECRET_SUFFIX}"
 
 
-def _write_new(path: Path, text: str, mode: int) -> None:
+def write_new(path: Path, text: str, mode: int) -> None:
+    """Write a file that does not exist yet.
+
+    Raises:
+        OSError: when it exists, or cannot be written.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
@@ -152,17 +158,26 @@ def _checked(path: Path, name: str, key: object) -> bytes:
 def _load_secret(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            status = os.fstat(file.fileno())
             text = file.read(2 * _KEY_LENGTH).decode(errors="replace").strip()
     except OSError as fault:
         raise KeyFileError(f"{path}: cannot be read: {fault.strerror}") from fault
-    if mode & 0o077:
+    if (mode := stat.S_IMODE(status.st_mode)) & ~_allowed_mode(status.st_uid, os.geteuid()):
         raise KeyFileError(
             f"{path}: wanted a file that only its owner can read (mode 0600), found {mode:04o}"
         )
     if not _is_key(text):
         raise KeyFileError(f"{path}: wanted one key of {_KEY_LENGTH} characters")
     return text.encode()
+
+
+def _allowed_mode(owner: int, user: int) -> int:
+    """The most that a secret's mode may allow.
+
+    A file of root's may be readable by the group of a process that is not root's. So Kubernetes
+    hands over secrets (`fsGroup`), and PostgreSQL has the same rule.
+    """
+    return 0o640 if owner == 0 != user else 0o700
 
 
 def _is_key(text: str) -> bool:

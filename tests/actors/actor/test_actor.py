@@ -56,6 +56,18 @@ def test_segments_are_acted_with_the_newest_weights_at_their_start(simulation):
     assert [segment.weights_version for segment in segments] == [0, 0, 1, 2, 3, 4]
 
 
+def test_an_actor_says_in_its_acts_when_its_learner_is_complete(simulation):
+    def finish(rounds_left):
+        if rounds_left == 20:
+            simulation.learner.receiver.mark_complete()
+
+    simulation.on_round = finish
+    simulation.run()
+    said = [act.learner_complete for act in simulation.env.acts]
+    assert (said[0], said[-1]) == (False, True)
+    assert said == sorted(said)
+
+
 def test_an_actor_counts_its_agent_steps(simulation):
     simulation.run()
     answered = simulation.answered(0) + simulation.answered(1)
@@ -159,6 +171,22 @@ class TestARestartedEnvironment:
                     and (segment.pixels[-1] == timesteps[start + STEPS].pixels).all()
                 ]
                 assert len(matches) == 1
+
+
+@pytest.mark.parametrize("checkpoints", [True, False])
+def test_the_ledger_says_at_the_end_whether_all_segments_are_durable(
+    simulation, ledger, checkpoints
+):
+    simulation.checkpoints = checkpoints
+    assert simulation.run(rounds=40) == checkpoints
+    assert json.loads(ledger.read_text())["drained"] == checkpoints
+
+
+def test_the_ledger_of_an_actor_that_goes_on_does_not_say_that_it_has_ended(simulation, ledger):
+    said = []
+    simulation.on_round = lambda _: said.append(json.loads(ledger.read_text())["drained"])
+    simulation.run()
+    assert set(said) == {False}
 
 
 def test_a_fatal_refusal_by_the_environment_ends_the_actor(simulation):

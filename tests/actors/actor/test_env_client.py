@@ -53,7 +53,7 @@ def answer(client, connection, tick, action, lane=0):
     """Receive a timestep and answer it."""
     connection.arrive(timestep(tick, lane))
     (received,) = client.timesteps()
-    client.send(Act(received.env_incarnation, lane, tick, np.array(action, np.uint8)))
+    client.send(Act(received.env_incarnation, lane, tick, False, np.array(action, np.uint8)))
 
 
 def test_the_first_message_sent_is_join(client, connection):
@@ -228,7 +228,7 @@ def test_timesteps_of_the_old_environment_are_ignored_in_the_new_one(seated, con
 def test_an_act_for_the_old_environment_does_not_hide_the_new_one_s_timesteps(seated, connection):
     connection.arrive(timestep(9), seat(8))
     (old,) = seated.timesteps()  # answered only when there is room, after the restart
-    seated.send(Act(old.env_incarnation, old.lane, old.tick, np.zeros(3, np.uint8)))
+    seated.send(Act(old.env_incarnation, old.lane, old.tick, False, np.zeros(3, np.uint8)))
     connection.arrive(timestep(0, env=8))
     assert receive(seated) == [(0, 0)]
 

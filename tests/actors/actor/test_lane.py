@@ -58,7 +58,7 @@ class CountingAgent:
 
     def act_message(self, timestep, decision):
         ids = timestep.env_incarnation, timestep.lane, timestep.tick
-        return Act(*ids, decision.action.choice)
+        return Act(*ids, False, decision.action.choice)
 
     def complete_transition(self, timestep, decision, next_timestep, state):
         assert next_timestep.tick == timestep.tick + 1

@@ -1,4 +1,6 @@
+import os
 import stat
+from contextlib import nullcontext
 
 import pytest
 from click.testing import CliRunner
@@ -36,6 +38,17 @@ def test_a_secret_that_others_can_read_or_write_is_refused(folder, mode):
     (folder / "actor-1.secret").chmod(mode)
     with pytest.raises(KeyFileError, match=rf"actor-1\.secret: wanted .*0600.*, found 0{mode:o}"):
         load_keys(folder, "actor-1")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the file has to be root's")
+@pytest.mark.parametrize(("mode", "accepted"), [(0o440, True), (0o640, True), (0o444, False)])
+def test_roots_secret_may_be_readable_by_the_group_of_another_user(
+    folder, monkeypatch, mode, accepted
+):
+    monkeypatch.setattr(os, "geteuid", lambda: 10001)
+    (folder / "env.secret").chmod(mode)
+    with nullcontext() if accepted else pytest.raises(KeyFileError, match=r"wanted .*0600"):
+        load_keys(folder, "env")
 
 
 def test_a_machine_needs_only_its_own_secrets(folder):

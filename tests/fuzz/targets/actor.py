@@ -173,7 +173,7 @@ def run_env_client(data: bytes) -> None:
                 assert step.tick > ticks.get(key, -1)
                 ticks[key] = step.tick
                 action_of = np.zeros(ENV_DIMS.B, np.uint8)
-                actor.env.send(Act(*key, step.tick, action_of, symbol=action_of))
+                actor.env.send(Act(*key, step.tick, False, action_of, symbol=action_of))
         except RefusedError:
             return
         ticks = {key: tick for key, tick in ticks.items() if key in actor.env._answers}

@@ -62,6 +62,7 @@ def act(agent: int, lane: int, tick: int, env_incarnation: int) -> Act:
         env_incarnation,
         lane,
         tick,
+        False,
         np.zeros(dims.B, np.uint8),
         np.zeros(dims.B, np.uint8),
         log_probs=np.zeros((dims.B, dims.A), np.float32) if dims.D else None,

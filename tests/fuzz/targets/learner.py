@@ -95,7 +95,7 @@ def read_message(reader: Reader, peer: bytes) -> list[bytes]:
         case 2:
             message = Bye(number if reader.number() % 4 else reader.natural())
         case 3:
-            message = Act(1, 0, 0, np.zeros(1, np.uint8))
+            message = Act(1, 0, 0, False, np.zeros(1, np.uint8))
         case 4:
             message = numbered_segment(1).build(number, reader.natural(), reader.number() % 64)
         case _:

@@ -65,6 +65,7 @@ class SimulatedAgent:
             env_incarnation=timestep.env_incarnation,
             lane=timestep.lane,
             tick=timestep.tick,
+            learner_complete=False,
             action=decision.action.choice,
             symbol=None if decision.symbol is None else decision.symbol.choice,
         )

@@ -62,8 +62,10 @@ def same(one, other):
     )
 
 
-HEADER, ARRAY = ACT = frames_of(Act(1, 0, 7, np.array([3, 1], np.uint8)))
-WITH_SYMBOL = frames_of(Act(1, 0, 7, np.array([3, 1], np.uint8), symbol=np.array([0, 2], np.uint8)))
+HEADER, ARRAY = ACT = frames_of(Act(1, 0, 7, False, np.array([3, 1], np.uint8)))
+WITH_SYMBOL = frames_of(
+    Act(1, 0, 7, False, np.array([3, 1], np.uint8), symbol=np.array([0, 2], np.uint8))
+)
 
 OUT = [None] * 3  # the shapes of an act's other arrays
 
@@ -171,7 +173,7 @@ def test_there_is_one_frame_for_each_present_array_and_no_other(frames, found):
 
 def test_arrays_in_another_order_are_sent_in_c_order():
     columns = np.arange(10, dtype=np.uint8).reshape(2, 5)[:, 1]
-    assert decode(frames_of(Act(1, 0, 0, columns)), ALL, {}).action.tolist() == [1, 6]
+    assert decode(frames_of(Act(1, 0, 0, False, columns)), ALL, {}).action.tolist() == [1, 6]
 
 
 def test_an_array_too_large_for_a_frame_is_not_sent(draw_message, monkeypatch):
@@ -265,18 +267,18 @@ def test_a_message_of_an_unwanted_class_is_refused_by_name():
         ({"kind": "unknown"}, "found 'unknown'"),
         ({"kind": 1}, "wanted a kind"),
         ({"kind": ["act"]}, "wanted a kind"),
-        ({"version": 2}, "wanted version 5, found 2"),
-        ({"version": True}, "wanted version 5, found True"),
-        ({"version": 5.0}, r"wanted version 5, found 5\.0"),
-        ({"scalars": [1, 0]}, "scalars: wanted 3, found 2"),
-        ({"scalars": [1, 0, 7, 7]}, "scalars: wanted 3, found 4"),
-        ({"scalars": [1, True, 7]}, "lane: wanted int, found bool"),
-        ({"scalars": [1, 0.0, 7]}, "lane: wanted int, found float"),
-        ({"scalars": [1, -1, 7]}, "lane: wanted 0 to"),
-        ({"scalars": [1, 64, 7]}, "lane: wanted less than 64, found 64"),
-        ({"scalars": [1, 2**63, 7]}, "lane: wanted 0 to"),
-        ({"scalars": [1, "0", 7]}, "lane: wanted int, found str"),
-        ({"scalars": [1, None, 7]}, "lane: wanted int, found NoneType"),
+        ({"version": 2}, "wanted version 6, found 2"),
+        ({"version": True}, "wanted version 6, found True"),
+        ({"version": 6.0}, r"wanted version 6, found 6\.0"),
+        ({"scalars": [1, 0, False]}, "scalars: wanted 4, found 3"),
+        ({"scalars": [1, 0, 7, 7, False]}, "scalars: wanted 4, found 5"),
+        ({"scalars": [1, True, 7, False]}, "lane: wanted int, found bool"),
+        ({"scalars": [1, 0.0, 7, False]}, "lane: wanted int, found float"),
+        ({"scalars": [1, -1, 7, False]}, "lane: wanted 0 to"),
+        ({"scalars": [1, 64, 7, False]}, "lane: wanted less than 64, found 64"),
+        ({"scalars": [1, 2**63, 7, False]}, "lane: wanted 0 to"),
+        ({"scalars": [1, "0", 7, False]}, "lane: wanted int, found str"),
+        ({"scalars": [1, None, 7, False]}, "lane: wanted int, found NoneType"),
         ({"scalars": 3}, "a list of scalars"),
         (
             {"shapes": []},

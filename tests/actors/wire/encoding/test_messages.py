@@ -69,7 +69,7 @@ def test_a_flag_is_a_bool_and_not_a_number():
 )
 def test_an_array_has_the_dtype_and_the_axes_of_its_field(action, wrong):
     with pytest.raises(ValueError, match=f"action: {wrong}"):
-        Act(1, 0, 0, action)
+        Act(1, 0, 0, False, action)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,9 @@ def test_the_page_names_every_axis():
 
 def test_the_example_of_an_act_is_its_bytes():
     frames = list(hex_blocks(text_under("An example")))
-    act = Act(env_incarnation=1, lane=0, tick=7, action=np.array([4, 8], np.uint8))
+    act = Act(
+        env_incarnation=1, lane=0, tick=7, learner_complete=False, action=np.array([4, 8], np.uint8)
+    )
     assert [bytes(frame) for frame in encode(act)] == frames
     assert decode(frames, (Act,), {"B": 2, "A": 9}).action.tolist() == [4, 8]
 
@@ -99,7 +101,7 @@ def test_the_example_of_an_act_is_its_bytes():
 def test_the_example_of_an_act_that_discloses_is_its_bytes():
     [header] = hex_blocks(text_under("A second example"))
     symbol, responses = np.array([2, 0], np.uint8), np.full((2, 1, 3, 9), -np.log(9), np.float32)
-    act = Act(1, 0, 7, np.array([4, 8], np.uint8), symbol, responses=responses)
+    act = Act(1, 0, 7, False, np.array([4, 8], np.uint8), symbol, responses=responses)
     frames = [bytes(frame) for frame in encode(act)]
     arrays = re.findall(r"then (?:(\d+) times )?`([0-9a-f ]+)`", text_under("A second example"))
     assert frames == [header, *(int(times or 1) * bytes.fromhex(one) for times, one in arrays)]

@@ -88,7 +88,7 @@ def test_no_weight_is_nan_or_infinite(number):
         b"\0\0\0\0" + FRAME[4:],
         b"\xff\xff\xff\xff" + FRAME[4:],
         b"\0\1\0\0" + FRAME[4:],
-        FRAME.replace(b"weights\x05", b"weights\x04"),
+        FRAME.replace(b"weights\x06", b"weights\x05"),
         FRAME.replace(b"weights", b"heights"),
         b"\0\0\xff\xff" + b"\x91" * 65_535,
         b"\0\0\x03\xe9" + b"\x91" * 1000 + b"\xc0",

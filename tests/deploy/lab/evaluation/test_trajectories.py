@@ -86,7 +86,7 @@ def played_in_a_run(config, agents):
         actions[t] = env_lane.actions
         batch.step(actions[t])
         batch.observe()
-        env_lane.advance(timesteps_of(batch, actions[t].copy(), t == HORIZON - 1))
+        env_lane.advance(timesteps_of(batch, actions[t].copy(), t == HORIZON - 1), now=0.0)
     for k in numbers:
         lanes[k].complete_step(copy.deepcopy(env_lane._timesteps[k]))
     return actions, np.stack([lane.open_segment.influence for lane in lanes], -1)
