@@ -93,11 +93,13 @@ class Cluster:
 
     def __enter__(self) -> Self:
         with self._stack:
+            self._stack.callback(_remove_cgroups)
             self._write_configuration()
             self._start_munge()
             network = "ip link set lo up; ip link add br0 type bridge; ip link set br0 up; "
             network += "ip addr add 10.77.0.254/24 dev br0; "
             self._start_machine("controller", network, "slurmctld -D")
+            until(lambda: "UP" in self.attempt("ip", "-brief", "link", "show", "br0").stdout)
             for node in NODES:
                 self.start_node(node)
             until(lambda: self.run("sinfo", "-h", "-o", "%T %D").strip() == "idle 2")
@@ -137,7 +139,13 @@ class Cluster:
     @property
     def _environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "SLURM_CONF": str(self.folder / "slurm.conf")}
+        configuration = str(self.folder / "slurm.conf")
+        return {
+            **os.environ,
+            "PATH": path,
+            "SLURM_CONF": configuration,
+            "TMPDIR": str(self.local),
+        }
 
     def _write_configuration(self) -> None:
         for name in ("munge", "state", *NODES, "local"):
@@ -185,3 +193,11 @@ class Cluster:
         target = f"--target={self._machines['controller']}"
         subprocess.run(["nsenter", "--net", target, *command], check=True)
 
+
+def _remove_cgroups() -> None:
+    """Remove the groups that the daemons leave; the processes in them have ended."""
+    for node in NODES:
+        group = CGROUPS / "freezer" / f"slurm_{node}"
+        for path in sorted((group, *group.rglob("*/")), reverse=True):
+            if path.is_dir():
+                path.rmdir()

@@ -119,7 +119,8 @@ class Step:
         assert self._process.stdin is not None  # noqa: S101 - both are pipes
         assert self._process.stdout is not None  # noqa: S101
         self._requests = self._process.stdin
-        self._reader = JsonReader(self._process.stdout.fileno())
+        self._reports = self._process.stdout
+        self._reader = JsonReader(self._reports.fileno())
 
     def fileno(self) -> int:
         """The descriptor on which it reports."""
@@ -127,7 +128,7 @@ class Step:
 
     def receive(self) -> None:
         """Read what it has reported."""
-        if self.failure:
+        if self.failure or self._reports.closed:
             return
         for message in self._reader.read():
             self._handle(message)
@@ -163,6 +164,7 @@ class Step:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reports.close()
 
     def _send(self, message: Message) -> None:
         with suppress(OSError):  # it has ended, which `receive` finds
