@@ -74,6 +74,14 @@ def start(step, program):
     return child
 
 
+def is_running(pid):
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def code_of(child):
     until(lambda: child.poll() is not None)
     return child.code
@@ -112,7 +120,7 @@ def test_when_the_launcher_ends_a_step_stops_its_processes(step):
     child = start(step, fake(step.run_dir))
     step.close()
     assert step._process.wait(30) == 0
-    assert not Path(f"/proc/{child.pid}").exists()
+    assert not is_running(child.pid)
 
 
 def test_a_step_that_dies_takes_its_processes_with_it_and_is_reported_once(step):
@@ -124,7 +132,7 @@ def test_a_step_that_dies_takes_its_processes_with_it_and_is_reported_once(step)
     assert failure.value.code == STEP_FAILED
     assert child.poll() == -signal.SIGKILL
     assert spawner.is_ready() is False
-    until(lambda: not Path(f"/proc/{child.pid}").exists())
+    until(lambda: not is_running(child.pid))
 
 
 def test_a_run_directory_that_a_node_does_not_have_is_reported(tmp_path, capfd):
