@@ -236,9 +236,9 @@ class Router(Socket):
     def send(self, peer: bytes, message: Message) -> bool:
         """Send without waiting; false when the peer is gone or its queue is full."""
         if isinstance(message, (Refused, Seat, Welcome)) and peer in self._descriptors:
-            self.guard.add_useless(self._descriptors[peer])
+            self.guard.add_useless(peer, self._descriptors[peer])
             if isinstance(message, Refused) and message.fatal:
-                self.guard.ignore(self._descriptors[peer])
+                self.guard.ignore(peer)
         return self._send([peer, *encode(message)])
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
@@ -247,7 +247,7 @@ class Router(Socket):
         unread = 0
         while unread < MAX_UNREAD and self._is_readable():
             peer, frames = self._receive_from_peer()
-            if self.guard.admits(self._descriptors[peer]):
+            if self.guard.admits(peer, self._descriptors[peer]):
                 yield peer, frames
             else:
                 unread += 1

@@ -22,6 +22,7 @@ from ssd_wire.guard.tcp import bytes_received, shut_down
 
 MAX_USELESS = 200  # messages per second of a connection that lead nowhere
 IGNORE_SECONDS = 1.0  # after refusing a peer for good, its messages are dropped unread for so long
+MAX_IGNORED = 1024  # connections
 MAX_UNFINISHED = 64 << 20  # bytes of a connection since its last complete message
 SCAN_SECONDS = 0.25
 SCAN_SHARE = 0.02  # of the time, at most, for looking at how much has arrived
@@ -30,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class ConnectionGuard:
-    """Watches the connections of one bound socket, by their file descriptors.
+    """Watches the connections of one bound socket.
 
     Args:
         endpoint: Where it is bound. How much arrives is known for tcp alone.
@@ -53,36 +54,45 @@ class ConnectionGuard:
         self.new_connections = NewConnections(self._port, clock)
         self._max_unfinished = max_unfinished
         self._clock = clock
-        self._ignored_until: dict[int, float] = {}
-        self._useless: Counter[int] = Counter()
+        self._ignored_until: dict[bytes, float] = {}  # oldest first
+        self._useless: Counter[bytes] = Counter()
         self._next_second = clock() + 1.0
         self._heard: set[int] = set()  # who has sent a message since the last scan
         self._finished: dict[int, int] = {}  # bytes received at the last scan with a message
         self._suspects: set[int] = set()  # too much had arrived at the last scan
         self._next_scan = clock()
 
-    def admits(self, descriptor: int) -> bool:
-        """Whether to read a message of this connection. Each message has to be asked for."""
+    def admits(self, peer: bytes, descriptor: int) -> bool:
+        """Whether to read a message of this connection. Each message has to be asked for.
+
+        Args:
+            peer: The connection's id. No other ever has the same, unlike its descriptor.
+            descriptor: Of its socket.
+        """
         self._heard.add(descriptor)
-        if not self._ignored_until or descriptor not in self._ignored_until:
+        if not self._ignored_until or peer not in self._ignored_until:
             return True
-        if self._clock() >= self._ignored_until[descriptor]:
-            del self._ignored_until[descriptor]
+        if self._clock() >= self._ignored_until[peer]:
+            del self._ignored_until[peer]
             return True
-        self.add_useless(descriptor)
+        self.add_useless(peer, descriptor)
         return False
 
-    def ignore(self, descriptor: int) -> None:
+    def ignore(self, peer: bytes) -> None:
         """Drop what arrives over this connection, for a while."""
-        self._ignored_until[descriptor] = self._clock() + IGNORE_SECONDS
+        self._ignored_until.pop(peer, None)
+        self._ignored_until[peer] = self._clock() + IGNORE_SECONDS
+        if len(self._ignored_until) > MAX_IGNORED:
+            del self._ignored_until[next(iter(self._ignored_until))]  # the oldest
 
-    def add_useless(self, descriptor: int) -> None:
+    def add_useless(self, peer: bytes, descriptor: int) -> None:
         """A message of this connection has led nowhere."""
         if self._clock() >= self._next_second:
             self._useless.clear()
             self._next_second = self._clock() + 1.0
-        self._useless[descriptor] += 1
-        if self._useless[descriptor] == MAX_USELESS:
+        self._useless[peer] += 1
+        if self._useless[peer] == MAX_USELESS:
+            self.ignore(peer)  # what has arrived and was not read
             self.end(descriptor, "too many messages that lead nowhere")
 
     def end(self, descriptor: int, reason: str) -> None:
@@ -90,7 +100,6 @@ class ConnectionGuard:
         _log.warning("a connection was ended: %s", reason)
         self.ended += 1
         shut_down(descriptor)
-        self.ignore(descriptor)  # what has arrived over it
         self.new_connections.pause()
 
     def update(self) -> None:

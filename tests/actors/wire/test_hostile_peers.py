@@ -156,7 +156,7 @@ class TestTopics:
         until(is_disconnected, publisher.update)
         assert publisher.guard.ended == 1
         publisher.publish(b"after")  # once: the subscriber has kept its connection
-        assert until(subscriber.newest) == b"after"
+        assert until(lambda: subscriber.newest() == b"after")
 
     def test_a_long_one_ends_the_connection_and_no_other(self, endpoint, opened):
         publisher = opened(Publisher(endpoint))

@@ -12,6 +12,7 @@ from ssd_wire.codec import decode, encode
 from ssd_wire.guard import tcp
 from ssd_wire.guard.connection_guard import (
     IGNORE_SECONDS,
+    MAX_IGNORED,
     MAX_USELESS,
     SCAN_SECONDS,
     ConnectionGuard,
@@ -84,19 +85,19 @@ def test_much_without_a_message_ends_a_connection(guarded):
 
 def test_a_connection_may_send_any_amount_in_messages(guarded):
     for total in range(0, 20_000, 900):
-        guarded.guard.admits(1)
+        guarded.guard.admits(b"1", 1)
         assert guarded.scan(c1=total) == []
 
 
 def test_what_arrived_while_the_server_was_busy_is_read_first(guarded):
     guarded.scan(c1=10)
     assert guarded.scan(c1=50_000) == []
-    guarded.guard.admits(1)
+    guarded.guard.admits(b"1", 1)
     assert guarded.scan(c1=90_000) == []
 
 
 def test_a_new_connection_with_the_descriptor_of_another_is_counted_anew(guarded):
-    guarded.guard.admits(1)
+    guarded.guard.admits(b"1", 1)
     guarded.scan(c1=100_000)
     assert guarded.scan(c1=900) == guarded.scan(c1=900) == []
 
@@ -104,17 +105,24 @@ def test_a_new_connection_with_the_descriptor_of_another_is_counted_anew(guarded
 def test_useless_messages_are_counted_by_the_second(guarded):
     for _ in range(3):
         for _ in range(MAX_USELESS - 1):
-            guarded.guard.add_useless(1)
+            guarded.guard.add_useless(b"1", 1)
         guarded.now += 1.0
     assert guarded.ended == []
 
 
 def test_a_refused_peer_is_not_read_for_a_second_and_then_it_is(guarded):
-    guarded.guard.ignore(1)
-    assert not guarded.guard.admits(1)
-    assert guarded.guard.admits(2)
+    guarded.guard.ignore(b"1")
+    assert not guarded.guard.admits(b"1", 7)
+    assert guarded.guard.admits(b"2", 7)  # a new connection may have the descriptor of the old one
     guarded.now += IGNORE_SECONDS
-    assert guarded.guard.admits(1)
+    assert guarded.guard.admits(b"1", 7)
+
+
+def test_the_connections_that_are_remembered_are_bounded(guarded):
+    for number in range(MAX_IGNORED + 1):
+        guarded.guard.ignore(b"%d" % number)
+    assert guarded.guard.admits(b"0", 1)
+    assert not guarded.guard.admits(b"1", 1)
 
 
 @pytest.mark.parametrize("fatal", [True, False])
