@@ -47,6 +47,7 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/yamllint --strict --config-file deploy/kubernetes/.yamllint.yaml deploy/kubernetes
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
@@ -54,6 +55,11 @@ format: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/ssd-bench $(ARGS)
+
+# The rules of Prometheus as an object of its operator for Kubernetes.
+RULE := deploy/kubernetes/overlays/monitoring/prometheus-rule
+$(RULE).yaml: deploy/prometheus/rules.yml $(RULE).head
+	{ cat $(RULE).head; sed 's/^./  &/' $<; } > $@
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -137,9 +137,9 @@ class Actor:
         self.waiting_seconds[waiting_for] += self._clock() - began
         return going_on
 
-    def _write_ledger(self) -> None:
+    def _write_ledger(self, *, drained: bool = False) -> None:
         outbox = self.learner.outbox
-        self.ledger.write(outbox.made, outbox.resent, self.discarded_segments)
+        self.ledger.write(outbox.made, outbox.resent, self.discarded_segments, drained=drained)
 
     def _drain(self) -> bool:
         """Wait until the last segments are durable, up to a time limit; whether they are."""
@@ -149,5 +149,5 @@ class Actor:
             self.poller.wait(POLL_SECONDS)
             self.env.discard_messages()
             self.learner.poll()
-        self._write_ledger()
+        self._write_ledger(drained=self.learner.outbox.all_durable)
         return self.learner.outbox.all_durable

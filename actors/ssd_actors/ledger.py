@@ -21,20 +21,27 @@ class Ledger:
 
     def __init__(self, path: Path | None, arena: int, agent: int, epoch: int) -> None:
         self._actor = {"arena": arena, "agent": agent, "epoch": epoch}
-        self._written: tuple[int, int, int] | None = None
+        self._written: dict[str, int] | None = None
         self._file: int | None = None
         if path is not None:
-            write_atomically(path, self._text(0, 0, 0))  # no reader ever finds an empty file
+            nothing = self._text({"made": 0, "resent": 0, "discarded": 0, "drained": False})
+            write_atomically(path, nothing)  # no reader ever finds an empty file
             self._file = os.open(path, os.O_WRONLY)
 
-    def write(self, made: int, resent: int, discarded: int) -> None:
-        """Write the counts to the file, if they have changed."""
-        counts = (made, resent, discarded)
+    def write(self, made: int, resent: int, discarded: int, *, drained: bool = False) -> None:
+        """Write the counts to the file, if they have changed.
+
+        Args:
+            made: Segments completed.
+            resent: Times one was sent again.
+            discarded: Incomplete segments dropped.
+            drained: Whether this process ends, with all that it made durable.
+        """
+        counts = {"made": made, "resent": resent, "discarded": discarded, "drained": drained}
         if self._file is None or counts == self._written:
             return
         self._written = counts
-        os.pwrite(self._file, self._text(*counts).encode(), 0)
+        os.pwrite(self._file, self._text(counts).encode(), 0)
 
-    def _text(self, made: int, resent: int, discarded: int) -> str:
-        counts = {"made": made, "resent": resent, "discarded": discarded}
+    def _text(self, counts: dict[str, int]) -> str:
         return json.dumps(self._actor | counts).ljust(_WIDTH - 1) + "\n"

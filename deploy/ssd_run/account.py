@@ -29,6 +29,7 @@ class ActorLedger:
         made: Segments that it completed.
         resent: Times it sent one again.
         discarded: Incomplete segments that it dropped because its environment restarted.
+        drained: Whether it ended cleanly, after all of its segments were durable.
     """
 
     arena: int
@@ -37,6 +38,7 @@ class ActorLedger:
     made: int
     resent: int
     discarded: int
+    drained: bool = False
 
     @property
     def key(self) -> Epoch:
@@ -140,9 +142,10 @@ def reconcile(
     Args:
         actors: One ledger per actor incarnation of the run.
         learners: One ledger per agent.
-        clean: Epochs whose actor ended cleanly, after all of its segments were durable.
+        clean: Epochs whose actor ended cleanly, besides those whose ledger says so itself.
         segment_steps: Own-steps in a segment, T × B.
     """
+    clean = {*clean, *(actor.key for actor in actors if actor.drained)}
     entries = {
         (entry.arena, learner.agent, entry.epoch): entry
         for learner in learners

@@ -84,10 +84,10 @@ def create_keys(folder: Path, agents: int) -> list[str]:
         public = {}
         for name in names:
             public_key, secret_key = zmq.curve_keypair()
-            _write_new(_secret_file(folder, name), secret_key.decode() + "\n", 0o600)
+            write_new(_secret_file(folder, name), secret_key.decode() + "\n", 0o600)
             public[name] = public_key.decode()
         lines = (f"{name} = '{key}'\n" for name, key in public.items())  # Z85 has no single quote
-        _write_new(folder / PUBLIC, "".join(lines), 0o644)
+        write_new(folder / PUBLIC, "".join(lines), 0o644)
     except FileExistsError as fault:
         raise KeyFileError(
             f"{fault.filename}: a key is here already; wanted a new folder"
@@ -123,7 +123,12 @@ def _secret_file(folder: Path, identity: str) -> Path:
     return folder / f"{identity}{SECRET_SUFFIX}"
 
 
-def _write_new(path: Path, text: str, mode: int) -> None:
+def write_new(path: Path, text: str, mode: int) -> None:
+    """Write a file that does not exist yet.
+
+    Raises:
+        OSError: when it exists, or cannot be written.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

@@ -8,6 +8,7 @@ over five seeds, so the two cannot be compared.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -96,7 +97,9 @@ def curve(run_dir: Path, every: int = WINDOW // 4) -> list[Point]:
     """The windows of a run, in order of time; none before 100 full-length episodes have ended.
 
     Args:
-        run_dir: The run directory that `ssd-train` made.
+        run_dir: The run directory. If `ssd-train` has not made it, it has no `metrics.jsonl`: then
+            the steps are those that were played in episodes that have ended, and learners' metrics
+            are None.
         every: Episodes from one window to the next.
 
     Raises:
@@ -106,12 +109,23 @@ def curve(run_dir: Path, every: int = WINDOW // 4) -> list[Point]:
     horizon = section(sections, "game", GameSettings).horizon
     lines = [line for path in run_dir.glob("episodes/*.jsonl") for line in read_lines(path)]
     episodes = sorted((e for e in lines if e["length"] == horizon), key=lambda e: e["time"])
-    records = read_lines(run_dir / "metrics.jsonl")
+    path = run_dir / "metrics.jsonl"
+    records = read_lines(path) if path.exists() else _records_of(lines)
     if not records:
         return []
     name, clock = run_dir.resolve().name, _Clock(records)
     ends = range(WINDOW, len(episodes) + 1, every)
     return [_point(name, sections, episodes[end - WINDOW : end], clock) for end in ends]
+
+
+def _records_of(episodes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Own-steps of each agent that were played by the end of each episode, in order of time."""
+    ordered = sorted(episodes, key=lambda episode: episode["time"])
+    played = itertools.accumulate(episode["length"] for episode in ordered)
+    return [
+        {"time": episode["time"], "own_steps": [steps] * len(episode["returns"])}
+        for episode, steps in zip(ordered, played, strict=True)
+    ]
 
 
 def best(points: Sequence[Point]) -> Point:

@@ -84,7 +84,7 @@ class Summary:
         yield f"  restarts     {_counts(self.restarts) or 'none'}"
         if self.killed:
             yield f"  killed       {', '.join(self.killed)}: still running"
-        yield from _account_lines(self.account)
+        yield from account_lines(self.account)
         yield f"  run          {self.run_dir}"
 
 
@@ -116,7 +116,8 @@ def _counts(restarts: Mapping[str, int]) -> str:
     return ", ".join(f"{role} {count}" for role, count in sorted(restarts.items()) if count)
 
 
-def _account_lines(account: Account) -> Iterator[str]:
+def account_lines(account: Account) -> Iterator[str]:
+    """The account for people."""
     parts = (
         f"{account.trained:,} trained + {account.surplus:,} surplus + {account.lost:,} lost"
         f"{f' + {account.missing:,} missing' if account.missing else ''}"

@@ -173,6 +173,22 @@ class TestARestartedEnvironment:
                 assert len(matches) == 1
 
 
+@pytest.mark.parametrize("checkpoints", [True, False])
+def test_the_ledger_says_at_the_end_whether_all_segments_are_durable(
+    simulation, ledger, checkpoints
+):
+    simulation.checkpoints = checkpoints
+    assert simulation.run(rounds=40) == checkpoints
+    assert json.loads(ledger.read_text())["drained"] == checkpoints
+
+
+def test_the_ledger_of_an_actor_that_goes_on_does_not_say_that_it_has_ended(simulation, ledger):
+    said = []
+    simulation.on_round = lambda _: said.append(json.loads(ledger.read_text())["drained"])
+    simulation.run()
+    assert set(said) == {False}
+
+
 def test_a_fatal_refusal_by_the_environment_ends_the_actor(simulation):
     simulation.env.refusal = "a newer process plays this agent"
     with pytest.raises(RefusedError, match="a newer process plays this agent"):

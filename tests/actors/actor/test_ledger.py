@@ -9,7 +9,7 @@ def test_after_every_write_the_file_holds_all_counts(tmp_path):
     ledger = Ledger(path, arena=0, agent=1, epoch=2**62 - 1)
     counts = [(0, 0, 0), (1, 0, 0), (2**62, 2**62, 2**62), (3, 1, 2), (3, 1, 2), (4, 1, 2)]
     for made, resent, discarded in counts:
-        ledger.write(made, resent, discarded)
+        ledger.write(made, resent, discarded, drained=made == 4)
         assert json.loads(path.read_text()) == {
             "arena": 0,
             "agent": 1,
@@ -17,6 +17,7 @@ def test_after_every_write_the_file_holds_all_counts(tmp_path):
             "made": made,
             "resent": resent,
             "discarded": discarded,
+            "drained": made == 4,
         }
 
 

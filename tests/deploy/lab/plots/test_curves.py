@@ -25,6 +25,7 @@ def make_run(folder, returns, lengths=None):
     with (folder / "episodes" / "arena-0.jsonl").open("w") as file:
         for time, (value, length) in enumerate(zip(returns, lengths, strict=True)):
             line = {"time": time, "length": length, "collective_return": value, "equality": None}
+            line["returns"] = [value / 2, value / 2]
             line["counts"] = {"apples": [3, 4], "cleaned": [0, time % 2], "fires": [1, 0]}
             file.write(json.dumps(line) + "\n")
     with (folder / "metrics.jsonl").open("w") as file:
@@ -68,6 +69,17 @@ def test_a_run_without_records_has_no_windows(tmp_path):
     run = make_run(tmp_path / "run", [5.0] * 100)
     (run / "metrics.jsonl").write_text("")
     assert curve(run) == []
+
+
+def test_without_ssd_train_the_steps_of_a_window_are_those_of_the_episodes_played_until_then(
+    tmp_path,
+):
+    run = make_run(tmp_path / "run", [5.0] * 101, [HORIZON // 2] + [HORIZON] * 100)
+    (run / "metrics.jsonl").unlink()
+    (point,) = curve(run)
+    assert point.own_steps == HORIZON // 2 + 100 * HORIZON
+    assert point.agent_steps == 2 * point.own_steps
+    assert (point.collective_return, point.apples, point.moa_margin_nats) == (5.0, 7.0, None)
 
 
 def test_the_margin_is_each_agents_own_over_the_last_half_of_the_records(tmp_path):
