@@ -25,7 +25,7 @@ def render(name):
     command = ["kubectl", "kustomize", FOLDER / name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return tuple(yaml.safe_load_all(done.stdout))
+    return tuple(yaml.load_all(done.stdout, yaml.CSafeLoader))
 
 
 def of_kind(objects, *kinds):

@@ -8,7 +8,6 @@ DNS = Pod({"k8s-app": "kube-dns"}, "kube-system")
 PROMETHEUS = Pod({"app.kubernetes.io/name": "prometheus"}, "monitoring")
 STRANGER = Pod({"app": "stranger"})
 OUTSIDE = Pod({}, "elsewhere")
-METRICS = ("env-metrics", "metrics", *(f"actor-{agent}-metrics" for agent in range(5)))
 
 
 def pod_of(workload):
@@ -70,13 +69,10 @@ def test_other_pods_of_the_namespace_reach_nothing(policies):
 
 
 def test_prometheus_reaches_the_metrics_of_every_process_and_nothing_else(run, with_monitoring):
-    reached = {
-        name
-        for one in workloads(run)
-        for name, port in ports_of(one).items()
-        if allows(with_monitoring, PROMETHEUS, pod_of(one), port)
-    }
-    assert reached == set(METRICS)
+    for one in workloads(run):
+        for name, port in ports_of(one).items():
+            reached = allows(with_monitoring, PROMETHEUS, pod_of(one), port)
+            assert reached == name.endswith("metrics"), name
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import kubernetes_validate
 import pytest
-from tests.deploy.kubernetes.manifests import jobs_of, named, of_kind
+from tests.deploy.kubernetes.manifests import KUSTOMIZATIONS, jobs_of, named, of_kind
 
 VERSIONS = ("1.28", "1.32", "1.37")  # the first one that labels pods with their index; the newest
 CUSTOM = {
@@ -16,9 +16,16 @@ CUSTOM = {
 }
 
 
+@pytest.fixture(scope="module")
+def different(kubectl):
+    """The objects of all kustomizations, each once."""
+    every = (one for name in KUSTOMIZATIONS for one in kubectl(name))
+    return {json.dumps(one, sort_keys=True): one for one in every}.values()
+
+
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_object_of_kubernetes_is_valid(rendered, version):
-    for one in rendered:
+def test_every_object_of_kubernetes_is_valid(different, version):
+    for one in different:
         if one["kind"] not in CUSTOM:
             kubernetes_validate.validate(one, version, strict=True)
 
