@@ -2,7 +2,7 @@
 
 Numba uses a cache only if it can write to it, and the image's own files are read-only. So a process
 has a cache in a writable folder, NUMBA_CACHE_DIR, with links to the files in the image. Kernels
-that are not in the image, such as those of a game of your own, are compiled and written beside them.
+that are not in the image, such as those of a game of your own, are compiled and added to it.
 
 The environment variable NUMBA_CACHE_LOCATOR_CLASSES names the class below.
 """

@@ -50,6 +50,9 @@ def cluster(podman, image, tmp_path_factory, request) -> Iterator[Cluster]:
 
 
 def _print_logs(cluster: Cluster) -> None:
+    for name, log in cluster.kubelet.logs_of_stopped.items():
+        print(f"\n{name}, stopped:")
+        print("\n".join(log.splitlines()[-15:]))
     for name, running in cluster.pods.items():
         for container, probes in running.probes.items():
             print(f"\n{name} {container}: {probes.answers}, restarts {probes.restarts}")

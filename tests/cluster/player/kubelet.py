@@ -55,6 +55,7 @@ class Kubelet:
         self._network = network
         self._objects = objects
         self._volumes = volumes
+        self.logs_of_stopped: dict[str, str] = {}  # by name of the container; of the last one
 
     def make_sandbox(self, pod: Pod) -> str:
         """Give a pod its volumes and its address, and nothing that runs in it yet."""
@@ -110,6 +111,9 @@ class Kubelet:
             )
             for name in running.probes
         }
+        for name in running.probes:
+            container = self.container_name(pod, name)
+            self.logs_of_stopped[container] = self._podman.logs(container)
         self._podman("pod", "rm", "--force", PREFIX + pod.name)
         self._volumes.remove(pod)
         return codes
