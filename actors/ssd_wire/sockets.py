@@ -6,7 +6,8 @@ that got no answer.
 
 No socket accepts a frame much larger than the largest of its run. A message with more frames than
 any message has is cut off as it is read, and so is invalid. Parts of a message that is never
-completed stay in ZeroMQ; when they need too much memory, `Poller` reopens the sockets.
+completed stay in ZeroMQ. Servers end connections of peers that flood them, see `ssd_wire.guard`;
+when a process needs too much memory all the same, `Poller` reopens its sockets.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ import zmq
 from ssd_wire.codec import MAX_FRAME_BYTES, MAX_FRAMES, Frame, encode
 from ssd_wire.endpoints import check_endpoint, lock_endpoint
 from ssd_wire.errors import EndpointError
-from ssd_wire.ignored_peers import IgnoredPeers
-from ssd_wire.messages import Message, Refused
-from ssd_wire.process.memory_watch import MemoryWatch
+from ssd_wire.guard.connection_guard import MAX_UNFINISHED, ConnectionGuard
+from ssd_wire.guard.memory_watch import MemoryWatch
+from ssd_wire.messages import Message, Refused, Seat, Welcome
 from ssd_wire.process.stop import Stop
 from ssd_wire.security.curve import Options, SocketSecurity
 
@@ -34,7 +35,7 @@ _NO_WAIT = int(zmq.NOBLOCK)
 _NO_WAIT_MORE = int(zmq.NOBLOCK) | int(zmq.SNDMORE)
 _EVENTS, _READABLE = int(zmq.EVENTS), int(zmq.POLLIN)
 _MORE = int(zmq.RCVMORE)
-_MAX_PARTS = 1 + MAX_FRAMES + 1  # the id of a connection, a message, and a frame too many
+_MAX_PARTS = MAX_FRAMES + 1  # a message, and a frame too many
 
 QUEUED_MESSAGES = 64  # per peer and direction; more than a working peer ever has in flight
 HEARTBEAT_MS = 5_000
@@ -42,6 +43,8 @@ HEARTBEAT_TIMEOUT_MS = 60_000  # longer than the largest message takes to arrive
 CONNECT_TIMEOUT_MS = 2_000
 RECONNECT_MS = (100, 2_000)
 SPARE_FRAME_BYTES = 1 << 20  # the limit of a frame is at least this, however small the run's are
+MAX_UNREAD = 256  # messages dropped unread before other work goes on
+MAX_DESCRIPTORS = 4096  # of connections that are remembered
 REBIND_SECONDS = 5.0  # longest wait until a closed socket's port is free
 
 _OPTIONS: Mapping[int, int | bytes] = {
@@ -189,7 +192,7 @@ class Router(Socket):
     connection that had it. Without ROUTER_HANDOVER that would abort this process, inside libzmq.
 
     A peer that is refused fatally has to end. What it goes on sending over the same connection is
-    dropped for a second, see `ssd_wire.ignored_peers`.
+    dropped for a second.
 
     Args:
         endpoint: Where to bind.
@@ -199,7 +202,7 @@ class Router(Socket):
 
     Attributes:
         sender: Identity that sent the message received last, by its key; None without keys.
-        ignored: Connections whose messages are dropped.
+        guard: Ends connections that flood this socket.
     """
 
     def __init__(
@@ -217,40 +220,50 @@ class Router(Socket):
         encrypted = security.server_options(allowed)
         super().__init__(zmq.ROUTER, {**options, **encrypted})
         self.sender: str | None = None
-        self.ignored = IgnoredPeers()
         self._identity_of = security.identity_of if encrypted else None
         self.endpoint = self.bind(endpoint)
+        unfinished = max(MAX_UNFINISHED, 2 * MAX_FRAMES * largest_frame)
+        self.guard = ConnectionGuard(self.endpoint, unfinished)
+        self._descriptors: dict[bytes, int] = {}  # of connections, by their ids
 
     def reopen(self) -> None:
         """Close all connections, drop everything queued on them, and bind again."""
         self.zmq_socket.close(linger=0)
         self._bind_again(self.endpoint)
+        self._descriptors.clear()
+        self.guard.bound_again()
 
     def send(self, peer: bytes, message: Message) -> bool:
         """Send without waiting; false when the peer is gone or its queue is full."""
-        if isinstance(message, Refused) and message.fatal:
-            self.ignored.add(peer)
+        if isinstance(message, (Refused, Seat, Welcome)) and peer in self._descriptors:
+            self.guard.add_useless(peer, self._descriptors[peer])
+            if isinstance(message, Refused) and message.fatal:
+                self.guard.ignore(peer)
         return self._send([peer, *encode(message)])
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
         """All messages that have arrived: the id of the peer's connection, and the frames."""
-        self.ignored.begin()
-        while self._is_readable():
-            self.ignored.begin_message()
+        self.guard.update()
+        unread = 0
+        while unread < MAX_UNREAD and self._is_readable():
             peer, frames = self._receive_from_peer()
-            if not self.ignored.drops(peer):
+            if self.guard.admits(peer, self._descriptors[peer]):
                 yield peer, frames
-            elif self.ignored.pause_if_due():
-                return
+            else:
+                unread += 1
 
     def _receive_from_peer(self) -> tuple[bytes, list[bytes]]:
+        first = self.zmq_socket.recv(_NO_WAIT, copy=False)
+        peer = first.bytes
+        if peer not in self._descriptors:
+            if len(self._descriptors) >= MAX_DESCRIPTORS:
+                self._descriptors.clear()  # each comes back with its connection's next message
+            self._descriptors[peer] = int(first.get(zmq.SRCFD))
         if self._identity_of is None:
-            peer, *frames = self._receive_parts(copy=True)
-            return peer, frames
+            return peer, self._receive_parts(copy=True)
         parts = self._receive_parts(copy=False)
         self.sender = self._identity_of(str(parts[-1].get("User-Id")))
-        peer, *frames = (part.bytes for part in parts)
-        return peer, frames
+        return peer, [part.bytes for part in parts]
 
 
 class Client(Socket):

@@ -22,6 +22,7 @@ from ssd_influence.roles import Role, optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 from ssd_wire.codec import largest_frame
 from ssd_wire.dims import Dims
+from ssd_wire.guard.memory_watch import MemoryWatch
 from ssd_wire.messages import Act, Seat
 from ssd_wire.process.command import (
     choose_start_number,
@@ -33,7 +34,6 @@ from ssd_wire.process.command import (
     write_process_entry,
 )
 from ssd_wire.process.health import Health
-from ssd_wire.process.memory_watch import MemoryWatch
 from ssd_wire.process.stop import Stop
 from ssd_wire.run_file import (
     RunSettings,
@@ -87,7 +87,7 @@ def main(
     )
     poller = Poller(stop, [router], memory=MemoryWatch(MAX_GROWTH))
     health = Health(lambda: poller.waited_at, lambda: server.ticks)
-    address = serve_metrics(EnvMetrics(server, security), metrics, role, health)
+    address = serve_metrics(EnvMetrics(server, security, [router.guard]), metrics, role, health)
     write_process_entry(run_dir, role, {"metrics": address, "env": router.endpoint})
     log.info("%s: %d lanes of %d games at %s", game.name, run.lanes, run.games, router.endpoint)
 

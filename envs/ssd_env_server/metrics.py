@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ssd_env_server.episode_statistics import LAST_EPISODES
 from ssd_env_server.server import EnvServer
+from ssd_wire.guard.connection_guard import ConnectionGuard
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import PLAIN
 
@@ -24,11 +25,18 @@ class EnvMetrics(Collector):
     Args:
         server: Its state is read from another thread. No lock is needed to read single numbers.
         security: Of its socket.
+        guards: Of its socket.
     """
 
-    def __init__(self, server: EnvServer, security: SocketSecurity = PLAIN) -> None:
+    def __init__(
+        self,
+        server: EnvServer,
+        security: SocketSecurity = PLAIN,
+        guards: Sequence[ConnectionGuard] = (),
+    ) -> None:
         self._server = server
         self._security = security
+        self._guards = guards
 
     def collect(self) -> Iterator[Metric]:
         """The metrics and their present values."""
@@ -90,6 +98,8 @@ class EnvMetrics(Collector):
             "Connections refused because of their key.",
             self._security.refused_connections,
         )
+        ended = sum(guard.ended for guard in self._guards)
+        yield _counter("ended_connections", "Connections ended because of a flood.", ended)
         yield _counter(
             "dropped_sends", "Messages that could not be sent.", self._server.socket.dropped
         )

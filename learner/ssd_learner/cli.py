@@ -71,8 +71,9 @@ def main(
     health = Health(
         lambda: links.poller.waited_at, lambda: trainer.version, lambda: receiver.complete
     )
+    collector = LearnerMetrics(learner, security, [links.router.guard, links.publisher.guard])
     addresses = {
-        "metrics": serve_metrics(LearnerMetrics(learner, security), metrics, role, health),
+        "metrics": serve_metrics(collector, metrics, role, health),
         "segments": links.router.endpoint,
         "weights": links.publisher.endpoint,
     }

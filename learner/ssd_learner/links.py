@@ -43,6 +43,7 @@ class ZmqLinks:
 
     def wait(self, seconds: float) -> bool:
         """Return when messages have arrived or time is up; false when asked to stop."""
+        self.publisher.update()
         self.poller.wait(seconds)
         return not self._stop.requested
 

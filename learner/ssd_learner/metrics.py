@@ -7,7 +7,7 @@ as gauges, and every counter counts what this process did.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from ssd_learner.learner import Learner
 from ssd_learner.reporting.update_metrics import UPDATE_METRICS
+from ssd_wire.guard.connection_guard import ConnectionGuard
 from ssd_wire.security.curve import SocketSecurity
 from ssd_wire.sockets import PLAIN
 
@@ -27,11 +28,18 @@ class LearnerMetrics(Collector):
     Args:
         learner: As it is when its process begins: counters count from here.
         security: Of its sockets.
+        guards: Of its sockets.
     """
 
-    def __init__(self, learner: Learner, security: SocketSecurity = PLAIN) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        security: SocketSecurity = PLAIN,
+        guards: Sequence[ConnectionGuard] = (),
+    ) -> None:
         self._learner = learner
         self._security = security
+        self._guards = guards
         self._first_own_steps = learner.trainer.own_steps
         self._first_version = learner.trainer.version
         self._first_counts = replace(learner.receiver.counts)
@@ -50,6 +58,7 @@ class LearnerMetrics(Collector):
         own_steps = learner.trainer.own_steps - self._first_own_steps
         updates = learner.trainer.version - self._first_version
         duplicate = counts.duplicate - first.duplicate
+        ended = sum(guard.ended for guard in self._guards)
         written, refused = learner.checkpointer.written, self._security.refused_connections
         return (
             ("trained_own_steps", "Own-steps trained on by this process.", own_steps),
@@ -67,6 +76,7 @@ class LearnerMetrics(Collector):
             ),
             ("segments_duplicate", "Segments received more than once.", duplicate),
             ("refused_connections", "Connections refused because of their key.", refused),
+            ("ended_connections", "Connections ended because of a flood.", ended),
             ("refusals", "Valid messages refused for what they requested.", learner.refusals),
             ("protocol_errors", "Messages refused as invalid.", learner.protocol_errors),
             ("checkpoints", "Checkpoints written by this process.", written),

@@ -148,9 +148,14 @@ def running(
     """
     known = attacked.run.root / "attack.json"
     known.write_text(json.dumps(known_to_attackers(attacked, seconds)))
-    words = [sys.executable, "-m", "tests.attacks.attackers", name, str(known)]
-    words += [] if keys is None else [str(keys)]
-    started = [subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(attackers)]
+    given = [str(known)] if keys is None else [str(known), str(keys)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.attacks.attackers", name, str(number), *given],
+            stdout=subprocess.PIPE,
+        )
+        for number in range(attackers)
+    ]
     outputs: list[Mapping[str, float]] = []
     attacked.speed(3)
     try:

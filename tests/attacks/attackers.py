@@ -1,8 +1,9 @@
 """The attackers: each is a process that sends for so many seconds what no process of a run does.
 
-`python -m tests.attacks.attackers NAME ATTACK [KEYS]` runs one, with a file of what it knows of the
-run; it prints how many bytes it sent. Without encryption attackers write ready-made bytes to TCP
-connections, so that they need little processor time. With keys they are ZeroMQ's sockets.
+`python -m tests.attacks.attackers NAME NUMBER ATTACK [KEYS]` runs one, with its number and a file
+of what it knows of the run; it prints how many bytes it sent. Without encryption attackers write
+ready-made bytes to TCP connections, so that they need little processor time. With keys they are
+ZeroMQ's sockets.
 """
 
 import itertools
@@ -40,6 +41,7 @@ class Attack:
         agent: Whose learner it is.
         fingerprint: Of the run.
         frames: A valid segment's.
+        number: Of this attacker.
     """
 
     env: int
@@ -50,6 +52,7 @@ class Attack:
     fingerprint: str
     frames: list[str]
     seconds: float
+    number: int = 0
     ends: float = field(init=False)
     sent: int = 0
 
@@ -59,6 +62,11 @@ class Attack:
     def going_on(self) -> bool:
         """Whether the attack is not over."""
         return time.monotonic() < self.ends
+
+    @property
+    def target(self) -> int:
+        """The environment's port or the learner's, in turn."""
+        return (self.env, self.segments)[self.number % 2]
 
     def flood(
         self, port: int, chunks: Iterator[bytes], *, kind: bytes = b"DEALER", first: bytes = b""
@@ -102,7 +110,7 @@ def _arrays() -> list[str]:
 def junk(attack: Attack) -> None:
     """Random frames, to the environment or the learner."""
     ready = [zmtp.message([os.urandom(60), os.urandom(200)]) * 200 for _ in range(50)]
-    attack.flood(secrets.choice([attack.env, attack.segments]), itertools.cycle(ready))
+    attack.flood(attack.target, itertools.cycle(ready))
 
 
 def joins(attack: Attack) -> None:
@@ -168,7 +176,7 @@ def many_topics(attack: Attack) -> None:
 def endless(attack: Attack) -> None:
     """A message whose last frame never comes."""
     part = zmtp.frame(bytes(1000), more=True) * 60
-    attack.flood(secrets.choice([attack.env, attack.segments]), itertools.repeat(part))
+    attack.flood(attack.target, itertools.repeat(part))
 
 
 def slow_readers(attack: Attack) -> None:
@@ -266,9 +274,9 @@ ENCRYPTED: dict[str, Callable[[Attack, Path], None]] = {
 
 def main() -> None:
     """Attack as the command line says."""
-    name, known, *keys = sys.argv[1:]
+    name, number, known, *keys = sys.argv[1:]
     os.nice(19)
-    attack = Attack(**json.loads(Path(known).read_text()))
+    attack = Attack(**json.loads(Path(known).read_text()), number=int(number))
     if name in ENCRYPTED:
         ENCRYPTED[name](attack, Path(*keys))
     else:

@@ -39,6 +39,7 @@ def test_metrics_count_steps_seats_episodes_and_errors(env):
         "ssd_env_refusals_total": 2,
         "ssd_env_protocol_errors_total": 1,
         "ssd_env_refused_connections_total": 0,
+        "ssd_env_ended_connections_total": 0,
         "ssd_env_dropped_sends_total": 5,
         "ssd_run_complete": 0,
     }

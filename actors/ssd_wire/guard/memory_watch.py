@@ -1,11 +1,8 @@
 """Notices that a process's memory has grown by more than its work needs.
 
-ZeroMQ keeps the parts of a message until the last one has arrived, and has no limit for them. A
-peer that sends parts and never the last one makes a process grow by hundreds of megabytes per
-second, and nothing tells which peer it is. Closing the socket frees them.
-
-This is no hard limit. Memory grows further until it is looked at again, and while ZeroMQ frees what
-the closed sockets held: with a limit of 2 GiB a learner peaked at 4.0 GB (deploy/results/attacks).
+ZeroMQ keeps the parts of a message until the last one has arrived, and has no limit for them.
+`ConnectionGuard` ends connections that fill memory so. This is the last resort, for what it does
+not see: closing a socket frees all that it holds.
 """
 
 from __future__ import annotations
@@ -18,13 +15,14 @@ from pathlib import Path
 
 CHECK_SECONDS = 0.1
 MAX_GROWTH = 2 << 30  # bytes
+FREED_SECONDS = 2.0  # until ZeroMQ has freed what closed sockets held
 
 _STATM = Path("/proc/self/statm")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class MemoryWatch:
-    """Compares the memory of this process with what it was.
+    """Compares the memory of this process with the least that it was.
 
     Args:
         max_growth: Bytes by which it may grow.
@@ -42,23 +40,29 @@ class MemoryWatch:
         self._resident = resident or resident_bytes
         self._clock = clock
         self._next_check = clock()
-        self._base: int | None = None  # unknown at first, and after memory had grown
+        self._base: int | None = None
+        self._was_grown = False  # at the last check
 
     def has_grown(self) -> bool:
-        """Whether memory has grown by more than `max_growth` since it last had, or since the start.
+        """Whether memory has grown by more than `max_growth`.
 
-        Then the caller frees what it can.
+        Then the caller frees what it can. If that does not help, the process needs this memory for
+        its work, and growth counts from there.
         """
         if self._clock() < self._next_check:
             return False
         self._next_check = self._clock() + CHECK_SECONDS
-        if self._base is None:
+        if self._base is None or self._was_grown:
             return_freed_memory()
-            self._base = self._resident()
-        if self._resident() - self._base <= self._max_growth:
-            return False
-        self._base = None
-        return True
+        resident = self._resident()
+        self._base = min(resident, self._base or resident)
+        grown = resident - self._base > self._max_growth
+        if grown and self._was_grown:
+            self._base, grown = resident, False
+        elif grown:
+            self._next_check += FREED_SECONDS
+        self._was_grown = grown
+        return grown
 
 
 def resident_bytes() -> int:

@@ -1,0 +1,1 @@
+"""Protects servers against peers that flood them."""
