@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 600
 CHAOS_SEED ?=
 HISTORIES ?= 0:100000
 
-.PHONY: train test conformance chaos check format bench fuzz attacks clean
+.PHONY: train test test-slurm conformance chaos check format bench fuzz attacks clean
 
 train: $(VENV)/ready
 	$(BIN)/ssd-train $(PRESET) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
@@ -21,6 +21,10 @@ test: $(VENV)/ready
 # Every preset is trained and gone on with, from the command line: minutes, so not a test of the suite.
 conformance: $(VENV)/ready
 	$(BIN)/python -m pytest --numprocesses=2 tests/conformance/every_preset.py $(ARGS)
+
+# Jobs on a real Slurm cluster that is started here, which takes root and Slurm: see tests/slurm.
+test-slurm: $(VENV)/ready
+	$(BIN)/python -m pytest tests/slurm/training.py $(ARGS)
 
 # Simulated histories, real runs under random faults, the speed under faults, and processes that are
 # cut off: 25 minutes on two cores. Seeds are printed; CHAOS_SEED=N draws the same faults again.

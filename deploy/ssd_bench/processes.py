@@ -15,7 +15,7 @@ import psutil
 
 from ssd_run import run_directory
 from ssd_run.processes.history import History
-from ssd_run.processes.programs import RunSize, all_programs
+from ssd_run.processes.programs import Endpoints, RunSize, all_programs
 from ssd_run.processes.shutdown import shut_down
 from ssd_run.processes.socket_directory import socket_directory
 from ssd_run.processes.spawner import RunFailedError, Spawner
@@ -46,7 +46,8 @@ def running(config: RunConfig, role: str) -> Iterator[dict[str, Any]]:
         run_dir = stack.enter_context(run_directory.create(Path(folder, "run"), config))
         sockets = stack.enter_context(socket_directory(log))
         size = RunSize(config.game.agents, arenas=1, steps=None)
-        programs = [one for one in all_programs(size, run_dir, sockets) if one.role == role]
+        endpoints = Endpoints.ipc(sockets, size)
+        programs = [one for one in all_programs(size, run_dir, endpoints) if one.role == role]
         spawner = stack.enter_context(closing(Spawner(run_dir)))
         history = History(run_dir.history, run_dir.ledgers)
         supervisor = Supervisor(

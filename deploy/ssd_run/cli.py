@@ -23,6 +23,7 @@ from ssd_run.reporting.screen import RunInfo, screen
 from ssd_run.reporting.terminal import Terminal
 from ssd_run.run_config import RunConfig, check_agrees, check_deterministic
 from ssd_run.run_directory import RunDir
+from ssd_run.slurm.job import check_size, nodes_of_job
 from ssd_wire.process.command import WholeNumber, reports_errors, version_option, write_atomically
 
 
@@ -36,7 +37,10 @@ from ssd_wire.process.command import WholeNumber, reports_errors, version_option
 )
 @click.option("--seed", type=click.IntRange(min=0), help="The same as --set run.seed=N.")
 @click.option(
-    "--arenas", type=click.IntRange(min=1), help="Environment servers, each with its own actors."
+    "--arenas",
+    type=click.IntRange(min=1),
+    help="Environment servers, each with its own actors. Default: as before, at first 1; with "
+    "--slurm one for each node.",
 )
 @click.option(
     "--run-dir",
@@ -72,6 +76,12 @@ from ssd_wire.process.command import WholeNumber, reports_errors, version_option
     "written there, as NAME-OF-RUN-DIR.json.",
 )
 @click.option(
+    "--slurm",
+    is_flag=True,
+    help="Spread the processes over the nodes of the Slurm job that this command runs in. The run "
+    "directory must be on a file system that they share. See deploy/slurm.",
+)
+@click.option(
     "--stop-seconds",
     default=30.0,
     show_default=True,
@@ -91,6 +101,7 @@ def main(
     deterministic: bool,
     device: str,
     prometheus: Path | None,
+    slurm: bool,
     stop_seconds: float,
 ) -> None:
     """Train PRESET on this machine, with a process for each environment, actor and learner.
@@ -116,7 +127,11 @@ def main(
     if resume and run_dir is not None and (done := _all_done(run_dir, config, steps)):
         click.echo(f"nothing to do: {done:,} of {steps:,} agent-steps are trained in {run_dir}")
         return
-    check_deterministic(config.run, arenas, devices)
+    nodes = nodes_of_job() if slurm else ()
+    if nodes:
+        arenas = arenas or len(nodes)
+        check_size(nodes, arenas)
+    check_deterministic(config.run, arenas, devices, len(nodes))
     precheck.check(config, devices)
     with socket_directory(_log) as sockets, _open(run_dir, config, resume, stop_seconds) as opened:
         opened.note_sockets(sockets)
@@ -125,7 +140,7 @@ def main(
         counts = counts_of(config.game.events)
         info = RunInfo(config.preset.name, str(opened.root), steps, config.experiment, counts)
         shown = screen(Terminal(), info)
-        launch = prepare(config, opened, size, history, shown, sockets, prometheus)
+        launch = prepare(config, opened, size, history, shown, sockets, prometheus, nodes)
         sys.exit(_launch(launch, stop_seconds))
 
 
@@ -143,7 +158,7 @@ def _launch(launch: Launch, stop_seconds: float) -> int:
     if launch.log_tail:
         click.echo(f"{ended}; the end of its log in {run_dir.logs}:\n{launch.log_tail}", err=True)
     clean = ended in (COMPLETE, STOPPED) and not killed and summary.account.adds_up
-    return 0 if clean else 1
+    return 0 if clean else launch.failure_code
 
 
 def _load(preset: str | None, assignments: tuple[str, ...]) -> RunConfig:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ssd_run.account import LearnerLedger, read_ledgers, reconcile
 from ssd_run.processes.history import History
-from ssd_run.processes.programs import RunSize, all_programs
+from ssd_run.processes.programs import Endpoints, RunSize, all_programs
 from ssd_run.processes.shutdown import shut_down
 from ssd_run.processes.spawner import RunFailedError, Spawner
 from ssd_run.processes.supervisor import Supervisor
@@ -26,6 +26,7 @@ from ssd_run.reporting.screen import Screen
 from ssd_run.reporting.summary import Summary
 from ssd_run.run_config import RunConfig
 from ssd_run.run_directory import RunDir
+from ssd_run.slurm.step_spawner import StepSpawner, start_steps
 from ssd_wire.process.stop import Stop
 
 COMPLETE = "complete"
@@ -52,6 +53,7 @@ class Launch:
         records: Writes the progress to files.
         targets: Tells Prometheus where the processes' metrics are.
         log_tail: End of the log of the process that ended the run, if one did.
+        failure_code: Exit code of this launcher where the run does not end well.
     """
 
     config: RunConfig
@@ -59,7 +61,7 @@ class Launch:
     size: RunSize
     screen: Screen
     stop: Stop
-    spawner: Spawner
+    spawner: Spawner | StepSpawner
     history: History
     supervisor: Supervisor
     scraper: Scraper
@@ -67,6 +69,7 @@ class Launch:
     records: Records
     targets: ScrapeTargets
     log_tail: str = ""
+    failure_code: int = 1
     _shown: float = field(default=float("-inf"))
     _recorded: float = field(default=0.0)
     _progress: Progress | None = None
@@ -175,6 +178,7 @@ def prepare(
     screen: Screen,
     sockets: Path,
     prometheus: Path | None = None,
+    nodes: Sequence[str] = (),
 ) -> Launch:
     """Prepare a launch: the fork server begins to load; no other process is started yet.
 
@@ -187,9 +191,18 @@ def prepare(
         sockets: A private directory with a short path, for the sockets.
         prometheus: A folder for another copy of the file that tells Prometheus where the processes'
             metrics are.
+        nodes: Of the Slurm job over which the processes are spread; by default they run here.
+
+    Raises:
+        EndpointError: when the directory for the sockets has too long a path, or a step of the job
+            does not start.
     """
-    programs = all_programs(size, run_dir, sockets, deterministic=config.run.deterministic)
-    spawner = Spawner(run_dir)
+    spawner: Spawner | StepSpawner
+    if nodes:
+        spawner, endpoints = start_steps(run_dir, size, nodes)
+    else:
+        spawner, endpoints = Spawner(run_dir), Endpoints.ipc(sockets, size)
+    programs = all_programs(size, run_dir, endpoints, deterministic=config.run.deterministic)
     scraper = Scraper(run_dir.processes)
     restart_progress = RestartProgress(scraper)
     supervisor = Supervisor(
@@ -233,6 +246,7 @@ def run(launch: Launch) -> str:
             launch.pause()
     except RunFailedError as fault:
         launch.log_tail = launch.spawner.log_tail(fault.role)
+        launch.failure_code = fault.code
         launch.screen.log(str(fault))
         return f"failed: {fault}"
     return STOPPED

@@ -98,13 +98,16 @@ def validate(sections: Sections) -> RunConfig:
     return config
 
 
-def check_deterministic(run: RunSettings, arenas: int | None, devices: Iterable[str]) -> None:
+def check_deterministic(
+    run: RunSettings, arenas: int | None, devices: Iterable[str], nodes: int = 1
+) -> None:
     """Refuse a deterministic run of a size for which its promise does not hold.
 
     Args:
         run: Section of the run file.
         arenas: As given by the user; None for the default.
         devices: Of the learners.
+        nodes: On which it runs.
 
     Raises:
         RunFileError: naming what was wanted and what was found.
@@ -113,6 +116,8 @@ def check_deterministic(run: RunSettings, arenas: int | None, devices: Iterable[
         return
     if arenas not in (None, 1):
         raise RunFileError(f"a deterministic run: wanted one arena, found {arenas}")
+    if nodes > 1:
+        raise RunFileError(f"a deterministic run: wanted one node, found {nodes}")
     if other := set(devices) - {"cpu"}:
         raise RunFileError(f"a deterministic run: wanted --device cpu, found {min(other)}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -92,6 +93,35 @@ def create(root: Path, config: RunConfig) -> RunDir:
     write_atomically(root / ORIGINAL_RUN_FILE, config.toml())
     write_atomically(run_dir.run_file, config.toml())
     return run_dir
+
+
+def join(root: Path, name: str, patience: float) -> RunDir:
+    """Open the directory of a run in a process on another node, which starts a part of it.
+
+    Its lock is never released: this process and those that it starts hold it until they have ended.
+
+    Args:
+        root: The directory.
+        name: Of that process.
+        patience: Seconds to wait for the processes of an earlier one with this name.
+
+    Raises:
+        EndpointError: when the directory is not there, or those processes do not end.
+    """
+    if not (root / "run.toml").is_file():
+        raise EndpointError(
+            f"{root} is not on {socket.gethostname()}: wanted a directory that all nodes share"
+        )
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            lock = lock_file(root / f".{name}.lock", f"{name} in run directory {root}")
+        except EndpointError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return RunDir(root, lock, lock)
 
 
 def read_config(root: Path) -> RunConfig:

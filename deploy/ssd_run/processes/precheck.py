@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssd_run.processes.spawner import ONE_THREAD, PRELOAD, TAIL_LINES
+from ssd_run.processes.process_files import TAIL_LINES
+from ssd_run.processes.spawner import ONE_THREAD, PRELOAD
 from ssd_run.run_config import RunConfig
 from ssd_wire.errors import RunFileError
 from ssd_wire.process.command import CONFIGURATION_ERROR

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from ssd_run.run_directory import RunDir
 from ssd_wire.endpoints import check_endpoint
@@ -38,7 +40,7 @@ class Program:
 
 @dataclass(frozen=True)
 class RunSize:
-    """The size of a run on this machine. Not part of the run file: it may change on resume.
+    """The size of a run. Not part of the run file: it may change on resume.
 
     Attributes:
         agents: N, the number of learners.
@@ -58,80 +60,126 @@ class RunSize:
         return None if self.steps is None else math.ceil(self.steps / self.agents)
 
 
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the processes of a run bind and connect.
+
+    Attributes:
+        env: [R] endpoint of each arena's environment.
+        segments, weights: [N] endpoints of each agent's learner.
+        options: Role → further options of that process, as ``--keys=FOLDER``.
+    """
+
+    env: tuple[str, ...]
+    segments: tuple[str, ...]
+    weights: tuple[str, ...]
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def ipc(cls, sockets: Path, size: RunSize) -> Self:
+        """Those of a run on this machine.
+
+        Args:
+            sockets: A private directory with a short path.
+            size: Of the run.
+
+        Raises:
+            EndpointError: when the path of that directory is too long for a socket.
+        """
+        agents = range(size.agents)
+        return cls(
+            env=tuple(ipc_endpoint(sockets, f"env-{arena}") for arena in range(size.arenas)),
+            segments=tuple(ipc_endpoint(sockets, f"segments-{agent}") for agent in agents),
+            weights=tuple(ipc_endpoint(sockets, f"weights-{agent}") for agent in agents),
+        )
+
+
+def ipc_endpoint(sockets: Path, name: str) -> str:
+    """The endpoint of a socket in a directory.
+
+    Raises:
+        EndpointError: when its path is too long.
+    """
+    return check_endpoint(f"ipc://{sockets / name}")
+
+
 def all_programs(
-    size: RunSize, run_dir: RunDir, sockets: Path, *, deterministic: bool = False
+    size: RunSize, run_dir: RunDir, endpoints: Endpoints, *, deterministic: bool = False
 ) -> tuple[Program, ...]:
     """All processes of a run, learners first, since they take longest to start.
 
     Args:
         size: Of the run.
         run_dir: Of the run.
-        sockets: A private directory with a short path, for the ipc sockets.
+        endpoints: Where they bind and connect.
         deterministic: Whether the run is. Then games and recurrent states that are lost with an
             environment or an actor cannot be replaced.
-
-    Raises:
-        EndpointError: when the path of that directory is too long for a socket.
     """
     agents, arenas = range(size.agents), range(size.arenas)
     return (
-        *(_learner(agent, size, run_dir, sockets) for agent in agents),
+        *(_learner(agent, size, run_dir, endpoints) for agent in agents),
         *(
             replace(program, replaceable=not deterministic)
             for arena in arenas
             for program in (
-                _env(arena, run_dir, sockets),
-                *(_actor(agent, arena, run_dir, sockets) for agent in agents),
+                _env(arena, run_dir, endpoints),
+                *(_actor(agent, arena, run_dir, endpoints) for agent in agents),
             )
         ),
     )
 
 
-def _learner(agent: int, size: RunSize, run_dir: RunDir, sockets: Path) -> Program:
+def _learner(agent: int, size: RunSize, run_dir: RunDir, endpoints: Endpoints) -> Program:
+    role = f"learner-{agent}"
     device = size.devices[agent % len(size.devices)]
     budget = [] if size.own_steps is None else [f"--own-steps={size.own_steps}"]
     return Program(
-        f"learner-{agent}",
+        role,
         "ssd_learner.cli",
         (
             "ssd-learner",
             f"--agent={agent}",
             *_files(run_dir),
-            f"--bind={_endpoint(sockets, f'segments-{agent}')}",
-            f"--weights={_endpoint(sockets, f'weights-{agent}')}",
+            f"--bind={endpoints.segments[agent]}",
+            f"--weights={endpoints.weights[agent]}",
             f"--checkpoints={run_dir.checkpoints / f'agent-{agent}'}",
             f"--device={device}",
             *budget,
+            *endpoints.options.get(role, ()),
         ),
     )
 
 
-def _env(arena: int, run_dir: RunDir, sockets: Path) -> Program:
+def _env(arena: int, run_dir: RunDir, endpoints: Endpoints) -> Program:
+    role = f"env-{arena}"
     return Program(
-        f"env-{arena}",
+        role,
         "ssd_env_server.cli",
         (
             "ssd-env",
             f"--arena={arena}",
             *_files(run_dir),
-            f"--bind={_endpoint(sockets, f'env-{arena}')}",
+            f"--bind={endpoints.env[arena]}",
+            *endpoints.options.get(role, ()),
         ),
         numbered=True,
     )
 
 
-def _actor(agent: int, arena: int, run_dir: RunDir, sockets: Path) -> Program:
+def _actor(agent: int, arena: int, run_dir: RunDir, endpoints: Endpoints) -> Program:
+    role = f"actor-{arena}-{agent}"
     return Program(
-        f"actor-{arena}-{agent}",
+        role,
         "ssd_actors.cli",
         (
             "ssd-actor",
             f"--agent={agent}",
             f"--arena={arena}",
             *_files(run_dir),
-            f"--env={_endpoint(sockets, f'env-{arena}')}",
-            f"--learner={_endpoint(sockets, f'segments-{agent}')}",
-            f"--weights={_endpoint(sockets, f'weights-{agent}')}",
+            f"--env={endpoints.env[arena]}",
+            f"--learner={endpoints.segments[agent]}",
+            f"--weights={endpoints.weights[agent]}",
+            *endpoints.options.get(role, ()),
         ),
         numbered=True,
     )
@@ -139,7 +187,3 @@ def _actor(agent: int, arena: int, run_dir: RunDir, sockets: Path) -> Program:
 
 def _files(run_dir: RunDir) -> tuple[str, str]:
     return (f"--run={run_dir.run_file}", f"--run-dir={run_dir.root}")
-
-
-def _endpoint(sockets: Path, name: str) -> str:
-    return check_endpoint(f"ipc://{sockets / name}")

@@ -1,4 +1,4 @@
-"""Starts child processes through the fork server, and reads their logs."""
+"""Starts child processes through the fork server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ctypes
 import json
 import math
 import os
-import re
 import select
 import signal
 import socket
@@ -14,32 +13,36 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Protocol
 
 from ssd_run.processes.fork_server import LARGEST_PACKET, READY
+from ssd_run.processes.process_files import ProcessFiles
 from ssd_run.processes.programs import Program
 from ssd_run.run_directory import RunDir
 from ssd_wire.process.command import CONFIGURATION_ERROR
 
-TAIL_LINES = 20
-TAIL_BYTES = 16_384
 PRELOAD = "ssd_run.processes.preload"
 ROLE = "fork-server"
 ANSWER_SECONDS = 10.0  # that the fork server has to answer, or to end
 MOST_EARLY_DEATHS = 3  # deaths of the fork server, in a row, before it has forked a first process
 PAUSES = (0.0, 0.5, 2.0, 8.0, 30.0)  # seconds before it is started again, by deaths in a row
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-_CODE = re.compile(r'\s*File ".*", line \d+')
 _SET_CHILD_SUBREAPER = 36  # of prctl(2)
 
 
 class RunFailedError(Exception):
-    """A process cannot be kept running. Names the process and the reason."""
+    """A process cannot be kept running. Names the process and the reason.
 
-    def __init__(self, role: str, reason: str) -> None:
+    Args:
+        role: Of the process.
+        reason: Why.
+        code: The exit code of a launcher that ends because of this.
+    """
+
+    def __init__(self, role: str, reason: str, code: int = 1) -> None:
         super().__init__(f"{role} {reason}")
         self.role = role
+        self.code = code
 
 
 class Child(Protocol):
@@ -88,7 +91,7 @@ class ForkedProcess:
             os.kill(self.pid, number)
 
 
-class Spawner:
+class Spawner(ProcessFiles):
     """Starts child processes that cannot outlive this process, and logs their output.
 
     They are forked by the fork server (`ssd_run.processes.fork_server`), which has loaded the
@@ -102,15 +105,17 @@ class Spawner:
     Args:
         run_dir: Of the run.
         preload: The module that loads the libraries.
+        role: Name of the fork server: of its log, and in messages.
     """
 
     _process: subprocess.Popen[bytes]
     _channel: socket.socket  # to the fork server
     _is_loaded: bool
 
-    def __init__(self, run_dir: RunDir, preload: str = PRELOAD) -> None:
-        self._run_dir = run_dir
+    def __init__(self, run_dir: RunDir, preload: str = PRELOAD, role: str = ROLE) -> None:
+        super().__init__(run_dir)
         self._preload = preload
+        self._role = role
         self._parent_pipe, self._held_open = os.pipe()
         self._failures = 0  # of the fork server, in a row
         self._has_forked = False
@@ -151,8 +156,7 @@ class Spawner:
         Raises:
             RunFailedError: when the fork server cannot be kept running.
         """
-        with suppress(OSError):  # an old entry has another pid than the new process
-            self._entry(program.role).unlink()
+        self.forget(program.role)
         numbered = [f"--start-number={number}"] if program.numbered else []
         request = {
             "module": program.module,
@@ -168,38 +172,6 @@ class Spawner:
         self._has_forked = True
         return ForkedProcess(int(answer))
 
-    def announced(self, role: str, pid: int) -> bool:
-        """Whether this process, and not an earlier one of its role, has announced that it is up."""
-        try:
-            return bool(json.loads(self._entry(role).read_text())["pid"] == pid)
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-
-    def log_file(self, role: str) -> Path:
-        """The file of a process's output, over all of its starts."""
-        return self._run_dir.logs / f"{role}.log"
-
-    def log_tail(self, role: str) -> str:
-        """The last lines of a process's log; none if it cannot be read."""
-        try:
-            with self.log_file(role).open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
-                lines = log.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ""
-        return "\n".join(lines[-TAIL_LINES:])
-
-    def last_error(self, role: str) -> tuple[str, str]:
-        """The last line of a process's log, and the error that it ended with.
-
-        Returns:
-            The line; and the exception's name with the line of code that raised it, empty where
-            the last lines have no traceback.
-        """
-        lines = self.log_tail(role).splitlines() or [""]
-        place = next((line.strip() for line in reversed(lines) if _CODE.match(line)), "")
-        return lines[-1].strip(), f"{place}: {lines[-1].partition(':')[0]}" if place else ""
-
     def close(self) -> None:
         """End the fork server and close the pipe: children that still run end."""
         self._process.kill()
@@ -213,7 +185,7 @@ class Spawner:
         self._due = None
         self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._channel.settimeout(ANSWER_SECONDS)
-        with theirs, self.log_file(ROLE).open("ab") as log:
+        with theirs, self.log_file(self._role).open("ab") as log:
             passed = (theirs.fileno(), self._parent_pipe, self._run_dir.processes_lock.fileno())
             arguments = (str(passed[0]), self._preload, str(self._run_dir.run_file))
             self._process = subprocess.Popen(  # noqa: S603 - our own module
@@ -244,10 +216,10 @@ class Spawner:
         self._failures += failed
         self._due = math.inf
         if code == CONFIGURATION_ERROR:
-            raise RunFailedError(ROLE, "cannot use the run file")
+            raise RunFailedError(self._role, "cannot use the run file")
         if self._failures >= MOST_EARLY_DEATHS and not self._has_forked:
             raise RunFailedError(
-                ROLE, f"ended {MOST_EARLY_DEATHS} times before it had started a process"
+                self._role, f"ended {MOST_EARLY_DEATHS} times before it had started a process"
             )
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)] if self._has_forked else 0.0
         self._due = time.monotonic() + pause
@@ -258,9 +230,6 @@ class Spawner:
             return self._process.wait(ANSWER_SECONDS)
         self._process.kill()
         return self._process.wait()
-
-    def _entry(self, role: str) -> Path:
-        return self._run_dir.processes / f"{role}.json"
 
 
 def become_subreaper() -> None:

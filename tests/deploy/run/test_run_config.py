@@ -1,7 +1,7 @@
 import pytest
 
 from ssd_run.presets import load_config, load_preset, preset_names
-from ssd_run.run_config import SETTINGS, check_agrees, validate
+from ssd_run.run_config import SETTINGS, check_agrees, check_deterministic, validate
 from ssd_wire.errors import RunFileError
 from ssd_wire.run_file import SECTIONS, load_run_file
 
@@ -109,3 +109,10 @@ def test_resume_names_settings_that_contradict_the_run(config, preset, assignmen
 
 def test_processes_know_the_same_sections_as_the_launcher():
     assert tuple(SETTINGS) == SECTIONS
+
+
+def test_a_deterministic_run_over_two_nodes_is_refused():
+    config = load_config("cleanup-moa", ["run.deterministic=true"])
+    check_deterministic(config.run, 1, ["cpu"], nodes=1)
+    with pytest.raises(RunFileError, match="wanted one node, found 2"):
+        check_deterministic(config.run, 1, ["cpu"], nodes=2)

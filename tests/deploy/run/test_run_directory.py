@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import threading
 
 import click
 import pytest
@@ -135,3 +136,17 @@ def test_resuming_waits_for_an_earlier_launchs_processes_with_a_message(run_dir,
 def test_resuming_gives_up_when_an_earlier_launchs_processes_do_not_end(run_dir):
     with pytest.raises(EndpointError, match="processes of an earlier launch are still running"):
         run_directory.resume(run_dir.root, patience=0, log=print)
+
+
+def test_a_process_on_another_node_waits_for_an_earlier_one_of_its_name(run_dir):
+    first = run_directory.join(run_dir.root, "arenas-node2", patience=0)
+    run_directory.join(run_dir.root, "arenas-node3", patience=0).close()
+    with pytest.raises(EndpointError, match="arenas-node2 in run directory"):
+        run_directory.join(run_dir.root, "arenas-node2", patience=0.3)
+    threading.Timer(0.3, first.close).start()
+    run_directory.join(run_dir.root, "arenas-node2", patience=60).close()
+
+
+def test_a_process_on_a_node_without_the_run_directory_is_refused(tmp_path):
+    with pytest.raises(EndpointError, match="wanted a directory that all nodes share"):
+        run_directory.join(tmp_path / "run", "arenas-node2", patience=60)

@@ -184,6 +184,7 @@ def invoke(*arguments):
             "a deterministic run: wanted --device cpu, found cuda:1",
         ),
         (["cleanup-moa", "--device", "gpu"], 2, "wanted cpu, cuda or cuda:INDEX, found 'gpu'"),
+        (["cleanup-moa", "--slurm"], 2, "--slurm: wanted a Slurm job, found none"),
     ],
 )
 def test_invalid_options_are_refused_with_a_message_and_leave_no_files(

@@ -5,14 +5,18 @@ import pytest
 import ssd_actors.cli
 import ssd_env_server.cli
 import ssd_learner.cli
-from ssd_run.processes.programs import RunSize, all_programs
+from ssd_run.processes.programs import Endpoints, RunSize, all_programs
 from ssd_wire.errors import EndpointError
 
 SOCKETS = Path("/run/ssd-x")
 
 
+def programs(size, run_dir, **options):
+    return all_programs(size, run_dir, Endpoints.ipc(SOCKETS, size), **options)
+
+
 def commands(size, run_dir):
-    return {program.role: program.command for program in all_programs(size, run_dir, SOCKETS)}
+    return {program.role: program.command for program in programs(size, run_dir)}
 
 
 def test_every_arena_has_an_environment_and_all_actors_and_shares_the_learners(run_dir):
@@ -54,16 +58,16 @@ def test_devices_are_assigned_in_turn(run_dir):
 
 
 def test_processes_that_draw_at_random_get_the_number_of_their_start(run_dir):
-    programs = all_programs(RunSize(agents=2, arenas=1, steps=None), run_dir, SOCKETS)
-    numbered = [program.role for program in programs if program.numbered]
+    known = programs(RunSize(agents=2, arenas=1, steps=None), run_dir)
+    numbered = [program.role for program in known if program.numbered]
     assert numbered == ["env-0", "actor-0-0", "actor-0-1"]
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
 def test_only_learners_are_replaceable_in_a_deterministic_run(run_dir, deterministic):
     size = RunSize(agents=1, arenas=1, steps=None)
-    programs = all_programs(size, run_dir, SOCKETS, deterministic=deterministic)
-    replaceable = {program.role for program in programs if program.replaceable}
+    known = programs(size, run_dir, deterministic=deterministic)
+    replaceable = {program.role for program in known if program.replaceable}
     all_roles = {"learner-0", "env-0", "actor-0-0"}
     assert replaceable == ({"learner-0"} if deterministic else all_roles)
 
@@ -80,14 +84,14 @@ def test_processes_have_every_option_that_they_are_given(run_dir, role, process)
     assert given <= {name for parameter in process.main.params for name in parameter.opts}
 
 
-def test_a_socket_directory_too_long_for_sockets_is_refused(run_dir):
+def test_a_socket_directory_too_long_for_sockets_is_refused():
     with pytest.raises(EndpointError, match="at most 107 bytes"):
-        all_programs(RunSize(agents=2, arenas=1, steps=None), run_dir, SOCKETS / ("x" * 100))
+        Endpoints.ipc(SOCKETS / ("x" * 100), RunSize(agents=2, arenas=1, steps=None))
 
 
 def test_a_process_is_shown_as_the_command_that_a_user_would_give(run_dir):
-    programs = all_programs(RunSize(agents=1, arenas=1, steps=None), run_dir, SOCKETS)
-    shown = {program.role: (program.command[0], program.module) for program in programs}
+    known = programs(RunSize(agents=1, arenas=1, steps=None), run_dir)
+    shown = {program.role: (program.command[0], program.module) for program in known}
     assert shown == {
         "learner-0": ("ssd-learner", ssd_learner.cli.__name__),
         "env-0": ("ssd-env", ssd_env_server.cli.__name__),
