@@ -15,6 +15,7 @@ KUSTOMIZATIONS = sorted(
     for path in FOLDER.glob(pattern)
 )
 WITH_PODS = [name for name in KUSTOMIZATIONS if name != "overlays/monitoring"]
+VERSIONS = ("1.28", "1.32", "1.37")  # of Kubernetes: the first one that numbers pods, the newest
 POD_INDEX = "apps.kubernetes.io/pod-index"
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 

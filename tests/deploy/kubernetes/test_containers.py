@@ -1,9 +1,11 @@
 """Containers start the commands of this project as these are."""
 
 import tomllib
+from http.client import HTTPConnection
 from importlib import import_module
 
 import pytest
+from prometheus_client import CollectorRegistry
 from tests.deploy.kubernetes.manifests import (
     FOLDER,
     KUSTOMIZATIONS,
@@ -20,7 +22,8 @@ from tests.deploy.kubernetes.manifests import (
 from ssd_actors.actor import DRAIN_SECONDS
 from ssd_run.run_config import validate
 from ssd_wire.endpoints import check_endpoint
-from ssd_wire.process.health import HANG_SECONDS
+from ssd_wire.process.health import HANG_SECONDS, Health
+from ssd_wire.process.metrics_server import MetricsServer
 from ssd_wire.run_file import load_complete_run_file
 
 PROJECT = tomllib.loads((FOLDER.parents[1] / "pyproject.toml").read_text())["project"]
@@ -121,6 +124,24 @@ def test_every_process_is_probed_at_the_port_of_its_metrics(run, probe):
         (port,) = [p["name"] for p in container["ports"] if p["name"].endswith("metrics")]
         assert request["port"] == port
         assert request["path"] == ("/readyz" if probe == "readinessProbe" else "/healthz")
+
+
+def test_a_process_that_hangs_fails_every_probe(run):
+    paths = {
+        container[probe]["httpGet"]["path"]
+        for _, _, container in processes(run)
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe")
+    }
+    hanging = Health(looped_at=lambda: -2 * HANG_SECONDS, work_done=lambda: 0.0, clock=lambda: 0.0)
+    server = MetricsServer("127.0.0.1", 0, CollectorRegistry(), hanging)
+    server.start()
+    for path in paths:
+        connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+        connection.request("GET", path)
+        assert connection.getresponse().status == 503
+        connection.close()
+    server.shutdown()
+    server.server_close()
 
 
 def test_a_process_has_minutes_to_start_and_is_then_restarted_soon_after_it_hangs(run):

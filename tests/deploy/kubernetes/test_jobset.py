@@ -4,16 +4,22 @@ import copy
 import subprocess
 import sys
 
+import kubernetes_validate
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry, Gauge
 from tests.deploy.kubernetes.manifests import (
     COMPLETION_INDEX,
+    FOLDER,
     POD_INDEX,
+    VERSIONS,
+    containers,
     jobs_of,
     named,
     of_kind,
     workload,
 )
+from tests.deploy.kubernetes.pod_security import violations
 
 from ssd_wire.process.command import CONFIGURATION_ERROR, TEMPORARY_FAULT
 from ssd_wire.process.metrics_server import MetricsServer
@@ -104,6 +110,26 @@ def test_all_pods_write_into_one_run_directory(objects):
     for name in ("learner", "arena"):
         (data,) = [one for one in workload(objects, name).volumes if one["name"] == "data"]
         assert data["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+
+
+@pytest.fixture
+def reader():
+    """The pod that reads the results afterwards."""
+    return yaml.safe_load((FOLDER / "overlays/jobset/reader.yaml").read_text())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_reader_of_the_results_is_a_valid_and_restricted_pod(reader, version):
+    kubernetes_validate.validate(reader, version, strict=True)
+    assert violations(reader["spec"]) == []
+
+
+def test_the_reader_has_the_run_directory_and_the_image_of_the_job_set(reader, objects):
+    (volume,) = reader["spec"]["volumes"]
+    (claim,) = of_kind(objects, "PersistentVolumeClaim")
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    images = {container["image"] for _, container in containers(objects)}
+    assert images == {reader["spec"]["containers"][0]["image"]}
 
 
 def test_that_job_asks_the_metrics_of_an_arena(objects):

@@ -7,9 +7,8 @@ from pathlib import Path
 import jsonschema
 import kubernetes_validate
 import pytest
-from tests.deploy.kubernetes.manifests import KUSTOMIZATIONS, jobs_of, named, of_kind
+from tests.deploy.kubernetes.manifests import KUSTOMIZATIONS, VERSIONS, jobs_of, named, of_kind
 
-VERSIONS = ("1.28", "1.32", "1.37")  # the first one that labels pods with their index; the newest
 CUSTOM = {
     path.stem: json.loads(path.read_text())
     for path in (Path(__file__).parent / "schemas").glob("*.json")
