@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 600
 CHAOS_SEED ?=
 HISTORIES ?= 0:100000
 
-.PHONY: train test test-slurm conformance chaos check format bench fuzz attacks clean
+.PHONY: train test test-cluster test-slurm conformance chaos check format bench fuzz attacks clean
 
 train: $(VENV)/ready
 	$(BIN)/ssd-train $(PRESET) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
@@ -17,6 +17,11 @@ train: $(VENV)/ready
 # Two workers take files in their order: what a file's tests share is made once.
 test: $(VENV)/ready
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+# Runs the manifests of deploy/kubernetes in containers: needs root, podman and kubectl; see
+# tests/cluster. Builds the image at first: 12 minutes on two cores, later 4.
+test-cluster: $(VENV)/ready
+	$(BIN)/python -m pytest --exitfirst tests/cluster/training.py $(ARGS)
 
 # Every preset is trained and gone on with, from the command line: minutes, so not a test of the suite.
 conformance: $(VENV)/ready
