@@ -22,7 +22,7 @@ TOOLS = ("slurmctld", "slurmd", "munged", "srun", "sbatch", "ip", "unshare", "ns
 NODES = ("node1", "node2")
 CGROUPS = Path("/sys/fs/cgroup")
 KILL_WAIT = 30  # seconds; Slurm's default
-SLURMD_TIMEOUT = 15  # seconds without an answer after which a node is given up
+SLURMD_TIMEOUT = 10  # seconds without an answer after which a node is given up
 
 CONFIGURATION = """
 ClusterName=test
@@ -195,9 +195,16 @@ class Cluster:
 
 
 def _remove_cgroups() -> None:
-    """Remove the groups that the daemons leave; the processes in them have ended."""
+    """Remove the groups that the daemons leave, once the processes in them have ended."""
     for node in NODES:
         group = CGROUPS / "freezer" / f"slurm_{node}"
         for path in sorted((group, *group.rglob("*/")), reverse=True):
-            if path.is_dir():
-                path.rmdir()
+            until(lambda path=path: not path.is_dir() or _is_removed(path), seconds=10)
+
+
+def _is_removed(group: Path) -> bool:
+    try:
+        group.rmdir()
+    except OSError:
+        return False
+    return True

@@ -11,8 +11,9 @@ from tests.slurm.cluster import Cluster
 from tests.until import until
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "slurm" / "train.sbatch"
+AGENTS = 3
 SMALL = (
-    *("game.horizon=100", "run.games=4", "run.segment=20"),
+    *(f"game.agents={AGENTS}", "game.horizon=100", "run.games=4", "run.segment=20"),
     *("learning.horizon=40", "learning.checkpoint_seconds=2"),
 )
 OF_TEST = ("--cpus-per-task=8", "--time=10")  # smaller than what the script asks for
@@ -59,18 +60,14 @@ class Job:
         return self.log.count(f"job {self.number}, start ")
 
     def until_it_trains(self, start: int = 1) -> None:
-        """Wait until this start of the job has trained something."""
-        until(lambda: self._rate(start), seconds=90)
+        """Wait until this start of the job has trained something and written checkpoints."""
+        begun = own_steps(self.run_dir)
+        until(lambda: self.starts >= start and own_steps(self.run_dir) > begun, seconds=90)
 
     def until_it_has_ended(self, seconds: float = 60) -> None:
         """Wait until Slurm has no process of it."""
         over = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"}
         until(lambda: self.state in over, seconds=seconds)
-
-    def _rate(self, start: int) -> str | None:
-        printed = self.log.partition(f"job {self.number}, start {start},")[2]
-        found = re.search(r"agent-steps  ([\d,]+)/s", printed)
-        return found and found[1]
 
     def _shown(self, name: str) -> str:
         shown = self._cluster.run("scontrol", "show", "job", self.number)
@@ -82,13 +79,13 @@ def summary(run_dir: Path) -> dict[str, Any]:
     return json.loads((run_dir / "summary.json").read_text())
 
 
-def own_steps(run_dir: Path) -> list[int]:
-    """[N] own-steps in each agent's last checkpoint."""
-    ledgers = sorted((run_dir / "ledgers").glob("learner-*.json"))
-    return [json.loads(path.read_text())["own_steps"] for path in ledgers]
+def own_steps(run_dir: Path) -> int:
+    """Own-steps in the last checkpoint of the agent that has trained least; 0 without any."""
+    ledgers = (run_dir / "ledgers").glob("learner-*.json")
+    return min((json.loads(path.read_text())["own_steps"] for path in ledgers), default=0)
 
 
-def resumed_at(run_dir: Path) -> list[int]:
-    """[N] own-steps at which each agent's learner has begun when it was last started."""
-    logs = sorted((run_dir / "logs").glob("learner-*.log"))
-    return [int(re.findall(r"INFO at (\d+) own-steps", log.read_text())[-1]) for log in logs]
+def resumed_at(run_dir: Path) -> int:
+    """Own-steps at which the learner that has trained least has begun at its last start."""
+    logs = (run_dir / "logs").glob("learner-*.log")
+    return min(int(re.findall(r"INFO at (\d+) own-steps", log.read_text())[-1]) for log in logs)

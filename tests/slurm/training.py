@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.slurm.cluster import Cluster, missing
-from tests.slurm.job import SMALL, Job, own_steps, resumed_at, summary
+from tests.slurm.job import AGENTS, SMALL, Job, own_steps, resumed_at, summary
 from tests.system.runs import set_options
 from tests.until import until
 
@@ -51,14 +51,12 @@ def jobs(cluster, run_dir):
 
 
 def assert_drained(run_dir, trained_before):
-    """Whether a run was stopped in order: all that was made is trained, and in a checkpoint."""
-    ended = summary(run_dir)
-    account = account_of(run_dir)
+    """Check that a run was stopped in order: all that was made is trained, and in a checkpoint."""
+    ended, account = summary(run_dir), account_of(run_dir)
     assert (ended["ended"], ended["killed"]) == ("stopped", [])
     assert account.faults == ()
     assert account.made == account.trained
-    assert own_steps(run_dir) == ended["own_steps"]
-    assert min(own_steps(run_dir)) > trained_before
+    assert own_steps(run_dir) == min(ended["own_steps"]) > trained_before
 
 
 def test_a_job_trains_over_two_nodes_with_keys(cluster, run_dir, jobs):
@@ -74,8 +72,8 @@ def test_a_job_trains_over_two_nodes_with_keys(cluster, run_dir, jobs):
 
 
 def test_a_process_that_is_killed_on_another_node_is_restarted(cluster, jobs):
-    cluster.run("pkill", "-KILL", "--full", "ssd-actor --agent=3 --arena=0", node="node2")
-    until(lambda: "actor-0-3 restarted" in jobs.last().log)
+    cluster.run("pkill", "-KILL", "--full", "ssd-actor --agent=2 --arena=0", node="node2")
+    until(lambda: "actor-0-2 restarted" in jobs.last().log)
 
 
 def test_a_requeued_job_goes_on_from_its_checkpoints(cluster, run_dir, jobs):
@@ -89,7 +87,7 @@ def test_a_requeued_job_goes_on_from_its_checkpoints(cluster, run_dir, jobs):
 
 
 def test_a_cancelled_job_ends_with_everything_in_checkpoints(cluster, run_dir, jobs):
-    job, before = jobs.last(), min(resumed_at(run_dir))
+    job, before = jobs.last(), resumed_at(run_dir)
     cluster.run("scancel", job.number)
     job.until_it_has_ended()
     assert (job.state, job.exit_code) == ("CANCELLED", NOT_COMPLETE)
@@ -97,15 +95,39 @@ def test_a_cancelled_job_ends_with_everything_in_checkpoints(cluster, run_dir, j
 
 
 def test_a_job_stops_in_order_before_its_time_limit(run_dir, jobs):
-    before = min(own_steps(run_dir))
+    before = own_steps(run_dir)
     job = jobs(options=("--time=1", "--signal=B:USR1@10"))
     job.until_it_has_ended(seconds=90)
     assert (job.state, job.exit_code) == ("FAILED", NOT_COMPLETE)
     assert_drained(run_dir, before)
 
 
+def test_a_job_may_requeue_itself_before_its_time_limit(cluster, run_dir, jobs):
+    before = own_steps(run_dir)
+    job = jobs(options=("--export=ALL,REQUEUE_AT_TIME_LIMIT=1",))
+    job.until_it_trains()
+    cluster.run("scancel", "--batch", "--signal=USR1", job.number)
+    until(lambda: job.state == "PENDING")
+    stopped_at = own_steps(run_dir)
+    assert_drained(run_dir, before)
+    job.until_it_trains(start=2)
+    assert resumed_at(run_dir) == stopped_at
+
+
+def test_a_job_of_which_a_step_ends_requeues_itself(cluster, run_dir, jobs):
+    job, before = jobs.last(), own_steps(run_dir)
+    cluster.run("pkill", "-KILL", "--full", "step_process .* arenas-node2", node="node2")
+    until(lambda: job.state == "PENDING")
+    stopped_at = own_steps(run_dir)
+    assert account_of(run_dir).faults == ()
+    job.until_it_trains(start=3)
+    assert resumed_at(run_dir) == stopped_at >= before
+    cluster.run("scancel", job.number)
+    job.until_it_has_ended()
+
+
 def test_a_job_whose_node_fails_is_started_again_and_goes_on(cluster, run_dir, jobs):
-    before = min(own_steps(run_dir))
+    before = own_steps(run_dir)
     job = jobs()
     job.until_it_trains()
     cluster.kill_node("node2")
@@ -114,34 +136,34 @@ def test_a_job_whose_node_fails_is_started_again_and_goes_on(cluster, run_dir, j
     cluster.start_node("node2")
     job.until_it_trains(start=2)
     assert resumed_at(run_dir) == stopped_at
-    assert min(stopped_at) > before
+    assert stopped_at > before
 
 
 def test_a_preempted_job_goes_on_when_there_is_room_again(cluster, run_dir, jobs):
-    job, before = jobs.last(), min(own_steps(run_dir))
+    job, before = jobs.last(), own_steps(run_dir)
     urgent = ("sbatch", "--partition=urgent", "--nodes=1", "--cpus-per-task=8", "--time=1")
     cluster.run(*urgent, f"--output={cluster.folder}/urgent.log", "--wrap=sleep 1")
     until(lambda: job.state == "PENDING")
     stopped_at = own_steps(run_dir)
     job.until_it_trains(start=3)
     assert resumed_at(run_dir) == stopped_at
-    assert min(stopped_at) > before
+    assert stopped_at > before
     cluster.run("scancel", job.number)
     job.until_it_has_ended()
 
 
 def test_a_job_ends_well_once_all_steps_are_trained(run_dir, jobs):
-    steps = 5 * (max(own_steps(run_dir)) + 4000)
-    job = jobs("--steps", str(steps))
+    budget = own_steps(run_dir) + 4000
+    job = jobs(f"--steps={AGENTS * budget}")
     job.until_it_has_ended()
     assert (job.state, job.exit_code) == ("COMPLETED", "0:0")
     assert summary(run_dir)["ended"] == "complete"
-    assert sum(own_steps(run_dir)) >= steps
+    assert own_steps(run_dir) >= budget
     assert account_of(run_dir).faults == ()
 
 
 def test_a_complete_run_that_is_submitted_again_has_nothing_to_do(run_dir, jobs):
-    job = jobs("--steps", str(5 * min(own_steps(run_dir))))
+    job = jobs(f"--steps={AGENTS * own_steps(run_dir)}")
     job.until_it_has_ended()
     assert (job.state, job.exit_code) == ("COMPLETED", "0:0")
     assert "nothing to do" in job.log

@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import subprocess
 import tomllib
 from importlib import import_module
 
@@ -44,6 +45,16 @@ def test_a_command_of_this_project_is_understood(line):
 @pytest.mark.parametrize("module", re.findall(r"^python -m (\S+)", "\n".join(COMMANDS), re.M))
 def test_a_module_that_is_run_exists(module):
     assert import_module(module).main
+
+
+def test_git_ignores_the_keys_that_the_page_makes():
+    folders = re.findall(r"ssd-keys (\S+)", PAGE)
+    assert folders
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("needs a checkout by git")
+    files = [f"{folder}/{name}" for folder in folders for name in ("env.secret", "kubernetes.yaml")]
+    command = ["git", "-C", REPOSITORY, "check-ignore", *files]
+    assert subprocess.check_output(command, text=True).split() == files
 
 
 def test_the_sizes_are_the_sums_of_the_requests(kubectl):
