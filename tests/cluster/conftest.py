@@ -1,18 +1,15 @@
 """The cluster of these tests, or why there is none."""
 
-import fcntl
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.cluster.experiment import manifests
-from tests.cluster.player.cluster import Cluster
+from tests.cluster.player.cluster import Cluster, only_one
 from tests.cluster.player.image import BaseImageError, build
 from tests.cluster.player.podman import Podman, why_unusable
 
 IMAGE, TAG = "localhost/ssd-influence", "0.1.0-cpu"
-LOCK = Path("/run/lock/ssd-test-cluster")  # names of pods and of the network are the same each time
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +19,7 @@ def podman(tmp_path_factory) -> Iterator[Podman]:
         pytest.skip("not installed: kubectl")
     if reason := why_unusable(podman):
         pytest.skip(reason)
-    with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with only_one():
         yield podman
 
 

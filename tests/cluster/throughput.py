@@ -24,7 +24,7 @@ import click
 from tests.cluster.conftest import IMAGE, TAG
 from tests.cluster.experiment import manifests
 from tests.cluster.observe import LEARNERS, metric_at
-from tests.cluster.player.cluster import Cluster
+from tests.cluster.player.cluster import Cluster, only_one
 from tests.cluster.player.image import build
 from tests.cluster.player.podman import Podman, why_unusable
 from tests.until import until
@@ -89,7 +89,7 @@ def by_ssd_train(arenas: int) -> Iterator[list[str]]:
 @click.option("--csv", "path", type=click.Path(path_type=Path), required=True)
 def main(rounds: int, seconds: float, path: Path) -> None:
     """Measure both ways and write a table."""
-    with tempfile.TemporaryDirectory() as folder, path.open("w") as file:
+    with tempfile.TemporaryDirectory() as folder, path.open("w") as file, only_one():
         podman = Podman(Path(folder))
         if reason := why_unusable(podman):
             raise click.ClickException(reason)

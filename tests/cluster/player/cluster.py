@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +20,16 @@ from tests.cluster.player.volumes import Volumes
 
 NETWORK = f"{PREFIX}pods"
 Item, Result = TypeVar("Item"), TypeVar("Result")
+_LOCK = Path("/run/lock/ssd-test-cluster")
 _AT_ONCE = 3  # pods that are started or stopped at the same time
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Wait until no other process has a cluster: all give their pods and network the same names."""
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class Cluster:
