@@ -102,7 +102,9 @@ class Kubelet:
         for probes in running.probes.values():
             probes.stop()
         seconds = 0 if kill else pod.spec["terminationGracePeriodSeconds"] - self._pre_stop(pod)
-        self._podman("pod", "stop", f"--time={seconds}", PREFIX + pod.name, seconds=seconds + 60)
+        # Not `pod stop`, which ends the pod's network at the same time.
+        containers = [self.container_name(pod, name) for name in running.probes]
+        self._podman("stop", f"--time={seconds}", *containers, seconds=seconds + 60)
         codes = {
             name: int(
                 self._podman(
@@ -114,7 +116,7 @@ class Kubelet:
         for name in running.probes:
             container = self.container_name(pod, name)
             self.logs_of_stopped[container] = self._podman.logs(container)
-        self._podman("pod", "rm", "--force", PREFIX + pod.name)
+        self._podman("pod", "rm", "--force", "--time=0", PREFIX + pod.name)
         self._volumes.remove(pod)
         return codes
 
