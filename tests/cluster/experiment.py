@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.cluster.player.image import REPOSITORY
@@ -38,14 +39,15 @@ images:
 """
 
 
-def manifests(folder: Path, image: str) -> list[Object]:
+def manifests(folder: Path, image: str, settings: Iterable[str] = SETTINGS) -> list[Object]:
     """The objects of the overlay for CPUs, in a namespace of their own and with another run file.
 
     Args:
         folder: For files of kustomize, and for keys.
         image: Name in place of `ssd-influence`; the tag is that of the manifests.
+        settings: In place of those of harvest-moa.
     """
-    config = load_config("harvest-moa", SETTINGS)
+    config = load_config("harvest-moa", settings)
     (folder / "run.toml").write_text(config.toml())
     (folder / "namespace.yaml").write_text(
         f"- {{op: replace, path: /metadata/name, value: {NAMESPACE}}}\n"

@@ -21,7 +21,12 @@ LEARNERS = [f"learner-{agent}" for agent in range(AGENTS)]
 
 def metric(cluster: Cluster, pod: str, name: str, port: int = 9100) -> float:
     """A metric without labels, as Prometheus reads it from a pod."""
-    url = f"http://{cluster.pods[pod].address}:{port}/metrics"
+    return metric_at(f"{cluster.pods[pod].address}:{port}", name)
+
+
+def metric_at(address: str, name: str) -> float:
+    """A metric without labels, as Prometheus reads it from ``host:port``."""
+    url = f"http://{address}/metrics"
     with urllib.request.urlopen(url, timeout=10) as page:
         families = text_string_to_metric_families(page.read().decode())
         return next(s.value for family in families for s in family.samples if s.name == name)

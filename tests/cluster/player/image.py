@@ -57,7 +57,10 @@ def _make_base(podman: Podman) -> None:
         check=False,
     )
     if made.returncode:
-        raise BaseImageError((made.stderr or made.stdout).strip()[-500:])
+        lines = (made.stdout + made.stderr).splitlines()
+        errors = [line for line in lines if line.startswith("E: ")]  # no mirror, or no rights
+        assert errors, "\n".join(lines[-20:])
+        raise BaseImageError(errors[-1])
 
 
 def _pip_volumes(folder: Path) -> Iterator[str]:
