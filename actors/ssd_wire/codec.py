@@ -92,6 +92,12 @@ def largest_frame(messages: Iterable[type[Message]], lengths: Lengths) -> int:
     return max(MAX_HEADER_BYTES, *(field.size(lengths) for field in arrays))
 
 
+def largest_message(messages: Iterable[type[Message]], lengths: Lengths) -> int:
+    """Bytes of the largest message of these classes in a run; see `largest_frame`."""
+    arrays = (sum(field.size(lengths) for field in layout(one).arrays) for one in messages)
+    return MAX_HEADER_BYTES + max(arrays)
+
+
 def unpack(header: bytes, longest_list: int = MAX_LIST_LENGTH) -> Any:
     """Unpack a msgpack header in bounded memory. It may have no maps, binaries or extensions.
 

@@ -51,18 +51,22 @@ class Publisher(Socket):
 
     def publish(self, frame: bytes) -> None:
         """Send to all subscribers; each keeps only the newest."""
-        self.update()
+        self.read_topics()
         self.zmq_socket.send(frame, _NO_WAIT)
 
-    def update(self) -> None:
-        """Read new topics, and do what the guard has to. To be called often."""
+    def read_topics(self) -> None:
+        """Read new topics; end connections that have too many. To be called often."""
         for _ in range(MAX_READ):
             if not self._is_readable():
                 break
             topic = self.zmq_socket.recv(_NO_WAIT, copy=False)
             if not topic.bytes.startswith(_UNSUBSCRIBED) and topic.bytes != _OWN_TOPIC:
                 self._count(int(topic.get(zmq.SRCFD)))
-        self.guard.update()
+
+    def close(self) -> None:
+        """Close at once."""
+        self.guard.close()
+        super().close()
 
     def reopen(self) -> None:
         """Close all connections, and bind again."""

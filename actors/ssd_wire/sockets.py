@@ -24,8 +24,9 @@ import zmq
 from ssd_wire.codec import MAX_FRAME_BYTES, MAX_FRAMES, Frame, encode
 from ssd_wire.endpoints import check_endpoint, lock_endpoint
 from ssd_wire.errors import EndpointError
-from ssd_wire.guard.connection_guard import MAX_UNFINISHED, ConnectionGuard
+from ssd_wire.guard.connection_guard import ConnectionGuard
 from ssd_wire.guard.memory_watch import MemoryWatch
+from ssd_wire.guard.unfinished import MAX_UNFINISHED
 from ssd_wire.messages import Message, Refused, Seat, Welcome
 from ssd_wire.process.stop import Stop
 from ssd_wire.security.curve import Options, SocketSecurity
@@ -139,6 +140,9 @@ class Socket:
 
     def close(self) -> None:
         """Close at once. Messages still queued are lost."""
+        self._close()
+
+    def _close(self) -> None:
         self.zmq_socket.close(linger=0)
         if self._lock is not None:
             self._lock.close()
@@ -151,10 +155,10 @@ class Socket:
             self.zmq_socket.setsockopt(zmq.IPV6, "[" in checked)
             yield
         except zmq.ZMQError as fault:
-            self.close()
+            self._close()
             raise EndpointError(f"{endpoint}: cannot be used: {fault}") from fault
         except EndpointError:
-            self.close()
+            self._close()
             raise
 
     def _send(self, frames: Sequence[Frame]) -> bool:
@@ -199,6 +203,7 @@ class Router(Socket):
         security: Of this process's sockets.
         allowed: Identities that may connect, where there are keys.
         largest_frame: Bytes of the largest frame that peers of the run send.
+        largest_message: Bytes of the largest message that they send.
 
     Attributes:
         sender: Identity that sent the message received last, by its key; None without keys.
@@ -211,6 +216,7 @@ class Router(Socket):
         security: SocketSecurity = PLAIN,
         allowed: Collection[str] = (),
         largest_frame: int = MAX_FRAME_BYTES,
+        largest_message: int = 0,
     ) -> None:
         options: Options = {
             zmq.ROUTER_MANDATORY: 1,
@@ -222,9 +228,14 @@ class Router(Socket):
         self.sender: str | None = None
         self._identity_of = security.identity_of if encrypted else None
         self.endpoint = self.bind(endpoint)
-        unfinished = max(MAX_UNFINISHED, 2 * MAX_FRAMES * largest_frame)
-        self.guard = ConnectionGuard(self.endpoint, unfinished)
+        queued = (QUEUED_MESSAGES + 2) * largest_message  # complete, but not read yet
+        self.guard = ConnectionGuard(self.endpoint, max(MAX_UNFINISHED, queued))
         self._descriptors: dict[bytes, int] = {}  # of connections, by their ids
+
+    def close(self) -> None:
+        """Close at once. Messages still queued are lost."""
+        self.guard.close()
+        super().close()
 
     def reopen(self) -> None:
         """Close all connections, drop everything queued on them, and bind again."""
@@ -243,7 +254,6 @@ class Router(Socket):
 
     def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
         """All messages that have arrived: the id of the peer's connection, and the frames."""
-        self.guard.update()
         unread = 0
         while unread < MAX_UNREAD and self._is_readable():
             peer, frames = self._receive_from_peer()

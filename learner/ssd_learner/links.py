@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ssd_wire.codec import largest_frame
+from ssd_wire.codec import largest_frame, largest_message
 from ssd_wire.dims import Dims
 from ssd_wire.messages import Message, Segment
 from ssd_wire.process.stop import Stop
@@ -35,15 +35,15 @@ class ZmqLinks:
         dims: Dims,
     ) -> None:
         allowed = (f"actor-{agent}",)
-        largest = largest_frame((Segment,), dims.lengths)
-        self.router = Router(segments, security, allowed, largest)
+        largest = largest_frame((Segment,), dims.lengths), largest_message((Segment,), dims.lengths)
+        self.router = Router(segments, security, allowed, *largest)
         self.publisher = Publisher(weights, security.server_options(allowed))
         self._stop = stop
         self.poller = Poller(stop, [self.router], reopened=[self.publisher])
 
     def wait(self, seconds: float) -> bool:
         """Return when messages have arrived or time is up; false when asked to stop."""
-        self.publisher.update()
+        self.publisher.read_topics()
         self.poller.wait(seconds)
         return not self._stop.requested
 

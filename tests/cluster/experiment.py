@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.cluster.player.objects import Object, load, render
 from ssd_run.presets import load_config
 
 NAMESPACE = "ssd-test"
+BIN = Path(sys.executable).parent  # the environment may not be activated
 AGENTS = 5
 GAMES = 8  # of a lane
 SETTINGS = (
@@ -60,6 +62,6 @@ def manifests(folder: Path, image: str, settings: Iterable[str] = SETTINGS) -> l
 
 
 def _keys(folder: Path) -> list[Object]:
-    command = ["ssd-keys", "--agents", str(AGENTS), "--kubernetes", str(folder)]
+    command = [BIN / "ssd-keys", "--agents", str(AGENTS), "--kubernetes", folder]
     subprocess.run(command, check=True, capture_output=True)
     return load((folder / "kubernetes.yaml").read_text())

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import click
 from tests.cluster.conftest import IMAGE, TAG
-from tests.cluster.experiment import manifests
+from tests.cluster.experiment import BIN, manifests
 from tests.cluster.observe import LEARNERS, metric_at
 from tests.cluster.player.cluster import Cluster, only_one
 from tests.cluster.player.image import build
@@ -72,7 +72,14 @@ def by_ssd_train(arenas: int) -> Iterator[list[str]]:
     """A run of `ssd-train`; gives the addresses of its learners' metrics."""
     with tempfile.TemporaryDirectory() as folder:
         run_dir = Path(folder) / "run"
-        command = ["ssd-train", "harvest-moa", "--arenas", str(arenas), "--run-dir", str(run_dir)]
+        command = [
+            BIN / "ssd-train",
+            "harvest-moa",
+            "--arenas",
+            str(arenas),
+            "--run-dir",
+            str(run_dir),
+        ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             entries = [run_dir / "processes" / f"{name}.json" for name in LEARNERS]

@@ -5,7 +5,7 @@ arrived, without a limit. So a server ends a connection over which
 
 - more messages a second arrive than a working peer ever sends that lead nowhere: those it answers
   with Seat, Welcome or Refused, and those that arrive after it refused the peer for good;
-- much has arrived since the last complete message.
+- more has arrived since the last complete message than ZeroMQ would queue in complete ones.
 
 Then it accepts no new connections for a while, see `NewConnections`.
 """
@@ -13,19 +13,22 @@ Then it accepts no new connections for a while, see `NewConnections`.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 
+from ssd_wire.guard.memory_watch import return_freed_memory
 from ssd_wire.guard.new_connections import NewConnections
-from ssd_wire.guard.tcp import bytes_received, shut_down
+from ssd_wire.guard.tcp import shut_down
+from ssd_wire.guard.unfinished import MAX_UNFINISHED, UnfinishedMessages
 
 MAX_USELESS = 200  # messages per second of a connection that lead nowhere
 IGNORE_SECONDS = 1.0  # after refusing a peer for good, its messages are dropped unread for so long
 MAX_IGNORED = 1024  # connections
-MAX_UNFINISHED = 64 << 20  # bytes of a connection since its last complete message
-SCAN_SECONDS = 0.25
-SCAN_SHARE = 0.02  # of the time, at most, for looking at how much has arrived
+CHECK_SECONDS = 0.25
+CHECK_SHARE = 0.02  # of the time, at most, for these checks
+FREED_SECONDS = 2.0  # until ZeroMQ has freed what an ended connection held
 
 _log = logging.getLogger(__name__)
 
@@ -33,14 +36,17 @@ _log = logging.getLogger(__name__)
 class ConnectionGuard:
     """Watches the connections of one bound socket.
 
+    How much has arrived is checked in a thread of its own: the socket's thread may be busy. Only
+    tcp endpoints can be checked so.
+
     Args:
-        endpoint: Where it is bound. How much arrives is known for tcp alone.
+        endpoint: Where the socket is bound.
         max_unfinished: Bytes of a connection since its last complete message.
         clock: Returns seconds.
+        end_connection: Called with the descriptor of a connection.
 
     Attributes:
         ended: Connections ended so far.
-        new_connections: Whether the endpoint accepts any.
     """
 
     def __init__(
@@ -48,19 +54,22 @@ class ConnectionGuard:
         endpoint: str,
         max_unfinished: int = MAX_UNFINISHED,
         clock: Callable[[], float] = time.monotonic,
+        end_connection: Callable[[int], None] = shut_down,
     ) -> None:
         self.ended = 0
-        self._port = int(endpoint.rpartition(":")[2]) if endpoint.startswith("tcp://") else None
-        self.new_connections = NewConnections(self._port, clock)
-        self._max_unfinished = max_unfinished
+        port = int(endpoint.rpartition(":")[2]) if endpoint.startswith("tcp://") else None
         self._clock = clock
+        self._end_connection = end_connection
         self._ignored_until: dict[bytes, float] = {}  # oldest first
         self._useless: Counter[bytes] = Counter()
         self._next_second = clock() + 1.0
-        self._heard: set[int] = set()  # who has sent a message since the last scan
-        self._finished: dict[int, int] = {}  # bytes received at the last scan with a message
-        self._suspects: set[int] = set()  # too much had arrived at the last scan
-        self._next_scan = clock()
+        self._new_connections = NewConnections(port, clock)
+        self._lock = threading.Lock()  # of new connections and the count of ended ones
+        self._closed = threading.Event()
+        self._unfinished: UnfinishedMessages | None = None
+        if port is not None:
+            self._unfinished = UnfinishedMessages(port, max_unfinished)
+            threading.Thread(target=self._check_often, name="guard", daemon=True).start()
 
     def admits(self, peer: bytes, descriptor: int) -> bool:
         """Whether to read a message of this connection. Each message has to be asked for.
@@ -69,7 +78,8 @@ class ConnectionGuard:
             peer: The connection's id. No other ever has the same, unlike its descriptor.
             descriptor: Of its socket.
         """
-        self._heard.add(descriptor)
+        if self._unfinished is not None:
+            self._unfinished.heard(descriptor)
         if not self._ignored_until or peer not in self._ignored_until:
             return True
         if self._clock() >= self._ignored_until[peer]:
@@ -98,42 +108,36 @@ class ConnectionGuard:
     def end(self, descriptor: int, reason: str) -> None:
         """End a connection, and accept no new ones for a while."""
         _log.warning("a connection was ended: %s", reason)
-        self.ended += 1
-        shut_down(descriptor)
-        self.new_connections.pause()
-
-    def update(self) -> None:
-        """Do what is due. To be called often."""
-        self.new_connections.update()
-        if self._port is None or (began := self._clock()) < self._next_scan:
-            return
-        self._scan(self._port)
-        taken = self._clock() - began
-        self._next_scan = began + max(SCAN_SECONDS, taken / SCAN_SHARE)
+        self._end_connection(descriptor)
+        with self._lock:
+            self.ended += 1
+            self._new_connections.pause()
 
     def bound_again(self) -> None:
-        """The socket was closed and bound again: all connections are new."""
-        self._ignored_until.clear()
-        self._finished.clear()
-        self._suspects.clear()
-        self.new_connections.bound_again()
+        """The socket was closed and bound again, and so accepts connections."""
+        with self._lock:
+            self._new_connections.bound_again()
 
-    def _scan(self, port: int) -> None:
-        """End connections over which much has arrived since their last complete message.
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
 
-        What had arrived may not have been read yet, so a connection has the time until the next
-        scan.
-        """
-        received = bytes_received(port)
-        suspects = set()
-        for descriptor, count in received.items():
-            finished = self._finished.get(descriptor, 0)
-            if descriptor in self._heard or count < finished:  # fewer: it is another connection
-                finished = count
-            received[descriptor] = finished
-            if count - finished > self._max_unfinished:
-                suspects.add(descriptor)
-                if descriptor in self._suspects:
-                    self.end(descriptor, f"{count - finished} bytes arrived without a message")
-        self._finished, self._suspects = received, suspects
-        self._heard.clear()
+    def _check_often(self) -> None:
+        seconds, trim_at = CHECK_SECONDS, float("inf")
+        while not self._closed.wait(seconds):
+            began = self._clock()
+            if self._check():
+                trim_at = began + FREED_SECONDS
+            if began >= trim_at:
+                return_freed_memory()
+                trim_at = float("inf")
+            seconds = max(CHECK_SECONDS, (self._clock() - began) / CHECK_SHARE)
+
+    def _check(self) -> bool:
+        """Do what is due; whether a connection was ended."""
+        with self._lock:
+            self._new_connections.update()
+        over_limit = list(self._unfinished.over_limit()) if self._unfinished else []
+        for descriptor, count in over_limit:
+            self.end(descriptor, f"{count} bytes arrived without a message")
+        return bool(over_limit)

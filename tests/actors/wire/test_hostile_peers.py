@@ -153,7 +153,7 @@ class TestTopics:
         hostile = opened(raw(zmq.XSUB, publisher.endpoint, SNDHWM=0))
         is_disconnected = disconnected(hostile, opened)
         self.flood(hostile, publisher, MAX_TOPICS + 1)
-        until(is_disconnected, publisher.update)
+        until(is_disconnected, publisher.read_topics)
         assert publisher.guard.ended == 1
         publisher.publish(b"after")  # once: the subscriber has kept its connection
         assert until(lambda: subscriber.newest() == b"after")

@@ -9,12 +9,10 @@ from tests.attacks import zmtp
 from tests.until import until
 
 from ssd_wire.codec import decode, encode
-from ssd_wire.guard import tcp
 from ssd_wire.guard.connection_guard import (
     IGNORE_SECONDS,
     MAX_IGNORED,
     MAX_USELESS,
-    SCAN_SECONDS,
     ConnectionGuard,
 )
 from ssd_wire.guard.new_connections import FIRST_PAUSE
@@ -52,62 +50,30 @@ def is_heard(dealer, router, epoch):
 
 
 class Guarded:
-    """A guard with a clock, and what arrived over its connections, which a test sets."""
+    """A guard with a clock, and the connections that it has ended."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self):
         self.now = 1000.0
-        self.received = {}
         self.ended = []
-        name = "ssd_wire.guard.connection_guard."
-        monkeypatch.setattr(name + "bytes_received", lambda _port: dict(self.received))
-        monkeypatch.setattr(name + "shut_down", self.ended.append)
-        monkeypatch.setattr(tcp, "_sockets_at", lambda *_, **__: [])
-        self.guard = ConnectionGuard("tcp://127.0.0.1:5", 1000, lambda: self.now)
-
-    def scan(self, **received):
-        """What has arrived so far over connections "c1" to "c9"; those that were ended."""
-        self.received |= {int(name[1:]): count for name, count in received.items()}
-        self.now += SCAN_SECONDS
-        self.guard.update()
-        return self.ended
+        self.guard = ConnectionGuard(
+            "ipc://here", clock=lambda: self.now, end_connection=self.ended.append
+        )
 
 
 @pytest.fixture
-def guarded(monkeypatch):
-    return Guarded(monkeypatch)
-
-
-def test_much_without_a_message_ends_a_connection(guarded):
-    assert guarded.scan(c1=600, c2=10) == []
-    assert guarded.scan(c1=1200) == []  # its messages may not have been read yet
-    assert guarded.scan(c1=1200) == [1]
-
-
-def test_a_connection_may_send_any_amount_in_messages(guarded):
-    for total in range(0, 20_000, 900):
-        guarded.guard.admits(b"1", 1)
-        assert guarded.scan(c1=total) == []
-
-
-def test_what_arrived_while_the_server_was_busy_is_read_first(guarded):
-    guarded.scan(c1=10)
-    assert guarded.scan(c1=50_000) == []
-    guarded.guard.admits(b"1", 1)
-    assert guarded.scan(c1=90_000) == []
-
-
-def test_a_new_connection_with_the_descriptor_of_another_is_counted_anew(guarded):
-    guarded.guard.admits(b"1", 1)
-    guarded.scan(c1=100_000)
-    assert guarded.scan(c1=900) == guarded.scan(c1=900) == []
+def guarded():
+    return Guarded()
 
 
 def test_useless_messages_are_counted_by_the_second(guarded):
     for _ in range(3):
         for _ in range(MAX_USELESS - 1):
-            guarded.guard.add_useless(b"1", 1)
+            guarded.guard.add_useless(b"1", 7)
         guarded.now += 1.0
     assert guarded.ended == []
+    for _ in range(MAX_USELESS):
+        guarded.guard.add_useless(b"1", 7)
+    assert guarded.ended == [7]
 
 
 def test_a_refused_peer_is_not_read_for_a_second_and_then_it_is(guarded):
@@ -149,7 +115,7 @@ def test_a_peer_that_goes_on_after_refusals_loses_its_connection_and_others_do_n
 
 def test_a_message_that_never_ends_loses_its_connection_and_new_ones_have_to_wait(opened):
     router = opened(Router("tcp://127.0.0.1:0"))
-    router.guard._max_unfinished = 1 << 20
+    router.guard._unfinished._limit = 1 << 20
     port = int(router.endpoint.rpartition(":")[2])
     other = opened(Dealer(router.endpoint))
     assert is_heard(other, router, 1)
