@@ -94,7 +94,7 @@ class EnvServer:
     def _step_lanes(self) -> None:
         """Step the games of each lane in which all agents have acted."""
         for lane, games in zip(self.coordinator.lanes, self.lane_games, strict=True):
-            if lane.is_complete and self.coordinator.can_step(lane, self.clock()):
+            if self.coordinator.can_step(lane, self.clock()):
                 episodes = games.step(lane.actions)
                 self.episode_log.write(episodes)
                 self.statistics.add(episodes)

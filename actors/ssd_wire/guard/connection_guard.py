@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from ssd_wire.guard.memory_watch import return_freed_memory
+from ssd_wire.guard.memory_watch import FREED_SECONDS, return_freed_memory
 from ssd_wire.guard.new_connections import NewConnections
 from ssd_wire.guard.tcp import shut_down
 from ssd_wire.guard.unfinished import MAX_UNFINISHED, UnfinishedMessages
@@ -28,7 +28,6 @@ IGNORE_SECONDS = 1.0  # after refusing a peer for good, its messages are dropped
 MAX_IGNORED = 1024  # connections
 CHECK_SECONDS = 0.25
 CHECK_SHARE = 0.02  # of the time, at most, for these checks
-FREED_SECONDS = 2.0  # until ZeroMQ has freed what an ended connection held
 
 _log = logging.getLogger(__name__)
 

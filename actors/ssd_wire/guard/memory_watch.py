@@ -15,7 +15,7 @@ from pathlib import Path
 
 CHECK_SECONDS = 0.1
 MAX_GROWTH = 2 << 30  # bytes
-FREED_SECONDS = 2.0  # until ZeroMQ has freed what closed sockets held
+FREED_SECONDS = 2.0  # until ZeroMQ has freed what closed connections held
 
 _STATM = Path("/proc/self/statm")
 _PAGE = os.sysconf("SC_PAGE_SIZE")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from ssd_wire.guard.tcp import bytes_received
 
 MAX_UNFINISHED = 64 << 20  # bytes, or more where messages are large
+HEARTBEAT_BYTES = 1024  # ZeroMQ's heartbeats between two looks are fewer
 
 
 class UnfinishedMessages:
@@ -44,7 +45,8 @@ class UnfinishedMessages:
         for descriptor, count in received.items():
             before = self._finished.get(descriptor, 0)
             # If there were fewer before, it is another connection with the same descriptor.
-            finished[descriptor] = count if descriptor in heard or count < before else before
+            is_new = descriptor in heard or count < before
+            finished[descriptor] = count if is_new else min(count, before + HEARTBEAT_BYTES)
         self._finished = finished
         for descriptor, count in received.items():
             if count - finished[descriptor] > self._limit:

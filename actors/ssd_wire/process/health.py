@@ -1,8 +1,8 @@
 """Whether a process works: what the probes of Kubernetes, or of any supervisor, ask.
 
-A process hangs if its main loop has not come round for long. A restart helps, so that is what
-`/healthz` says. A process without progress may only be waiting for others, and a restart would not
-help. So that is said by `/readyz` alone, which shows where a run is stuck.
+`/healthz` fails if the process hangs: its main loop has not run for long, and a restart helps.
+`/readyz` also fails if the process has done no work for a while. It may only be waiting for others,
+so a restart would not help; but it shows where a run is stuck.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-HANG_SECONDS = 60.0  # a main loop comes round once a second, or between two steps of an update
+HANG_SECONDS = 60.0  # a main loop runs once a second, and between two steps of an update
 PROGRESS_SECONDS = 120.0
 
 
@@ -18,7 +18,7 @@ class Health:
     """Watches one process. It is asked from the threads that serve HTTP.
 
     Args:
-        looped_at: When the main loop last came round, in seconds of `clock`.
+        looped_at: When the main loop last ran, in seconds of `clock`.
         work_done: A number that grows with the work that this process does.
         is_finished: Whether there is no more work to do.
         clock: Returns seconds.
@@ -51,7 +51,7 @@ class Health:
         seconds = self._clock() - self._looped_at()
         if seconds < HANG_SECONDS:
             return None
-        return f"the main loop has not come round for {seconds:.0f} seconds"
+        return f"the main loop has not run for {seconds:.0f} seconds"
 
     def stuck(self) -> str | None:
         """Why this process does not count as ready."""

@@ -3,10 +3,10 @@
 import pytest
 
 from ssd_wire.codec import encode, largest_message
-from ssd_wire.guard.unfinished import UnfinishedMessages
+from ssd_wire.guard.unfinished import HEARTBEAT_BYTES, UnfinishedMessages
 from ssd_wire.messages import Act, Segment, Timestep
 
-LIMIT = 1000
+LIMIT = 5000
 
 
 class Connections:
@@ -28,16 +28,22 @@ def connections():
 
 
 def test_a_connection_with_too_much_is_found_and_no_other(connections):
-    assert connections.look(c1=600, c2=10) == {}
-    assert connections.look(c1=1000, c2=20) == {}
-    assert connections.look(c1=1001) == {1: 1001}
+    assert connections.look(c1=2000, c2=10) == {}
+    assert connections.look(c1=LIMIT + 2 * HEARTBEAT_BYTES, c2=20) == {}
+    assert connections.look(c1=LIMIT + 3 * HEARTBEAT_BYTES + 1) == {1: LIMIT + 1}
 
 
 def test_any_amount_may_arrive_in_messages(connections):
-    for total in range(0, 20_000, 900):
+    for total in range(0, 100_000, LIMIT):
         connections.unfinished.heard(1)
         assert connections.look(c1=total) == {}
-    assert connections.look(c1=total + LIMIT + 1) == {1: LIMIT + 1}
+    more = LIMIT + HEARTBEAT_BYTES + 1
+    assert connections.look(c1=total + more) == {1: LIMIT + 1}
+
+
+def test_heartbeats_of_a_connection_without_messages_never_reach_the_limit(connections):
+    for look in range(20):
+        assert connections.look(c1=look * HEARTBEAT_BYTES) == {}
 
 
 def test_a_new_connection_with_the_descriptor_of_another_is_counted_anew(connections):

@@ -34,13 +34,13 @@ def process():
     return Process()
 
 
-def test_a_process_whose_loop_comes_round_is_alive_also_without_work(process):
+def test_a_process_whose_loop_runs_is_alive_also_without_work(process):
     assert process.later(10 * PROGRESS_SECONDS).health.fault("/healthz") is None
 
 
-def test_a_process_whose_loop_does_not_come_round_is_to_be_restarted(process):
+def test_a_process_whose_loop_does_not_run_is_to_be_restarted(process):
     process.now += HANG_SECONDS
-    assert process.health.fault("/healthz") == "the main loop has not come round for 60 seconds"
+    assert process.health.fault("/healthz") == "the main loop has not run for 60 seconds"
     assert process.health.fault("/readyz") is not None
 
 
