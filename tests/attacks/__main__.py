@@ -32,7 +32,7 @@ from ssd_wire.messages import Segment
 from ssd_wire.security.keys import create_keys
 
 MIN_SHARE = 0.8  # of the undisturbed speed
-MAX_GROWTH = 2_500  # megabytes by which a process may grow
+MAX_GROWTH = 1_200  # megabytes by which a process may grow
 MAX_LOG = 500  # kilobytes that all logs may grow by
 HEAD = "| attack | MB sent | steps/s | share | share per CPU s | memory before, most, after | log |"
 
