@@ -32,7 +32,7 @@ test-slurm: $(VENV)/ready
 	$(BIN)/python -m pytest tests/slurm/training.py $(ARGS)
 
 # Simulated histories, real runs under random faults, the speed under faults, and processes that are
-# cut off: 25 minutes on two cores. Seeds are printed; CHAOS_SEED=N draws the same faults again.
+# cut off: half an hour on two cores. Seeds are printed; CHAOS_SEED=N draws the same faults again.
 chaos: $(VENV)/ready
 	$(BIN)/python -m tests.simulation --seeds $(HISTORIES) --processes 2
 	$(BIN)/python -m tests.chaos faults $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
