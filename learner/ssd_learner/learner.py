@@ -222,7 +222,7 @@ class Learner:
         Raises:
             ArithmeticError: the update is not finite; no checkpoint will contain it.
         """
-        segments = self._take_batch()
+        segments = self.receiver.take(self._batch_limit())
         version, started = self.trainer.version, time.monotonic()
         self.report = self._train(self.trainer, segments, self.poll)
         self.busy_seconds += time.monotonic() - started
@@ -234,14 +234,12 @@ class Learner:
         self.complete_if_budget_reached()
         self.acknowledge()
 
-    def _take_batch(self) -> list[Segment]:
-        """Segments to train on now."""
-        learning = self.trainer.learning
+    def _batch_limit(self) -> int:
+        """Most segments in a batch."""
         if self.deterministic:
-            return self.receiver.take(self.batch_threshold)
-        if learning.algorithm == "vtrace":
-            return self.receiver.take(learning.batch_segments)
-        return self.receiver.take_share(self.batch_threshold)
+            return self.batch_threshold
+        learning = self.trainer.learning
+        return learning.batch_segments if learning.algorithm == "vtrace" else self.receiver.queued
 
     def poll(self) -> bool:
         """Handle messages during training, which may take long; false when it should end soon.

@@ -213,29 +213,6 @@ class SegmentReceiver:
         self._in_training = [self._pop() for _ in range(min(limit, len(self._queue)))]
         return [received.segment for received in self._in_training]
 
-    def take_share(self, share: int) -> list[Segment]:
-        """One actor's share of a batch, to be trained on now.
-
-        All segments of actors that send no more go with it. If there are none of these, and no
-        actor has sent its share, all queued segments are taken.
-
-        Args:
-            share: Segments in it.
-        """
-        by_epoch: dict[int, list[_Received]] = {}
-        for received in self._queue:
-            by_epoch.setdefault(received.epoch.number, []).append(received)
-        complete: list[_Received] = []
-        last: list[_Received] = []
-        for of_epoch in by_epoch.values():
-            if of_epoch[0].epoch.leaving or of_epoch[0].epoch.retired:
-                last += of_epoch
-            elif len(of_epoch) >= share and not complete:
-                complete = of_epoch[:share]
-        self._in_training = complete + last or list(self._queue)
-        self._remove(self._in_training)
-        return [received.segment for received in self._in_training]
-
     def mark_trained(self) -> None:
         """Record that the segments of the last `take` have been trained on."""
         for received in self._in_training:
@@ -251,12 +228,6 @@ class SegmentReceiver:
         if not self._queued_of[arena]:
             del self._queued_of[arena]
         return received
-
-    def _remove(self, taken: Iterable[_Received]) -> None:
-        """Remove segments from the queue, whatever their place."""
-        gone = set(taken)
-        self._queue = deque(received for received in self._queue if received not in gone)
-        self._queued_of = Counter(received.epoch.arena for received in self._queue)
 
     def _discard_queue(self) -> None:
         """Count all queued segments as surplus."""

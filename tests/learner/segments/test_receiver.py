@@ -40,48 +40,6 @@ def test_segments_are_trained_on_in_order_of_arrival(receiver):
     assert_adds_up(receiver)
 
 
-class TestShares:
-    """A batch is one actor's share of three segments."""
-
-    def take(self, receiver):
-        taken = receiver.take_share(3)
-        receiver.mark_trained()
-        assert_adds_up(receiver)
-        return [(one.epoch, one.seq) for one in taken]
-
-    @pytest.fixture
-    def both(self, receiver):
-        """Epochs 7 and 8 have sent segments in turn: four, and three."""
-        hello(receiver, epoch=8, arena=1)
-        for epoch, seq in [(7, 1), (8, 1), (7, 2), (8, 2), (7, 3), (8, 3), (7, 4)]:
-            send(receiver, seq, epoch)
-        return receiver
-
-    def test_one_after_the_other_and_never_two_at_once(self, both):
-        assert self.take(both) == [(7, 1), (7, 2), (7, 3)]
-        assert self.take(both) == [(8, 1), (8, 2), (8, 3)]
-        assert both.queued == 1
-
-    def test_with_all_segments_of_actors_that_leave_or_were_replaced(self, both):
-        both.bye(peer(8), Bye(8))
-        hello(both, epoch=9, arena=2)
-        send(both, 1, epoch=9)
-        hello(both, epoch=10, arena=2)
-        assert self.take(both) == [(7, 1), (7, 2), (7, 3), (8, 1), (8, 2), (8, 3), (9, 1)]
-
-    def test_whatever_is_queued_if_no_share_is_complete(self, receiver):
-        hello(receiver, epoch=8, arena=1)
-        for epoch, seq in [(7, 1), (8, 1), (7, 2)]:
-            send(receiver, seq, epoch)
-        assert self.take(receiver) == [(7, 1), (8, 1), (7, 2)]
-
-    def test_a_taken_share_makes_room_for_its_arena(self, receiver):
-        while isinstance(send(receiver, receiver.queued + 1), Epoch):
-            pass
-        self.take(receiver)
-        assert isinstance(send(receiver, receiver.epochs[0].received + 1), Epoch)
-
-
 def test_segments_count_as_trained_when_their_training_ends(receiver):
     for seq in (1, 2, 3):
         send(receiver, seq)
