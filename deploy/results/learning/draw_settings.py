@@ -1,4 +1,4 @@
-"""Draws settings.png from settings.csv, and from the runs of the defaults in ../cleanup/curves.csv."""
+"""Draws settings.png from settings.csv and, for the defaults, from ../cleanup/curves.csv."""
 
 import csv
 from pathlib import Path
