@@ -19,8 +19,9 @@ LONG = 30.0  # seconds; longer than any wait here
 
 @pytest.fixture
 def make_stop():
-    """Create a `Stop`; restore the signal handlers afterwards."""
-    before = {number: signal.getsignal(number) for number in ALL}
+    """Create a `Stop`, as in a foreground process: under `nohup` SIGHUP would be ignored."""
+    for number in ALL:
+        signal.signal(number, signal.SIG_DFL)
     pipes = []
 
     def make(parent_pipe=None):
@@ -32,8 +33,6 @@ def make_stop():
     pipes.append(signal.set_wakeup_fd(-1))
     for descriptor in pipes:
         os.close(descriptor)
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -96,6 +96,7 @@ def test_a_run_with_other_settings_than_its_preset_is_refused(tmp_path, fake_tra
 
 
 def test_ctrl_c_reaches_the_run_once_and_stops_the_study_when_it_has_stopped(tmp_path, fake_train):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job
     fake_train(sleeps=True)
 
     def interrupt():
