@@ -17,21 +17,22 @@ SHOWN = {
 LAST = 25  # millions of agent-steps
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    """Points of all runs, in order."""
+def rows(path: Path) -> list[tuple[str, float, float]]:
+    """The points that are shown: run, agent-steps in millions, collective return."""
     with path.open() as file:
-        return list(csv.DictReader(file))
+        points = [
+            (row["run"], float(row["agent_steps"]) / 1e6, float(row["collective_return"]))
+            for row in csv.DictReader(file)
+        ]
+    return [point for point in points if point[1] <= LAST]
 
 
 points = rows(HERE / "settings.csv") + rows(HERE / "../cleanup/curves.csv")
 figure = Figure(figsize=(11, 4), layout="constrained")
 for panel, seed in zip(figure.subplots(1, 2, sharey=True), SEEDS, strict=True):
     for name, (label, color) in SHOWN.items():
-        run = [row for row in points if row["run"] == f"{name}-{seed}"]
-        steps = [float(row["agent_steps"]) / 1e6 for row in run]
-        returns = [float(row["collective_return"]) for row in run]
-        shown = [step <= LAST for step in steps]
-        panel.plot(steps[: sum(shown)], returns[: sum(shown)], color=color, label=label)
+        run = [(steps, total) for of, steps, total in points if of == f"{name}-{seed}"]
+        panel.plot(*zip(*run, strict=True), color=color, label=label)
     panel.axhline(27, color="grey", linestyle=":", label="random play without fire")
     panel.set(xlabel="agent-steps, millions", title=f"seed {seed}", ylim=(-20, 300))
     panel.set_ylabel("collective return, 100 episodes")
