@@ -129,10 +129,10 @@ def build_learner(
     """A learner over these links, that trains for so many own-steps; None for no limit."""
     run, learning = sections.run, sections.learning
     window = run.window * learning.segments_per_batch(run.segment)
-    batch_threshold = learning.batch_threshold(run.segment, run.lanes)
+    batch_share = learning.batch_share(run.segment, run.lanes)
     if run.deterministic:  # one batch at a time, and each of the same size
         window = learning.segments_per_batch(run.segment)
-        batch_threshold = window * run.lanes
+        batch_share = window * run.lanes
     return Learner(
         links,
         trainer,
@@ -140,7 +140,7 @@ def build_learner(
         checkpointer,
         learner_dims(sections, trainer),
         window=window,
-        batch_threshold=batch_threshold,
+        batch_share=batch_share,
         budget=own_steps or math.inf,
         deterministic=run.deterministic,
     )

@@ -58,9 +58,9 @@ class Learner:
         checkpointer: Writes checkpoints.
         dims: Of the agent's messages.
         window: Segments per lane that an actor may be ahead of what was trained.
-        batch_threshold: Segments of one actor at which training on a batch starts.
+        batch_share: Segments of one actor in a batch. Training starts when an actor has sent them.
         budget: Own-steps at which the run is complete.
-        deterministic: Whether every batch has exactly `batch_threshold` segments and is trained on
+        deterministic: Whether every batch has exactly `batch_share` segments and is trained on
             to its end, so that it does not matter when segments and requests to stop arrive.
         train: Trains on segments.
     """
@@ -73,7 +73,7 @@ class Learner:
         checkpointer: Checkpointer,
         dims: Dims,
         window: int,
-        batch_threshold: int = 1,
+        batch_share: int = 1,
         budget: float = math.inf,
         deterministic: bool = False,
         train: Train = train,
@@ -84,7 +84,7 @@ class Learner:
         self.checkpointer = checkpointer
         self._lengths = dims.lengths
         self.window = window
-        self.batch_threshold = batch_threshold
+        self.batch_share = batch_share
         self.budget = budget
         self.deterministic = deterministic
         self.report: Report | None = None  # on the last batch of this process
@@ -124,12 +124,12 @@ class Learner:
         """Whether to train now.
 
         Training starts when one actor has sent its share of a batch, or will send no more of it.
-        The other actors are not waited for.
+        The other actors are not waited for, and take part in the batch only with whole shares.
         """
         own_steps_left = self.budget - self.trainer.own_steps
         if self.deterministic:  # the last batch is as large as all others
             own_steps_left = math.inf
-        return self.receiver.has_batch(self.batch_threshold, own_steps_left)
+        return self.receiver.has_batch(self.batch_share, own_steps_left)
 
     def wait_seconds(self) -> float:
         """How long the next wait for messages may last."""
@@ -222,7 +222,7 @@ class Learner:
         Raises:
             ArithmeticError: the update is not finite; no checkpoint will contain it.
         """
-        segments = self.receiver.take(self._batch_limit())
+        segments = self._take_batch()
         version, started = self.trainer.version, time.monotonic()
         self.report = self._train(self.trainer, segments, self.poll)
         self.busy_seconds += time.monotonic() - started
@@ -234,12 +234,17 @@ class Learner:
         self.complete_if_budget_reached()
         self.acknowledge()
 
-    def _batch_limit(self) -> int:
-        """Most segments in a batch."""
-        if self.deterministic:
-            return self.batch_threshold
+    def _take_batch(self) -> list[Segment]:
+        """The segments to train on now.
+
+        Returns over PPO's horizon need a whole share: what has arrived of others stays queued.
+        """
         learning = self.trainer.learning
-        return learning.batch_segments if learning.algorithm == "vtrace" else self.receiver.queued
+        if self.deterministic:
+            return self.receiver.take(self.batch_share)
+        if learning.algorithm == "vtrace":
+            return self.receiver.take(learning.batch_segments)
+        return self.receiver.take_shares(self.batch_share)
 
     def poll(self) -> bool:
         """Handle messages during training, which may take long; false when it should end soon.

@@ -42,7 +42,7 @@ class TestTheStartOfABatch:
 
     @pytest.fixture
     def harness(self, tmp_path, trainer):
-        return Harness(tmp_path, trainer, batch_threshold=3)
+        return Harness(tmp_path, trainer, batch_share=3)
 
     @pytest.fixture
     def trained(self, harness):
@@ -58,13 +58,33 @@ class TestTheStartOfABatch:
         harness.run([message(0), message(1), message(2)], others, [])
         assert trained == [0, 0, 0, 0]
 
-    def test_other_actors_are_not_waited_for_and_their_segments_are_included(
-        self, harness, message, trained
-    ):
+    def test_other_actors_are_not_waited_for(self, harness, message, trained):
         others = [message(0, epoch=8), message(1, epoch=8), message(0, epoch=9)]
         links = harness.run(others, [message(n) for n in range(4)], [])
-        assert trained == [0, 0, 4, 4]
-        assert links.progress(b"actor 8")[-1] == (1, 1, 1)
+        assert trained == [0, 0, 3, 3]
+        assert links.progress(b"actor 8")[0] == (1, 0, 0)
+
+    def test_what_others_have_sent_waits_until_their_share_is_complete(
+        self, harness, message, trained
+    ):
+        parts = [message(n, epoch=8) for n in range(3)], [message(n) for n in range(4)]
+        harness.run(*parts, [message(3, epoch=8)], [])
+        assert trained == [0, 0, 3, 6, 6]
+
+    def test_complete_shares_of_several_actors_are_one_batch(self, harness, message, trained):
+        harness.run([message(n, epoch) for epoch in (7, 8) for n in range(4)], [])
+        assert trained == [0, 6, 6]
+
+    def test_each_further_share_of_an_actor_is_a_batch_of_its_own(self, harness, message, trained):
+        harness.run([message(number) for number in range(8)], [], [])
+        assert trained == [0, 3, 6, 6]
+
+    def test_the_share_of_an_actor_that_was_replaced_is_complete(
+        self, harness, message, make_message, trainer, trained
+    ):
+        newer = [make_message(trainer, number, epoch=8, arena=7) for number in range(4)]
+        harness.run([message(0), message(1), *newer], [])
+        assert trained == [0, 4, 4]
 
     def test_at_once_when_an_actor_leaves(self, harness, message, trained):
         harness.run([message(0), message(1)], [(ACTOR, Bye(7))], [])
@@ -85,7 +105,7 @@ class TestTheStartOfABatch:
 
     def test_when_queued_segments_reach_the_budget(self, tmp_path, trainer, message):
         budget = 2 * STEPS_OF_A_SEGMENT
-        harness = Harness(tmp_path, trainer, batch_threshold=3, budget=budget)
+        harness = Harness(tmp_path, trainer, batch_share=3, budget=budget)
         trained = count_trained(harness)
         harness.run([message(0), message(1)], [message(2)], [])
         assert trained == [0, 0, 2, 2]
@@ -93,7 +113,7 @@ class TestTheStartOfABatch:
 
     def test_not_when_queued_segments_fall_short_of_the_budget(self, tmp_path, trainer, message):
         budget = 2 * STEPS_OF_A_SEGMENT + 1
-        harness = Harness(tmp_path, trainer, batch_threshold=3, budget=budget)
+        harness = Harness(tmp_path, trainer, batch_share=3, budget=budget)
         trained = count_trained(harness)
         harness.run([message(0), message(1)], [message(2)], [])
         assert trained == [0, 0, 0, 0]
@@ -246,7 +266,7 @@ def test_policy_lag_is_the_mean_over_all_updates_of_the_batch(tmp_path, trainer,
     assert harness.learner.policy_lag == (0 + 1 + 2 + 3) / 4
     actor, third = message(3)
     fresh = actor, replace(third, weights_version=UPDATES)
-    again = Harness(tmp_path, trainer)
+    again = Harness(tmp_path, trainer, batch_share=2)
     again.run([message(0), message(2), fresh])
     of_the_old_one, of_the_fresh_one = (4 + 5 + 6 + 7) / 4, (0 + 1 + 2 + 3) / 4
     # Twice the steps make twice the updates, so their mean is later by half of them.

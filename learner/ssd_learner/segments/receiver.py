@@ -191,11 +191,11 @@ class SegmentReceiver:
         epoch.leaving = True
         return epoch
 
-    def has_batch(self, threshold: int, own_steps_left: float) -> bool:
+    def has_batch(self, share: int, own_steps_left: float) -> bool:
         """Whether one actor has sent its share of a batch, or will send no more segments.
 
         Args:
-            threshold: Segments in one actor's share.
+            share: Segments of one actor in a batch.
             own_steps_left: Of the budget. Segments that cover these make a batch, however few.
         """
         queued: Counter[int] = Counter()
@@ -203,7 +203,7 @@ class SegmentReceiver:
             epoch = received.epoch
             queued[epoch.number] += 1
             own_steps_left -= received.segment.reward.size
-            is_share = queued[epoch.number] >= (1 if epoch.leaving else threshold)
+            is_share = queued[epoch.number] >= (1 if epoch.leaving else share)
             if is_share or own_steps_left <= 0:
                 return True
         return any(queued >= self._max_queued for queued in self._queued_of.values())
@@ -212,6 +212,29 @@ class SegmentReceiver:
         """The oldest queued segments, at most `limit`, to be trained on now."""
         self._in_training = [self._pop() for _ in range(min(limit, len(self._queue)))]
         return [received.segment for received in self._in_training]
+
+    def take_shares(self, share: int) -> list[Segment]:
+        """One share of each actor that has sent it, to be trained on now; all segments if none has.
+
+        Actors that will send no more segments have sent their share, however small.
+
+        Args:
+            share: Segments of one actor in a batch.
+        """
+        queued = Counter(received.epoch.number for received in self._queue)
+        taken: Counter[int] = Counter()
+        chosen, others = [], []
+        for received in self._queue:
+            epoch = received.epoch
+            is_ended = epoch.leaving or epoch.retired
+            is_complete = is_ended or queued[epoch.number] >= share
+            if is_complete and taken[epoch.number] < share:
+                taken[epoch.number] += 1
+                chosen.append(received)
+            else:
+                others.append(received)
+        self._queue = deque(chosen + others)
+        return self.take(len(chosen) or len(others))
 
     def mark_trained(self) -> None:
         """Record that the segments of the last `take` have been trained on."""
