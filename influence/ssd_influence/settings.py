@@ -105,6 +105,8 @@ class ExperimentSettings(BaseModel):
             communication (§5).
         divergence: the distance between the conditional and the marginal distribution of another
             agent's action, from which the influence reward is made.
+        reward_clip: the environment's rewards are clipped to ± this before anything is computed
+            from them; infinity for no clip. Reported returns are not clipped.
         alpha: weight of the environment's reward e. If influence is of symbols, α and β weigh the
             communication head's reward only, and the policy's reward is e.
         beta: weight of the influence reward c after the ramp.
@@ -114,7 +116,7 @@ class ExperimentSettings(BaseModel):
         moa_weight: weight of the MOA's loss.
         moa_only_when_visible: the MOA learns only about agents in view.
         reward: what replaces e: "own" keeps the agent's own reward, "prosocial" and
-            "inequity_averse" combine the rewards of all agents.
+            "inequity_averse" combine the rewards of all agents, each clipped.
         prosocial_eta: η, the weight of all others' rewards.
         disadvantageous: weight of having less than another agent, in inequity aversion.
         advantageous: weight of having more than another agent, in inequity aversion.
@@ -131,6 +133,7 @@ class ExperimentSettings(BaseModel):
     influencee_reward: bool = False
     symbols: Annotated[int, Field(ge=0, le=255)] = 0
     divergence: Divergence = "kl"
+    reward_clip: Annotated[float, Field(gt=0)] = 1.0
     alpha: Finite = 1.0
     beta: NotNegative = 0.0
     beta_ramp: NotNegative = 0.0

@@ -24,8 +24,6 @@ class LearningSettings(BaseModel):
         episode_end: How returns treat the end of an episode. "termination": no reward follows.
             "truncation": the game would have gone on, and the value of the last view is added in
             place of the rewards cut off.
-        reward_clip: The environment's rewards are clipped to ± this before anything is learned
-            from them. Reported returns are not clipped.
         matmul_dtype: Type of the learner's matrix products: "float32", "bfloat16", or "auto" for
             bfloat16 on a processor with instructions for it, and float32 otherwise and on a GPU.
             Weights are always float32, and float32 is never TF32.
@@ -82,7 +80,6 @@ class LearningSettings(BaseModel):
     algorithm: Literal["ppo", "vtrace"] = "ppo"
     gamma: float = Field(default=0.99, ge=0, lt=1)
     episode_end: Literal["termination", "truncation"] = "termination"
-    reward_clip: Limit = 1.0
     matmul_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     optimizer: Literal["adam", "rmsprop"] = "adam"
     lr_init: Positive = 0.00126

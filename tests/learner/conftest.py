@@ -18,12 +18,12 @@ from ssd_wire.messages import Hello, Message, Segment
 AGENTS, ACTIONS, STEPS, GAMES, VIEW, COLOURS = 4, 7, 8, 5, 6, 11
 SIZES = NetworkSettings(conv_channels=2, hidden=13, lstm=12, moa_lstm=14)
 CPU = torch.device("cpu")
-DEFAULTS = {  # rewards are not clipped, products not rounded, weights do not decay
+DEFAULTS = {  # products are not rounded, weights do not decay
     "algorithm": "vtrace",
     "matmul_dtype": "float32",
-    "reward_clip": float("inf"),
     "weight_decay": 0.0,
 }
+EXPERIMENT = {"influence": "moa", "reward_clip": float("inf")}
 Stream = tuple[Segment, list[Segment]]
 
 
@@ -57,7 +57,7 @@ def make_trainer(make_shape: Callable[..., AgentShape]) -> Callable[..., Trainer
         trainer = Trainer(
             make_shape(agent),
             sizes,
-            ExperimentSettings.model_validate({"influence": "moa"} | (experiment or {})),
+            ExperimentSettings.model_validate(EXPERIMENT | (experiment or {})),
             LearningSettings.model_validate(DEFAULTS | learning),
             device,
             seed,

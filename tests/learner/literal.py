@@ -103,13 +103,15 @@ def estimates(reward, ended, value, log_ratio, learning):
     return advantages, targets
 
 
-def head_rewards(segment, experiment, learning, beta):
+def head_rewards(segment, experiment, beta):
     """[T, B] rewards of actions, and of symbols."""
     rewards = np.zeros((2, *segment.reward.shape))
     for t, b in np.ndindex(segment.reward.shape):
-        shaped = segment.shaped_reward
-        e = float((segment.reward if shaped is None else shaped)[t, b])
-        e = max(-learning.reward_clip, min(learning.reward_clip, e))
+        if segment.shaped_reward is None:
+            e = float(segment.reward[t, b])
+            e = max(-experiment.reward_clip, min(experiment.reward_clip, e))
+        else:
+            e = float(segment.shaped_reward[t, b])
         with_influence = experiment.alpha * e + beta * float(segment.influence[t, b])
         of_symbols = experiment.influence in ("communication", "moa_communication")
         rewards[:, t, b] = (e, with_influence) if of_symbols else (with_influence, e)

@@ -77,7 +77,6 @@ def test_vtrace_starts_on_a_batch_at_one_segment():
         {"ratio_clip": 0},
         {"kl_limit": 0},
         {"value_gradient_limit": -1},
-        {"reward_clip": 0},
         {"lr_init": float("inf")},
         {"lr_end": float("inf")},
         {"moa_lr": float("inf")},
@@ -96,5 +95,5 @@ def test_invalid_settings_are_refused_by_name(invalid):
 
 
 def test_a_limit_may_be_infinite():
-    limits = ("reward_clip", "gradient_clip", "moa_clip", "kl_limit", "value_gradient_limit")
+    limits = ("value_clip", "gradient_clip", "moa_clip", "kl_limit", "value_gradient_limit")
     assert LearningSettings(**dict.fromkeys(limits, float("inf"))).kl_limit == float("inf")

@@ -77,7 +77,9 @@ class SocialReward:
         """The shaped reward of one step.
 
         Args:
-            rewards: [B, N] all agents' rewards of one step.
+            rewards: [B, N] all agents' rewards of one step, which are clipped first. A clip of the
+                shaped reward instead would hide what an agent gained or lost by its action, as the
+                penalties for inequity are often larger.
             is_first: [B] of the timestep that carries them. Where it is true, the step was the last
                 of its episode, and smoothing starts again from 0.
 
@@ -85,6 +87,7 @@ class SocialReward:
             [B].
         """
         experiment, agent = self._experiment, self._agent
+        rewards = rewards.clip(-experiment.reward_clip, experiment.reward_clip)
         if experiment.reward == "prosocial":
             return prosocial(rewards, agent, experiment.prosocial_eta).astype(np.float32)
         smoothed_t = smoothed(self._smoothed, rewards, experiment.smoothing)

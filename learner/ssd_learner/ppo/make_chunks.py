@@ -45,7 +45,7 @@ def make_chunks(
     learning, agent = trainer.learning, trainer.shape.agent
     evaluations = [evaluate(trainer.network, batch, chunk) for batch in batches]
     log_ratios = [of.log_ratio(b, agent) for of, b in zip(evaluations, batches, strict=True)]
-    rewards = [head_rewards(b, trainer.experiment, learning, scheduled.beta) for b in batches]
+    rewards = [head_rewards(b, trainer.experiment, scheduled.beta) for b in batches]
 
     normaliser = trainer.value_normalisers.get("action")
     outputs = [of.values for of in evaluations]

@@ -18,20 +18,21 @@ class HeadRewards(NamedTuple):
     symbol: Tensor
 
 
-def head_rewards(
-    batch: Batch, experiment: ExperimentSettings, learning: LearningSettings, beta: float
-) -> HeadRewards:
+def head_rewards(batch: Batch, experiment: ExperimentSettings, beta: float) -> HeadRewards:
     """Rewards of the action head and of the communication head.
 
     One of them is rewarded for influence, with r = α·e + β·c of §4. Where influence is exerted
     through symbols it is the communication head, and actions are rewarded with e alone (§5).
     Otherwise it is the action head, and symbols are rewarded with e alone.
 
-    e is the environment's reward, or the reward shaped from everyone's where the experiment has a
-    reward scheme. It is clipped to ± `reward_clip`. The influence reward c has its own clip.
+    e is the environment's reward, clipped to ± `reward_clip`. Where the experiment has a reward
+    scheme, actors have clipped everyone's rewards and shaped e from them, and it may be larger. The
+    influence reward c has its own clip.
     """
-    e = batch.reward if batch.shaped_reward is None else batch.shaped_reward
-    e = e.clamp(-learning.reward_clip, learning.reward_clip)
+    if batch.shaped_reward is None:
+        e = batch.reward.clamp(-experiment.reward_clip, experiment.reward_clip)
+    else:
+        e = batch.shaped_reward
     with_influence = experiment.alpha * e + beta * batch.influence
     if experiment.influence_of_symbols:
         return HeadRewards(action=e, symbol=with_influence)

@@ -74,7 +74,7 @@ def batch_losses(trainer: Trainer, batch: Batch, scheduled: ScheduledValues) -> 
     actions = batch.actions[1:-1, :, trainer.shape.agent]
     action_head = HeadOutputs.from_logits(unroll.policy_logits, unroll.values, actions)
     symbol_head = _symbol_head(unroll, batch, trainer.shape.agent)
-    rewards = head_rewards(batch, experiment, learning, scheduled.beta)
+    rewards = head_rewards(batch, experiment, scheduled.beta)
     log_ratio_t, ended_t = _log_ratio(action_head, symbol_head, batch), batch.is_first[1:]
 
     action = head_losses(action_head, rewards.action, log_ratio_t, ended_t, learning)

@@ -16,8 +16,8 @@ def column(experiment, learning, **network):
     names = ("entropy", "lr_init", "lr_end", "communication_entropy")
     learned = dict(zip(names, learning, strict=False))
     return {
-        "experiment": experiment,
-        "learning": {"algorithm": "vtrace", "reward_clip": inf, **learned, "lr_anneal": 3e8},
+        "experiment": {**experiment, "reward_clip": inf},
+        "learning": {"algorithm": "vtrace", **learned, "lr_anneal": 3e8},
         **({"network": network} if network else {}),
     }
 
@@ -198,8 +198,8 @@ BY_THE_PAPER = {
 
 
 # The defaults are for Cleanup, where returns are far ahead.
+REWARD_CLIP = {"cleanup": 1.0, "harvest": inf}  # the same for all presets that are compared
 HARVEST_LEARNING = {
-    "reward_clip": inf,
     "horizon": 50,
     "minibatch": 1200,
     "passes": 2,
@@ -212,7 +212,7 @@ HARVEST_LEARNING = {
 def expected(name):
     """The values of a column as our own learner's preset has them."""
     values = {key: value for key, value in COLUMNS[name].items() if key != "learning"}
-    experiment = dict(values["experiment"])
+    experiment = dict(values["experiment"], reward_clip=REWARD_CLIP[name.partition("-")[0]])
     if "beta_ramp" in experiment:
         experiment["beta_ramp"] /= 20
     if "moa_weight" in experiment:

@@ -18,8 +18,9 @@ def rewards_and_ends() -> tuple[np.ndarray, np.ndarray]:
     return rewards, rng.random((STEPS, GAMES)) < 0.2
 
 
-def social(agent=2, **experiment) -> SocialReward:
-    return SocialReward(ExperimentSettings.model_validate(experiment), agent, AGENTS, GAMES)
+def social(agent=2, reward_clip=float("inf"), **experiment) -> SocialReward:
+    settings = ExperimentSettings.model_validate({"reward_clip": reward_clip, **experiment})
+    return SocialReward(settings, agent, AGENTS, GAMES)
 
 
 @pytest.mark.parametrize("agent", range(AGENTS))
@@ -124,6 +125,19 @@ def test_an_episode_s_last_rewards_do_not_count_in_the_next():
     nothing = np.zeros((GAMES, AGENTS), np.float32)
     after = scheme.shape(nothing, np.zeros(GAMES, np.bool_))
     assert after == pytest.approx([0, -5 * 0.9, 0])
+
+
+@pytest.mark.parametrize("reward", ["prosocial", "inequity_averse"])
+def test_all_rewards_are_clipped_before_they_are_compared_or_added(rewards_and_ends, reward):
+    rewards, ends = rewards_and_ends
+    clipping = social(reward=reward, reward_clip=0.6, **WEIGHTS)
+    given_clipped = social(reward=reward, **WEIGHTS)
+    largest = 0.0
+    for e, is_last in zip(rewards, ends, strict=True):
+        shaped = clipping.shape(e, is_last)
+        assert shaped.tolist() == given_clipped.shape(np.clip(e, -0.6, 0.6), is_last).tolist()
+        largest = max(largest, abs(shaped).max())
+    assert largest > 0.6
 
 
 def test_every_scheme_returns_float32(rewards_and_ends):

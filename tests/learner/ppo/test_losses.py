@@ -157,8 +157,8 @@ def assert_gradients_match(found, wanted):
 def test_on_policy_and_unclipped_it_equals_the_n_step_actor_critic(
     make_trainer, make_segment, name, episode_end, advantages
 ):
-    experiment = literal.EXPERIMENTS[name] | {"moa_weight": 0.0}
-    same = WEIGHTS | {"experiment": experiment, "episode_end": episode_end, "reward_clip": 1.5}
+    experiment = literal.EXPERIMENTS[name] | {"moa_weight": 0.0, "reward_clip": 1.5}
+    same = WEIGHTS | {"experiment": experiment, "episode_end": episode_end}
     actor_critic = make_trainer(**same)
     ppo = {"algorithm": "ppo", "advantages": advantages, "gae_lambda": 1.0}
     trainer = make_trainer(**ppo, **UNBOUNDED, **NOT_NORMALISED, **same)

@@ -120,14 +120,14 @@ def test_chunks_have_symbols_and_moa_targets_only_where_the_experiment_has_them(
     [
         {"gae_lambda": 1.0},
         {"gae_lambda": 0.9, "episode_end": "truncation", "gamma": 0.9},
-        {"gae_lambda": 0.0, "reward_clip": 0.7},
+        {"gae_lambda": 0.0},
         {"advantages": "vtrace"},
         {"advantages": "vtrace", "episode_end": "truncation", "rho_clip": 1.5, "c_clip": 0.8},
     ],
     ids=[
         "lambda 1",
         "lambda 0.9, truncation",
-        "lambda 0, clipped rewards",
+        "lambda 0",
         "V-trace",
         "V-trace, truncation, other clips",
     ],
@@ -137,8 +137,7 @@ def test_advantages_and_targets_equal_those_of_whole_games_for_the_rewards_of_ea
 ):
     trainer = make_trainer(experiment=experiment, **PLAIN, **learning)
     chunks, whole = chunk_stream(trainer, 4)
-    settings = trainer.experiment, trainer.learning
-    action_reward, symbol_reward = literal.head_rewards(whole, *settings, SCHEDULED.beta)
+    action_reward, symbol_reward = literal.head_rewards(whole, trainer.experiment, SCHEDULED.beta)
     now = unroll(trainer, whole)
     logits = now.policy_logits, now.symbol_logits
     log_ratio = literal.log_ratio(*logits, whole, trainer.shape.agent)
@@ -250,8 +249,7 @@ def test_measures_before_training_are_mean_rewards_and_the_critic_s_explained_va
     _, measures = make_chunks(trainer, [concatenate_time(parts, CPU)], SCHEDULED, 4)
     assert measures["reward"].item() == pytest.approx(whole.reward.mean(), abs=1e-6)
     assert measures["influence"].item() == pytest.approx(whole.influence.mean(), abs=1e-6)
-    settings = trainer.experiment, trainer.learning
-    reward, _ = literal.head_rewards(whole, *settings, SCHEDULED.beta)
+    reward, _ = literal.head_rewards(whole, trainer.experiment, SCHEDULED.beta)
     now = unroll(trainer, whole)
     log_ratio = literal.log_ratio(now.policy_logits, None, whole, trainer.shape.agent)
     value = now.values.double().numpy()

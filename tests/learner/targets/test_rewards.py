@@ -21,8 +21,8 @@ def experiment(request):
 def test_influence_is_added_to_the_rewards_of_the_head_that_exerts_it(
     make_trainer, make_segment, make_batch, experiment, reward_clip
 ):
-    trainer = make_trainer(experiment=experiment, reward_clip=reward_clip)
-    settings = trainer.experiment, trainer.learning, BETA
+    trainer = make_trainer(experiment=experiment | {"reward_clip": reward_clip})
+    settings = trainer.experiment, BETA
     found = head_rewards(make_batch(trainer), *settings)
     wanted = literal.head_rewards(make_segment(trainer), *settings)
     assert found.action.numpy() == pytest.approx(wanted[0], abs=1e-6)
@@ -32,20 +32,21 @@ def test_influence_is_added_to_the_rewards_of_the_head_that_exerts_it(
 def test_the_clip_applies_to_environment_rewards_on_both_sides_and_never_to_influence(
     make_trainer, make_batch
 ):
-    trainer = make_trainer(experiment={"beta": 1.0, "alpha": 2.0}, reward_clip=1.0)
+    trainer = make_trainer(experiment={"beta": 1.0, "alpha": 2.0, "reward_clip": 1.0})
     batch = make_batch(trainer)
     batch.reward[:3, 0] = torch.tensor([-50.0, 50.0, 0.25])
     batch.influence[:] = 7.0
-    rewards = head_rewards(batch, trainer.experiment, trainer.learning, beta=1.0)
+    rewards = head_rewards(batch, trainer.experiment, beta=1.0)
     assert rewards.action[:3, 0].tolist() == [7.0 - 2.0, 7.0 + 2.0, 7.0 + 0.5]
 
 
-def test_the_clip_applies_to_shaped_rewards(make_trainer, make_batch):
-    trainer = make_trainer(experiment=literal.EXPERIMENTS["inequity averse"], reward_clip=1.0)
+def test_rewards_shaped_by_actors_are_not_clipped_again(make_trainer, make_batch):
+    experiment = literal.EXPERIMENTS["inequity averse"] | {"reward_clip": 1.0}
+    trainer = make_trainer(experiment=experiment)
     batch = make_batch(trainer)
     batch = replace(batch, shaped_reward=torch.full_like(batch.shaped_reward, -9.0))
-    rewards = head_rewards(batch, trainer.experiment, trainer.learning, beta=0.0)
-    assert (rewards.action == -1.0).all()
+    rewards = head_rewards(batch, trainer.experiment, beta=0.0)
+    assert (rewards.action == -9.0).all()
 
 
 STEPS, GAMES = 6, 4
