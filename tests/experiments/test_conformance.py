@@ -126,7 +126,9 @@ def test_the_reward_that_a_scheme_shapes_is_its_formula_of_what_everyone_earned(
     if kind == "own":
         assert all(segment.shaped_reward is None for p in played.players for segment in p.segments)
         return
+    clip = config.experiment.reward_clip
     earned = np.stack([p.of_segments("reward") for p in played.players], -1)  # [steps, B, N]
+    earned = earned.clip(-clip, clip)
     firsts = np.concatenate([segment.is_first[1:] for segment in played.players[0].segments])
     agents = len(played.players)
     smooth = np.zeros_like(earned[0])
