@@ -1,8 +1,10 @@
-"""What the parts are compared with: the same sums in plain torch.
+"""What the parts are compared with: the same sums in plain torch, and their matrix products alone.
 
-Inputs are floats in memory, nothing is sampled, sent, checked or stored, and the losses are as
-simple as losses can be. All of it one after the other, on all cores at once, is what a run could
-reach in plain torch. A part can exceed its ceiling where its own kernels are faster than torch's.
+In plain torch, inputs are floats in memory, nothing is sampled, sent, checked or stored, and the
+losses are as simple as losses can be. All of it one after the other, on all cores at once, is what
+a run could reach in plain torch. A part can exceed this where its own kernels are faster.
+
+No part can be faster than its products would be at the speed of one large matrix product.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from ssd_bench.results.rows import Row
 from ssd_envs.spec import game_spec
 
 ACTING, STEPS, LEARNING = 64, 50, 32  # B when acting; T and B when learning
+LARGE = 512  # rows and columns of a large matrix
+GROUPS = ("torch", "products")
+PRODUCTS = ("float32", "bfloat16")
 
 
 def parts(game: str) -> Iterator[Part]:
@@ -33,6 +38,10 @@ def parts(game: str) -> Iterator[Part]:
     yield Part(f"torch/{game}/moa/brute-force", partial(_counterfactuals, game, True))
     for kind in inputs.KINDS:
         yield Part(f"torch/{game}/{kind}/learn", partial(_learn, game, kind))
+    for kind in inputs.KINDS:
+        for products in PRODUCTS:
+            name = f"products/{game}/{kind}/{products}/learn"
+            yield Part(name, partial(_products, game, kind, products))
 
 
 @dataclass(frozen=True)
@@ -171,3 +180,26 @@ def _learn(game: str, kind: str) -> Iterator[Work]:
         optimizer.step()
 
     yield Work(call, STEPS * LEARNING)
+
+
+@contextmanager
+def _products(game: str, kind: str, products: str) -> Iterator[Work]:
+    """A large matrix product, counted as the own-steps that take as much arithmetic to train on."""
+    dtype = getattr(torch, products)
+    left, right = (torch.rand(LARGE, LARGE).to(dtype) for _ in range(2))
+    out = torch.empty(LARGE, LARGE, dtype=dtype)
+    own_steps = 2 * LARGE**3 / flop_of_learning(game, kind)
+    yield Work(lambda: torch.mm(left, right, out=out), own_steps)
+
+
+def flop_of_learning(game: str, kind: str) -> int:
+    """Floating-point operations in the matrix products of one own-step, forwards and backwards.
+
+    A weight is in one product forwards and in two backwards: of its inputs' gradient, and of its
+    own. Those of the convolution are used in every window, and its inputs need no gradient.
+    """
+    net = _Plain(game, kind)
+    streams = (net.policy, net.moa) if kind == "moa" else (net.policy,)
+    weights = (one for stream in streams for one in stream.parameters() if one.dim() > 1)
+    windows = (net.side - 2) ** 2
+    return 2 * (3 * sum(map(Tensor.numel, weights)) + 2 * windows * net.conv.weight.numel())

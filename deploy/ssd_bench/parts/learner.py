@@ -9,6 +9,7 @@ from functools import partial
 import torch
 
 from ssd_bench.parts import inputs
+from ssd_bench.parts.ceilings import PRODUCTS
 from ssd_bench.parts.timing import Part, Work
 from ssd_learner.ppo.losses import minibatch_loss
 from ssd_learner.ppo.make_chunks import make_chunks
@@ -18,8 +19,7 @@ from ssd_learner.vtrace.update import vtrace_update
 from ssd_wire.messages import Segment
 
 BATCHES = ((50, 32), (50, 128), (100, 32))  # T and B of V-trace's updates
-MINIBATCHES = ((50, 48), (50, 240), (20, 600))  # steps of a chunk, and chunks, of PPO's
-PRODUCTS = ("float32", "bfloat16")
+MINIBATCHES = ((50, 80), (50, 240), (20, 600))  # steps of a chunk, and chunks, of PPO's
 LANE = 16  # B of one segment; a batch holds several
 CPU = torch.device("cpu")
 SMALLEST_RATE = 1e-12  # thousands of updates on one batch then change nothing
@@ -28,14 +28,15 @@ SMALLEST_RATE = 1e-12  # thousands of updates on one batch then change nothing
 def parts(game: str) -> Iterator[Part]:
     """With and without a model of others."""
     for kind in inputs.KINDS:
-        ceiling = f"torch/{game}/{kind}/learn"
         for products in PRODUCTS:
+            limit = f"products/{game}/{kind}/{products}/learn"
             for steps, chunks in MINIBATCHES:
                 name = f"ppo/{game}/{kind}/{products}/C{steps}-M{chunks}"
-                yield Part(name, partial(_ppo, game, kind, products, steps, chunks), ceiling)
+                yield Part(name, partial(_ppo, game, kind, products, steps, chunks), limit)
         for steps, games in BATCHES:
             name = f"vtrace/{game}/{kind}/T{steps}-B{games}"
-            yield Part(name, partial(_vtrace, game, kind, steps, games), ceiling)
+            in_torch = f"torch/{game}/{kind}/learn"
+            yield Part(name, partial(_vtrace, game, kind, steps, games), in_torch)
 
 
 @contextmanager

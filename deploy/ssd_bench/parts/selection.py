@@ -51,4 +51,4 @@ def with_ceilings(rows: Sequence[Row]) -> list[Row]:
         for one in ceilings.derived(game)
         if one.name in wanted and all(part in known for part in one.parts)
     ]
-    return sorted([*rows, *derived], key=lambda row: row.group != "torch")
+    return sorted([*rows, *derived], key=lambda row: row.group not in ceilings.GROUPS)

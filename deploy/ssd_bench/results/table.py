@@ -91,8 +91,8 @@ def _notes(result: Result, before: Result | None) -> Iterator[str]:
     yield (
         "rates are medians, in agent-steps unless another unit is given; spread: (largest − "
         "smallest) / median; share: of the same work in plain torch (torch/), for whole runs on "
-        f"all {result.machine['cores']} cores and for parts on one; parts by the CPU time of "
-        "their thread"
+        f"all {result.machine['cores']} cores and for parts on one, or of its matrix products "
+        "alone (products/); parts by the CPU time of their thread"
     )
     yield _place(result)
     if before is not None:

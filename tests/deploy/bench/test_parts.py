@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from ssd_bench.parts import ceilings, games, inputs, learner
 from ssd_bench.parts.selection import choose, every_part, with_ceilings
@@ -29,6 +30,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(ceilings, "ACTING", 2)
     monkeypatch.setattr(ceilings, "STEPS", 3)
     monkeypatch.setattr(ceilings, "LEARNING", 2)
+    monkeypatch.setattr(ceilings, "LARGE", 16)
     monkeypatch.setattr(learner, "LANE", 2)
     monkeypatch.setattr(learner, "BATCHES", ((3, 4), (4, 2)))
     monkeypatch.setattr(learner, "MINIBATCHES", ((3, 4),))
@@ -100,6 +102,16 @@ def test_an_actors_counterfactuals_equal_those_of_brute_force():
     assert brute.std() > 0.1
     torch.testing.assert_close(factorised, brute, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(found.view_as(brute), brute, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize(("kind", "lstms"), [("baseline", [32]), ("moa", [32 + 4 * 9, 32 + 5 * 9])])
+def test_the_arithmetic_of_learning_is_what_torch_counts(kind, lstms):
+    with ceilings._learn("cleanup", kind) as work, FlopCounterMode(display=False) as counter:
+        work.call()
+    counted = counter.get_total_flops() / (2 * (3 + 1))  # games, and steps with the one after them
+    not_counted = sum(3 * 2 * 4 * 128 * (seen + 128) for seen in lstms)  # torch leaves LSTMs out
+    assert ceilings.flop_of_learning("cleanup", kind) == pytest.approx(counted + not_counted)
 
 
 def test_only_requested_parts_and_their_ceilings_are_measured():
