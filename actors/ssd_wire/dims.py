@@ -26,7 +26,7 @@ class GameShape(Protocol):
 
     @property
     def palette(self) -> Sized:
-        """P colors."""
+        """P colours."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Dims:
         N: agents.
         A: actions.
         W: cells on each side of a view.
-        P: palette colors.
+        P: palette colours.
         T: steps in a segment; 0 in a process that handles no segments.
         S: floats of recurrent state per game; 0 in a process that handles no segments.
         V: symbols that an agent can send. Optional, like all that follow.

@@ -24,7 +24,7 @@ MAX_NATURAL = 2**63 - 1
 MAX_TEXT_LENGTH = 1024
 MAX_AXIS_LENGTH = 2**31 - 1
 
-CONSTANT_AXES = {"2": 2, "3": 3}  # a bool is a byte below 2; a color has 3 bytes
+CONSTANT_AXES = {"2": 2, "3": 3}  # a bool is a byte below 2; a colour has 3 bytes
 
 _BYTES = bytes(range(256))
 _SMALL = 1024  # bytes; below this, calling numpy costs more than the check itself

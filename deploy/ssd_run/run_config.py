@@ -28,7 +28,7 @@ class PresetSettings(BaseModel):
     """The run file's [preset]: what the run is called, for people; no process reads it.
 
     Args:
-        name: Of the preset, or of the file, that the run began with.
+        name: What the run is called; by default the name of the file, without `.toml`.
         about: One line on what it is.
         paper: Where in the paper its numbers are.
         group: Heading that `ssd-train --list` shows it under; that of its `base` by default.

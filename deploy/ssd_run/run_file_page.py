@@ -16,10 +16,13 @@ from ssd_run.run_config import SETTINGS
 HEAD = """# Run file
 
 Every key of a run file, by its section. `ssd-train PRESET --print` shows a whole one, and
-`--set section.key=value` changes one value. A key that is left out has its default. `[preset] base`
-names another preset, or the path of a file, whose values take the place of the defaults. This page
-is written by `python -m ssd_run.run_file_page > deploy/RUN_FILE.md`.
+`--set section.key=value` changes one value. A key that is left out has its default. This page is
+written by `python -m ssd_run.run_file_page > deploy/RUN_FILE.md`.
 """
+BASE = (
+    "| `base` | text | – | A preset, or the path of another run file, whose values replace the"
+    " defaults. `ssd-train` resolves it, so a run's `run.toml` has none. |"
+)
 _ENTRY = re.compile(r"^ {4}(\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", re.MULTILINE)
 _BOUNDS = (
     ("minimum", "≥"),
@@ -41,6 +44,7 @@ def _section(name: str, settings: type[BaseModel]) -> str:
     for key, schema in settings.model_json_schema()["properties"].items():
         default = settings.model_fields[key].get_default(call_default_factory=True)
         lines.append(f"| `{key}` | {_values(schema)} | {_default(default)} | {meaning_of[key]} |")
+    lines += [BASE] if name == "preset" else []
     return "\n".join(lines) + "\n"
 
 

@@ -60,8 +60,8 @@ class GameSettings(BaseModel):
         growth_radius: Harvest: which apples count as nearby, as the largest dx² + dy².
         apple_growth: Cleanup: probability that a bare apple cell grows an apple in a step when
             there is no waste.
-        waste_growth: Cleanup: probability that a clean river cell turns to waste when it is tried.
-            In each step cells are tried in random order until one does. Default 0.5, in
+        waste_growth: Cleanup: in each step the clean river cells are tried in random order, until
+            one turns to waste. This is the probability of each try. Default 0.5, in
             "cleanup-small" 0.05.
         waste_limit: Cleanup: waste density from which on no apples grow and no waste appears.
         own: parameters of your own game. Those not given have the defaults that the game defines.

@@ -97,10 +97,12 @@ class ExperimentSettings(BaseModel):
         moa_auxiliary: agents learn a model of the others even if their reward needs none.
         leaders: agents 0 … leaders − 1 are influencers and act first within a step. The others are
             influencees and see these actions before they act themselves (§4).
-        roles: each agent's role, instead of `leaders`. If influence is neither "off" nor "basic",
-            nobody acts first, and influencers are the agents that get the influence reward: for
-            disclosed symbols over influencers and influencees, with a MOA over all others.
-        influencee_reward: an influencee also gets β times the basic influence it was under.
+        roles: each agent's role, instead of `leaders`. With influence "off" or "basic", influencers
+            act first, and influencees see their actions. Otherwise nobody acts first, and only
+            influencers get the influence reward: with "communication" for their influence on
+            influencers and influencees, with a MOA for that on all others.
+        influencee_reward: with influence "basic", an influencee also gets a reward: β times the
+            influence that its leaders had on it.
         symbols: V, the number of symbols, one of which an agent sends at each step; 0 for no
             communication (§5).
         divergence: the distance between the conditional and the marginal distribution of another

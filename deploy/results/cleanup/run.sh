@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The runs of this page, one after the other; then their curves. On two cores, then with a GPU.
+# The runs of this page, one after the other; then their curves. On a CPU, then with a GPU.
 # A run that was cut off goes on with: ssd-train --resume --run-dir DIR
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

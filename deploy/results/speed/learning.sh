@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Does a fast run learn what a slow one does? Harvest with influence, 2,000,000 agent-steps, three
-# seeds, by the defaults and by small lanes with small updates; then their curves. About fifteen
+# seeds, with one lane of 96 games and with two of 16; then their curves. About fifteen
 # minutes on two cores. From the top of the repository, after `make train STEPS=1000`:
 #     deploy/results/speed/learning.sh
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The pilot runs by which the defaults were chosen, one seed each, and the scheduling that was tried:
-# about twenty minutes on two cores; each run prints its summary. From the top of the repository:
+# The pilot runs by which the lanes of the V-trace presets were chosen, one seed each, and the scheduling
+# that was tried: about twenty minutes on two cores; each run prints its summary. From the top of the repository:
 #     deploy/results/speed/pilots.sh
 set -euo pipefail
 export PATH="$PWD/.venv/bin:$PATH"

@@ -12,6 +12,7 @@ import pytest
 import zmq
 
 import ssd_wire
+from ssd_envs.games import GAMES, MOVES
 from ssd_envs.spec import GameSettings
 from ssd_influence.roles import optional_axes, role_of
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
@@ -121,6 +122,17 @@ def test_the_page_has_the_lengths_of_the_optional_axes_by_role():
         found = optional_axes(role_of(experiment, int(agent), 4), experiment, 9)
         wanted = dict(zip("VLQDKJCR", map(int, lengths), strict=True))
         assert found == wanted, (settings, agent)
+
+
+def test_the_page_has_the_actions_of_every_game():
+    text = text_under("Actions")
+    common = dict(re.findall(r"(\d)\s`(\w+)`", text))
+    assert common == {str(number): name for number, name in enumerate(MOVES)}
+    stated = {}
+    for games, *others in rows(text):
+        own = tuple(cell.strip("`") for cell in others if cell != "–")
+        stated |= dict.fromkeys(re.findall("`(.*?)`", games), MOVES + own)
+    assert stated == {name: game.actions for name, game in GAMES.items()}
 
 
 def test_the_example_of_weights_is_its_bytes():
