@@ -122,7 +122,7 @@ def _is_older(progress: TrainingProgress, known: Mapping[str, Any]) -> bool:
     before it wrote another.
     """
     counts, segments = progress.counts, known.get("segments", {})
-    consumed: int = segments.get("trained", 0) + segments.get("surplus", 0)
+    consumed: int = sum(segments.get(name, 0) for name in ("trained", "surplus", "given_up"))
     return counts.trained + counts.surplus + counts.given_up < consumed
 
 
