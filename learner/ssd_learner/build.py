@@ -97,6 +97,7 @@ def resume(
 
     Raises:
         RunFileError: a checkpoint is unusable.
+        OSError: a file cannot be read now.
     """
     learning, run_fingerprint = sections.learning, sections.fingerprint()
     try:

@@ -48,6 +48,7 @@ def restore(
     Raises:
         CheckpointError: a checkpoint belongs to another run, agent or network; or all are damaged;
             or there is none, although the ledger says that the agent was trained.
+        OSError: a checkpoint cannot be read now; nothing is renamed.
     """
     _remove_temporary_files(folder)
     known = _read_ledger(ledger)

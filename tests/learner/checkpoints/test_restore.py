@@ -1,7 +1,10 @@
 """Resuming from checkpoints, also when the newest one is damaged or missing."""
 
+import errno
 import logging
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -139,6 +142,26 @@ def test_a_damaged_newest_checkpoint_is_renamed_and_the_one_before_it_is_used(
     assert "320 own-steps and 2 segments of training are lost" in caplog.text
     assert not newest.exists()
     assert newest.with_name(newest.name + ".damaged").exists()
+
+
+@pytest.mark.parametrize(
+    "code", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.EACCES], ids=errno.errorcode.get
+)
+def test_a_checkpoint_that_cannot_be_read_now_is_not_damaged(
+    tmp_path, make_trainer, monkeypatch, code
+):
+    write(tmp_path, make_trainer())
+    newest = write(tmp_path, make_trainer(), version=4)
+
+    def fail(_):
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", fail)
+        with pytest.raises(OSError, match=f"cannot be read: .*{newest}") as caught:
+            restore(tmp_path, make_trainer(), "this run")
+    assert caught.value.errno == code
+    assert restore(tmp_path, make_trainer(), "this run") == replace(PROGRESS, version=4)
 
 
 def test_epochs_continue_after_the_last_segment_acknowledged_as_durable(
