@@ -126,7 +126,7 @@ def read_checkpoint(path: Path) -> tuple[TrainingProgress, dict[str, Tensor]]:
         DamagedCheckpointError: its content has changed since it was written, or is not finite.
         OSError: it cannot be read now. That may pass, so it is not damage.
     """
-    raw = _read(path)
+    raw = read_bytes(path)
     try:
         metadata = _metadata(raw)
         if "digest" in metadata:
@@ -148,6 +148,14 @@ def read_checkpoint(path: Path) -> tuple[TrainingProgress, dict[str, Tensor]]:
     return progress, tensors
 
 
+def read_bytes(path: Path) -> bytes:
+    """The content of a file; an error names the file, which that of a failed read does not."""
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise OSError(fault.errno, f"cannot be read: {fault.strerror}", str(path)) from fault
+
+
 def newest_checkpoint(folder: Path) -> Path | None:
     """The checkpoint with the most updates, if there is one."""
     return next(reversed(checkpoints(folder)), None)
@@ -161,14 +169,6 @@ def checkpoints(folder: Path) -> list[Path]:
 def set_aside(path: Path) -> Path:
     """Rename an unusable checkpoint, so that it no longer counts as one."""
     return path.rename(path.with_name(path.name + DAMAGED))
-
-
-def _read(path: Path) -> bytes:
-    """The content of a file; an error names the file, which that of a failed read does not."""
-    try:
-        return path.read_bytes()
-    except OSError as fault:
-        raise OSError(fault.errno, f"cannot be read: {fault.strerror}", str(path)) from fault
 
 
 def _is_finite(tensor: Tensor) -> bool:

@@ -1,6 +1,7 @@
 """Resuming from checkpoints, also when the newest one is damaged or missing."""
 
 import errno
+import json
 import logging
 import os
 from dataclasses import replace
@@ -244,6 +245,58 @@ def test_an_older_ledger_changes_nothing(tmp_path, make_trainer, write_ledger):
     write(tmp_path, make_trainer())
     ledger = write_ledger(320, Watermark(0, 2**62 - 1, 3, 1, False), Watermark(1, 17, 1, 0, False))
     assert restore(tmp_path, make_trainer(), "this run", ledger) == PROGRESS
+
+
+def ledger_with(**change):
+    epoch = {"arena": 0, "epoch": 17, "durable": 3, "retired": False}
+    return {"own_steps": 960, "segments": {"trained": 3}, "epochs": [epoch]} | change
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ([1, 2], r"found \[1, 2\]: "),
+        ({"segments": {}, "epochs": []}, "in own_steps: Field required"),
+        (ledger_with(segments=7), "found 7 in segments: "),
+        (ledger_with(segments={"trained": "many"}), "found 'many' in segments.trained: "),
+        (ledger_with(epochs={"17": 3}), "found {'17': 3} in epochs: "),
+        (ledger_with(epochs=[{"arena": 0, "epoch": 17}]), "in epochs.0.durable: Field required"),
+        (ledger_with(epochs=[None]), "found None in epochs.0: "),
+    ],
+    ids=["a list", "no steps", "segments", "a count", "epochs", "an epoch's key", "an epoch"],
+)
+def test_json_that_is_no_ledger_is_refused_by_its_name_and_what_was_found(
+    tmp_path, make_trainer, content, found
+):
+    write(tmp_path, make_trainer())
+    newest = write(tmp_path, make_trainer(), version=4)
+    damage(newest)
+    ledger = tmp_path / "learner-1.json"
+    ledger.write_text(json.dumps(content))
+    with pytest.raises(
+        CheckpointError, match=f"{ledger}: wanted a ledger of ssd-learner, .*{found}"
+    ):
+        restore(tmp_path, make_trainer(), "this run", ledger)
+    assert newest.exists()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\0\0\0\0", b'{"own_steps": 96'])
+def test_a_ledger_that_is_missing_or_torn_by_a_crash_of_the_machine_is_not_needed(
+    tmp_path, make_trainer, content
+):
+    write(tmp_path, make_trainer())
+    ledger = tmp_path / "learner-1.json"
+    if content is not None:
+        ledger.write_bytes(content)
+    assert restore(tmp_path, make_trainer(), "this run", ledger) == PROGRESS
+
+
+def test_a_ledger_that_cannot_be_read_now_is_an_error(tmp_path, make_trainer):
+    write(tmp_path, make_trainer())
+    folder = tmp_path / "learner-1.json"
+    folder.mkdir()
+    with pytest.raises(OSError, match=f"cannot be read: .*{folder}"):
+        restore(tmp_path, make_trainer(), "this run", folder)
 
 
 def test_if_all_checkpoints_are_damaged_the_start_is_refused_and_the_files_stay(
