@@ -99,7 +99,8 @@ class ExperimentSettings(BaseModel):
             influencees and see these actions before they act themselves (§4).
         roles: each agent's role, instead of `leaders`. If influence is neither "off" nor "basic",
             nobody acts first, and influencers are the agents that get the influence reward: for
-            disclosed symbols over influencers and influencees, with a MOA over all others.
+            disclosed symbols over influencers and influencees, with a MOA over all others. Then
+            there must be an influencer, and for disclosed symbols another agent that is not plain.
         influencee_reward: an influencee also gets β times the basic influence it was under.
         symbols: V, the number of symbols, one of which an agent sends at each step; 0 for no
             communication (§5).
