@@ -112,6 +112,7 @@ def resume(
         watermarks=progress.watermarks if progress else (),
         counts=progress.counts if progress else SegmentCounts(),
         forgotten=progress.forgotten if progress else ForgottenEpochs(),
+        deterministic=sections.run.deterministic,
     )
     times = learning.checkpoint_seconds, learning.checkpoints_kept
     checkpointer = Checkpointer(checkpoints, ledger, *times)
