@@ -58,9 +58,7 @@ class RunSections:
             network=section(sections, "network", NetworkSettings, network_class),
             learning=section(sections, "learning", LearningSettings),
         )
-        run = found.run
-        conflict = found.learning.conflict(run.segment, run.lanes, run.window, run.retained)
-        if conflict is not None:
+        if (conflict := found.learning.conflict(found.run)) is not None:
             raise RunFileError(f"[learning] {conflict}")
         return found
 
