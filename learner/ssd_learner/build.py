@@ -71,8 +71,11 @@ def build_trainer(sections: RunSections, agent: int, device: torch.device) -> Tr
     """An untrained agent.
 
     Raises:
-        RunFileError: the game has no such agent, or the experiment does not fit it.
+        RunFileError: the game has no such agent, or the experiment does not fit it; or a
+            deterministic run is not trained on the CPU.
     """
+    if sections.run.deterministic and device.type != "cpu":
+        raise RunFileError(f"a deterministic run: wanted --device cpu, found {device}")
     spec = game_spec(sections.game)
     if agent >= spec.num_agents:
         raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
