@@ -90,8 +90,7 @@ def validate(sections: Sections) -> RunConfig:
         raise RunFileError("\n".join(hints))
     valid: dict[str, Any] = {n: section(sections, n, model) for n, model in SETTINGS.items()}
     config = RunConfig(**valid)
-    run = config.run
-    if conflict := config.learning.conflict(run.segment, run.lanes, run.window, run.retained):
+    if conflict := config.learning.conflict(config.run):
         raise RunFileError(f"[learning] {conflict}")
     with errors_in_section("experiment"):
         role_of(config.experiment, 0, config.game.agents)

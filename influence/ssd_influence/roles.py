@@ -115,11 +115,27 @@ def _by_role_names(
     influencers = tuple(agent for agent in range(num_agents) if names[agent] == "influencer")
     influencees = tuple(agent for agent in range(num_agents) if names[agent] == "influencee")
     if not experiment.agents_act_in_turn:
-        return influencers, tuple(sorted(influencers + influencees))
+        both = tuple(sorted(influencers + influencees))
+        _check_influence(experiment, influencers, both)
+        return influencers, both
     if not (influencers and influencees):
         found = ", ".join(names)
         raise ValueError(f"roles: wanted at least one influencer and one influencee, found {found}")
     return influencers, influencees
+
+
+def _check_influence(
+    experiment: ExperimentSettings, influencers: tuple[int, ...], both: tuple[int, ...]
+) -> None:
+    """Refuse roles with which nobody gets the influence reward, or there is nobody to influence.
+
+    With a MOA influence is over all other agents, so one influencer is enough.
+    """
+    found = f'with influence = "{experiment.influence}", found {", ".join(experiment.roles)}'
+    if not influencers:
+        raise ValueError(f"roles: wanted at least one influencer {found}")
+    if experiment.influence == "communication" and len(both) < 2:
+        raise ValueError(f"roles: wanted another influencer or an influencee {found}")
 
 
 def _without(agent: int, agents: tuple[int, ...]) -> tuple[int, ...]:

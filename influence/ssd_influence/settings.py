@@ -100,7 +100,8 @@ class ExperimentSettings(BaseModel):
         roles: each agent's role, instead of `leaders`. With influence "off" or "basic", influencers
             act first, and influencees see their actions. Otherwise nobody acts first, and only
             influencers get the influence reward: with "communication" for their influence on
-            influencers and influencees, with a MOA for that on all others.
+            influencers and influencees, with a MOA for that on all others. There must then be an
+            influencer, and with "communication" another agent that is not plain.
         influencee_reward: with influence "basic", an influencee also gets a reward: β times the
             influence that its leaders had on it.
         symbols: V, the number of symbols, one of which an agent sends at each step; 0 for no

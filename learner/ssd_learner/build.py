@@ -58,9 +58,7 @@ class RunSections:
             network=section(sections, "network", NetworkSettings, network_class),
             learning=section(sections, "learning", LearningSettings),
         )
-        run = found.run
-        conflict = found.learning.conflict(run.segment, run.lanes, run.window, run.retained)
-        if conflict is not None:
+        if (conflict := found.learning.conflict(found.run)) is not None:
             raise RunFileError(f"[learning] {conflict}")
         return found
 
@@ -73,8 +71,11 @@ def build_trainer(sections: RunSections, agent: int, device: torch.device) -> Tr
     """An untrained agent.
 
     Raises:
-        RunFileError: the game has no such agent, or the experiment does not fit it.
+        RunFileError: the game has no such agent, or the experiment does not fit it; or a
+            deterministic run is not trained on the CPU.
     """
+    if sections.run.deterministic and device.type != "cpu":
+        raise RunFileError(f"a deterministic run: wanted --device cpu, found {device}")
     spec = game_spec(sections.game)
     if agent >= spec.num_agents:
         raise RunFileError(f"wanted an agent of 0 to {spec.num_agents - 1}, found {agent}")
@@ -97,6 +98,7 @@ def resume(
 
     Raises:
         RunFileError: a checkpoint is unusable.
+        OSError: a file cannot be read now.
     """
     learning, run_fingerprint = sections.learning, sections.fingerprint()
     try:
@@ -111,6 +113,7 @@ def resume(
         watermarks=progress.watermarks if progress else (),
         counts=progress.counts if progress else SegmentCounts(),
         forgotten=progress.forgotten if progress else ForgottenEpochs(),
+        deterministic=sections.run.deterministic,
     )
     times = learning.checkpoint_seconds, learning.checkpoints_kept
     checkpointer = Checkpointer(checkpoints, ledger, *times)

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ssd_wire.run_file import RunSettings
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Limit = Annotated[float, Field(gt=0)]  # infinity for no limit
@@ -131,28 +133,32 @@ class LearningSettings(BaseModel):
         """
         return 1 if self.algorithm == "vtrace" else lanes * self.segments_per_batch(segment)
 
-    def conflict(self, segment: int, lanes: int, window: int, retained: int) -> str | None:
-        """Why these settings do not fit a run's [run] settings; None if they do.
-
-        Args:
-            segment: Steps per segment.
-            lanes: Per arena.
-            window: Batches that an actor may be ahead.
-            retained: Segments that an actor keeps.
-        """
+    def conflict(self, run: RunSettings) -> str | None:
+        """Why these settings do not fit a run's [run] settings; None if they do."""
         if self.algorithm == "vtrace":
-            return None
+            return self._conflict_of_vtrace(run)
+        segment, chunk, retained = run.segment, self.chunk, run.retained
         if self.horizon % segment:
             return f"horizon = {self.horizon}: wanted a multiple of the segment, {segment} steps"
-        if self.chunk and segment % self.chunk:
-            return f"chunk = {self.chunk}: wanted a divisor of the segment, {segment} steps"
-        ahead = window * lanes * self.segments_per_batch(segment)
+        if chunk and segment % chunk:
+            return f"chunk = {chunk}: wanted a divisor of the segment, {segment} steps"
+        ahead = run.window * run.lanes * self.segments_per_batch(segment)
         if ahead > retained:
             return (
                 f"horizon = {self.horizon}: an actor may be {ahead} segments ahead,"
                 f" and would keep at most {retained}: wanted [run] retained of at least {ahead}"
             )
         return None
+
+    def _conflict_of_vtrace(self, run: RunSettings) -> str | None:
+        """Without determinism there is none: whatever has arrived is trained on."""
+        if not run.deterministic or run.lanes <= run.retained:
+            return None
+        return (
+            f'algorithm = "vtrace": each batch of a deterministic run has a segment of each of'
+            f" {run.lanes} lanes, and an actor would keep at most {run.retained}: wanted [run]"
+            f" retained of at least {run.lanes}"
+        )
 
     def learning_rate_at(self, own_steps: int) -> float:
         """Learning rate after this many own-steps."""

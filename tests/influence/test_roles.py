@@ -119,6 +119,26 @@ def test_acting_in_turn_needs_an_influencer_and_an_influencee(influence, role):
         roles_of(3, influence=influence, roles=(role, "plain", role))
 
 
+@pytest.mark.parametrize("roles", [("plain",) * 3, ("influencee", "plain", "influencee")], ids=str)
+@pytest.mark.parametrize("influence", sorted({*INFLUENCES} - {"off", "basic"}))
+def test_influence_needs_an_influencer(influence, roles):
+    found = f'at least one influencer with influence = "{influence}", found {", ".join(roles)}'
+    with pytest.raises(ValueError, match=f"roles: wanted {found}"):
+        roles_of(3, influence=influence, roles=roles)
+
+
+def test_disclosed_symbols_need_another_agent_that_is_not_plain():
+    found = 'with influence = "communication", found plain, influencer, plain'
+    with pytest.raises(ValueError, match=f"wanted another influencer or an influencee {found}"):
+        roles_of(3, influence="communication", roles=("plain", "influencer", "plain"))
+
+
+@pytest.mark.parametrize("influence", ["moa", "moa_communication", "mine:Custom"])
+def test_one_influencer_among_plain_agents_is_enough_if_nobody_discloses_anything(influence):
+    everyone = roles_of(3, influence=influence, roles=("plain", "influencer", "plain"))
+    assert agents_where(lambda role: role.is_rewarded, everyone) == [1]
+
+
 def test_roles_can_make_any_agent_a_leader_and_plain_agents_neither_lead_nor_follow():
     everyone = roles_of(5, influence="basic", roles=MIXED)
     assert agents_where(lambda role: role.is_leader, everyone) == [1, 3]

@@ -80,9 +80,10 @@ class Harness:
         self.now = 0.0
         self.links = ListLinks()
         progress = restore(folder, trainer, FINGERPRINT)
-        watermarks = progress.watermarks if progress else ()
-        counts = progress.counts if progress else SegmentCounts()
-        self.receiver = SegmentReceiver(1, 99, FINGERPRINT, 100, watermarks, counts)
+        known = (progress.watermarks, progress.counts) if progress else ((), SegmentCounts())
+        self.receiver = SegmentReceiver(
+            1, 99, FINGERPRINT, 100, *known, deterministic=deterministic
+        )
         self.checkpointer = Checkpointer(folder, folder / "ledger.json", 10.0, 2, lambda: self.now)
         run = RunSettings(segment=8, games=5)
         dims = dims_of(run, trainer.shape, trainer.experiment, trainer.network.state_size)

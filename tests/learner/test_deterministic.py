@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.learner.harness import ACTOR, STOP, Harness
+from tests.learner.harness import ACTOR, FINGERPRINT, STOP, Harness
 
-from ssd_wire.messages import Bye
+from ssd_wire.messages import Bye, Hello, Refused, Welcome
 
 LANES, PER_LANE = 2, 2  # of a batch
 BATCH = LANES * PER_LANE
@@ -135,3 +135,31 @@ def test_an_incomplete_batch_is_trained_on_when_its_actor_leaves(make_harness, b
     harness = make_harness()
     harness.run(batches(seed=0)[:2], [(ACTOR, Bye(7))], [])
     assert harness.links.progress()[-1] == (1, 1, 1)
+
+
+@pytest.mark.parametrize("arena", [0, 1], ids=["in its arena", "in another arena"])
+def test_a_second_actor_is_refused_fatally_and_the_first_one_s_batches_stay_the_same(
+    make_harness, batches, expected, arena
+):
+    second = (b"actor 8", Hello(1, arena, 8, FINGERPRINT))
+    harness = make_harness()
+    links = harness.run(*[[one, second] for one in batches(seed=0)])
+    refused = [reply for peer, reply in links.sent if peer == b"actor 8"]
+    assert all(isinstance(reply, Refused) and reply.fatal for reply in refused)
+    assert "a deterministic run has one arena, and cannot go on with another" in refused[0].reason
+    assert f"found {8:016x} of arena {arena}" in refused[0].reason
+    assert_equal(weights(harness), expected)
+
+
+def test_an_actor_may_say_hello_again(make_harness, batches, expected):
+    hello, *segments = batches(seed=0)
+    harness = make_harness()
+    later = ACTOR, replace(hello[1], weights_version=1)
+    harness.run([hello], *[[later, one] for one in segments])
+    assert_equal(weights(harness), expected)
+
+
+def test_the_next_learner_admits_the_actor_of_a_run_that_is_resumed(make_harness, batches):
+    make_harness().run(batches(seed=0))
+    links = make_harness().run([(b"actor 8", Hello(1, 0, 8, FINGERPRINT))])
+    assert [reply.epoch for _, reply in links.sent if isinstance(reply, Welcome)] == [8]

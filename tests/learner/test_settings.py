@@ -4,12 +4,14 @@ import pytest
 from pydantic import ValidationError
 
 from ssd_learner.settings import LearningSettings
+from ssd_wire.run_file import RunSettings
 
 RUN = {"segment": 50, "lanes": 2, "window": 3, "retained": 120}  # 3 · 2 · 1000 / 50 = 120
 
 
 def conflict(run=None, **learning):
-    return LearningSettings(**{"horizon": 1000} | learning).conflict(**RUN | (run or {}))
+    settings = LearningSettings(**{"horizon": 1000} | learning)
+    return settings.conflict(RunSettings(**RUN | (run or {})))
 
 
 def test_fitting_values_of_horizon_chunk_and_window_are_accepted():
@@ -49,6 +51,15 @@ def test_an_actor_must_be_able_to_retain_all_segments_that_it_may_be_ahead(run):
 
 def test_vtrace_ignores_horizon_and_chunk():
     assert conflict({"retained": 1}, algorithm="vtrace", horizon=7, chunk=3) is None
+
+
+def test_in_a_deterministic_run_an_actor_must_be_able_to_retain_a_batch_of_vtrace():
+    run = {"deterministic": True, "lanes": 4, "retained": 3}
+    assert conflict(run, algorithm="vtrace") == (
+        'algorithm = "vtrace": each batch of a deterministic run has a segment of each of 4 lanes,'
+        " and an actor would keep at most 3: wanted [run] retained of at least 4"
+    )
+    assert conflict(run | {"retained": 4}, algorithm="vtrace") is None
 
 
 def test_ppo_starts_on_a_batch_at_one_actor_s_horizon_in_all_its_lanes():

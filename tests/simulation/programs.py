@@ -137,6 +137,7 @@ class Programs:
             settings.retained,
             progress.watermarks if progress else (),
             progress.counts if progress else SegmentCounts(),
+            deterministic=settings.deterministic,
         )
         training = Training(settings, self.record, process, self.rng)
         learner = Learner(

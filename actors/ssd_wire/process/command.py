@@ -34,12 +34,15 @@ from ssd_wire.run_file import RunSettings
 
 # Exit codes other than 0 and 1. The launcher restarts a process that ended, except after
 # CONFIGURATION_ERROR.
-TEMPORARY_FAULT = 74  # the disk is full, read-only or failing: it may work later
+TEMPORARY_FAULT = 74  # the disk is full, read-only, failing or out of reach: it may work later
 NOT_DRAINED = 75  # an actor stopped before all of its segments were durable
 REPLACED = 76  # another process plays the same agent in the same arena
 CONFIGURATION_ERROR = 78  # unusable options, run file or checkpoint, or a peer of another run
 
-_TEMPORARY = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+_TEMPORARY = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE),
+    *(errno.ESTALE, errno.ETIMEDOUT),  # of network file systems
+}
 
 _ADDRESS = re.compile(r"(?P<host>[^:\[\]]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
 _NUMBER = re.compile(r"\d[\d_]*(\.\d+)?([eE]\+?\d{1,2})?")

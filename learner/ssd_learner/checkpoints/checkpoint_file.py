@@ -124,9 +124,10 @@ def read_checkpoint(path: Path) -> tuple[TrainingProgress, dict[str, Tensor]]:
     Raises:
         CheckpointError: the file has an older format.
         DamagedCheckpointError: its content has changed since it was written, or is not finite.
+        OSError: it cannot be read now. That may pass, so it is not damage.
     """
+    raw = read_bytes(path)
     try:
-        raw = path.read_bytes()
         metadata = _metadata(raw)
         if "digest" in metadata:
             _check_digest(path, raw, metadata["digest"])
@@ -139,12 +140,20 @@ def read_checkpoint(path: Path) -> tuple[TrainingProgress, dict[str, Tensor]]:
         if "digest" not in metadata:
             raise DamagedCheckpointError(f"{path}: wanted a digest of its content, found none")
         progress, tensors = _PROGRESS.validate_json(metadata["progress"]), load(raw)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as fault:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise DamagedCheckpointError(f"{path}: not a complete checkpoint: {fault}") from fault
     for name, tensor in tensors.items():
         if not _is_finite(tensor):
             raise DamagedCheckpointError(f"{path}: {name}: wanted finite numbers")
     return progress, tensors
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file; an error names the file, which that of a failed read does not."""
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise OSError(fault.errno, f"cannot be read: {fault.strerror}", str(path)) from fault
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

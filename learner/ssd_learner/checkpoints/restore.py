@@ -7,12 +7,10 @@ given up, and each epoch continues from its watermark in the learner's ledger.
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ssd_learner.checkpoints.checkpoint_file import (
     TEMPORARY,
@@ -23,7 +21,8 @@ from ssd_learner.checkpoints.checkpoint_file import (
     read_checkpoint,
     set_aside,
 )
-from ssd_learner.segments.epochs import Watermark
+from ssd_learner.checkpoints.ledger import LearnerLedger, LedgerEpoch, read_ledger
+from ssd_learner.segments.epochs import SegmentCounts, Watermark
 from ssd_learner.trainer import Trainer
 
 _log = logging.getLogger(__name__)
@@ -47,10 +46,12 @@ def restore(
 
     Raises:
         CheckpointError: a checkpoint belongs to another run, agent or network; or all are damaged;
-            or there is none, although the ledger says that the agent was trained.
+            or there is none, although the ledger says that the agent was trained; or the ledger is
+            none of ours.
+        OSError: a file cannot be read now; nothing is renamed.
     """
     _remove_temporary_files(folder)
-    known = _read_ledger(ledger)
+    known = read_ledger(ledger)
     damaged: list[Path] = []
     for path in reversed(checkpoints(folder)):
         try:
@@ -67,7 +68,7 @@ def restore(
             set_aside(damaged_path)
         is_older = damaged or _is_older(progress, known)
         return _after_loss(progress, known, path) if is_older else progress
-    _check_untrained(folder, ledger, known.get("own_steps", 0), damaged)
+    _check_untrained(folder, ledger, known.own_steps, damaged)
     return None
 
 
@@ -96,14 +97,6 @@ def _remove_temporary_files(folder: Path) -> None:
         file.unlink()
 
 
-def _read_ledger(ledger: Path | None) -> Mapping[str, Any]:
-    try:
-        content = json.loads(ledger.read_text()) if ledger is not None else {}
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def _check_belongs(
     path: Path, progress: TrainingProgress, trainer: Trainer, fingerprint: str
 ) -> None:
@@ -115,28 +108,28 @@ def _check_belongs(
             raise CheckpointError(f"{path}: wanted {what} {wanted}, found {found}")
 
 
-def _is_older(progress: TrainingProgress, known: Mapping[str, Any]) -> bool:
+def _is_older(progress: TrainingProgress, known: LearnerLedger) -> bool:
     """Whether a checkpoint has fewer segments than the ledger, which is written after it.
 
     Then a newer one was lost: it was damaged when an earlier process started, which was killed
     before it wrote another.
     """
-    counts, segments = progress.counts, known.get("segments", {})
-    consumed: int = segments.get("trained", 0) + segments.get("surplus", 0)
-    return counts.trained + counts.surplus + counts.given_up < consumed
+    return _consumed(progress.counts) < _consumed(known.segments)
 
 
-def _after_loss(
-    progress: TrainingProgress, known: Mapping[str, Any], path: Path
-) -> TrainingProgress:
+def _consumed(counts: SegmentCounts) -> int:
+    return counts.trained + counts.surplus + counts.given_up
+
+
+def _after_loss(progress: TrainingProgress, known: LearnerLedger, path: Path) -> TrainingProgress:
     """The progress of an older checkpoint, with watermarks advanced to those of the ledger."""
-    watermarks = tuple(_advanced(progress.watermarks, known.get("epochs", ())))
+    watermarks = tuple(_advanced(progress.watermarks, known.epochs))
     given_up = progress.forgotten.given_up + sum(mark.given_up for mark in watermarks)
     lost = given_up - progress.counts.given_up
     _log.error(
         "continuing from %s instead: %d own-steps and %d segments of training are lost",
         path.name,
-        max(0, known.get("own_steps", 0) - progress.own_steps),
+        max(0, known.own_steps - progress.own_steps),
         lost,
     )
     counts = replace(progress.counts, given_up=given_up)
@@ -144,18 +137,18 @@ def _after_loss(
 
 
 def _advanced(
-    watermarks: Iterable[Watermark], entries: Iterable[Mapping[str, Any]]
+    watermarks: Iterable[Watermark], entries: Iterable[LedgerEpoch]
 ) -> Iterable[Watermark]:
     """Watermarks advanced to the ledger; the segments in between count as given up."""
     marks = {(mark.arena, mark.epoch): mark for mark in watermarks}
     for entry in entries:
-        key = entry["arena"], entry["epoch"]
+        key = entry.arena, entry.epoch
         mark = marks.get(key, Watermark(*key, consumed=0, surplus=0, retired=False))
-        ahead = max(0, entry["durable"] - mark.consumed)
+        ahead = max(0, entry.durable - mark.consumed)
         marks[key] = replace(
             mark,
             consumed=mark.consumed + ahead,
             given_up=mark.given_up + ahead,
-            retired=entry["retired"],
+            retired=entry.retired,
         )
     return marks.values()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ssd_learner.entropy import entropy
 from ssd_learner.ppo.chunks import HeadSamples
 from ssd_learner.reporting.report import Scalars
 from ssd_learner.targets.log_ratio import log_ratio
@@ -66,7 +67,7 @@ def clipped_losses(
     return ClippedLosses(
         policy=-surrogate.mean(),
         value=0.5 * (values - samples.target).square().mean(),
-        entropy=-(log_policy.exp() * log_policy).sum(-1).mean(),
+        entropy=entropy(log_policy).mean(),
         kl=(ratio - 1 - log_ratio_t).mean(),
         clipped_share=((ratio - 1).abs() > ratio_clip).float().mean(),
     )

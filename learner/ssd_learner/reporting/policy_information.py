@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ssd_learner.entropy import entropy
+
 
 def policy_information(log_policy: Tensor) -> Tensor:
     """Mutual information of observation and action, in nats: H(mean π) − mean H(π).
@@ -18,7 +20,5 @@ def policy_information(log_policy: Tensor) -> Tensor:
         [] at least 0, at most log X.
     """
     log_policy = log_policy.flatten(0, -2)
-    policy = log_policy.exp()
-    entropy = -(policy * log_policy).sum(-1).mean()
-    marginal = policy.mean(0)
-    return -(marginal * marginal.clamp(min=1e-30).log()).sum() - entropy
+    marginal = log_policy.exp().mean(0)
+    return entropy(marginal.log()) - entropy(log_policy).mean()

@@ -42,6 +42,8 @@ class SegmentReceiver:
         watermarks: From the checkpoint that this learner starts from.
         counts: From the same checkpoint.
         forgotten: From the same checkpoint.
+        deterministic: Whether each batch must have the same segments in every run of a seed. Then
+            this process takes those of one actor only, since batches of two differ, or never fill.
     """
 
     agent: int
@@ -52,6 +54,7 @@ class SegmentReceiver:
     counts: SegmentCounts = field(default_factory=SegmentCounts)
     forgotten: ForgottenEpochs = field(default_factory=ForgottenEpochs)
     complete: bool = False
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         self._queue: deque[_Received] = deque()
@@ -60,6 +63,7 @@ class SegmentReceiver:
             (mark.arena, mark.epoch): Epoch.from_watermark(mark) for mark in self.watermarks
         }
         self._by_peer: dict[bytes, Epoch] = {}
+        self._first: Epoch | None = None  # whose actor said Hello to this process
         self._newest = {epoch.arena: epoch for epoch in self._epochs.values() if not epoch.retired}
         self._queued_of: Counter[int] = Counter()  # by arena
         # An actor keeps at most `retained` segments, and as many more as its lanes had begun. So
@@ -99,6 +103,19 @@ class SegmentReceiver:
 
     def hello(self, peer: bytes, hello: Hello) -> Epoch | Refused:
         """Admit an actor: returns its epoch, and retires the arena's previous one."""
+        if (refused := self._refusal_of(hello)) is not None:
+            return refused
+        epoch = self._epochs.get((hello.arena, hello.epoch))
+        if epoch is None:
+            if not self._has_room_for(hello.arena):
+                return Refused(f"actors of {MAX_ARENAS} arenas have sent segments", fatal=True)
+            epoch = self._begin(hello.arena, hello.epoch)
+        self._bind(peer, epoch)
+        self._first = self._first or epoch
+        return epoch
+
+    def _refusal_of(self, hello: Hello) -> Refused | None:
+        """Why an actor is not admitted; None if it may be."""
         if hello.fingerprint != self.fingerprint:
             return Refused(
                 f"another run: the learner's fingerprint is {self.fingerprint}, "
@@ -110,12 +127,9 @@ class SegmentReceiver:
         epoch = self._epochs.get((hello.arena, hello.epoch))
         if epoch is not None and epoch.retired:
             return _seat_taken(hello.arena)
-        if epoch is None:
-            if not self._has_room_for(hello.arena):
-                return Refused(f"actors of {MAX_ARENAS} arenas have sent segments", fatal=True)
-            epoch = self._begin(hello.arena, hello.epoch)
-        self._bind(peer, epoch)
-        return epoch
+        if self.deterministic and self._first is not None and self._first is not epoch:
+            return _second_actor(self._first, hello)
+        return None
 
     def _has_room_for(self, arena: int) -> bool:
         """Whether an arena is known or may be; an arena that sent nothing makes room for it."""
@@ -316,3 +330,12 @@ class SegmentReceiver:
 def _seat_taken(arena: int) -> Refused:
     reason = f"a newer actor plays this agent in arena {arena}"
     return Refused(reason, fatal=True, replaced=True)
+
+
+def _second_actor(first: Epoch, second: Hello) -> Refused:
+    reason = (
+        "a deterministic run has one arena, and cannot go on with another actor: wanted epoch"
+        f" {first.number:016x} of arena {first.arena},"
+        f" found {second.epoch:016x} of arena {second.arena}"
+    )
+    return Refused(reason, fatal=True)

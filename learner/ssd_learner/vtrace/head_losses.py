@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ssd_learner.entropy import entropy
 from ssd_learner.reporting.policy_information import policy_information
 from ssd_learner.reporting.report import Scalars, explained_variance
 from ssd_learner.settings import LearningSettings
@@ -100,7 +101,7 @@ def head_losses(
     return HeadLosses(
         policy=-(head.log_prob * estimates.advantage).mean(),
         value=0.5 * (estimates.target - head.values[:-1]).square().mean(),
-        entropy=-(head.log_policy.exp() * head.log_policy).sum(-1).mean(),
+        entropy=entropy(head.log_policy).mean(),
         kl=(log_ratio_t.exp() - 1 - log_ratio_t).mean(),
         explained_variance=explained_variance(error_t, estimates.target),
         policy_information=policy_information(head.log_policy.detach()),

@@ -175,7 +175,11 @@ def test_an_actor_whose_place_was_taken_ends_with_exit_code_76():
     assert run_and_raise(ReplacedError("a newer process")).exit_code == 76
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+@pytest.mark.parametrize(
+    "code",
+    [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ESTALE],
+    ids=errno.errorcode.get,
+)
 def test_a_fault_of_a_disk_that_may_pass_is_one_line_and_exit_code_74(code):
     result = run_and_raise(OSError(code, "cannot be written", "ledger.json"))
     assert result.exit_code == 74
