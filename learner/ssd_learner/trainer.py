@@ -80,9 +80,8 @@ class Trainer:
     def update(self, loss: Tensor, scheduled: ScheduledValues, *, with_moa: bool = True) -> Scalars:
         """One optimizer step; returns the gradient norm of each group, before clipping.
 
-        The loss contains the MOA's loss times `moa_weight`, which scales its gradient in the
-        convolution that it shares with the policy. The MOA's own weights learn with their own rate
-        and clip, and from a gradient that `moa_weight` does not scale.
+        The MOA's weights learn with their own rate and clip. `moa_weight` scales the MOA's gradient
+        in the convolution only, which it shares with the policy: see `networks.moa_gradient`.
 
         Args:
             loss: To minimise.
@@ -111,11 +110,8 @@ class Trainer:
             "moa": self.learning.moa_clip,
         }
         for name, parameters in self.groups.items():
-            gradients = [p.grad for p in parameters if p.grad is not None]
-            if not gradients:
+            if all(parameter.grad is None for parameter in parameters):
                 continue
-            if name == "moa" and self.experiment.moa_weight > 0:
-                torch._foreach_div_(gradients, self.experiment.moa_weight)
             norms[f"{name}_gradient_norm"] = nn.utils.clip_grad_norm_(parameters, clips[name])
         return norms
 

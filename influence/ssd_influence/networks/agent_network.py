@@ -158,11 +158,23 @@ class AgentNetwork(nn.Module):
             self.conv.get_parameter("bias"),
             torch.cat([torso.fc1.weight for torso in torsos]),
             torch.cat([torso.fc1.bias for torso in torsos]),
+            gradient_factors=self._gradient_factors(),
             matmul_dtype=self.matmul_dtype,
         ).view(*pixels.shape[:-2], -1)
         parts = encoded.chunk(len(torsos), -1)
         policy, *moa = (torso(x) for torso, x in zip(torsos, parts, strict=True))
         return Features(policy, moa[0] if moa else None)
+
+    def _gradient_factors(self) -> Tensor | None:
+        """How much of the gradient of each first dense layer's output enters the convolution.
+
+        All of the policy's, then `moa_weight` times the MOA's; None without a MOA.
+        """
+        if self.moa is None:
+            return None
+        policy, moa = self.policy.torso.fc1.bias, self.moa.torso.fc1.bias
+        moa_weight = self.experiment.moa_weight
+        return torch.cat([torch.ones_like(policy), torch.full_like(moa, moa_weight)])
 
     def policy_step(
         self,
@@ -242,8 +254,10 @@ def make_network(
     """The network that a run file describes: `AgentNetwork`, or a custom class.
 
     A custom class takes the same three arguments; its own settings are in `network.own`. It may
-    override `features`, or replace parts of the policy or the model. Its recurrent state must be
-    [h | c] of the policy, then of the MOA, with the sizes in `cells`.
+    override `features`, or replace parts of the policy or the model. A `features` of its own passes
+    what the MOA shares with the policy through `moa_gradient.scale_gradient`, or `moa_weight` has
+    no effect. Its recurrent state must be [h | c] of the policy, then of the MOA, with the sizes in
+    `cells`.
 
     Raises:
         ValueError: there is no such class, or the experiment does not fit this number of agents.

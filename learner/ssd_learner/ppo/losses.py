@@ -18,7 +18,8 @@ def minibatch_loss(
     """The loss that an update minimises, and its terms for the report.
 
     The policy and the communication head each have their own ratio, advantage and clip, because
-    they are rewarded differently (§5).
+    they are rewarded differently (§5). The MOA's loss is not weighted: `moa_weight` scales its
+    gradient where it enters the convolution.
 
     Args:
         trainer: The agent.
@@ -48,6 +49,5 @@ def minibatch_loss(
         terms = symbol.scalars()
         scalars |= {f"symbol_{name}": terms[name] for name in SYMBOL_TERMS}
     if unroll.moa_logits is not None and minibatch.moa_targets is not None:
-        cross_entropy = moa_loss(unroll.moa_logits, *minibatch.moa_targets)
-        total = total + experiment.moa_weight * cross_entropy
+        total = total + moa_loss(unroll.moa_logits, *minibatch.moa_targets)
     return total, scalars

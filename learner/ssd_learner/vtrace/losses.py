@@ -31,10 +31,10 @@ class Losses:
         total: what is minimised. As in A3C the actor-critic's losses are sums over all steps, so
             that the gradient clip is active in nearly every update. A rare reward a hundred times
             the usual one then moves the weights no further than any other. The MOA's loss is a
-            mean (§10.4), weighted.
+            mean (§10.4), and its gradient is weighted where it enters the convolution.
         action: of the policy and its value.
         symbol: of the communication head; None without communication.
-        moa: cross-entropy of the others' next actions in nats, unweighted; 0 without a MOA.
+        moa: cross-entropy of the others' next actions in nats; 0 without a MOA.
         moa_marginal_entropy: of the others' actions over the same (t, j); 0 without a MOA.
         moa_targets: number of these (t, j).
     """
@@ -85,7 +85,7 @@ def batch_losses(trainer: Trainer, batch: Batch, scheduled: ScheduledValues) -> 
         symbol_total = symbol.total(learning.value_coefficient, learning.communication_entropy)
         per_step = per_step + experiment.communication_weight * symbol_total
     moa, *moa_measures = _moa_losses(trainer, unroll, batch)
-    total = batch.own_steps * per_step + experiment.moa_weight * moa
+    total = batch.own_steps * per_step + moa
     return Losses(total, action, symbol, moa, *moa_measures)
 
 

@@ -81,7 +81,7 @@ def test_each_term_and_the_total_equal_their_definitions(
         terms = ("policy_loss", "value_loss", "entropy")
         wanted |= {f"symbol_{term}": of[term] for term in terms}
     if experiment.has_moa and with_moa:
-        total += experiment.moa_weight * literal_moa_loss(now.moa_logits, minibatch.moa_targets)
+        total += literal_moa_loss(now.moa_logits, minibatch.moa_targets)
     assert loss.item() == pytest.approx(total, rel=1e-4)
     assert {n: scalar.item() for n, scalar in scalars.items()} == pytest.approx(wanted, rel=1e-4)
     assert 0 < wanted["clipped_share"] < 1
@@ -157,8 +157,8 @@ def assert_gradients_match(found, wanted):
 def test_on_policy_and_unclipped_it_equals_the_n_step_actor_critic(
     make_trainer, make_segment, name, episode_end, advantages
 ):
-    experiment = literal.EXPERIMENTS[name] | {"moa_weight": 0.0}
-    same = WEIGHTS | {"experiment": experiment, "episode_end": episode_end, "reward_clip": 1.5}
+    same = WEIGHTS | {"episode_end": episode_end, "reward_clip": 1.5}
+    same |= {"experiment": literal.EXPERIMENTS[name]}
     actor_critic = make_trainer(**same)
     ppo = {"algorithm": "ppo", "advantages": advantages, "gae_lambda": 1.0}
     trainer = make_trainer(**ppo, **UNBOUNDED, **NOT_NORMALISED, **same)
@@ -168,17 +168,17 @@ def test_on_policy_and_unclipped_it_equals_the_n_step_actor_critic(
     (minibatch,) = chunks.shuffled_minibatches(1)
     loss, _ = minibatch_loss(trainer, minibatch, scheduled, with_moa=False)
     found = gradients(trainer, loss)
-    total = batch_losses(actor_critic, batch, scheduled).total
-    assert_gradients_match(found, gradients(actor_critic, total / batch.own_steps))
+    losses = batch_losses(actor_critic, batch, scheduled)
+    without_moa = (losses.total - losses.moa) / batch.own_steps
+    assert_gradients_match(found, gradients(actor_critic, without_moa))
 
 
 @pytest.mark.parametrize("name", ["A3C", "influence", "inequity averse"])
 def test_off_policy_with_vtrace_advantages_and_no_clips_it_equals_the_vtrace_actor_critic(
     make_trainer, make_segment, name
 ):
-    experiment = literal.EXPERIMENTS[name] | {"moa_weight": 0.0}
     clips = {"rho_clip": float("inf"), "c_clip": 0.9}
-    same = WEIGHTS | clips | {"experiment": experiment}
+    same = WEIGHTS | clips | {"experiment": literal.EXPERIMENTS[name]}
     actor_critic = make_trainer(**same)
     ppo = {"algorithm": "ppo", "advantages": "vtrace"}
     trainer = make_trainer(**ppo, **UNBOUNDED, **NOT_NORMALISED, **same)
@@ -191,5 +191,6 @@ def test_off_policy_with_vtrace_advantages_and_no_clips_it_equals_the_vtrace_act
     loss, scalars = minibatch_loss(trainer, minibatch, scheduled, with_moa=False)
     assert scalars["kl"] > 0.01
     found = gradients(trainer, loss)
-    total = batch_losses(actor_critic, batch, scheduled).total
-    assert_gradients_match(found, gradients(actor_critic, total / batch.own_steps))
+    losses = batch_losses(actor_critic, batch, scheduled)
+    without_moa = (losses.total - losses.moa) / batch.own_steps
+    assert_gradients_match(found, gradients(actor_critic, without_moa))

@@ -137,7 +137,7 @@ def literal_terms(trainer, batch, beta):
         inputs = batch.actions, batch.is_first, batch.visible, trainer.shape.others
         only_visible = experiment.moa_only_when_visible
         terms["moa"], _ = literal.moa_loss(unroll.moa_logits, *inputs, only_visible)
-    terms["total"] = total + experiment.moa_weight * terms["moa"]
+    terms["total"] = total + terms["moa"]
     return terms
 
 
@@ -193,20 +193,6 @@ def test_the_entropy_bonus_raises_entropy(make_trainer, make_batch):
     reports = [vtrace_update(trainer, batch) for _ in range(10)]
     assert reports[0].policy_loss == 0
     assert reports[-1].entropy > reports[0].entropy + 0.05
-
-
-def test_moa_weight_multiplies_the_moa_s_loss(trainer, make_batch):
-    batch = make_batch(trainer)
-    once = gradients(trainer, batch, moa_weight=1.0)
-    fifteen = gradients(trainer, batch, moa_weight=15.0)
-    for name in once:
-        if name.startswith("moa."):
-            torch.testing.assert_close(fifteen[name], 15 * once[name], rtol=1e-4, atol=1e-6)
-
-
-def test_with_a_moa_weight_of_0_the_moa_has_no_gradient(trainer, make_batch):
-    found = gradients(trainer, make_batch(trainer), moa_weight=0.0)
-    assert not any(found[name].any() for name in found if name.startswith("moa."))
 
 
 def test_the_reward_is_alpha_e_plus_beta_c(trainer, make_batch):
