@@ -60,8 +60,8 @@ class LearningSettings(BaseModel):
         moa_passes: PPO: in how many of these passes the model of others learns.
         minibatch: PPO: approximate own-steps per update.
         ratio_clip: PPO: how far π/μ may move from 1 before a sample has no more effect.
-        kl_limit: PPO: no further pass over the batch once KL(μ‖π), averaged over a pass, exceeds
-            this, in nats.
+        kl_limit: PPO: no further pass over the batch once KL(μ‖π) of actions and symbols together,
+            averaged over a pass, exceeds this, in nats.
         normalise_advantages: PPO: advantages of a batch get mean 0 and deviation 1.
         normalise_values: PPO: the critic learns targets of mean 0 and deviation 1.
         value_gradient_limit: PPO: largest norm of the critic's gradient where it enters the layers

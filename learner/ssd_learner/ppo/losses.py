@@ -18,8 +18,9 @@ def minibatch_loss(
     """The loss that an update minimises, and its terms for the report.
 
     The policy and the communication head each have their own ratio, advantage and clip, because
-    they are rewarded differently (§5). The MOA's loss is not weighted: `moa_weight` scales its
-    gradient where it enters the convolution.
+    they are rewarded differently (§5). The KL is that of both together: the sum of theirs, because
+    action and symbol are sampled independently. The MOA's loss is not weighted: `moa_weight` scales
+    its gradient where it enters the convolution.
 
     Args:
         trainer: The agent.
@@ -48,6 +49,7 @@ def minibatch_loss(
         total = total + experiment.communication_weight * symbol_total
         terms = symbol.scalars()
         scalars |= {f"symbol_{name}": terms[name] for name in SYMBOL_TERMS}
+        scalars["kl"] = action.kl + symbol.kl
     if unroll.moa_logits is not None and minibatch.moa_targets is not None:
         total = total + moa_loss(unroll.moa_logits, *minibatch.moa_targets)
     return total, scalars

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from tests.learner import literal
+from tests.learner.ppo.on_policy import on_policy
 
 from ssd_learner.ppo.losses import minibatch_loss
 from ssd_learner.ppo.make_chunks import make_chunks
@@ -80,6 +81,7 @@ def test_each_term_and_the_total_equal_their_definitions(
         total += 0.3 * (of["policy_loss"] + 0.4 * of["value_loss"] - 0.05 * of["entropy"])
         terms = ("policy_loss", "value_loss", "entropy")
         wanted |= {f"symbol_{term}": of[term] for term in terms}
+        wanted["kl"] += of["kl"]
     if experiment.has_moa and with_moa:
         total += literal_moa_loss(now.moa_logits, minibatch.moa_targets)
     assert loss.item() == pytest.approx(total, rel=1e-4)
@@ -124,22 +126,6 @@ def test_without_moa_its_weights_have_no_gradient(make_trainer, make_minibatch):
     found = gradients(trainer, loss)
     assert not any(found[name].any() for name in found if name.startswith("moa."))
     assert all(found[name].any() for name in found if not name.startswith("moa."))
-
-
-def on_policy(trainer, segment):
-    """The segment, as if an agent with exactly these weights had acted in it."""
-    batch = stack_games([segment], CPU)
-    inputs = batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
-    with torch.no_grad():
-        unroll = trainer.network.unroll(*inputs)
-    k, found = trainer.shape.agent, {}
-    heads = [("log_prob", unroll.policy_logits, batch.actions[1:-1, :, k])]
-    if batch.symbols is not None:
-        heads.append(("symbol_log_prob", unroll.symbol_logits, batch.symbols[1:, :, k]))
-    for name, logits, action in heads:
-        log_policy = logits[:-1].log_softmax(-1)
-        found[name] = log_policy.gather(-1, action.unsqueeze(-1)).squeeze(-1).numpy()
-    return replace(segment, **found)
 
 
 def assert_gradients_match(found, wanted):
