@@ -116,8 +116,15 @@ class Trainer:
         return norms
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
-        """The weights by name, on the host; without a copy if the network is there."""
-        return {name: tensor.detach().cpu().numpy() for name, tensor in self._parameters()}
+        """The weights by name, on the host.
+
+        A network on the host gives the weights that it trains, without a copy. From a device they
+        are copied, for which this waits.
+        """
+        weights = {name: tensor.detach() for name, tensor in self._parameters()}
+        if self.device.type != "cpu":
+            weights = _copied_to_host(weights)
+        return {name: tensor.numpy() for name, tensor in weights.items()}
 
     def state(self) -> dict[str, Tensor]:
         """Weights, optimizer, value normalisers and random state by name, for `restore`."""
@@ -186,6 +193,14 @@ class Trainer:
 
     def _parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         return self.network.named_parameters()
+
+
+def _copied_to_host(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Views of one copy of all weights: a copy for each of them would wait for the device again."""
+    flat = torch.cat([tensor.flatten() for tensor in weights.values()]).cpu()
+    parts = flat.split_with_sizes([tensor.numel() for tensor in weights.values()])
+    named = zip(weights.items(), parts, strict=True)
+    return {name: part.view(tensor.shape) for (name, tensor), part in named}
 
 
 def _matmul_dtype(learning: LearningSettings, device: torch.device) -> torch.dtype:

@@ -197,6 +197,7 @@ class AgentNetwork(nn.Module):
         state: Tensor,
         symbols: Tensor | None = None,
         predictions: int | None = None,
+        is_first_host: Tensor | None = None,
     ) -> Unroll:
         """A sequence of views, differentiable: V views, and the MOA's predictions after P of them.
 
@@ -205,24 +206,22 @@ class AgentNetwork(nn.Module):
 
         Args:
             pixels: [V, B, W, W] uint8, s_0 … s_{V−1}.
-            is_first: [V, B] bool **on the host**: it determines where the sequence is cut, and
-                reading it from a device would wait for the device. Pinned memory is copied
-                asynchronously.
+            is_first: [V, B] bool, where s_t is the first view of an episode.
             actions: [V+1, B, N] integer, a_{−1} … a_{V−1}; the last is an input of the policy only
                 as leaders' actions.
             state: [B, state_size] before s_0, and before any reset at s_0.
             symbols: [V, B, N] or [V+1, B, N] integer, m_{−1} and on; None without communication.
             predictions: P, the number of the MOA's predictions; V − 1 by default.
+            is_first_host: `is_first` on the host, which determines where the sequence is cut:
+                reading it from a device would wait for the device. May be left out if `is_first`
+                is on the host.
 
         Raises:
-            ValueError: `is_first` is on a device.
+            ValueError: `is_first` is needed on the host, and is not there.
         """
-        if is_first.device.type != "cpu":
-            raise ValueError(f"is_first: wanted it on the host, found {is_first.device}")
+        starts = _starts(is_first if is_first_host is None else is_first_host)
         views = len(pixels)
         last = views - 1 if predictions is None else predictions
-        starts = [t for t, games in enumerate(is_first.tolist()) if t > 0 and any(games)]
-        is_first = is_first.to(pixels.device, non_blocking=True)
         features = self.features(pixels)
         before = self.split_state(state)
         policy, policy_state = self.policy.unroll(
@@ -246,6 +245,13 @@ class AgentNetwork(nn.Module):
             )
         after = self.join_state(NetworkState(policy_state, moa_state))
         return Unroll(policy.logits, policy.values, moa_logits, after, *policy[2:])
+
+
+def _starts(is_first_host: Tensor) -> list[int]:
+    """Times above 0 at which an episode starts in any game."""
+    if is_first_host.device.type != "cpu":
+        raise ValueError(f"is_first_host: wanted it on the host, found {is_first_host.device}")
+    return [t for t, games in enumerate(is_first_host.tolist()) if t > 0 and any(games)]
 
 
 def make_network(

@@ -73,11 +73,12 @@ def _unroll(
     end = begin + views
     return network.unroll(
         batch.pixels[begin:end],
-        batch.is_first_host[begin:end],
+        batch.is_first[begin:end],
         batch.actions[begin : end + 1],
         state,
         None if batch.symbols is None else batch.symbols[begin : end + 1],
         predictions=predictions,
+        is_first_host=batch.is_first_host[begin:end],
     )
 
 

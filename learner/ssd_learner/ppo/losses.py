@@ -31,11 +31,12 @@ def minibatch_loss(
     learning, experiment = trainer.learning, trainer.experiment
     unroll = trainer.network.unroll(
         minibatch.pixels,
-        minibatch.is_first_host,
+        minibatch.is_first,
         minibatch.actions,
         minibatch.state,
         minibatch.symbols,
         predictions=minibatch.length if with_moa else 0,
+        is_first_host=minibatch.is_first_host,
     )
     action = clipped_losses(
         unroll.policy_logits, unroll.values, minibatch.action_head, learning.ratio_clip

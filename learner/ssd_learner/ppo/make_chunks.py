@@ -114,6 +114,7 @@ def _chunks(
     return Chunks(
         pixels=split_time(batch.pixels[:-1], chunk),
         is_first_host=split_time(batch.is_first_host[:-1], chunk),
+        is_first=split_time(batch.is_first[:-1], chunk),
         actions=split_time(batch.actions[:-1], chunk, overlap=1),
         state=torch.cat(evaluation.chunk_states),
         action_head=_samples(batch.actions[1:-1, :, agent], batch.log_prob, actions, chunk),

@@ -69,7 +69,12 @@ def batch_losses(trainer: Trainer, batch: Batch, scheduled: ScheduledValues) -> 
     """
     experiment, learning = trainer.experiment, trainer.learning
     unroll = trainer.network.unroll(
-        batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
+        batch.pixels,
+        batch.is_first,
+        batch.actions,
+        batch.state,
+        batch.symbols,
+        is_first_host=batch.is_first_host,
     )
     actions = batch.actions[1:-1, :, trainer.shape.agent]
     action_head = HeadOutputs.from_logits(unroll.policy_logits, unroll.values, actions)

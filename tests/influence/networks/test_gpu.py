@@ -115,8 +115,8 @@ def test_training_on_a_gpu_does_not_wait_for_it(agent):
     network, shape, segment = agent
     actions, is_first, visible = map(to_gpu, (segment.actions, segment.is_first, segment.visible))
     symbols = None if segment.symbols is None else to_gpu(segment.symbols)
-    known = to_gpu(segment.pixels), segment.is_first, actions, to_gpu(segment.state)
-    unroll = network.unroll(*known, symbols)
+    known = to_gpu(segment.pixels), is_first, actions, to_gpu(segment.state)
+    unroll = network.unroll(*known, symbols, is_first_host=segment.is_first)
     outputs = [tensor for tensor in unroll if tensor is not None]
     loss = sum(tensor.sum() for tensor in outputs)
     if unroll.moa_logits is not None:
