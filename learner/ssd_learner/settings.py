@@ -26,9 +26,11 @@ class LearningSettings(BaseModel):
             place of the rewards cut off.
         reward_clip: The environment's rewards are clipped to ± this before anything is learned
             from them. Reported returns are not clipped.
-        matmul_dtype: Type of the learner's matrix products: "float32", "bfloat16", or "auto" for
-            bfloat16 on a processor with instructions for it, and float32 otherwise and on a GPU.
-            Weights are always float32, and float32 is never TF32.
+        matmul_dtype: Type of the matrix products of the learner's first dense layers and LSTMs:
+            "float32", "bfloat16", or "auto" for bfloat16 on a processor with instructions for it,
+            and float32 otherwise and on a GPU. On a GPU "bfloat16" applies to the first dense
+            layers only, and LSTMs are float32. All weights and other products are always float32,
+            and float32 is never TF32.
         optimizer: "adam" or "rmsprop".
         lr_init: Learning rate at the start.
         lr_end: Learning rate at the end of the annealing, and from then on.

@@ -66,7 +66,7 @@ class AgentNetwork(nn.Module):
     Attributes:
         shape, experiment: as given.
         role: how the agent interacts with the others.
-        matmul_dtype: dtype of the matrix products of `unroll`; see `set_matmul_dtype`.
+        matmul_dtype: dtype of the largest products of `unroll`; see `set_matmul_dtype`.
     """
 
     palette: Tensor
@@ -110,7 +110,10 @@ class AgentNetwork(nn.Module):
         )
 
     def set_matmul_dtype(self, dtype: torch.dtype) -> None:
-        """Set the dtype of the matrix products of `unroll`; all else stays float32.
+        """Set the dtype of the largest matrix products of `unroll`; all else stays float32.
+
+        These are the products of the first dense layers, on the convolution, and on the host those
+        of the LSTMs. On a GPU `Lstm` is torch's own, in float32.
 
         Args:
             dtype: float32, or bfloat16 where it is faster.
