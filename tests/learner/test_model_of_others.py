@@ -51,7 +51,7 @@ def gradients(request, make_trainer, make_segment, sizes):
             loss, _ = minibatch_loss(trainer, minibatch, scheduled, with_moa=with_moa)
         else:
             losses = batch_losses(trainer, batch, scheduled)
-            loss = losses.total if with_moa else losses.total - losses.moa
+            loss = losses.total if with_moa else losses.total - losses.moa.loss
         trainer.update(loss, scheduled, with_moa=with_moa)
         return {name: weight.grad for name, weight in trainer.network.named_parameters()}
 

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ssd_learner.targets.moa import MoaTargets
+
 
 class HeadSamples(NamedTuple):
     """What one head is trained on, in M chunks of C steps; all [C, M]."""
@@ -17,13 +19,6 @@ class HeadSamples(NamedTuple):
     log_prob: Tensor  # of it under the policy that acted
     advantage: Tensor
     target: Tensor  # of the value head's output
-
-
-class MoaTargets(NamedTuple):
-    """What the model of others is trained on; both [C, M, J]."""
-
-    next_actions: Tensor  # long
-    mask: Tensor  # bool: which of them count
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +32,7 @@ class Chunks:
         actions: [C+1, M, N] long, a_{−1} … a_{C−1}.
         state: [M, S] recurrent state before each chunk.
         action_head: samples of the policy.
-        moa_targets: None without a model of others.
+        moa_targets: of C steps of M chunks; None without a model of others.
         symbols: [C+1, M, N] long, m_{−1} … m_{C−1}; None without communication.
         symbol_head: samples of the communication head; None without communication.
     """

@@ -128,6 +128,13 @@ def test_without_moa_its_weights_have_no_gradient(make_trainer, make_minibatch):
     assert all(found[name].any() for name in found if not name.startswith("moa."))
 
 
+def actor_critic_loss(trainer, batch, scheduled):
+    """V-trace's mean loss of a step, without that of the MOA."""
+    losses = batch_losses(trainer, batch, scheduled)
+    total = losses.total if losses.moa is None else losses.total - losses.moa.loss
+    return total / batch.own_steps
+
+
 def assert_gradients_match(found, wanted):
     for parameter, gradient in wanted.items():
         largest = gradient.abs().max().item()
@@ -154,9 +161,8 @@ def test_on_policy_and_unclipped_it_equals_the_n_step_actor_critic(
     (minibatch,) = chunks.shuffled_minibatches(1)
     loss, _ = minibatch_loss(trainer, minibatch, scheduled, with_moa=False)
     found = gradients(trainer, loss)
-    losses = batch_losses(actor_critic, batch, scheduled)
-    without_moa = (losses.total - losses.moa) / batch.own_steps
-    assert_gradients_match(found, gradients(actor_critic, without_moa))
+    wanted = actor_critic_loss(actor_critic, batch, scheduled)
+    assert_gradients_match(found, gradients(actor_critic, wanted))
 
 
 @pytest.mark.parametrize("name", ["A3C", "influence", "inequity averse"])
@@ -177,6 +183,5 @@ def test_off_policy_with_vtrace_advantages_and_no_clips_it_equals_the_vtrace_act
     loss, scalars = minibatch_loss(trainer, minibatch, scheduled, with_moa=False)
     assert scalars["kl"] > 0.01
     found = gradients(trainer, loss)
-    losses = batch_losses(actor_critic, batch, scheduled)
-    without_moa = (losses.total - losses.moa) / batch.own_steps
-    assert_gradients_match(found, gradients(actor_critic, without_moa))
+    wanted = actor_critic_loss(actor_critic, batch, scheduled)
+    assert_gradients_match(found, gradients(actor_critic, wanted))
