@@ -116,7 +116,9 @@ class ExperimentSettings(BaseModel):
         beta_ramp: own-steps over which beta grows linearly from 0; 0 for no ramp.
         influence_clip: c is clipped to ± this; infinity for no clip.
         communication_weight: weight of the communication head's loss.
-        moa_weight: weight of the MOA's loss.
+        moa_weight: weight of the MOA's loss in the convolution that the MOA shares with the
+            policy: its gradient there is multiplied by it. The MOA's own weights learn from the
+            loss as it is, also with 0.
         moa_only_when_visible: the MOA learns only about agents in view.
         reward: what replaces e: "own" keeps the agent's own reward, "prosocial" and
             "inequity_averse" combine the rewards of all agents, each clipped.

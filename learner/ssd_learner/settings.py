@@ -26,9 +26,11 @@ class LearningSettings(BaseModel):
         episode_end: How returns treat the end of an episode. "termination": no reward follows.
             "truncation": the game would have gone on, and the value of the last view is added in
             place of the rewards cut off.
-        matmul_dtype: Type of the learner's matrix products: "float32", "bfloat16", or "auto" for
-            bfloat16 on a processor with instructions for it, and float32 otherwise and on a GPU.
-            Weights are always float32, and float32 is never TF32.
+        matmul_dtype: Type of the matrix products of the learner's first dense layers and LSTMs:
+            "float32", "bfloat16", or "auto" for bfloat16 on a processor with instructions for it,
+            and float32 otherwise and on a GPU. On a GPU "bfloat16" applies to the first dense
+            layers only, and LSTMs are float32. All weights and other products are always float32,
+            and float32 is never TF32.
         optimizer: "adam" or "rmsprop".
         lr_init: Learning rate at the start.
         lr_end: Learning rate at the end of the annealing, and from then on.
@@ -60,8 +62,8 @@ class LearningSettings(BaseModel):
         moa_passes: PPO: in how many of these passes the model of others learns.
         minibatch: PPO: approximate own-steps per update.
         ratio_clip: PPO: how far π/μ may move from 1 before a sample has no more effect.
-        kl_limit: PPO: no further pass over the batch once KL(μ‖π), averaged over a pass, exceeds
-            this, in nats.
+        kl_limit: PPO: no further pass over the batch once KL(μ‖π) of actions and symbols together,
+            averaged over a pass, exceeds this, in nats.
         normalise_advantages: PPO: advantages of a batch get mean 0 and deviation 1.
         normalise_values: PPO: the critic learns targets of mean 0 and deviation 1.
         value_gradient_limit: PPO: largest norm of the critic's gradient where it enters the layers

@@ -80,9 +80,8 @@ class Trainer:
     def update(self, loss: Tensor, scheduled: ScheduledValues, *, with_moa: bool = True) -> Scalars:
         """One optimizer step; returns the gradient norm of each group, before clipping.
 
-        The loss contains the MOA's loss times `moa_weight`, which scales its gradient in the
-        convolution that it shares with the policy. The MOA's own weights learn with their own rate
-        and clip, and from a gradient that `moa_weight` does not scale.
+        The MOA's weights learn with their own rate and clip. `moa_weight` scales the MOA's gradient
+        in the convolution only, which it shares with the policy: see `networks.moa_gradient`.
 
         Args:
             loss: To minimise.
@@ -111,17 +110,21 @@ class Trainer:
             "moa": self.learning.moa_clip,
         }
         for name, parameters in self.groups.items():
-            gradients = [p.grad for p in parameters if p.grad is not None]
-            if not gradients:
+            if all(parameter.grad is None for parameter in parameters):
                 continue
-            if name == "moa" and self.experiment.moa_weight > 0:
-                torch._foreach_div_(gradients, self.experiment.moa_weight)
             norms[f"{name}_gradient_norm"] = nn.utils.clip_grad_norm_(parameters, clips[name])
         return norms
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
-        """The weights by name, on the host; without a copy if the network is there."""
-        return {name: tensor.detach().cpu().numpy() for name, tensor in self._parameters()}
+        """The weights by name, on the host.
+
+        A network on the host gives the weights that it trains, without a copy. From a device they
+        are copied, for which this waits.
+        """
+        weights = {name: tensor.detach() for name, tensor in self._parameters()}
+        if self.device.type != "cpu":
+            weights = _copied_to_host(weights)
+        return {name: tensor.numpy() for name, tensor in weights.items()}
 
     def state(self) -> dict[str, Tensor]:
         """Weights, optimizer, value normalisers and random state by name, for `restore`."""
@@ -190,6 +193,14 @@ class Trainer:
 
     def _parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         return self.network.named_parameters()
+
+
+def _copied_to_host(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Views of one copy of all weights: a copy for each of them would wait for the device again."""
+    flat = torch.cat([tensor.flatten() for tensor in weights.values()]).cpu()
+    parts = flat.split_with_sizes([tensor.numel() for tensor in weights.values()])
+    named = zip(weights.items(), parts, strict=True)
+    return {name: part.view(tensor.shape) for (name, tensor), part in named}
 
 
 def _matmul_dtype(learning: LearningSettings, device: torch.device) -> torch.dtype:

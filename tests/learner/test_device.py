@@ -2,13 +2,18 @@
 
 The tests need no GPU. They use the meta device, whose tensors have a shape and no numbers, so that
 everything that would wait for a number raises. `NoSynchronisation` raises at blocking copies, and
-at operations on tensors of both host and device.
+at operations on tensors of both host and device. It records the copies to the device, because one
+that does not block may still take its time: it needs pinned memory.
 """
 
 from dataclasses import fields
+from importlib import import_module
+from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
+from tests.learner.harness import Harness
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -44,7 +49,14 @@ PPO = {
 
 
 class NoSynchronisation(TorchDispatchMode):
-    """Forbids blocking copies, and operations on tensors of both host and device."""
+    """Forbids blocking copies, and operations on tensors of both host and device.
+
+    `copied` has the shapes of all tensors that were copied to the device.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.copied = []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -52,19 +64,27 @@ class NoSynchronisation(TorchDispatchMode):
         devices = {tensor.device for tensor in tensors if tensor.dim() or tensor.device == GPU}
         if func in COPIES and kwargs.get("device", args[0].device) != args[0].device:
             assert kwargs.get("non_blocking"), "a blocking copy"
+            self.copied.append(tuple(args[0].shape))
         elif func in COPIES and len(devices) > 1:
             assert args[2:] == (True,), "a blocking copy"
+            self.copied.append(tuple(args[1].shape))
         else:
             assert len(devices) <= 1, f"{func} on tensors of {devices}"
         return func(*args, **kwargs)
 
 
 class CountedReads:
-    """Counts how often a number is read from the device; all of them are 0."""
+    """Counts how often numbers are read from the device; all of them are 0."""
+
+    ZEROS: ClassVar = {
+        "tolist": lambda of: [0.0] * len(of),
+        "item": lambda _: 0.0,
+        "cpu": lambda of: torch.zeros(of.shape, dtype=of.dtype),
+    }
 
     def __init__(self, monkeypatch):
         self.count = 0
-        for method, zeros in (("tolist", lambda of: [0.0] * len(of)), ("item", lambda _: 0.0)):
+        for method, zeros in self.ZEROS.items():
             monkeypatch.setattr(Tensor, method, self._counting(getattr(Tensor, method), zeros))
 
     def _counting(self, original, zeros):
@@ -77,11 +97,17 @@ class CountedReads:
         return read
 
 
+@pytest.fixture(autouse=True)
+def _fused_optimizer(monkeypatch):
+    """The meta device has the fused kernels of AdamW, like CUDA, and torch does not say so."""
+    module = import_module("torch.optim.optimizer")
+    monkeypatch.setattr(module, "_get_fused_kernels_supported_devices", lambda: [GPU.type])
+
+
 @pytest.fixture(params=EXPERIMENTS)
 def make_gpu_trainer(request, make_trainer):
     def make(**learning):
-        experiment = EXPERIMENTS[request.param]
-        return make_trainer(experiment=experiment, device=GPU, optimizer="rmsprop", **learning)
+        return make_trainer(experiment=EXPERIMENTS[request.param], device=GPU, **learning)
 
     return make
 
@@ -136,19 +162,22 @@ def test_vtrace_losses_and_gradients_are_computed_without_waiting(make_gpu_train
     with NoSynchronisation():
         losses = batch_losses(trainer, batch, ScheduledValues(0.001, 0.5, 0.01))
         losses.total.backward()
-    heads = [head for head in (losses.action, losses.symbol) if head is not None]
-    terms = [losses.total, losses.moa, losses.moa_marginal_entropy]
-    terms += [getattr(head, field.name) for head in heads for field in fields(head)]
-    assert {term.device for term in terms} == {GPU}
+    parts = [part for part in (losses.action, losses.symbol, losses.moa) if part is not None]
+    terms = [getattr(part, field.name) for part in parts for field in fields(part)]
+    assert {term.device for term in (losses.total, *terms)} == {GPU}
     assert {weight.grad.device for weight in trainer.network.parameters()} == {GPU}
 
 
-def test_a_vtrace_update_waits_for_the_device_once(make_gpu_trainer, segments, monkeypatch):
-    trainer, batch = make_gpu_trainer(), stack_games(segments, GPU)
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_vtrace_update_waits_for_the_device_once_and_copies_nothing_to_it(
+    make_gpu_trainer, segments, monkeypatch, optimizer
+):
+    trainer, batch = make_gpu_trainer(optimizer=optimizer), stack_games(segments, GPU)
     reads = CountedReads(monkeypatch)
-    with NoSynchronisation():
+    with NoSynchronisation() as watched:
         vtrace_update(trainer, batch)
     assert reads.count == 1
+    assert watched.copied == []
     assert trainer.version == 1
     assert trainer.own_steps == batch.own_steps
 
@@ -180,11 +209,12 @@ def test_ppo_losses_and_gradients_are_computed_without_waiting(make_gpu_trainer,
 
 
 @pytest.mark.parametrize("make_gpu_trainer", ["influence", "communication"], indirect=True)
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 @pytest.mark.parametrize(("kl_limit", "reads"), [(float("inf"), 1), (0.1, 3)])
 def test_a_ppo_batch_waits_for_the_device_once_and_with_a_kl_limit_once_more_per_pass(
-    make_gpu_trainer, segments, monkeypatch, kl_limit, reads
+    make_gpu_trainer, segments, monkeypatch, kl_limit, reads, optimizer
 ):
-    trainer = make_gpu_trainer(**PPO, kl_limit=kl_limit)
+    trainer = make_gpu_trainer(**PPO, kl_limit=kl_limit, optimizer=optimizer)
     counted = CountedReads(monkeypatch)
     with NoSynchronisation():
         report = train_ppo(trainer, [concatenate_time(segments, GPU)], 2, lambda: True)
@@ -192,6 +222,57 @@ def test_a_ppo_batch_waits_for_the_device_once_and_with_a_kl_limit_once_more_per
     assert report.passes == 2
     assert trainer.version == 2
     assert trainer.own_steps == 20
+
+
+def test_a_ppo_batch_copies_only_the_order_of_the_chunks_to_the_device_once_per_pass(
+    make_gpu_trainer, segments, monkeypatch
+):
+    trainer = make_gpu_trainer(**PPO | {"minibatch": 5})
+    batch = concatenate_time(segments, GPU)
+    CountedReads(monkeypatch)
+    with NoSynchronisation() as watched:
+        train_ppo(trainer, [batch], 2, lambda: True)
+    assert trainer.version == 2 * 4
+    assert watched.copied == [(10,), (10,)]
+
+
+def test_the_default_optimizer_is_fused_and_its_state_is_on_the_device(make_gpu_trainer, segments):
+    trainer = make_gpu_trainer()
+    with NoSynchronisation():
+        losses = batch_losses(trainer, stack_games(segments, GPU), trainer.scheduled_values())
+        trainer.update(losses.total, trainer.scheduled_values())
+    assert all(group["fused"] for group in trainer.optimizer.param_groups)
+    states = trainer.optimizer.state
+    assert states.keys() == set(trainer.network.parameters())
+    assert {leaf.device for leaf in tree_leaves(list(states.values()))} == {GPU}
+
+
+def test_weights_are_published_with_one_copy_to_the_host(make_gpu_trainer, tmp_path, monkeypatch):
+    harness = Harness(tmp_path, make_gpu_trainer())
+    reads = CountedReads(monkeypatch)
+    with NoSynchronisation():
+        harness.learner.publish_weights()
+    assert reads.count == 1
+    assert len(harness.links.published) == 1
+
+
+def test_weights_copied_from_a_device_are_those_of_each_parameter(make_trainer, monkeypatch):
+    trainer = make_trainer()
+    wanted = trainer.tensors()
+    monkeypatch.setattr(trainer, "device", GPU)  # the network stays on the host, with its numbers
+    found = trainer.tensors()
+    assert list(found) == list(wanted)
+    for name, tensor in wanted.items():
+        assert found[name].shape == tensor.shape
+        assert (found[name] == tensor).all(), name
+        assert not np.shares_memory(found[name], tensor)
+
+
+def test_weights_on_the_host_are_not_copied(make_trainer):
+    trainer = make_trainer()
+    parameters = dict(trainer.network.named_parameters())
+    for name, tensor in trainer.tensors().items():
+        assert np.shares_memory(tensor, parameters[name].detach().numpy())
 
 
 def test_float32_on_a_gpu_is_not_tf32(monkeypatch):

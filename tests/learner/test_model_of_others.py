@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tests.learner import literal
+from tests.learner.conftest import SIZES
 
 from ssd_learner.ppo.losses import minibatch_loss
 from ssd_learner.ppo.make_chunks import make_chunks
@@ -28,29 +29,43 @@ def moa_only(tensors):
     return {name: tensor for name, tensor in tensors.items() if name.startswith(MOA)}
 
 
+@pytest.fixture(params=["paper", "own_network.network:TwoConvolutions"])
+def sizes(request):
+    return SIZES.model_copy(update={"kind": request.param})
+
+
 @pytest.fixture(params=["ppo", "vtrace"])
-def gradients(request, make_trainer, make_segment):
+def gradients(request, make_trainer, make_segment, sizes):
     """The gradients that an update with this `moa_weight` uses, by parameter name."""
 
-    def compute(moa_weight):
+    def compute(moa_weight, *, with_moa=True):
         experiment = INFLUENCE | {"moa_weight": moa_weight}
-        trainer = make_trainer(algorithm=request.param, experiment=experiment, **UNCLIPPED)
+        trainer = make_trainer(
+            algorithm=request.param, sizes=sizes, experiment=experiment, **UNCLIPPED
+        )
         batch, scheduled = stack_games([make_segment(trainer)], CPU), trainer.scheduled_values()
         if request.param == "ppo":
             chunks, _ = make_chunks(trainer, [batch], scheduled, 8)
+            torch.manual_seed(3)
             (minibatch,) = chunks.shuffled_minibatches(1)
-            loss, _ = minibatch_loss(trainer, minibatch, scheduled, with_moa=True)
+            loss, _ = minibatch_loss(trainer, minibatch, scheduled, with_moa=with_moa)
         else:
-            loss = batch_losses(trainer, batch, scheduled).total
-        trainer.update(loss, scheduled)
+            losses = batch_losses(trainer, batch, scheduled)
+            loss = losses.total if with_moa else losses.total - losses.moa.loss
+        trainer.update(loss, scheduled, with_moa=with_moa)
         return {name: weight.grad for name, weight in trainer.network.named_parameters()}
 
     return compute
 
 
+def shared_only(tensors):
+    """Those of the convolutions, which the MOA shares with the policy."""
+    return {name: tensor for name, tensor in tensors.items() if name.startswith("conv")}
+
+
 def test_moa_weight_scales_its_gradient_in_the_shared_convolution(gradients):
     none, once, twice, hundred = (gradients(weight) for weight in (0.0, 1.0, 2.0, 100.0))
-    for name in ("conv.weight", "conv.bias"):
+    for name in shared_only(none):
         of_moa = once[name] - none[name]
         assert of_moa.any()
         largest = twice[name].abs().max().item()
@@ -62,22 +77,25 @@ def test_moa_weight_scales_its_gradient_in_the_shared_convolution(gradients):
         )
 
 
-def test_the_gradient_of_its_own_weights_does_not_depend_on_moa_weight(gradients):
-    small, large = (moa_only(gradients(weight)) for weight in (0.5, 15.0))
-    for name, gradient in small.items():
+def test_with_a_moa_weight_of_0_it_has_no_effect_on_the_shared_convolution(gradients):
+    alone = shared_only(gradients(1.0, with_moa=False))
+    for name, gradient in shared_only(gradients(0.0)).items():
+        largest = gradient.abs().max().item()
+        torch.testing.assert_close(gradient, alone[name], rtol=1e-4, atol=1e-5 * largest)
+
+
+@pytest.mark.parametrize("moa_weight", [0.0, 1e-42, 1e-6, 15.0])
+def test_the_gradient_of_its_own_weights_does_not_depend_on_moa_weight(gradients, moa_weight):
+    wanted, found = (moa_only(gradients(weight)) for weight in (0.5, moa_weight))
+    for name, gradient in wanted.items():
         assert gradient.any(), name
-        torch.testing.assert_close(large[name], gradient, rtol=1e-3, atol=1e-7)
-
-
-def test_with_a_moa_weight_of_0_it_has_no_gradient(gradients):
-    assert not any(gradient.any() for gradient in moa_only(gradients(0.0)).values())
+        assert torch.equal(found[name], gradient), name
 
 
 def test_moa_weight_does_not_affect_the_policy_s_own_weights(gradients):
     small, large = gradients(0.5), gradients(15.0)
-    for name, gradient in small.items():
-        if not name.startswith((MOA, "conv.")):
-            torch.testing.assert_close(large[name], gradient, rtol=1e-4, atol=1e-7)
+    for name in small.keys() - moa_only(small).keys() - shared_only(small).keys():
+        torch.testing.assert_close(large[name], small[name], rtol=1e-4, atol=1e-7)
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def test_a_report_has_the_losses_before_the_update(make_trainer, make_batch):
     report = vtrace_update(trainer, batch)
     assert report.policy_loss == pytest.approx(losses.action.policy.item())
     assert report.value_loss == pytest.approx(losses.action.value.item())
-    assert report.moa_loss == pytest.approx(losses.moa.item())
+    assert report.moa_loss == pytest.approx(losses.moa.loss.item())
     assert report.influence == pytest.approx(batch.influence.mean().item())
     assert report.reward == pytest.approx(batch.reward.mean().item())
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ssd_influence.networks.agent_network import AgentNetwork, Features
 from ssd_influence.networks.agent_shape import KERNEL_SIZE, AgentShape
 from ssd_influence.networks.layers import Torso
+from ssd_influence.networks.moa_gradient import scale_gradient
 from ssd_influence.settings import ExperimentSettings, NetworkSettings
 
 
@@ -34,9 +35,12 @@ class TwoConvolutions(AgentNetwork):
         rgb = self.palette[pixels.flatten(0, -3).int()].permute(0, 3, 1, 2)
         convolved = torch.relu(self.conv2(torch.relu(self.conv(rgb)))).flatten(1)
 
-        def features_of(torso: Torso) -> Tensor:
-            features: Tensor = torso(torch.relu(torso.fc1(convolved)))
+        def features_of(torso: Torso, inputs: Tensor) -> Tensor:
+            features: Tensor = torso(torch.relu(torso.fc1(inputs)))
             return features.view(*leading_axes, -1)
 
-        moa = None if self.moa is None else features_of(self.moa.torso)
-        return Features(features_of(self.policy.torso), moa)
+        policy, moa = features_of(self.policy.torso, convolved), None
+        if self.moa is not None:
+            shared = scale_gradient(convolved, self.experiment.moa_weight)
+            moa = features_of(self.moa.torso, shared)
+        return Features(policy, moa)

@@ -66,7 +66,7 @@ class AgentNetwork(nn.Module):
     Attributes:
         shape, experiment: as given.
         role: how the agent interacts with the others.
-        matmul_dtype: dtype of the matrix products of `unroll`; see `set_matmul_dtype`.
+        matmul_dtype: dtype of the largest products of `unroll`; see `set_matmul_dtype`.
     """
 
     palette: Tensor
@@ -110,7 +110,10 @@ class AgentNetwork(nn.Module):
         )
 
     def set_matmul_dtype(self, dtype: torch.dtype) -> None:
-        """Set the dtype of the matrix products of `unroll`; all else stays float32.
+        """Set the dtype of the largest matrix products of `unroll`; all else stays float32.
+
+        These are the products of the first dense layers, on the convolution, and on the host those
+        of the LSTMs. On a GPU `Lstm` is torch's own, in float32.
 
         Args:
             dtype: float32, or bfloat16 where it is faster.
@@ -158,11 +161,23 @@ class AgentNetwork(nn.Module):
             self.conv.get_parameter("bias"),
             torch.cat([torso.fc1.weight for torso in torsos]),
             torch.cat([torso.fc1.bias for torso in torsos]),
+            gradient_factors=self._gradient_factors(),
             matmul_dtype=self.matmul_dtype,
         ).view(*pixels.shape[:-2], -1)
         parts = encoded.chunk(len(torsos), -1)
         policy, *moa = (torso(x) for torso, x in zip(torsos, parts, strict=True))
         return Features(policy, moa[0] if moa else None)
+
+    def _gradient_factors(self) -> Tensor | None:
+        """How much of the gradient of each first dense layer's output enters the convolution.
+
+        All of the policy's, then `moa_weight` times the MOA's; None without a MOA.
+        """
+        if self.moa is None:
+            return None
+        policy, moa = self.policy.torso.fc1.bias, self.moa.torso.fc1.bias
+        moa_weight = self.experiment.moa_weight
+        return torch.cat([torch.ones_like(policy), torch.full_like(moa, moa_weight)])
 
     def policy_step(
         self,
@@ -185,6 +200,7 @@ class AgentNetwork(nn.Module):
         state: Tensor,
         symbols: Tensor | None = None,
         predictions: int | None = None,
+        is_first_host: Tensor | None = None,
     ) -> Unroll:
         """A sequence of views, differentiable: V views, and the MOA's predictions after P of them.
 
@@ -193,24 +209,22 @@ class AgentNetwork(nn.Module):
 
         Args:
             pixels: [V, B, W, W] uint8, s_0 … s_{V−1}.
-            is_first: [V, B] bool **on the host**: it determines where the sequence is cut, and
-                reading it from a device would wait for the device. Pinned memory is copied
-                asynchronously.
+            is_first: [V, B] bool, where s_t is the first view of an episode.
             actions: [V+1, B, N] integer, a_{−1} … a_{V−1}; the last is an input of the policy only
                 as leaders' actions.
             state: [B, state_size] before s_0, and before any reset at s_0.
             symbols: [V, B, N] or [V+1, B, N] integer, m_{−1} and on; None without communication.
             predictions: P, the number of the MOA's predictions; V − 1 by default.
+            is_first_host: `is_first` on the host, which determines where the sequence is cut:
+                reading it from a device would wait for the device. May be left out if `is_first`
+                is on the host.
 
         Raises:
-            ValueError: `is_first` is on a device.
+            ValueError: `is_first` is needed on the host, and is not there.
         """
-        if is_first.device.type != "cpu":
-            raise ValueError(f"is_first: wanted it on the host, found {is_first.device}")
+        starts = _starts(is_first if is_first_host is None else is_first_host)
         views = len(pixels)
         last = views - 1 if predictions is None else predictions
-        starts = [t for t, games in enumerate(is_first.tolist()) if t > 0 and any(games)]
-        is_first = is_first.to(pixels.device, non_blocking=True)
         features = self.features(pixels)
         before = self.split_state(state)
         policy, policy_state = self.policy.unroll(
@@ -236,14 +250,23 @@ class AgentNetwork(nn.Module):
         return Unroll(policy.logits, policy.values, moa_logits, after, *policy[2:])
 
 
+def _starts(is_first_host: Tensor) -> list[int]:
+    """Times above 0 at which an episode starts in any game."""
+    if is_first_host.device.type != "cpu":
+        raise ValueError(f"is_first_host: wanted it on the host, found {is_first_host.device}")
+    return [t for t, games in enumerate(is_first_host.tolist()) if t > 0 and any(games)]
+
+
 def make_network(
     shape: AgentShape, network: NetworkSettings, experiment: ExperimentSettings
 ) -> AgentNetwork:
     """The network that a run file describes: `AgentNetwork`, or a custom class.
 
     A custom class takes the same three arguments; its own settings are in `network.own`. It may
-    override `features`, or replace parts of the policy or the model. Its recurrent state must be
-    [h | c] of the policy, then of the MOA, with the sizes in `cells`.
+    override `features`, or replace parts of the policy or the model. A `features` of its own passes
+    what the MOA shares with the policy through `moa_gradient.scale_gradient`, or `moa_weight` has
+    no effect. Its recurrent state must be [h | c] of the policy, then of the MOA, with the sizes in
+    `cells`.
 
     Raises:
         ValueError: there is no such class, or the experiment does not fit this number of agents.

@@ -48,8 +48,8 @@ class Policy(nn.Module):
         embedding: width of the communication head's embedding.
 
     Attributes:
-        value_gradient_limit: largest norm of a value's gradient on the layers that it shares with
-            its policy, relative to the policy's; see `limit_value_gradient`.
+        value_gradient_limit: largest norm of a value's gradient where it enters the layers that it
+            shares with its policy, relative to the policy's there; see `limit_value_gradient`.
     """
 
     def __init__(

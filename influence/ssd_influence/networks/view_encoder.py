@@ -20,6 +20,7 @@ from ssd_influence.array_types import F32, U8
 from ssd_influence.kernels import convolution
 from ssd_influence.kernels.compilation import as_array, is_host_float32
 from ssd_influence.kernels.dense import add_
+from ssd_influence.networks.moa_gradient import linear_with_scaled_gradient, scale_rows
 
 VIEWS_PER_BLOCK = 256
 
@@ -34,6 +35,7 @@ def encode_views(
     dense: Tensor,
     dense_bias: Tensor,
     *,
+    gradient_factors: Tensor | None = None,
     matmul_dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """ReLU(dense · ReLU(kernel ∗ palette[pixels] + kernel_bias) + dense_bias).
@@ -46,6 +48,8 @@ def encode_views(
         dense: [D, (V−2)² · C]; the inputs are ordered by window, row by row, and within a window
             by channel.
         dense_bias: [D].
+        gradient_factors: [D] by which the gradient of each output is multiplied where it enters
+            the convolution; the gradient of the dense layer's weights is not. None for all 1.
         matmul_dtype: dtype of the dense layer's products: float32, or bfloat16, to which their
             inputs and results are rounded.
 
@@ -54,12 +58,15 @@ def encode_views(
     """
     weights = kernel, kernel_bias, dense, dense_bias
     if is_host_float32(kernel) and len(palette) <= convolution.LARGEST_PALETTE:
-        return EncodeViews.apply(matmul_dtype, pixels, palette, *weights)  # type: ignore[no-any-return, no-untyped-call]
+        constants = matmul_dtype, gradient_factors, pixels, palette
+        return EncodeViews.apply(*constants, *weights)  # type: ignore[no-any-return, no-untyped-call]
     convolved = torch.relu_(_convolve(pixels, palette, kernel, kernel_bias))
-    if matmul_dtype == torch.float32:
-        return torch.relu_(linear(convolved, dense, dense_bias))
-    rounded = (x.to(matmul_dtype) for x in (convolved, dense, dense_bias))
-    return torch.relu_(linear(*rounded).to(kernel.dtype))
+    inputs, weight, bias = (x.to(matmul_dtype) for x in (convolved, dense, dense_bias))
+    if gradient_factors is None:
+        encoded = linear(inputs, weight, bias)
+    else:
+        encoded = linear_with_scaled_gradient(inputs, weight, bias, gradient_factors)
+    return torch.relu_(encoded.to(kernel.dtype))
 
 
 def _convolve(pixels: Tensor, palette: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
@@ -75,6 +82,7 @@ class EncodeViews(torch.autograd.Function):
     def forward(
         ctx: Any,
         matmul_dtype: torch.dtype,
+        gradient_factors: Tensor | None,
         pixels: Tensor,
         palette: Tensor,
         kernel: Tensor,
@@ -87,20 +95,20 @@ class EncodeViews(torch.autograd.Function):
         out = torch.empty(len(pixels), len(dense), dtype=matmul_dtype)
         out = torch.relu_(encoder.encode(as_array(pixels), out).to(kernel.dtype))
         ctx.encoder = encoder
-        ctx.save_for_backward(pixels, palette, kernel, out)
+        ctx.save_for_backward(pixels, palette, kernel, out, gradient_factors)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients of the weights; views have none."""
-        pixels, palette, kernel, out = ctx.saved_tensors
+        pixels, palette, kernel, out, gradient_factors = ctx.saved_tensors
         d_out = threshold_backward(d_out, out, 0)
-        d_table, d_dense = ctx.encoder.gradient(as_array(pixels), d_out)
+        d_table, d_dense = ctx.encoder.gradient(as_array(pixels), d_out, gradient_factors)
         d_kernel, d_kernel_bias = torch.empty_like(kernel), kernel.new_empty(len(kernel))
         d_arrays = as_array(d_kernel), as_array(d_kernel_bias)
         convolution.row_table_gradient(d_table, as_array(palette), *d_arrays)
-        return None, None, None, d_kernel, d_kernel_bias, d_dense, d_out.sum(0)
+        return None, None, None, None, d_kernel, d_kernel_bias, d_dense, d_out.sum(0)
 
 
 class ConvEncoder:
@@ -161,7 +169,9 @@ class ConvEncoder:
         convolution.convolve_relu(views, table, len(palette), len(kernel), buffer)
         return self.buffer[: len(views), : self._dense.shape[1]]
 
-    def gradient(self, pixels: U8, d_out: Tensor) -> tuple[F32, Tensor]:
+    def gradient(
+        self, pixels: U8, d_out: Tensor, factors: Tensor | None = None
+    ) -> tuple[F32, Tensor]:
         """The gradients of the row table, [2, 3, P³, padded C], and of the dense layer.
 
         Only for a palette that has a table. Blocks are summed in float32.
@@ -169,16 +179,18 @@ class ConvEncoder:
         Args:
             pixels: [M, V, V], the input of `encode`.
             d_out: [M, D] float32, of the output of `encode`.
+            factors: [D] `gradient_factors` of `encode_views`.
         """
         d_table = np.zeros((2, *self.table.shape), np.float32)
         d_dense = torch.zeros_like(self._dense, dtype=torch.float32)
         d_buffer = torch.empty_like(self.buffer)
+        dense = self._dense if factors is None else scale_rows(self._dense, factors)
         sizes = len(self._convolution[0]), len(self._convolution[1])
         d_out, (_, buffer), d_array = d_out.to(self.buffer.dtype), self._arrays, as_array(d_buffer)
         inputs = self._dense.shape[1]
         for block, views in blocks(pixels):
             add_(as_array(d_dense), as_array(torch.mm(d_out[block].t(), self.convolve(views))))
-            torch.mm(d_out[block], self._dense, out=d_buffer[: len(views), :inputs])
+            torch.mm(d_out[block], dense, out=d_buffer[: len(views), :inputs])
             convolution.convolve_relu_gradient(views, d_array, buffer, *sizes, d_table)
         return d_table, d_dense
 

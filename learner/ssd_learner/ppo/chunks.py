@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ssd_learner.targets.moa import MoaTargets
+
 
 class HeadSamples(NamedTuple):
     """What one head is trained on, in M chunks of C steps; all [C, M]."""
@@ -19,30 +21,25 @@ class HeadSamples(NamedTuple):
     target: Tensor  # of the value head's output
 
 
-class MoaTargets(NamedTuple):
-    """What the model of others is trained on; both [C, M, J]."""
-
-    next_actions: Tensor  # long
-    mask: Tensor  # bool: which of them count
-
-
 @dataclass(frozen=True, eq=False)
 class Chunks:
     """M chunks of C steps each.
 
     Attributes:
         pixels: [C, M, W, W] uint8.
-        is_first_host: [C, M] bool, on the host.
+        is_first_host: [C, M] bool, on the host, only to decide where sequences are cut.
+        is_first: the same on the device.
         actions: [C+1, M, N] long, a_{−1} … a_{C−1}.
         state: [M, S] recurrent state before each chunk.
         action_head: samples of the policy.
-        moa_targets: None without a model of others.
+        moa_targets: of C steps of M chunks; None without a model of others.
         symbols: [C+1, M, N] long, m_{−1} … m_{C−1}; None without communication.
         symbol_head: samples of the communication head; None without communication.
     """
 
     pixels: Tensor
     is_first_host: Tensor
+    is_first: Tensor
     actions: Tensor
     state: Tensor
     action_head: HeadSamples
@@ -62,9 +59,12 @@ class Chunks:
 
     def shuffled_minibatches(self, number: int) -> Iterator[Chunks]:
         """All chunks in random order, in minibatches of nearly equal size."""
-        order = torch.randperm(self.count)
-        for part in order.tensor_split(number):
-            yield self._select(part, part.to(self.pixels.device, non_blocking=True))
+        device = self.pixels.device
+        order = torch.randperm(self.count, pin_memory=device.type == "cuda")
+        on_device = order.to(device, non_blocking=True)
+        parts = order.tensor_split(number), on_device.tensor_split(number)
+        for host_index, index in zip(*parts, strict=True):
+            yield self._select(host_index, index)
 
     def _select(self, host_index: Tensor, index: Tensor) -> Chunks:
         """Some chunks, by the same index on the host and on the device."""
@@ -76,6 +76,7 @@ class Chunks:
         return Chunks(
             pixels=self.pixels.index_select(1, index),
             is_first_host=self.is_first_host.index_select(1, host_index),
+            is_first=self.is_first.index_select(1, index),
             actions=self.actions.index_select(1, index),
             state=self.state.index_select(0, index),
             action_head=HeadSamples(*select(self.action_head)),
@@ -115,6 +116,7 @@ def concatenate(several: Sequence[Chunks]) -> Chunks:
     return Chunks(
         pixels=torch.cat([of.pixels for of in several], 1),
         is_first_host=torch.cat([of.is_first_host for of in several], 1),
+        is_first=torch.cat([of.is_first for of in several], 1),
         actions=torch.cat([of.actions for of in several], 1),
         state=torch.cat([of.state for of in several]),
         action_head=HeadSamples(*action_heads),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ssd_influence.networks.agent_network import AgentNetwork, Unroll
 from ssd_learner.segments.batch import Batch
-from ssd_learner.targets.log_ratio import log_ratio
+from ssd_learner.targets.log_ratio import joint_log_ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +35,10 @@ class Evaluation:
 
     def log_ratio(self, batch: Batch, agent: int) -> Tensor:
         """[L, B] log π(a_t) − log μ(a_t), of the agent's action and, if any, its symbol."""
-        acting, behaving = _log_prob(self.log_policy, batch.actions[1:-1, :, agent]), batch.log_prob
+        action, symbol = _log_prob(self.log_policy, batch.actions[1:-1, :, agent]), None
         if self.symbol_log_policy is not None and batch.symbols is not None:
-            acting = acting + _log_prob(self.symbol_log_policy, batch.symbols[1:, :, agent])
-        if batch.symbol_log_prob is not None:
-            behaving = behaving + batch.symbol_log_prob
-        return log_ratio(acting, behaving)
+            symbol = _log_prob(self.symbol_log_policy, batch.symbols[1:, :, agent])
+        return joint_log_ratio(batch, action, symbol)
 
 
 def _log_prob(log_policy: Tensor, action: Tensor) -> Tensor:
@@ -73,11 +71,12 @@ def _unroll(
     end = begin + views
     return network.unroll(
         batch.pixels[begin:end],
-        batch.is_first_host[begin:end],
+        batch.is_first[begin:end],
         batch.actions[begin : end + 1],
         state,
         None if batch.symbols is None else batch.symbols[begin : end + 1],
         predictions=predictions,
+        is_first_host=batch.is_first_host[begin:end],
     )
 
 

@@ -18,7 +18,9 @@ def minibatch_loss(
     """The loss that an update minimises, and its terms for the report.
 
     The policy and the communication head each have their own ratio, advantage and clip, because
-    they are rewarded differently (§5).
+    they are rewarded differently (§5). The KL is that of both together: the sum of theirs, because
+    action and symbol are sampled independently. The MOA's loss is not weighted: `moa_weight` scales
+    its gradient where it enters the convolution.
 
     Args:
         trainer: The agent.
@@ -29,11 +31,12 @@ def minibatch_loss(
     learning, experiment = trainer.learning, trainer.experiment
     unroll = trainer.network.unroll(
         minibatch.pixels,
-        minibatch.is_first_host,
+        minibatch.is_first,
         minibatch.actions,
         minibatch.state,
         minibatch.symbols,
         predictions=minibatch.length if with_moa else 0,
+        is_first_host=minibatch.is_first_host,
     )
     action = clipped_losses(
         unroll.policy_logits, unroll.values, minibatch.action_head, learning.ratio_clip
@@ -47,7 +50,7 @@ def minibatch_loss(
         total = total + experiment.communication_weight * symbol_total
         terms = symbol.scalars()
         scalars |= {f"symbol_{name}": terms[name] for name in SYMBOL_TERMS}
+        scalars["kl"] = action.kl + symbol.kl
     if unroll.moa_logits is not None and minibatch.moa_targets is not None:
-        cross_entropy = moa_loss(unroll.moa_logits, *minibatch.moa_targets)
-        total = total + experiment.moa_weight * cross_entropy
+        total = total + moa_loss(unroll.moa_logits, *minibatch.moa_targets)
     return total, scalars

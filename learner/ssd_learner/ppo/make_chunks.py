@@ -11,20 +11,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ssd_influence.networks.moa_loss import (
-    action_marginal_entropy,
-    moa_loss,
-    moa_targets,
-    moa_targets_mask,
-)
 from ssd_learner.ppo.advantages import estimate, normalise
-from ssd_learner.ppo.chunks import Chunks, HeadSamples, MoaTargets, concatenate, split_time
+from ssd_learner.ppo.chunks import Chunks, HeadSamples, concatenate, split_time
 from ssd_learner.ppo.evaluation import Evaluation, evaluate
 from ssd_learner.reporting.policy_information import policy_information
 from ssd_learner.reporting.report import Scalars, explained_variance
 from ssd_learner.schedule import ScheduledValues
 from ssd_learner.segments.batch import Batch
 from ssd_learner.targets.estimates import Estimates
+from ssd_learner.targets.moa import MoaLosses, MoaTargets
 from ssd_learner.targets.rewards import head_rewards
 from ssd_learner.trainer import Trainer
 
@@ -64,7 +59,7 @@ def make_chunks(
 
     streams = zip(batches, evaluations, actions, symbols, strict=True)
     chunks = concatenate([_chunks(trainer, *stream, chunk) for stream in streams])
-    return chunks, measures | _moa_measures(trainer, evaluations, chunks)
+    return chunks, measures | _moa_measures(evaluations, chunks)
 
 
 def _measures(
@@ -82,19 +77,14 @@ def _measures(
     }
 
 
-def _moa_measures(trainer: Trainer, evaluations: Sequence[Evaluation], chunks: Chunks) -> Scalars:
+def _moa_measures(evaluations: Sequence[Evaluation], chunks: Chunks) -> Scalars:
     """How well the MOA predicted the others' actions."""
     if chunks.moa_targets is None:
         return {}
     logits = [
         split_time(of.moa_logits, chunks.length) for of in evaluations if of.moa_logits is not None
     ]
-    entropy = action_marginal_entropy(*chunks.moa_targets, trainer.shape.num_actions)
-    return {
-        "moa_loss": moa_loss(torch.cat(logits, 1), *chunks.moa_targets),
-        "moa_marginal_entropy": entropy,
-        "moa_targets": chunks.moa_targets.mask.sum(),
-    }
+    return MoaLosses.of(torch.cat(logits, 1), chunks.moa_targets).scalars()
 
 
 def _chunks(
@@ -107,13 +97,15 @@ def _chunks(
 ) -> Chunks:
     agent, targets, symbol_head = trainer.shape.agent, None, None
     if evaluation.moa_logits is not None:
-        targets = MoaTargets(*(split_time(of, chunk) for of in _moa_targets(trainer, batch)))
+        of_batch = MoaTargets.of(batch, trainer.shape, trainer.experiment)
+        targets = MoaTargets(*(split_time(of, chunk) for of in of_batch))
     if symbols is not None and batch.symbols is not None and batch.symbol_log_prob is not None:
         own_symbols = batch.symbols[1:, :, agent]
         symbol_head = _samples(own_symbols, batch.symbol_log_prob, symbols, chunk)
     return Chunks(
         pixels=split_time(batch.pixels[:-1], chunk),
         is_first_host=split_time(batch.is_first_host[:-1], chunk),
+        is_first=split_time(batch.is_first[:-1], chunk),
         actions=split_time(batch.actions[:-1], chunk, overlap=1),
         state=torch.cat(evaluation.chunk_states),
         action_head=_samples(batch.actions[1:-1, :, agent], batch.log_prob, actions, chunk),
@@ -121,12 +113,6 @@ def _chunks(
         symbols=None if batch.symbols is None else split_time(batch.symbols, chunk, overlap=1),
         symbol_head=symbol_head,
     )
-
-
-def _moa_targets(trainer: Trainer, batch: Batch) -> MoaTargets:
-    others, only_visible = trainer.shape.others, trainer.experiment.moa_only_when_visible
-    mask = moa_targets_mask(batch.is_first, batch.visible, others, only_visible)
-    return MoaTargets(moa_targets(batch.actions, others), mask)
 
 
 def _samples(action: Tensor, log_prob: Tensor, estimates: Estimates, chunk: int) -> HeadSamples:

@@ -71,5 +71,5 @@ def _minibatches(chunks: Chunks, learning: LearningSettings) -> int:
 
 
 def _exceeds_kl_limit(scalars: Scalars, learning: LearningSettings) -> bool:
-    """Whether KL(μ‖π) of a pass is above its limit. Synchronises with the device."""
+    """Whether KL(μ‖π) of a pass, of all heads, is above its limit. Waits for the device."""
     return math.isfinite(learning.kl_limit) and scalars["kl"].item() > learning.kl_limit

@@ -141,7 +141,8 @@ UPDATE_METRICS = (
     UpdateMetric(
         "kl_nats",
         "kl",
-        "KL divergence from the acting policy to the trained one, last pass.",
+        "KL divergence, actions and symbols together, from the acting policy to the trained one,"
+        " last pass.",
         title="KL",
         priority=12,
         width=7,
@@ -168,7 +169,10 @@ UPDATE_METRICS = (
     ),
     UpdateMetric("passes", "passes", "Passes over the last batch."),
     UpdateMetric(
-        "clipped_share", "clipped_share", "Share of ratios π/μ outside the clip, last pass."
+        "clipped_share",
+        "clipped_share",
+        "Share of own-steps whose action has a ratio π/μ outside 1 ± ratio_clip, last pass of PPO;"
+        " 0 with V-trace.",
     ),
     UpdateMetric("policy_loss", "policy_loss", "Policy loss, last batch."),
     UpdateMetric("value_loss", "value_loss", "Value loss, last batch."),

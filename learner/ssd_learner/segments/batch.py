@@ -21,8 +21,8 @@ class Batch:
 
     Attributes:
         pixels: [T+1, B, W, W] uint8 palette indices.
-        is_first_host: [T+1, B] bool, whether an episode starts here; on the host, because it
-            decides where sequences are cut.
+        is_first_host: [T+1, B] bool, whether an episode starts here; on the host, only to decide
+            where sequences are cut.
         is_first: the same on the device.
         visible: [T+1, B, N] bool.
         actions: [T+2, B, N] long, a_{−1} … a_T.

@@ -230,12 +230,14 @@ def test_each_of_twelve_agents_has_its_own_input_columns(make_network, make_shap
     assert not torch.allclose(before, policy_logits(network, actions, is_first=False), atol=1e-3)
 
 
-def test_unroll_refuses_is_first_on_a_device(make_network, make_shape, make_segment):
+def test_unroll_needs_is_first_on_the_host(make_network, make_shape, make_segment):
     network = make_network()
     segment = make_segment(network, make_shape())
-    is_first = segment.is_first.to("meta")
-    with pytest.raises(ValueError, match="is_first: wanted it on the host, found meta"):
-        network.unroll(segment.pixels, is_first, segment.actions, segment.state)
+    on_device = segment.is_first.to("meta")
+    known = segment.pixels, on_device, segment.actions, segment.state
+    for other in ({}, {"is_first_host": on_device}):
+        with pytest.raises(ValueError, match="is_first_host: wanted it on the host, found meta"):
+            network.unroll(*known, **other)
 
 
 def test_an_agent_alone_cannot_have_a_moa(make_network, make_shape):

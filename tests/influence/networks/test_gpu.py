@@ -22,6 +22,7 @@ from ssd_influence.networks.moa_loss import (
     moa_targets,
     moa_targets_mask,
 )
+from ssd_influence.settings import ExperimentSettings
 
 GPU = torch.device("meta")
 
@@ -50,12 +51,17 @@ EXPERIMENTS = {
 }
 
 
-@pytest.fixture(params=EXPERIMENTS.values(), ids=EXPERIMENTS)
+WITH_MODEL = [
+    name for name, of in EXPERIMENTS.items() if ExperimentSettings.model_validate(of).has_moa
+]
+
+
+@pytest.fixture(params=EXPERIMENTS)
 def agent(
     request, make_network, make_shape, make_segment
 ) -> Iterator[tuple[AgentNetwork, AgentShape, Any]]:
     """A network on the GPU, its shape, and a segment on the host."""
-    network, shape = make_network(**request.param), make_shape()
+    network, shape = make_network(**EXPERIMENTS[request.param]), make_shape()
     segment = make_segment(network, shape)
     network.to(GPU)
     with FakeTensorMode(allow_non_fake_inputs=True), NoSynchronousCopies():
@@ -99,10 +105,9 @@ def test_steps_on_a_gpu_do_not_wait_for_it(agent):
     assert {t.device for t in (step.logits, step.value, flat, *symbol)} == {GPU}
 
 
+@pytest.mark.parametrize("agent", WITH_MODEL, indirect=True)
 def test_counterfactuals_on_a_gpu_do_not_wait_for_it(agent):
     network, _, segment = agent
-    if network.moa is None:
-        return
     state = network.split_state(network.initial_state(5))
     is_first, actions = to_gpu(segment.is_first[0]), to_gpu(segment.actions[0])
     features, rows = network.features(to_gpu(segment.pixels[0])), torch.arange(3, device=GPU)
@@ -115,8 +120,8 @@ def test_training_on_a_gpu_does_not_wait_for_it(agent):
     network, shape, segment = agent
     actions, is_first, visible = map(to_gpu, (segment.actions, segment.is_first, segment.visible))
     symbols = None if segment.symbols is None else to_gpu(segment.symbols)
-    known = to_gpu(segment.pixels), segment.is_first, actions, to_gpu(segment.state)
-    unroll = network.unroll(*known, symbols)
+    known = to_gpu(segment.pixels), is_first, actions, to_gpu(segment.state)
+    unroll = network.unroll(*known, symbols, is_first_host=segment.is_first)
     outputs = [tensor for tensor in unroll if tensor is not None]
     loss = sum(tensor.sum() for tensor in outputs)
     if unroll.moa_logits is not None:

@@ -72,6 +72,44 @@ def test_the_encoder_s_output_is_the_same_before_the_last_relu(case):
     torch.testing.assert_close(encoded, wanted, rtol=0, atol=1e-5)
 
 
+FACTORS = torch.tensor([1.0, 0.0, 15.0, 1.0, 0.3])  # one for each output
+
+
+def scaled_gradients(pixels, palette, weights, d_out, **options):
+    encoded = encode_views(pixels, palette, *weights, gradient_factors=FACTORS, **options)
+    return torch.autograd.grad(encoded, weights, d_out)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("has_kernels", [True, False], ids=["kernels", "torch"])
+def test_gradient_factors_scale_each_output_s_gradient_in_the_convolution_only(
+    case, has_kernels, monkeypatch
+):
+    if not has_kernels:
+        monkeypatch.setattr(view_encoder, "is_host_float32", lambda _: False)
+    pixels, palette, weights = draw(*case)
+    d_out = torch.randn(len(pixels), len(FACTORS))
+    found = scaled_gradients(pixels, palette, weights, d_out)
+    encoded = one_by_one(pixels, palette, *weights)
+    of_dense = torch.autograd.grad(encoded, weights[2:], d_out, retain_graph=True)
+    of_convolution = torch.autograd.grad(encoded, weights[:2], d_out * FACTORS)
+    for one, other in zip(found, (*of_convolution, *of_dense), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("has_kernels", [True, False], ids=["kernels", "torch"])
+def test_gradient_factors_are_exact_in_bfloat16_up_to_its_rounding(has_kernels, monkeypatch):
+    if not has_kernels:
+        monkeypatch.setattr(view_encoder, "is_host_float32", lambda _: False)
+    pixels, palette, weights = draw(*CASES["the paper's"])
+    d_out = torch.randn(len(pixels), len(FACTORS))
+    wanted = scaled_gradients(pixels, palette, weights, d_out)
+    found = scaled_gradients(pixels, palette, weights, d_out, matmul_dtype=torch.bfloat16)
+    for one, other in zip(found, wanted, strict=True):
+        assert one.dtype == torch.float32
+        assert (one - other).norm() < 2e-2 * other.norm()
+
+
 def test_away_from_the_host_torch_computes_the_same(monkeypatch):
     monkeypatch.setattr(view_encoder, "is_host_float32", lambda _: False)
     pixels, palette, weights = draw(4, 7, 3, 6)

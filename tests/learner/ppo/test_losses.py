@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from tests.learner import literal
+from tests.learner.ppo.on_policy import on_policy
 
 from ssd_learner.ppo.losses import minibatch_loss
 from ssd_learner.ppo.make_chunks import make_chunks
@@ -80,8 +81,9 @@ def test_each_term_and_the_total_equal_their_definitions(
         total += 0.3 * (of["policy_loss"] + 0.4 * of["value_loss"] - 0.05 * of["entropy"])
         terms = ("policy_loss", "value_loss", "entropy")
         wanted |= {f"symbol_{term}": of[term] for term in terms}
+        wanted["kl"] += of["kl"]
     if experiment.has_moa and with_moa:
-        total += experiment.moa_weight * literal_moa_loss(now.moa_logits, minibatch.moa_targets)
+        total += literal_moa_loss(now.moa_logits, minibatch.moa_targets)
     assert loss.item() == pytest.approx(total, rel=1e-4)
     assert {n: scalar.item() for n, scalar in scalars.items()} == pytest.approx(wanted, rel=1e-4)
     assert 0 < wanted["clipped_share"] < 1
@@ -126,20 +128,11 @@ def test_without_moa_its_weights_have_no_gradient(make_trainer, make_minibatch):
     assert all(found[name].any() for name in found if not name.startswith("moa."))
 
 
-def on_policy(trainer, segment):
-    """The segment, as if an agent with exactly these weights had acted in it."""
-    batch = stack_games([segment], CPU)
-    inputs = batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
-    with torch.no_grad():
-        unroll = trainer.network.unroll(*inputs)
-    k, found = trainer.shape.agent, {}
-    heads = [("log_prob", unroll.policy_logits, batch.actions[1:-1, :, k])]
-    if batch.symbols is not None:
-        heads.append(("symbol_log_prob", unroll.symbol_logits, batch.symbols[1:, :, k]))
-    for name, logits, action in heads:
-        log_policy = logits[:-1].log_softmax(-1)
-        found[name] = log_policy.gather(-1, action.unsqueeze(-1)).squeeze(-1).numpy()
-    return replace(segment, **found)
+def actor_critic_loss(trainer, batch, scheduled):
+    """V-trace's mean loss of a step, without that of the MOA."""
+    losses = batch_losses(trainer, batch, scheduled)
+    total = losses.total if losses.moa is None else losses.total - losses.moa.loss
+    return total / batch.own_steps
 
 
 def assert_gradients_match(found, wanted):
@@ -157,7 +150,7 @@ def assert_gradients_match(found, wanted):
 def test_on_policy_and_unclipped_it_equals_the_n_step_actor_critic(
     make_trainer, make_segment, name, episode_end, advantages
 ):
-    experiment = literal.EXPERIMENTS[name] | {"moa_weight": 0.0, "reward_clip": 1.5}
+    experiment = literal.EXPERIMENTS[name] | {"reward_clip": 1.5}
     same = WEIGHTS | {"experiment": experiment, "episode_end": episode_end}
     actor_critic = make_trainer(**same)
     ppo = {"algorithm": "ppo", "advantages": advantages, "gae_lambda": 1.0}
@@ -168,17 +161,16 @@ def test_on_policy_and_unclipped_it_equals_the_n_step_actor_critic(
     (minibatch,) = chunks.shuffled_minibatches(1)
     loss, _ = minibatch_loss(trainer, minibatch, scheduled, with_moa=False)
     found = gradients(trainer, loss)
-    total = batch_losses(actor_critic, batch, scheduled).total
-    assert_gradients_match(found, gradients(actor_critic, total / batch.own_steps))
+    wanted = actor_critic_loss(actor_critic, batch, scheduled)
+    assert_gradients_match(found, gradients(actor_critic, wanted))
 
 
 @pytest.mark.parametrize("name", ["A3C", "influence", "inequity averse"])
 def test_off_policy_with_vtrace_advantages_and_no_clips_it_equals_the_vtrace_actor_critic(
     make_trainer, make_segment, name
 ):
-    experiment = literal.EXPERIMENTS[name] | {"moa_weight": 0.0}
     clips = {"rho_clip": float("inf"), "c_clip": 0.9}
-    same = WEIGHTS | clips | {"experiment": experiment}
+    same = WEIGHTS | clips | {"experiment": literal.EXPERIMENTS[name]}
     actor_critic = make_trainer(**same)
     ppo = {"algorithm": "ppo", "advantages": "vtrace"}
     trainer = make_trainer(**ppo, **UNBOUNDED, **NOT_NORMALISED, **same)
@@ -191,5 +183,5 @@ def test_off_policy_with_vtrace_advantages_and_no_clips_it_equals_the_vtrace_act
     loss, scalars = minibatch_loss(trainer, minibatch, scheduled, with_moa=False)
     assert scalars["kl"] > 0.01
     found = gradients(trainer, loss)
-    total = batch_losses(actor_critic, batch, scheduled).total
-    assert_gradients_match(found, gradients(actor_critic, total / batch.own_steps))
+    wanted = actor_critic_loss(actor_critic, batch, scheduled)
+    assert_gradients_match(found, gradients(actor_critic, wanted))

@@ -87,6 +87,7 @@ def test_a_chunk_holds_the_right_steps_of_the_right_game(
         end = begin + chunk
         assert_same(chunks.pixels[:, number], "pixels", begin, end)
         assert_same(chunks.is_first_host[:, number], "is_first", begin, end)
+        assert_same(chunks.is_first[:, number], "is_first", begin, end)
         assert_same(chunks.actions[:, number], "actions", begin, end + 1)  # a_{−1} too
         assert_same(chunks.action_head.log_prob[:, number], "log_prob", begin, end)
         own = whole.actions[begin + 1 : end + 1, game, k]
@@ -178,7 +179,7 @@ def test_the_chunks_of_several_lanes_are_side_by_side(make_trainer, make_stream)
     alone = [make_chunks(trainer, [batch], SCHEDULED, 4)[0] for batch in batches]
     both, _ = make_chunks(trainer, batches, SCHEDULED, 4)
     assert [of.count for of in (*alone, both)] == [2 * GAMES, 3 * GAMES, 5 * GAMES]
-    for name in ("pixels", "is_first_host", "actions", "symbols"):
+    for name in ("pixels", "is_first_host", "is_first", "actions", "symbols"):
         assert torch.equal(getattr(both, name), torch.cat([getattr(of, name) for of in alone], 1))
     assert torch.equal(both.state, torch.cat([of.state for of in alone]))
     for name in ("action_head", "symbol_head", "moa_targets"):

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from tests.learner.ppo.on_policy import on_policy
 
 from ssd_learner.ppo import update
 from ssd_learner.ppo.update import train_ppo
@@ -21,17 +22,6 @@ FOUR_UPDATES = {"algorithm": "ppo", "chunk": 4, "minibatch": 10}  # a pass, of t
 
 def never_stop():
     return True
-
-
-def on_policy(trainer, segment):
-    """The segment, as if an agent with exactly these weights had acted in it."""
-    batch = stack_games([segment], CPU)
-    inputs = batch.pixels, batch.is_first_host, batch.actions, batch.state, batch.symbols
-    with torch.no_grad():
-        unroll = trainer.network.unroll(*inputs)
-    own = batch.actions[1:-1, :, trainer.shape.agent, None]
-    log_prob = unroll.policy_logits[:-1].log_softmax(-1).gather(-1, own).squeeze(-1)
-    return replace(segment, log_prob=log_prob.numpy())
 
 
 @pytest.fixture
@@ -131,6 +121,19 @@ def test_no_pass_follows_one_whose_kl_exceeds_the_limit(train_once, kl_of_passes
         assert report.passes == passes
         assert trainer.version == 4 * passes
         assert report.kl == pytest.approx(kl_of_passes[passes - 1], rel=1e-4)
+
+
+@pytest.mark.parametrize("changed", ["log_prob", "symbol_log_prob"])
+def test_the_kl_is_that_of_actions_and_symbols_together(make_trainer, make_segment, changed):
+    experiment = {"influence": "communication", "symbols": 3}
+    still = {"lr_init": 1e-9, "lr_end": 0.0, "passes": 3}
+    trainer = make_trainer(experiment=experiment, kl_limit=0.3, **FOUR_UPDATES, **still)
+    segment = on_policy(trainer, make_segment(trainer))
+    report = train(trainer, [segment], never_stop)
+    assert (report.passes, report.kl) == (3, pytest.approx(0, abs=1e-4))
+    drifted = replace(segment, **{changed: getattr(segment, changed) - 1})
+    report = train(trainer, [drifted], never_stop)
+    assert (report.passes, report.kl) == (1, pytest.approx(math.e - 2, rel=1e-3))
 
 
 class StopAtPoll:

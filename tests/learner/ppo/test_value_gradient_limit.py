@@ -1,4 +1,4 @@
-"""The critic's gradient in layers shared with the policy is bounded by the policy's gradient."""
+"""The critic's gradient is bounded by the policy's where it enters the layers that they share."""
 
 import math
 

@@ -1,5 +1,6 @@
 """Value targets are normalised, and denormalised values stay the same (PopArt)."""
 
+import numpy as np
 import pytest
 import torch
 from tests.learner.literal import EXPERIMENTS
@@ -63,6 +64,32 @@ def test_the_weight_of_a_batch_decays_with_its_age(normaliser):
     assert normaliser.deviation.item() == pytest.approx(wanted, rel=1e-4)
 
 
+def literal_statistics(batches):
+    """Weighted mean and deviation of all targets in float64, by the squares of deviations."""
+    ages = reversed(range(len(batches)))
+    weights = np.array([STEP_SIZE * (1 - STEP_SIZE) ** age for age in ages])
+    weights /= weights.sum()
+    arrays = [batch.double().numpy() for batch in batches]
+    mean = sum(w * of.mean() for w, of in zip(weights, arrays, strict=True))
+    squares = (((of - mean) ** 2).mean() for of in arrays)
+    return mean, sum(w * of for w, of in zip(weights, squares, strict=True)) ** 0.5
+
+
+@pytest.mark.parametrize("mean", [0.0, 99.0, -5000.0])
+@pytest.mark.parametrize("deviation", [0.03, 2.0])
+def test_the_deviation_is_right_where_the_mean_is_far_larger(normaliser, mean, deviation):
+    batches = [random_targets(mean + shift, deviation) for shift in (0.0, 0.02, -0.01)]
+    for batch in batches:
+        normaliser.update(batch)
+    wanted_mean, wanted_deviation = literal_statistics(batches)
+    assert normaliser.mean.item() == pytest.approx(wanted_mean, rel=1e-12)
+    assert normaliser.deviation.item() == pytest.approx(wanted_deviation, rel=1e-5)
+    found = normaliser.normalise(batches[-1])
+    wanted = (batches[-1].double().numpy() - wanted_mean) / wanted_deviation
+    assert found.dtype == torch.float32
+    assert found.numpy() == pytest.approx(wanted, rel=1e-5, abs=1e-6)
+
+
 def test_normalise_and_denormalise_are_inverse(normaliser):
     normaliser.update(random_targets(5, 3))
     values = random_targets(5, 3, count=9)
@@ -88,6 +115,14 @@ def test_a_restored_normaliser_continues_as_the_saved_one(head, normaliser):
         one.update(batch)
     assert torch.equal(restored.state(), normaliser.state())
     assert torch.equal(other_head.weight, head.weight)
+
+
+def test_an_older_checkpoint_s_float32_is_restored(normaliser):
+    normaliser.update(random_targets(3, 2))
+    older = normaliser.state().float()
+    normaliser.restore(older)
+    assert normaliser.state().dtype == torch.float64
+    assert torch.equal(normaliser.state().float(), older)
 
 
 # In a whole batch.

@@ -37,7 +37,9 @@ EXPERIMENTS = {
 
 def terms_of(losses):
     """Every term of some losses, by name."""
-    terms = {"total": losses.total, "moa": losses.moa}
+    terms = {"total": losses.total}
+    if losses.moa is not None:
+        terms["moa"] = losses.moa.loss
     terms |= {name: getattr(losses.action, name) for name in TERMS}
     if losses.symbol is not None:
         terms |= {f"symbol {name}": getattr(losses.symbol, name) for name in TERMS}
@@ -132,13 +134,12 @@ def literal_terms(trainer, batch, beta):
         value = learning.value_coefficient * means["value"]
         total += weight * batch.own_steps * (means["policy"] + value - bonus * means["entropy"])
         terms |= {f"{name}{term}": mean for term, mean in means.items()}
-    terms["moa"] = 0.0
     if unroll.moa_logits is not None:
         inputs = batch.actions, batch.is_first, batch.visible, trainer.shape.others
         only_visible = experiment.moa_only_when_visible
         terms["moa"], _ = literal.moa_loss(unroll.moa_logits, *inputs, only_visible)
-    terms["total"] = total + experiment.moa_weight * terms["moa"]
-    return terms
+        total += terms["moa"]
+    return terms | {"total": total}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -195,20 +196,6 @@ def test_the_entropy_bonus_raises_entropy(make_trainer, make_batch):
     assert reports[-1].entropy > reports[0].entropy + 0.05
 
 
-def test_moa_weight_multiplies_the_moa_s_loss(trainer, make_batch):
-    batch = make_batch(trainer)
-    once = gradients(trainer, batch, moa_weight=1.0)
-    fifteen = gradients(trainer, batch, moa_weight=15.0)
-    for name in once:
-        if name.startswith("moa."):
-            torch.testing.assert_close(fifteen[name], 15 * once[name], rtol=1e-4, atol=1e-6)
-
-
-def test_with_a_moa_weight_of_0_the_moa_has_no_gradient(trainer, make_batch):
-    found = gradients(trainer, make_batch(trainer), moa_weight=0.0)
-    assert not any(found[name].any() for name in found if name.startswith("moa."))
-
-
 def test_the_reward_is_alpha_e_plus_beta_c(trainer, make_batch):
     batch = make_batch(trainer)
     found = losses_of(trainer, batch, beta=0.7, alpha=0.3)
@@ -259,8 +246,8 @@ def test_losses_of_two_episodes_are_the_sums_of_the_losses_of_each(trainer, two_
         wanted = 3 * getattr(before.action, term) + 5 * getattr(after.action, term)
         found = STEPS * getattr(both.action, term)
         assert found.item() == pytest.approx(wanted.item(), rel=1e-5), term
-    wanted = 2 * before.moa + 5 * after.moa  # the last step of an episode has no target
-    assert 7 * both.moa.item() == pytest.approx(wanted.item(), rel=1e-5)
+    wanted = 2 * before.moa.loss + 5 * after.moa.loss  # an episode's last step has no target
+    assert 7 * both.moa.loss.item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
 def test_no_gradient_crosses_the_start_of_an_episode(trainer, two_episodes):
