@@ -139,14 +139,19 @@ def reports_errors(command: Command) -> Command:
             sys.exit(REPLACED)
         except (RunFileError, EndpointError, RefusedError, KeyFileError) as fault:
             click.echo(f"error: {fault}", err=True)
-            sys.exit(CONFIGURATION_ERROR)
+            sys.exit(TEMPORARY_FAULT if _may_pass(fault.__cause__) else CONFIGURATION_ERROR)
         except OSError as fault:
-            if fault.errno not in _TEMPORARY:
+            if not _may_pass(fault):
                 raise
             click.echo(f"error: {fault}", err=True)
             sys.exit(TEMPORARY_FAULT)
 
     return run  # type: ignore[return-value]  # functools.wraps keeps the signature, not the type
+
+
+def _may_pass(fault: BaseException | None) -> bool:
+    """Whether it is a fault of the disk or of the system's limits, which may be over later."""
+    return isinstance(fault, OSError) and fault.errno in _TEMPORARY
 
 
 def configure_logging(role: str) -> logging.Logger:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+from pathlib import Path
 
 import click
 import pytest
@@ -23,6 +24,7 @@ from ssd_wire.process.command import (
     write_process_entry,
 )
 from ssd_wire.process.metrics_server import MetricsServer
+from ssd_wire.run_file import load_run_file
 
 
 class Thermometer(Collector):
@@ -169,6 +171,22 @@ def run_and_raise(fault):
 def test_errors_that_would_recur_are_one_line_and_exit_code_78(fault):
     result = run_and_raise(fault("wanted this, found that"))
     assert (result.exit_code, result.stderr) == (78, "error: wanted this, found that\n")
+
+
+def test_a_file_that_cannot_be_read_now_is_no_configuration_error(tmp_path, monkeypatch):
+    def read_text(path, **_):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+
+    @click.command()
+    @reports_errors
+    def command():
+        load_run_file(tmp_path / "run.toml")
+
+    result = CliRunner().invoke(command)
+    assert result.exit_code == 74
+    assert "run.toml: cannot be read" in result.stderr
 
 
 def test_an_actor_whose_place_was_taken_ends_with_exit_code_76():
