@@ -37,8 +37,8 @@ class LearningSettings(BaseModel):
         lr_anneal: Own-steps of the linear annealing from `lr_init` to `lr_end`.
         moa_lr: Learning rate of the model of others.
         weight_decay: PPO with Adam: each update shrinks each weight by this fraction, times the
-            learning rate (AdamW). Without it, an agent that earns little has its weights moved by
-            noise until its LSTM's gates saturate and it no longer reacts to what it sees.
+            learning rate (AdamW), so that noise does not make weights grow until the LSTM's gates
+            saturate.
         entropy: Weight of the policy's entropy at the start.
         entropy_end: Its weight at the end of the annealing, and from then on; the same as
             `entropy` if not given.

@@ -3,21 +3,30 @@
 import csv
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
 SEEDS = ("11", "13")
-SHOWN = {
+DEFAULTS = {"cleanup-baseline": ("the defaults: 1 arena of 48 games", "black")}
+ARENAS = DEFAULTS | {
     "games24": ("1 arena of 24 games", "tab:green"),
-    "cleanup-baseline": ("1 arena of 48 games (the defaults)", "black"),
     "arenas2-games24": ("2 arenas of 24 games", "tab:blue"),
+    "arenas2-games24-shares": ("2 arenas of 24 games, whole shares", "tab:cyan"),
     "arenas2": ("2 arenas of 48 games", "tab:red"),
-    "arenas2-shares": ("2 arenas of 48 games, a batch of each", "tab:orange"),
+    "arenas2-shares": ("2 arenas of 48 games, shares, other clip", "tab:orange"),
+}
+SETTINGS = DEFAULTS | {
+    "no-decay": ("without weight decay", "tab:green"),
+    "no-critic": ("without a critic", "tab:blue"),
+    "not-clipped": ("rewards not clipped", "tab:red"),
+    "window2": ("run.window = 2", "tab:orange"),
 }
 LAST = 25  # millions of agent-steps
+Point = tuple[str, float, float]
 
 
-def rows(path: Path) -> list[tuple[str, float, float]]:
+def rows(path: Path) -> list[Point]:
     """The points that are shown: run, agent-steps in millions, collective return."""
     with path.open() as file:
         points = [
@@ -27,15 +36,21 @@ def rows(path: Path) -> list[tuple[str, float, float]]:
     return [point for point in points if point[1] <= LAST]
 
 
-points = rows(HERE / "settings.csv") + rows(HERE / "../cleanup/curves.csv")
-figure = Figure(figsize=(11, 4), layout="constrained")
-for panel, seed in zip(figure.subplots(1, 2, sharey=True), SEEDS, strict=True):
-    for name, (label, color) in SHOWN.items():
+def draw(panel: Axes, shown: dict[str, tuple[str, str]], seed: str, points: list[Point]) -> None:
+    """The runs of one seed."""
+    for name, (label, color) in shown.items():
         run = [(steps, total) for of, steps, total in points if of == f"{name}-{seed}"]
         panel.plot(*zip(*run, strict=True), color=color, label=label)
     panel.axhline(27, color="grey", linestyle=":", label="random play without fire")
-    panel.set(xlabel="agent-steps, millions", title=f"seed {seed}", ylim=(-20, 300))
+    panel.set(xlabel="agent-steps, millions", title=f"seed {seed}", ylim=(-20, 400))
     panel.set_ylabel("collective return, 100 episodes")
     panel.label_outer()
-    panel.legend()
+    panel.legend(fontsize="small")
+
+
+points = rows(HERE / "settings.csv") + rows(HERE / "../cleanup/curves.csv")
+figure = Figure(figsize=(11, 8), layout="constrained")
+for line, shown in zip(figure.subplots(2, 2, sharey=True), (ARENAS, SETTINGS), strict=True):
+    for panel, seed in zip(line, SEEDS, strict=True):
+        draw(panel, shown, seed, points)
 figure.savefig(HERE / "settings.png", dpi=100)

@@ -1,20 +1,27 @@
 #!/usr/bin/env bash
-# The runs of "Batches and arenas" in README.md: `settings.sh NAME SEED` makes one of them, in
-# runs/settings/NAME-SEED, from commit c8e403d unless another is named. Those of the page were pinned
-# to one core each by taskset, two at a time. games24-13 and arenas2-11 were stopped with Ctrl-C.
+# The runs of "One setting at a time" and "Batches and arenas" in README.md: `settings.sh NAME SEED`
+# makes one of them, in runs/settings/NAME-SEED, from the commit named beside it. Those of the page were
+# pinned to one core each by taskset, two at a time. games24-13, arenas2-11, not-clipped-11,
+# not-clipped-13, window2-11 and window2-13 were stopped before the end.
 set -euo pipefail
 
 name=$1 seed=$2
-train() { # STEPS SETTINGS…
-    exec ssd-train cleanup-baseline --seed "$seed" --steps "$1" \
-        --run-dir "runs/settings/$name-$seed" "${@:2}"
+train() { # COMMIT STEPS SETTINGS…
+    echo "commit $1" >&2
+    exec ssd-train cleanup-baseline --seed "$seed" --steps "$2" \
+        --run-dir "runs/settings/$name-$seed" "${@:3}"
 }
 
 case $name in
-games24) train 25000000 --set run.games=24 ;;
-arenas2-games24) train 25000000 --arenas 2 --set run.games=24 ;;
-arenas2) train 40000000 --arenas 2 ;;
-arenas2-shares) # from commit 7702504
-    train 25000000 --arenas 2 --set learning.clip_around=current ;;
+no-decay) train 791863c 25000000 --set learning.weight_decay=0 ;;
+no-critic) train e8e2344 25000000 \
+    --set learning.normalise_values=false --set learning.value_coefficient=0.0001 ;;
+not-clipped) train e8e2344 25000000 --set learning.reward_clip=inf ;; # in [experiment] since 8fa582d
+window2) train e8e2344 25000000 --set run.window=2 ;;
+games24) train c8e403d 25000000 --set run.games=24 ;;
+arenas2-games24) train c8e403d 25000000 --arenas 2 --set run.games=24 ;;
+arenas2-games24-shares) train e8e2344 25000000 --arenas 2 --set run.games=24 ;;
+arenas2) train c8e403d 40000000 --arenas 2 ;;
+arenas2-shares) train 7702504 25000000 --arenas 2 --set learning.clip_around=current ;;
 *) echo "no such run: $name" >&2; exit 2 ;;
 esac
