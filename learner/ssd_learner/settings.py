@@ -61,12 +61,7 @@ class LearningSettings(BaseModel):
         passes: PPO: passes over each batch.
         moa_passes: PPO: in how many of these passes the model of others learns.
         minibatch: PPO: approximate own-steps per update.
-        ratio_clip: PPO: how far the policy's probability ratio may move from 1 before a sample has
-            no more effect.
-        clip_around: PPO: the policy that this ratio is taken to. "behaviour": the one that acted.
-            "current": the one at the start of training on the batch; each sample is weighted with
-            its ratio to the one that acted (the decoupled objective of Hilton et al., 2022). The
-            two are the same where a batch is made with the newest weights.
+        ratio_clip: PPO: how far π/μ may move from 1 before a sample has no more effect.
         kl_limit: PPO: no further pass over the batch once KL(μ‖π) of actions and symbols together,
             averaged over a pass, exceeds this, in nats.
         normalise_advantages: PPO: advantages of a batch get mean 0 and deviation 1.
@@ -112,7 +107,6 @@ class LearningSettings(BaseModel):
     moa_passes: int = Field(default=3, ge=0)
     minibatch: int = Field(default=4000, ge=1)
     ratio_clip: float = Field(default=0.3, gt=0)
-    clip_around: Literal["behaviour", "current"] = "behaviour"
     kl_limit: Limit = float("inf")
     normalise_advantages: bool = True
     normalise_values: bool = True

@@ -143,17 +143,16 @@ def clipped_losses(logits, values, samples, ratio_clip):
     """Means over a minibatch of one head's PPO losses; `samples` are `HeadSamples`."""
     log_policy = np.log(_softmax(logits.detach().double().numpy()))
     values = values.detach().double().numpy()
-    actions, log_prob, around, advantages, targets = (of.numpy() for of in samples)
+    actions, log_prob, advantages, targets = (of.numpy() for of in samples)
     sums = dict.fromkeys(("policy_loss", "value_loss", "entropy", "kl", "clipped_share"), 0.0)
     for t, m in np.ndindex(actions.shape):
-        now, then = log_policy[t, m, actions[t, m]], float(log_prob[t, m])
-        ratio, advantage = math.exp(now - around[t, m]), float(advantages[t, m])
+        log_ratio = log_policy[t, m, actions[t, m]] - float(log_prob[t, m])
+        ratio, advantage = math.exp(log_ratio), float(advantages[t, m])
         clipped = max(1 - ratio_clip, min(1 + ratio_clip, ratio))
-        weight = math.exp(around[t, m] - then)
-        sums["policy_loss"] -= weight * min(ratio * advantage, clipped * advantage)
+        sums["policy_loss"] -= min(ratio * advantage, clipped * advantage)
         sums["value_loss"] += 0.5 * (values[t, m] - targets[t, m]) ** 2
         sums["entropy"] -= sum(math.exp(log_p) * log_p for log_p in log_policy[t, m])
-        sums["kl"] += math.exp(now - then) - 1 - (now - then)
+        sums["kl"] += ratio - 1 - log_ratio
         sums["clipped_share"] += ratio != clipped
     return {name: total / actions.size for name, total in sums.items()}
 

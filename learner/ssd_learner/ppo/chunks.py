@@ -17,7 +17,6 @@ class HeadSamples(NamedTuple):
 
     action: Tensor  # long: the action of the policy, or the symbol of the communication head
     log_prob: Tensor  # of it under the policy that acted
-    clip_log_prob: Tensor  # of it under the policy that ratios are clipped around
     advantage: Tensor
     target: Tensor  # of the value head's output
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ssd_influence.networks.agent_network import AgentNetwork, Unroll
 from ssd_learner.segments.batch import Batch
-from ssd_learner.targets.log_ratio import joint_log_ratio, log_prob_of
+from ssd_learner.targets.log_ratio import joint_log_ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,21 +33,16 @@ class Evaluation:
     symbol_log_policy: Tensor | None
     moa_logits: Tensor | None
 
-    def log_prob(self, batch: Batch, agent: int) -> Tensor:
-        """[L, B] log π(a_t) of the agent's action."""
-        return log_prob_of(batch.actions[1:-1, :, agent], self.log_policy)
-
-    def symbol_log_prob(self, batch: Batch, agent: int) -> Tensor | None:
-        """[L, B] log π(m_t) of the agent's symbol; None without communication."""
-        if self.symbol_log_policy is None or batch.symbols is None:
-            return None
-        return log_prob_of(batch.symbols[1:, :, agent], self.symbol_log_policy)
-
     def log_ratio(self, batch: Batch, agent: int) -> Tensor:
         """[L, B] log π(a_t) − log μ(a_t), of the agent's action and, if any, its symbol."""
-        return joint_log_ratio(
-            batch, self.log_prob(batch, agent), self.symbol_log_prob(batch, agent)
-        )
+        action, symbol = _log_prob(self.log_policy, batch.actions[1:-1, :, agent]), None
+        if self.symbol_log_policy is not None and batch.symbols is not None:
+            symbol = _log_prob(self.symbol_log_policy, batch.symbols[1:, :, agent])
+        return joint_log_ratio(batch, action, symbol)
+
+
+def _log_prob(log_policy: Tensor, action: Tensor) -> Tensor:
+    return log_policy.gather(-1, action.unsqueeze(-1)).squeeze(-1)
 
 
 def evaluate(network: AgentNetwork, batch: Batch, chunk: int) -> Evaluation:

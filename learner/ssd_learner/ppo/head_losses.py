@@ -9,7 +9,7 @@ from torch import Tensor
 from ssd_learner.entropy import entropy
 from ssd_learner.ppo.chunks import HeadSamples
 from ssd_learner.reporting.report import Scalars
-from ssd_learner.targets.log_ratio import log_prob_of, log_ratio
+from ssd_learner.targets.log_ratio import log_ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,13 +17,12 @@ class ClippedLosses:
     """Means over a minibatch, scalar tensors.
 
     Attributes:
-        policy: −w min(ρ Â, clip(ρ) Â), with ρ = π/π̄ and w = π̄/μ, where π̄ is the policy that the
-            ratio is clipped around. If that is the one that acted, ρ = π/μ and w = 1.
+        policy: −min(ρ Â, clip(ρ) Â), with ρ = π/μ.
         value: ½ (v − target)², both in the scale of the value head's output.
         entropy: of the policy, in nats.
-        kl: KL(μ‖π) in nats, estimated from the sampled actions as π/μ − 1 − log π/μ, which is
-            never negative.
-        clipped_share: share of samples whose ρ is outside the clip.
+        kl: KL(μ‖π) in nats, estimated from the sampled actions as ρ − 1 − log ρ, which is never
+            negative.
+        clipped_share: share of samples whose ratio is outside the clip.
     """
 
     policy: Tensor
@@ -59,16 +58,16 @@ def clipped_losses(
         ratio_clip: ε: a ratio is clipped to 1 ± ε.
     """
     log_policy = logits.log_softmax(-1)
-    log_prob = log_prob_of(samples.action, log_policy)
-    ratio = log_ratio(log_prob, samples.clip_log_prob).exp()
+    log_prob = log_policy.gather(-1, samples.action.unsqueeze(-1)).squeeze(-1)
+    log_ratio_t = log_ratio(log_prob, samples.log_prob)
+    ratio = log_ratio_t.exp()
     clipped = ratio.clamp(1 - ratio_clip, 1 + ratio_clip)
     surrogate = (ratio * samples.advantage).minimum(clipped * samples.advantage)
-    weight = log_ratio(samples.clip_log_prob, samples.log_prob).exp()
-    log_ratio_t = log_ratio(log_prob.detach(), samples.log_prob)  # log π/μ
+    ratio, log_ratio_t = ratio.detach(), log_ratio_t.detach()
     return ClippedLosses(
-        policy=-(weight * surrogate).mean(),
+        policy=-surrogate.mean(),
         value=0.5 * (values - samples.target).square().mean(),
         entropy=entropy(log_policy).mean(),
-        kl=(log_ratio_t.exp() - 1 - log_ratio_t).mean(),
-        clipped_share=((ratio.detach() - 1).abs() > ratio_clip).float().mean(),
+        kl=(ratio - 1 - log_ratio_t).mean(),
+        clipped_share=((ratio - 1).abs() > ratio_clip).float().mean(),
     )

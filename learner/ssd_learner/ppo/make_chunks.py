@@ -96,33 +96,25 @@ def _chunks(
     chunk: int,
 ) -> Chunks:
     agent, targets, symbol_head = trainer.shape.agent, None, None
-    clip_around_current = trainer.learning.clip_around == "current"
     if evaluation.moa_logits is not None:
         of_batch = MoaTargets.of(batch, trainer.shape, trainer.experiment)
         targets = MoaTargets(*(split_time(of, chunk) for of in of_batch))
     if symbols is not None and batch.symbols is not None and batch.symbol_log_prob is not None:
-        current = evaluation.symbol_log_prob(batch, agent) if clip_around_current else None
-        choice = batch.symbols[1:, :, agent], batch.symbol_log_prob
-        symbol_head = _samples(*choice, current, symbols, chunk)
-    current = evaluation.log_prob(batch, agent) if clip_around_current else None
-    choice = batch.actions[1:-1, :, agent], batch.log_prob
+        own_symbols = batch.symbols[1:, :, agent]
+        symbol_head = _samples(own_symbols, batch.symbol_log_prob, symbols, chunk)
     return Chunks(
         pixels=split_time(batch.pixels[:-1], chunk),
         is_first_host=split_time(batch.is_first_host[:-1], chunk),
         is_first=split_time(batch.is_first[:-1], chunk),
         actions=split_time(batch.actions[:-1], chunk, overlap=1),
         state=torch.cat(evaluation.chunk_states),
-        action_head=_samples(*choice, current, actions, chunk),
+        action_head=_samples(batch.actions[1:-1, :, agent], batch.log_prob, actions, chunk),
         moa_targets=targets,
         symbols=None if batch.symbols is None else split_time(batch.symbols, chunk, overlap=1),
         symbol_head=symbol_head,
     )
 
 
-def _samples(
-    choice: Tensor, log_prob: Tensor, current: Tensor | None, estimates: Estimates, chunk: int
-) -> HeadSamples:
-    """Of one head; `current` is the log-probability around which to clip, if not `log_prob`."""
-    around = log_prob if current is None else current
-    columns = choice, log_prob, around, estimates.advantage, estimates.target
+def _samples(action: Tensor, log_prob: Tensor, estimates: Estimates, chunk: int) -> HeadSamples:
+    columns = action, log_prob, estimates.advantage, estimates.target
     return HeadSamples(*(split_time(of, chunk) for of in columns))

@@ -23,7 +23,7 @@ class Report:
         symbol_policy_loss, symbol_value_loss, symbol_entropy: the same of the communication head.
         kl: KL(μ‖π) in nats, of actions and symbols together, from the policy that acted to the one
             trained in the last pass.
-        clipped_share: PPO: share of own-steps whose ratio of the action was outside
+        clipped_share: PPO: share of own-steps whose ratio π/μ of the action was outside
             1 ± `ratio_clip` in the last pass, on either side; 0 with V-trace.
         explained_variance: share of the variance of the value targets that the critic explained,
             before training on the batch.

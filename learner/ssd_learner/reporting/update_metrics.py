@@ -171,8 +171,8 @@ UPDATE_METRICS = (
     UpdateMetric(
         "clipped_share",
         "clipped_share",
-        "Share of own-steps whose action has a ratio outside 1 ± ratio_clip, last pass of PPO; 0"
-        " with V-trace.",
+        "Share of own-steps whose action has a ratio π/μ outside 1 ± ratio_clip, last pass of PPO;"
+        " 0 with V-trace.",
     ),
     UpdateMetric("policy_loss", "policy_loss", "Policy loss, last batch."),
     UpdateMetric("value_loss", "value_loss", "Value loss, last batch."),

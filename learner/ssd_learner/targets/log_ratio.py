@@ -1,4 +1,4 @@
-"""Log-probabilities of what was chosen, and the log-ratio of two policies."""
+"""The log-ratio of the policy that learns to the policy that acted."""
 
 from __future__ import annotations
 
@@ -9,16 +9,6 @@ from ssd_learner.segments.batch import Batch
 LARGEST_LOG_RATIO = 20.0
 """e²⁰ is far beyond every clip of a ratio. Without a limit, a log-probability of −100 in a segment
 would give a ratio, and so a loss, that is infinite."""
-
-
-def log_prob_of(choice: Tensor, log_policy: Tensor) -> Tensor:
-    """[…] log-probability of each choice.
-
-    Args:
-        choice: […] long, indices of X actions or symbols.
-        log_policy: […, X].
-    """
-    return log_policy.gather(-1, choice.unsqueeze(-1)).squeeze(-1)
 
 
 def log_ratio(log_policy_t: Tensor, log_behaviour_t: Tensor) -> Tensor:

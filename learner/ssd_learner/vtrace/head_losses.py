@@ -10,7 +10,6 @@ from ssd_learner.entropy import entropy
 from ssd_learner.reporting.policy_information import policy_information
 from ssd_learner.reporting.report import Scalars, explained_variance
 from ssd_learner.settings import LearningSettings
-from ssd_learner.targets.log_ratio import log_prob_of
 from ssd_learner.targets.rewards import bootstrap_truncated
 from ssd_learner.targets.vtrace import vtrace
 
@@ -33,7 +32,7 @@ class HeadOutputs:
     def from_logits(cls, logits: Tensor, values: Tensor, action: Tensor) -> HeadOutputs:
         """From logits [T+1, B, X], values [T+1, B], and what the agent chose, [T, B] long."""
         log_policy = logits[:-1].log_softmax(-1)
-        log_prob = log_prob_of(action, log_policy)
+        log_prob = log_policy.gather(-1, action.unsqueeze(-1)).squeeze(-1)
         return cls(log_policy, log_prob, values)
 
 

@@ -106,27 +106,6 @@ def test_a_chunk_holds_the_right_steps_of_the_right_game(
             assert (chunks.moa_targets.mask[:, number].numpy() == counts).all()
 
 
-@pytest.mark.parametrize("clip_around", ["behaviour", "current"])
-def test_ratios_are_clipped_around_the_policy_that_acted_or_around_the_one_that_learns(
-    make_trainer, chunk_stream, experiment, clip_around
-):
-    trainer = make_trainer(experiment=experiment, clip_around=clip_around, **PLAIN)
-    chunks, whole = chunk_stream(trainer, 4)
-    now = unroll(trainer, whole)
-    heads = [(chunks.action_head, now.policy_logits)]
-    if chunks.symbol_head is not None:
-        heads.append((chunks.symbol_head, now.symbol_logits))
-    for samples, logits in heads:
-        if clip_around == "behaviour":
-            assert torch.equal(samples.clip_log_prob, samples.log_prob)
-            continue
-        log_policy = logits.log_softmax(-1)
-        for number, begin, game in places(chunks):
-            policy = log_policy[begin : begin + 4, game]
-            wanted = policy[range(4), samples.action[:, number]]
-            torch.testing.assert_close(samples.clip_log_prob[:, number], wanted)
-
-
 def test_chunks_have_symbols_and_moa_targets_only_where_the_experiment_has_them(
     make_trainer, chunk_stream, experiment
 ):
