@@ -58,7 +58,7 @@ class Learner:
         checkpointer: Writes checkpoints.
         dims: Of the agent's messages.
         window: Segments per lane that an actor may be ahead of what was trained.
-        batch_share: Segments of one actor in a batch. Training starts when an actor has sent them.
+        batch_share: Segments of one actor at which training on a batch starts.
         budget: Own-steps at which the run is complete.
         deterministic: Whether every batch has exactly `batch_share` segments and is trained on
             to its end, so that it does not matter when segments and requests to stop arrive.
@@ -124,7 +124,7 @@ class Learner:
         """Whether to train now.
 
         Training starts when one actor has sent its share of a batch, or will send no more of it.
-        The other actors are not waited for, and take part in the batch only with whole shares.
+        The other actors are not waited for.
         """
         own_steps_left = self.budget - self.trainer.own_steps
         if self.deterministic:  # the last batch is as large as all others
@@ -235,16 +235,18 @@ class Learner:
         self.acknowledge()
 
     def _take_batch(self) -> list[Segment]:
-        """The segments to train on now.
+        """The segments to train on now: with PPO all that have arrived.
 
-        Returns over PPO's horizon need a whole share: what has arrived of others stays queued.
+        Segments of actors that have not sent their share yet are among them. Their returns end
+        before the horizon, in the critic's estimate. Leaving them for a later batch, when they are
+        older, made Cleanup harder to learn.
         """
         learning = self.trainer.learning
         if self.deterministic:
             return self.receiver.take(self.batch_share)
         if learning.algorithm == "vtrace":
             return self.receiver.take(learning.batch_segments)
-        return self.receiver.take_shares(self.batch_share)
+        return self.receiver.take(self.receiver.queued)
 
     def poll(self) -> bool:
         """Handle messages during training, which may take long; false when it should end soon.

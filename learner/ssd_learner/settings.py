@@ -50,8 +50,9 @@ class LearningSettings(BaseModel):
         value_clip: Largest gradient norm of the value heads; PPO only, V-trace clips them together
             with the policy.
         moa_clip: Largest gradient norm of the model of others.
-        horizon: PPO: steps of each game in a batch. Returns consist of real rewards up to its end,
-            and of the critic's estimate beyond it. A multiple of the segment.
+        horizon: PPO: steps of each game in a batch, fewer of other arenas than the one that has
+            sent them first. Returns consist of real rewards up to the last step, and of the
+            critic's estimate beyond it. A multiple of the segment.
         advantages: PPO: estimator of advantages and value targets. "gae": generalised advantage
             estimation. "vtrace": V-trace, which corrects them for the lag between the policy that
             acted and the one that learns.

@@ -58,33 +58,13 @@ class TestTheStartOfABatch:
         harness.run([message(0), message(1), message(2)], others, [])
         assert trained == [0, 0, 0, 0]
 
-    def test_other_actors_are_not_waited_for(self, harness, message, trained):
-        others = [message(0, epoch=8), message(1, epoch=8), message(0, epoch=9)]
-        links = harness.run(others, [message(n) for n in range(4)], [])
-        assert trained == [0, 0, 3, 3]
-        assert links.progress(b"actor 8")[0] == (1, 0, 0)
-
-    def test_what_others_have_sent_waits_until_their_share_is_complete(
+    def test_other_actors_are_not_waited_for_and_their_segments_are_included(
         self, harness, message, trained
     ):
-        parts = [message(n, epoch=8) for n in range(3)], [message(n) for n in range(4)]
-        harness.run(*parts, [message(3, epoch=8)], [])
-        assert trained == [0, 0, 3, 6, 6]
-
-    def test_complete_shares_of_several_actors_are_one_batch(self, harness, message, trained):
-        harness.run([message(n, epoch) for epoch in (7, 8) for n in range(4)], [])
-        assert trained == [0, 6, 6]
-
-    def test_each_further_share_of_an_actor_is_a_batch_of_its_own(self, harness, message, trained):
-        harness.run([message(number) for number in range(8)], [], [])
-        assert trained == [0, 3, 6, 6]
-
-    def test_the_share_of_an_actor_that_was_replaced_is_complete(
-        self, harness, message, make_message, trainer, trained
-    ):
-        newer = [make_message(trainer, number, epoch=8, arena=7) for number in range(4)]
-        harness.run([message(0), message(1), *newer], [])
-        assert trained == [0, 4, 4]
+        others = [message(0, epoch=8), message(1, epoch=8), message(0, epoch=9)]
+        links = harness.run(others, [message(n) for n in range(4)], [])
+        assert trained == [0, 0, 4, 4]
+        assert links.progress(b"actor 8")[-1] == (1, 1, 1)
 
     def test_at_once_when_an_actor_leaves(self, harness, message, trained):
         harness.run([message(0), message(1)], [(ACTOR, Bye(7))], [])

@@ -14,12 +14,13 @@ ARENAS = DEFAULTS | {
     "arenas2-games24": ("2 arenas of 24 games", "tab:blue"),
     "arenas2-games24-shares": ("2 arenas of 24 games, whole shares", "tab:cyan"),
     "arenas2": ("2 arenas of 48 games", "tab:red"),
-    "arenas2-shares": ("2 arenas of 48 games, shares, other clip", "tab:orange"),
+    "arenas2-shares": ("2 arenas of 48 games, whole shares, other clip", "tab:orange"),
+    "arenas2-games24-clip": ("2 arenas of 24 games, whole shares, other clip", "tab:purple"),
 }
 SETTINGS = DEFAULTS | {
     "no-decay": ("without weight decay", "tab:green"),
     "no-critic": ("without a critic", "tab:blue"),
-    "not-clipped": ("rewards not clipped", "tab:red"),
+    "not-clipped": ("rewards not clipped (below the panel)", "tab:red"),
     "window2": ("run.window = 2", "tab:orange"),
 }
 LAST = 25  # millions of agent-steps
@@ -45,7 +46,7 @@ def draw(panel: Axes, shown: dict[str, tuple[str, str]], seed: str, points: list
     panel.set(xlabel="agent-steps, millions", title=f"seed {seed}", ylim=(-20, 400))
     panel.set_ylabel("collective return, 100 episodes")
     panel.label_outer()
-    panel.legend(fontsize="small")
+    panel.legend(fontsize="small", loc="upper left")
 
 
 points = rows(HERE / "settings.csv") + rows(HERE / "../cleanup/curves.csv")

@@ -227,29 +227,6 @@ class SegmentReceiver:
         self._in_training = [self._pop() for _ in range(min(limit, len(self._queue)))]
         return [received.segment for received in self._in_training]
 
-    def take_shares(self, share: int) -> list[Segment]:
-        """One share of each actor that has sent it, to be trained on now; all segments if none has.
-
-        Actors that will send no more segments have sent their share, however small.
-
-        Args:
-            share: Segments of one actor in a batch.
-        """
-        queued = Counter(received.epoch.number for received in self._queue)
-        taken: Counter[int] = Counter()
-        chosen, others = [], []
-        for received in self._queue:
-            epoch = received.epoch
-            is_ended = epoch.leaving or epoch.retired
-            is_complete = is_ended or queued[epoch.number] >= share
-            if is_complete and taken[epoch.number] < share:
-                taken[epoch.number] += 1
-                chosen.append(received)
-            else:
-                others.append(received)
-        self._queue = deque(chosen + others)
-        return self.take(len(chosen) or len(others))
-
     def mark_trained(self) -> None:
         """Record that the segments of the last `take` have been trained on."""
         for received in self._in_training:
