@@ -132,10 +132,10 @@ def build_learner(
     """A learner over these links, that trains for so many own-steps; None for no limit."""
     run, learning = sections.run, sections.learning
     window = run.window * learning.segments_per_batch(run.segment)
-    batch_share = learning.batch_share(run.segment, run.lanes)
+    batch_threshold = learning.batch_threshold(run.segment, run.lanes)
     if run.deterministic:  # one batch at a time, and each of the same size
         window = learning.segments_per_batch(run.segment)
-        batch_share = window * run.lanes
+        batch_threshold = window * run.lanes
     return Learner(
         links,
         trainer,
@@ -143,7 +143,7 @@ def build_learner(
         checkpointer,
         learner_dims(sections, trainer),
         window=window,
-        batch_share=batch_share,
+        batch_threshold=batch_threshold,
         budget=own_steps or math.inf,
         deterministic=run.deterministic,
     )

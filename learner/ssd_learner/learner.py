@@ -58,9 +58,9 @@ class Learner:
         checkpointer: Writes checkpoints.
         dims: Of the agent's messages.
         window: Segments per lane that an actor may be ahead of what was trained.
-        batch_share: Segments of one actor at which training on a batch starts.
+        batch_threshold: Segments of one actor at which training on a batch starts.
         budget: Own-steps at which the run is complete.
-        deterministic: Whether every batch has exactly `batch_share` segments and is trained on
+        deterministic: Whether every batch has exactly `batch_threshold` segments and is trained on
             to its end, so that it does not matter when segments and requests to stop arrive.
         train: Trains on segments.
     """
@@ -73,7 +73,7 @@ class Learner:
         checkpointer: Checkpointer,
         dims: Dims,
         window: int,
-        batch_share: int = 1,
+        batch_threshold: int = 1,
         budget: float = math.inf,
         deterministic: bool = False,
         train: Train = train,
@@ -84,7 +84,7 @@ class Learner:
         self.checkpointer = checkpointer
         self._lengths = dims.lengths
         self.window = window
-        self.batch_share = batch_share
+        self.batch_threshold = batch_threshold
         self.budget = budget
         self.deterministic = deterministic
         self.report: Report | None = None  # on the last batch of this process
@@ -129,7 +129,7 @@ class Learner:
         own_steps_left = self.budget - self.trainer.own_steps
         if self.deterministic:  # the last batch is as large as all others
             own_steps_left = math.inf
-        return self.receiver.has_batch(self.batch_share, own_steps_left)
+        return self.receiver.has_batch(self.batch_threshold, own_steps_left)
 
     def wait_seconds(self) -> float:
         """How long the next wait for messages may last."""
@@ -222,7 +222,7 @@ class Learner:
         Raises:
             ArithmeticError: the update is not finite; no checkpoint will contain it.
         """
-        segments = self._take_batch()
+        segments = self.receiver.take(self._batch_limit())
         version, started = self.trainer.version, time.monotonic()
         self.report = self._train(self.trainer, segments, self.poll)
         self.busy_seconds += time.monotonic() - started
@@ -234,19 +234,17 @@ class Learner:
         self.complete_if_budget_reached()
         self.acknowledge()
 
-    def _take_batch(self) -> list[Segment]:
-        """The segments to train on now: with PPO all that have arrived.
+    def _batch_limit(self) -> int:
+        """Most segments in a batch.
 
-        Segments of actors that have not sent their share yet are among them. Their returns end
-        before the horizon, in the critic's estimate. Leaving them for a later batch, when they are
-        older, made Cleanup harder to learn.
+        With PPO all that have arrived, also of actors that have not sent their share yet. Their
+        returns end before the horizon, in the critic's estimate. When such segments were left for
+        a later batch, they were older, and Cleanup was harder to learn.
         """
-        learning = self.trainer.learning
         if self.deterministic:
-            return self.receiver.take(self.batch_share)
-        if learning.algorithm == "vtrace":
-            return self.receiver.take(learning.batch_segments)
-        return self.receiver.take(self.receiver.queued)
+            return self.batch_threshold
+        learning = self.trainer.learning
+        return learning.batch_segments if learning.algorithm == "vtrace" else self.receiver.queued
 
     def poll(self) -> bool:
         """Handle messages during training, which may take long; false when it should end soon.

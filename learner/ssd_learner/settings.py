@@ -50,9 +50,9 @@ class LearningSettings(BaseModel):
         value_clip: Largest gradient norm of the value heads; PPO only, V-trace clips them together
             with the policy.
         moa_clip: Largest gradient norm of the model of others.
-        horizon: PPO: steps of each game in a batch, fewer of other arenas than the one that has
-            sent them first. Returns consist of real rewards up to the last step, and of the
-            critic's estimate beyond it. A multiple of the segment.
+        horizon: PPO: steps of each game in a batch. Training starts when one arena has sent them;
+            there may be fewer of other arenas' games. Returns consist of real rewards up to the
+            last step, and of the critic's estimate beyond it. A multiple of the segment.
         advantages: PPO: estimator of advantages and value targets. "gae": generalised advantage
             estimation. "vtrace": V-trace, which corrects them for the lag between the policy that
             acted and the one that learns.
@@ -127,7 +127,7 @@ class LearningSettings(BaseModel):
         """
         return 1 if self.algorithm == "vtrace" else max(1, self.horizon // segment)
 
-    def batch_share(self, segment: int, lanes: int) -> int:
+    def batch_threshold(self, segment: int, lanes: int) -> int:
         """Segments of one actor at which training on a batch starts; 1 with V-trace.
 
         Args:

@@ -75,7 +75,7 @@ class ListLinks:
 class Harness:
     """A learner, and everything around it that tests read or change."""
 
-    def __init__(self, folder, trainer, budget=math.inf, batch_share=1, deterministic=False):
+    def __init__(self, folder, trainer, budget=math.inf, batch_threshold=1, deterministic=False):
         self.folder = folder
         self.now = 0.0
         self.links = ListLinks()
@@ -94,7 +94,7 @@ class Harness:
             self.checkpointer,
             dims,
             window=2,
-            batch_share=batch_share,
+            batch_threshold=batch_threshold,
             budget=budget,
             deterministic=deterministic,
             train=self._train,

@@ -24,7 +24,7 @@ def make_harness(request, make_trainer, tmp_path):
         path = tmp_path / folder
         path.mkdir(exist_ok=True)
         trainer = make_trainer(**ALGORITHMS[request.param])
-        return Harness(path, trainer, batch_share=BATCH, deterministic=True)
+        return Harness(path, trainer, batch_threshold=BATCH, deterministic=True)
 
     return make
 

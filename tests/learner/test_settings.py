@@ -65,13 +65,13 @@ def test_in_a_deterministic_run_an_actor_must_be_able_to_retain_a_batch_of_vtrac
 def test_ppo_starts_on_a_batch_at_one_actor_s_horizon_in_all_its_lanes():
     learning = LearningSettings(horizon=1000)
     assert learning.segments_per_batch(50) == 20
-    assert learning.batch_share(segment=50, lanes=2) == 40
+    assert learning.batch_threshold(segment=50, lanes=2) == 40
 
 
 def test_vtrace_starts_on_a_batch_at_one_segment():
     learning = LearningSettings(algorithm="vtrace", horizon=1000)
     assert learning.segments_per_batch(50) == 1
-    assert learning.batch_share(segment=50, lanes=2) == 1
+    assert learning.batch_threshold(segment=50, lanes=2) == 1
 
 
 @pytest.mark.parametrize(

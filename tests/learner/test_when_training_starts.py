@@ -42,7 +42,7 @@ class TestTheStartOfABatch:
 
     @pytest.fixture
     def harness(self, tmp_path, trainer):
-        return Harness(tmp_path, trainer, batch_share=3)
+        return Harness(tmp_path, trainer, batch_threshold=3)
 
     @pytest.fixture
     def trained(self, harness):
@@ -85,7 +85,7 @@ class TestTheStartOfABatch:
 
     def test_when_queued_segments_reach_the_budget(self, tmp_path, trainer, message):
         budget = 2 * STEPS_OF_A_SEGMENT
-        harness = Harness(tmp_path, trainer, batch_share=3, budget=budget)
+        harness = Harness(tmp_path, trainer, batch_threshold=3, budget=budget)
         trained = count_trained(harness)
         harness.run([message(0), message(1)], [message(2)], [])
         assert trained == [0, 0, 2, 2]
@@ -93,7 +93,7 @@ class TestTheStartOfABatch:
 
     def test_not_when_queued_segments_fall_short_of_the_budget(self, tmp_path, trainer, message):
         budget = 2 * STEPS_OF_A_SEGMENT + 1
-        harness = Harness(tmp_path, trainer, batch_share=3, budget=budget)
+        harness = Harness(tmp_path, trainer, batch_threshold=3, budget=budget)
         trained = count_trained(harness)
         harness.run([message(0), message(1)], [message(2)], [])
         assert trained == [0, 0, 0, 0]
@@ -246,7 +246,7 @@ def test_policy_lag_is_the_mean_over_all_updates_of_the_batch(tmp_path, trainer,
     assert harness.learner.policy_lag == (0 + 1 + 2 + 3) / 4
     actor, third = message(3)
     fresh = actor, replace(third, weights_version=UPDATES)
-    again = Harness(tmp_path, trainer, batch_share=2)
+    again = Harness(tmp_path, trainer, batch_threshold=2)
     again.run([message(0), message(2), fresh])
     of_the_old_one, of_the_fresh_one = (4 + 5 + 6 + 7) / 4, (0 + 1 + 2 + 3) / 4
     # Twice the steps make twice the updates, so their mean is later by half of them.

@@ -147,7 +147,7 @@ class Programs:
             Checkpointer(checkpoints, ledger, settings.checkpoint_seconds, 2, clock),
             settings.dims(agent),
             settings.window,
-            settings.batch_share,
+            settings.batch_threshold,
             settings.budget * settings.segment_steps,
             settings.deterministic,
             train=training,

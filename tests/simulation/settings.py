@@ -29,7 +29,7 @@ class Settings:
     Attributes:
         arenas, agents, lanes, games, segment, retained: As in the run file.
         horizon: Ticks per episode.
-        window, batch_share, budget: As `ssd_learner.learner.Learner` takes them.
+        window, batch_threshold, budget: As `ssd_learner.learner.Learner` takes them.
         experiment: A name of `EXPERIMENTS`.
         algorithm: A name of `ALGORITHMS`.
         deterministic: Whether the order of training must not depend on faults.
@@ -49,7 +49,7 @@ class Settings:
     retained: int
     horizon: int
     window: int
-    batch_share: int
+    batch_threshold: int
     budget: float
     experiment: str
     algorithm: str
@@ -101,7 +101,7 @@ def draw_settings(rng):
         retained=window * lanes + rng.choice((0, 1, 2, 8)),
         horizon=rng.choice((3, 5, 8)),
         window=window,
-        batch_share=1 if algorithm == "vtrace" else lanes * batch,
+        batch_threshold=1 if algorithm == "vtrace" else lanes * batch,
         budget=rng.choice((math.inf, math.inf, math.inf, 12, 40)),
         experiment=rng.choice(_experiments(agents)),
         algorithm=algorithm,
@@ -124,12 +124,12 @@ def draw_settings(rng):
 def draw_deterministic_settings(rng):
     """The settings of one history of a deterministic run."""
     settings = draw_settings(rng)
-    batch = max(1, settings.batch_share // settings.lanes)
+    batch = max(1, settings.batch_threshold // settings.lanes)
     return replace(
         settings,
         arenas=1,
         window=batch,
-        batch_share=batch * settings.lanes,
+        batch_threshold=batch * settings.lanes,
         retained=max(settings.retained, batch * settings.lanes),
         budget=math.inf,
         deterministic=True,

@@ -28,7 +28,7 @@ def batches(cluster, agent):
         own = steps[one.index * settings.segment : (one.index + 1) * settings.segment]
         versions = {step.weights[1] for step in own}
         found.append((one.lane, one.index, *versions, *(step.action for step in own)))
-    size = settings.batch_share
+    size = settings.batch_threshold
     return [sorted(found[at : at + size]) for at in range(0, len(found), size)][:-1]
 
 

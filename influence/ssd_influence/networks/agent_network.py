@@ -112,8 +112,8 @@ class AgentNetwork(nn.Module):
     def set_matmul_dtype(self, dtype: torch.dtype) -> None:
         """Set the dtype of the largest matrix products of `unroll`; all else stays float32.
 
-        These are the products of the first dense layers, on the convolution, and on the host those
-        of the LSTMs. On a GPU `Lstm` is torch's own, in float32.
+        These are the products of the first dense layers, which read the convolution, and on the
+        host those of the LSTMs. On a GPU `Lstm` calls torch's, in float32.
 
         Args:
             dtype: float32, or bfloat16 where it is faster.

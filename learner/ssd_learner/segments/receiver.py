@@ -205,11 +205,11 @@ class SegmentReceiver:
         epoch.leaving = True
         return epoch
 
-    def has_batch(self, share: int, own_steps_left: float) -> bool:
+    def has_batch(self, threshold: int, own_steps_left: float) -> bool:
         """Whether one actor has sent its share of a batch, or will send no more segments.
 
         Args:
-            share: Segments of one actor in a batch.
+            threshold: Segments in one actor's share.
             own_steps_left: Of the budget. Segments that cover these make a batch, however few.
         """
         queued: Counter[int] = Counter()
@@ -217,7 +217,7 @@ class SegmentReceiver:
             epoch = received.epoch
             queued[epoch.number] += 1
             own_steps_left -= received.segment.reward.size
-            is_share = queued[epoch.number] >= (1 if epoch.leaving else share)
+            is_share = queued[epoch.number] >= (1 if epoch.leaving else threshold)
             if is_share or own_steps_left <= 0:
                 return True
         return any(queued >= self._max_queued for queued in self._queued_of.values())

@@ -22,7 +22,7 @@ def log_ratio(log_policy_t: Tensor, log_behaviour_t: Tensor) -> Tensor:
 
 
 def joint_log_ratio(batch: Batch, log_prob: Tensor, symbol_log_prob: Tensor | None) -> Tensor:
-    """[T, B] `log_ratio` of an agent's action and symbol together, as all that follows is of both.
+    """[T, B] `log_ratio` of an agent's action and symbol together: later steps depend on both.
 
     Args:
         batch: Has their log-probabilities under the policy that acted.

@@ -73,7 +73,7 @@ def learner() -> Learner:
         NoDisk(Path("unused"), None, interval=5.0, keep=1, now=lambda: 0.0),
         DIMS,
         window=1,
-        batch_share=2,
+        batch_threshold=2,
         train=train,
     )
     made.publish_weights()
