@@ -146,6 +146,7 @@ def build_learner(
         batch_threshold=batch_threshold,
         budget=own_steps or math.inf,
         deterministic=run.deterministic,
+        wait_for_arenas=learning.wait_for_arenas and learning.algorithm == "ppo",
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ssd_learner.checkpoints.checkpointer import Checkpointer
 from ssd_learner.reporting.report import Report
+from ssd_learner.segments.arena_wait import ArenaWait
 from ssd_learner.segments.epochs import Epoch
 from ssd_learner.segments.receiver import SegmentReceiver
 from ssd_learner.trainer import Trainer
@@ -62,7 +63,12 @@ class Learner:
         budget: Own-steps at which the run is complete.
         deterministic: Whether every batch has exactly `batch_threshold` segments and is trained on
             to its end, so that it does not matter when segments and requests to stop arrive.
+        wait_for_arenas: Whether a batch waits for the shares of all arenas, for a limited time.
+        now: A clock in seconds.
         train: Trains on segments.
+
+    Attributes:
+        arena_wait: How long the other arenas are waited for.
     """
 
     def __init__(
@@ -76,6 +82,8 @@ class Learner:
         batch_threshold: int = 1,
         budget: float = math.inf,
         deterministic: bool = False,
+        wait_for_arenas: bool = False,
+        now: Callable[[], float] = time.monotonic,
         train: Train = train,
     ) -> None:
         self.links = links
@@ -87,11 +95,14 @@ class Learner:
         self.batch_threshold = batch_threshold
         self.budget = budget
         self.deterministic = deterministic
+        self.arena_wait = ArenaWait(now)
         self.report: Report | None = None  # on the last batch of this process
         self.policy_lag = 0.0
         self.busy_seconds = 0.0
         self.refusals = 0
         self.protocol_errors = 0
+        self._wait_for_arenas = wait_for_arenas
+        self._now = now
         self._train = train
         self._weights_left = MAX_WEIGHTS  # how many may still be sent in this row
         self._published_weights = b""
@@ -121,23 +132,33 @@ class Learner:
             raise self.checkpointer.ledger_fault
 
     def has_batch(self) -> bool:
-        """Whether to train now.
+        """Whether to train now."""
+        return not self.seconds_until_batch()
 
-        Training starts when one actor has sent its share of a batch, or will send no more of it.
-        The other actors are not waited for.
+    def seconds_until_batch(self) -> float:
+        """How long to wait for more segments before training; infinite without a complete share.
+
+        Training starts when all active arenas have sent their shares of a batch, or at a limit of
+        time after the first has. It starts at once where an actor will send no more of its share.
         """
         own_steps_left = self.budget - self.trainer.own_steps
         if self.deterministic:  # the last batch is as large as all others
             own_steps_left = math.inf
-        return self.receiver.has_batch(self.batch_threshold, own_steps_left)
+        if self.receiver.must_train(own_steps_left):
+            return 0.0
+        complete = self.receiver.complete_shares(self.batch_threshold)
+        if not complete:
+            return math.inf
+        if not self._wait_for_arenas or self.receiver.active_arenas() <= complete:
+            return 0.0
+        return self.arena_wait.seconds_left()
 
     def wait_seconds(self) -> float:
         """How long the next wait for messages may last."""
-        if self.has_batch():
-            return 0.0
+        limits = [IDLE_WAIT, self.seconds_until_batch()]
         if self.receiver.has_uncommitted:
-            return min(MAX_WAIT, self.checkpointer.seconds_until_due())
-        return IDLE_WAIT
+            limits += [MAX_WAIT, self.checkpointer.seconds_until_due()]
+        return min(limits)
 
     def handle_messages(self) -> None:
         """Reply to the messages that have arrived.
@@ -223,9 +244,10 @@ class Learner:
             ArithmeticError: the update is not finite; no checkpoint will contain it.
         """
         segments = self.receiver.take(self._batch_limit())
-        version, started = self.trainer.version, time.monotonic()
+        self.arena_wait.begin_batch()
+        version, started = self.trainer.version, self._now()
         self.report = self._train(self.trainer, segments, self.poll)
-        self.busy_seconds += time.monotonic() - started
+        self.busy_seconds += self._now() - started
         if not all(map(math.isfinite, self.report.values)):
             raise ArithmeticError(f"update {self.trainer.version} is not finite: {self.report}")
         self.policy_lag = self._mean_policy_lag(segments, version)
@@ -237,9 +259,9 @@ class Learner:
     def _batch_limit(self) -> int:
         """Most segments in a batch.
 
-        With PPO all that have arrived, also of actors that have not sent their share yet. Their
-        returns end before the horizon, in the critic's estimate. When such segments were left for
-        a later batch, they were older, and Cleanup was harder to learn.
+        With PPO all that have arrived, also of an actor that has not sent its share when the wait
+        for it ends. Its returns then end before the horizon, in the critic's estimate. When such
+        segments were left for a later batch, they were older, and Cleanup was harder to learn.
         """
         if self.deterministic:
             return self.batch_threshold

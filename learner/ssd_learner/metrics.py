@@ -80,6 +80,11 @@ class LearnerMetrics(Collector):
             ("refusals", "Valid messages refused for what they requested.", learner.refusals),
             ("protocol_errors", "Messages refused as invalid.", learner.protocol_errors),
             ("checkpoints", "Checkpoints written by this process.", written),
+            (
+                "arena_waits_expired",
+                "Batches begun without the whole share of an arena, after waiting for it.",
+                learner.arena_wait.expired,
+            ),
             ("busy_seconds", "Time spent in updates, in seconds.", learner.busy_seconds),
         )
 

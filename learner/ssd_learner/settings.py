@@ -50,9 +50,12 @@ class LearningSettings(BaseModel):
         value_clip: Largest gradient norm of the value heads; PPO only, V-trace clips them together
             with the policy.
         moa_clip: Largest gradient norm of the model of others.
-        horizon: PPO: steps of each game in a batch. Training starts when one arena has sent them;
-            there may be fewer of other arenas' games. Returns consist of real rewards up to the
-            last step, and of the critic's estimate beyond it. A multiple of the segment.
+        horizon: PPO: steps of each game in a batch. Returns consist of real rewards up to the last
+            step, and of the critic's estimate beyond it. A multiple of the segment.
+        wait_for_arenas: PPO: whether training waits until all arenas have sent these steps: as long
+            again as the first one took, and at most a minute. An arena that sent nothing for a
+            whole batch is not waited for. If false, training starts when one arena has sent them,
+            with what has arrived of the others.
         advantages: PPO: estimator of advantages and value targets. "gae": generalised advantage
             estimation. "vtrace": V-trace, which corrects them for the lag between the policy that
             acted and the one that learns.
@@ -101,6 +104,7 @@ class LearningSettings(BaseModel):
     value_clip: Limit = 40.0
     moa_clip: Limit = 1.0
     horizon: int = Field(default=500, ge=1)
+    wait_for_arenas: bool = True
     advantages: Literal["gae", "vtrace"] = "gae"
     gae_lambda: float = Field(default=1.0, ge=0, le=1)
     chunk: int = Field(default=0, ge=0)

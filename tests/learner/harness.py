@@ -75,7 +75,15 @@ class ListLinks:
 class Harness:
     """A learner, and everything around it that tests read or change."""
 
-    def __init__(self, folder, trainer, budget=math.inf, batch_threshold=1, deterministic=False):
+    def __init__(
+        self,
+        folder,
+        trainer,
+        budget=math.inf,
+        batch_threshold=1,
+        deterministic=False,
+        wait_for_arenas=False,
+    ):
         self.folder = folder
         self.now = 0.0
         self.links = ListLinks()
@@ -97,6 +105,8 @@ class Harness:
             batch_threshold=batch_threshold,
             budget=budget,
             deterministic=deterministic,
+            wait_for_arenas=wait_for_arenas,
+            now=lambda: self.now,
             train=self._train,
         )
         self.metrics = LearnerMetrics(self.learner)

@@ -150,6 +150,8 @@ class Programs:
             settings.batch_threshold,
             settings.budget * settings.segment_steps,
             settings.deterministic,
+            settings.wait_for_arenas,
+            clock,
             train=training,
         )
         training.learner = learner

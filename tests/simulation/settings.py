@@ -29,7 +29,8 @@ class Settings:
     Attributes:
         arenas, agents, lanes, games, segment, retained: As in the run file.
         horizon: Ticks per episode.
-        window, batch_threshold, budget: As `ssd_learner.learner.Learner` takes them.
+        window, batch_threshold, budget, wait_for_arenas: As `ssd_learner.learner.Learner` takes
+            them.
         experiment: A name of `EXPERIMENTS`.
         algorithm: A name of `ALGORITHMS`.
         deterministic: Whether the order of training must not depend on faults.
@@ -51,6 +52,7 @@ class Settings:
     window: int
     batch_threshold: int
     budget: float
+    wait_for_arenas: bool
     experiment: str
     algorithm: str
     deterministic: bool
@@ -93,7 +95,7 @@ def draw_settings(rng):
     window = rng.choice((1, 2)) * batch
     seconds = rng.choice((2.0, 3.0, 4.0, 6.0, 8.0)) if rng.random() < 0.97 else 100.0
     return Settings(
-        arenas=1 if agents == 2 else rng.choice((1, 2)),
+        arenas=rng.choice((1, 1, 1, 2)) if agents == 2 else rng.choice((1, 2)),
         agents=agents,
         lanes=lanes,
         games=rng.choice((1, 1, 2)),
@@ -103,6 +105,7 @@ def draw_settings(rng):
         window=window,
         batch_threshold=1 if algorithm == "vtrace" else lanes * batch,
         budget=rng.choice((math.inf, math.inf, math.inf, 12, 40)),
+        wait_for_arenas=algorithm == "ppo" and rng.choice((True, False)),
         experiment=rng.choice(_experiments(agents)),
         algorithm=algorithm,
         deterministic=False,

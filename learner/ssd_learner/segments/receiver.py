@@ -59,6 +59,7 @@ class SegmentReceiver:
     def __post_init__(self) -> None:
         self._queue: deque[_Received] = deque()
         self._in_training: list[_Received] = []
+        self._last_batch: set[int] = set()  # the arenas that it had segments of
         self._epochs = {
             (mark.arena, mark.epoch): Epoch.from_watermark(mark) for mark in self.watermarks
         }
@@ -205,26 +206,42 @@ class SegmentReceiver:
         epoch.leaving = True
         return epoch
 
-    def has_batch(self, threshold: int, own_steps_left: float) -> bool:
-        """Whether one actor has sent its share of a batch, or will send no more segments.
+    def must_train(self, own_steps_left: float) -> bool:
+        """Whether to train on the queued segments, however few they are.
+
+        That is when an actor that sent some of them is leaving, when they cover the budget, and
+        when an arena's are so many that no more are accepted.
 
         Args:
-            threshold: Segments in one actor's share.
-            own_steps_left: Of the budget. Segments that cover these make a batch, however few.
+            own_steps_left: Of the budget.
         """
-        queued: Counter[int] = Counter()
         for received in self._queue:
-            epoch = received.epoch
-            queued[epoch.number] += 1
             own_steps_left -= received.segment.reward.size
-            is_share = queued[epoch.number] >= (1 if epoch.leaving else threshold)
-            if is_share or own_steps_left <= 0:
+            if received.epoch.leaving or own_steps_left <= 0:
                 return True
         return any(queued >= self._max_queued for queued in self._queued_of.values())
+
+    def complete_shares(self, threshold: int) -> set[int]:
+        """The arenas of which one actor has sent its share of a batch.
+
+        Args:
+            threshold: Segments in a share.
+        """
+        queued = Counter((one.epoch.arena, one.epoch.number) for one in self._queue)
+        return {arena for (arena, _), count in queued.items() if count >= threshold}
+
+    def active_arenas(self) -> set[int]:
+        """The arenas that may send more: all that took part in the last batch, or have sent since.
+
+        Not those whose actor is leaving.
+        """
+        leaving = {arena for arena, epoch in self._newest.items() if epoch.leaving}
+        return (self._last_batch | set(self._queued_of)) - leaving
 
     def take(self, limit: int) -> list[Segment]:
         """The oldest queued segments, at most `limit`, to be trained on now."""
         self._in_training = [self._pop() for _ in range(min(limit, len(self._queue)))]
+        self._last_batch = {received.epoch.arena for received in self._in_training}
         return [received.segment for received in self._in_training]
 
     def mark_trained(self) -> None:

@@ -74,6 +74,8 @@ def learner() -> Learner:
         DIMS,
         window=1,
         batch_threshold=2,
+        wait_for_arenas=True,
+        now=lambda: 0.0,
         train=train,
     )
     made.publish_weights()

@@ -111,13 +111,13 @@ def test_more_segments_of_an_arena_than_two_actors_keep_are_refused_until_some_a
     receiver = make_receiver()
     hello(receiver, 7)
     for seq in range(1, PER_ARENA + 1):
-        assert not receiver.has_batch(threshold=10**9, own_steps_left=10**9)
+        assert not receiver.must_train(own_steps_left=10**9)
         assert isinstance(send(receiver, seq), Epoch)
     hello(receiver, 8)
     refused = send(receiver, 1, epoch=8)
     assert isinstance(refused, Refused)
     assert not refused.fatal
-    assert receiver.has_batch(threshold=10**9, own_steps_left=10**9)  # so that it ends
+    assert receiver.must_train(own_steps_left=10**9)  # so that it ends
     train(receiver, limit=1)
     assert isinstance(send(receiver, 1, epoch=8), Epoch)
     assert_adds_up(receiver)

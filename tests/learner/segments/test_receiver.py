@@ -62,21 +62,22 @@ def test_segments_in_training_are_in_no_checkpoint_and_will_be_resent(receiver):
     assert following.counts.received == following.counts.trained == 0
 
 
-def test_only_queued_segments_count_towards_a_batch(receiver):
+def test_only_queued_segments_count_towards_a_share(receiver):
     for seq in (1, 2, 3, 4):
         send(receiver, seq)
     receiver.take(2)
-    assert not receiver.has_batch(3, own_steps_left=100)
+    assert not receiver.complete_shares(3)
     receiver.mark_trained()
-    assert not receiver.has_batch(3, own_steps_left=100)
+    assert not receiver.complete_shares(3)
     send(receiver, 5)
-    assert receiver.has_batch(3, own_steps_left=100)
+    assert receiver.complete_shares(3) == {0}
 
 
-def test_no_segments_make_no_batch(receiver):
+def test_without_segments_there_is_nothing_to_train_on(receiver):
     receiver.bye(peer(7), Bye(7))
-    assert not receiver.has_batch(3, own_steps_left=100)
-    assert not receiver.has_batch(3, own_steps_left=0)
+    assert not receiver.complete_shares(3)
+    assert not receiver.must_train(own_steps_left=100)
+    assert not receiver.must_train(own_steps_left=0)
 
 
 def test_a_duplicate_is_acknowledged_and_counted_and_not_trained_on_again(receiver):

@@ -1,0 +1,173 @@
+"""A batch waits for the shares of all arenas, for a limited time."""
+
+import math
+
+import pytest
+from tests.learner.harness import Harness
+
+from ssd_learner.metrics import LearnerMetrics
+from ssd_wire.messages import Bye
+
+SHARE = 2  # segments
+
+
+class Run:
+    """A learner, and actors of agent 1 in some arenas; the epoch of each is the arena's number."""
+
+    def __init__(self, harness, trainer, make_message):
+        self.harness = harness
+        self.learner = harness.learner
+        self._trainer = trainer
+        self._make_message = make_message
+        self._sent = {}
+
+    def at(self, now, *epochs, arena=None):
+        """At a moment, each of these actors sends its next segment, and says Hello before its first.
+
+        Returns:
+            How many segments of each actor are trained on at once; none if the learner goes on
+            waiting.
+        """
+        self.harness.now = now
+        messages = []
+        for epoch in epochs:
+            first = epoch not in self._sent
+            number = self._sent[epoch] = self._sent.get(epoch, 0) + 1
+            place = epoch if arena is None else arena
+            for each in (0, number) if first else (number,):
+                messages.append(self._make_message(self._trainer, each, epoch, arena=place))
+        return self._handle(messages)
+
+    def leaves(self, epoch):
+        """An actor says that it will send no more; returns as `at` does."""
+        return self._handle([(f"actor {epoch}".encode(), Bye(epoch))])
+
+    def _handle(self, messages):
+        before = self._trained()
+        self.harness.links._arrived = messages
+        self.learner.handle_messages()
+        if self.learner.has_batch():
+            self.learner.train_batch()
+        trained = self._trained()
+        differences = {epoch: count - before.get(epoch, 0) for epoch, count in trained.items()}
+        return {epoch: count for epoch, count in differences.items() if count}
+
+    def _trained(self):
+        return {epoch.number: epoch.trained for epoch in self.harness.receiver.epochs}
+
+
+@pytest.fixture
+def start(tmp_path, make_trainer, make_message):
+    def make(**settings):
+        trainer = make_trainer(algorithm="ppo", chunk=4, minibatch=20, passes=1)
+        settings = {"batch_threshold": SHARE, "wait_for_arenas": True} | settings
+        return Run(Harness(tmp_path, trainer, **settings), trainer, make_message)
+
+    return make
+
+
+@pytest.fixture
+def run(start):
+    """Arenas 1 and 2 have had a batch with both shares, which was taken at 10 s."""
+    run = start()
+    assert run.at(9, 1, 2, 1) == {}
+    assert run.at(10, 2) == {1: 2, 2: 2}
+    return run
+
+
+def test_a_batch_has_the_whole_shares_of_all_arenas(run):
+    assert run.at(11, 1) == {}
+    assert run.at(12, 1) == {}
+    assert run.at(12.5, 2) == {}
+    assert run.at(13, 2) == {1: 2, 2: 2}
+
+
+def test_the_others_have_as_long_again_as_the_first_share_took(run):
+    run.at(11, 1, 2)
+    assert run.at(14, 1) == {}
+    assert run.learner.seconds_until_batch() == 4
+    assert run.at(17.9) == {}
+    assert run.at(18) == {1: 2, 2: 1}
+
+
+def test_the_learner_wakes_up_at_the_limit_without_a_message(run):
+    run.at(11, 1, 2)
+    run.at(14, 1)
+    run.learner.save_checkpoint()
+    assert run.learner.wait_seconds() == 1  # as when idle
+    run.at(17.75)
+    assert run.learner.wait_seconds() == 0.25
+
+
+def test_the_limit_is_a_minute(run):
+    run.at(1000, 1, 1, 2)
+    assert run.at(1059) == {}
+    assert run.at(1060) == {1: 2, 2: 1}
+
+
+def test_an_arena_that_sent_nothing_for_a_batch_is_not_waited_for(run):
+    run.at(11, 1, 1)
+    assert run.at(12) == {1: 2}  # it was waited for once
+    assert run.at(13, 1, 1) == {1: 2}
+
+
+def test_an_arena_that_sends_again_is_waited_for_again(run):
+    run.at(11, 1, 1)
+    assert run.at(12) == {1: 2}
+    run.at(13, 2)
+    assert run.at(14, 1, 1) == {}
+    assert run.at(15, 2) == {1: 2, 2: 2}
+
+
+def test_an_arena_that_joins_is_waited_for_from_its_first_segment_on(run):
+    assert run.at(11, 1, 2, 3, 1, 2) == {}
+    assert run.at(11.5, 3) == {1: 2, 2: 2, 3: 2}
+
+
+def test_an_actor_that_replaces_another_is_waited_for_in_its_place(run):
+    assert run.at(11, 1, 2, 1) == {}
+    assert run.at(11.5, 20, arena=2) == {}
+    assert run.at(11.6, 20) == {1: 2, 2: 1, 20: 2}
+
+
+def test_an_actor_that_leaves_is_not_waited_for(run):
+    assert run.leaves(2) == {}
+    assert run.at(11, 1) == {}
+    assert run.at(12, 1) == {1: 2}
+
+
+def test_nobody_is_waited_for_once_an_actor_leaves_with_part_of_its_share_sent(run):
+    assert run.at(11, 1, 2) == {}
+    assert run.leaves(2) == {1: 1, 2: 1}
+
+
+def test_an_only_arena_does_not_wait(start):
+    run = start()
+    assert run.at(5, 1) == {}
+    assert run.at(10, 1) == {1: 2}
+
+
+def test_nobody_is_waited_for_when_the_budget_is_covered(start):
+    run = start(budget=2 * 8 * 5)
+    assert run.at(5, 1, 2) == {1: 1, 2: 1}
+
+
+def test_without_the_setting_nobody_is_waited_for(start):
+    run = start(wait_for_arenas=False)
+    run.at(5, 1, 2)
+    assert run.at(6, 1) == {1: 2, 2: 1}
+    assert run.learner.seconds_until_batch() == math.inf
+
+
+def test_metrics_count_batches_that_began_without_an_arena_s_whole_share(run):
+    def expired():
+        found = {metric.name: metric for metric in LearnerMetrics(run.learner).collect()}
+        return found["ssd_learner_arena_waits_expired"].samples[0].value
+
+    assert expired() == 0
+    run.at(11, 1, 1, 2)
+    run.at(11.5, 2)
+    assert expired() == 0
+    run.at(12, 1, 1, 2)
+    assert run.at(13) == {1: 2, 2: 1}
+    assert expired() == 1
