@@ -59,7 +59,7 @@ class Learner:
         checkpointer: Writes checkpoints.
         dims: Of the agent's messages.
         window: Segments per lane that an actor may be ahead of what was trained.
-        batch_threshold: Segments of one actor at which training on a batch starts.
+        batch_threshold: Segments of an arena that are its share of a batch.
         budget: Own-steps at which the run is complete.
         deterministic: Whether every batch has exactly `batch_threshold` segments and is trained on
             to its end, so that it does not matter when segments and requests to stop arrive.

@@ -132,7 +132,7 @@ class LearningSettings(BaseModel):
         return 1 if self.algorithm == "vtrace" else max(1, self.horizon // segment)
 
     def batch_threshold(self, segment: int, lanes: int) -> int:
-        """Segments of one actor at which training on a batch starts; 1 with V-trace.
+        """Segments of an arena that are its share of a batch; 1 with V-trace.
 
         Args:
             segment: Steps per segment.

@@ -1,6 +1,7 @@
 """A batch waits for the shares of all arenas, for a limited time."""
 
 import math
+from collections import Counter
 
 import pytest
 from tests.learner.harness import Harness
@@ -14,15 +15,16 @@ SHARE = 2  # segments
 class Run:
     """A learner, and actors of agent 1 in some arenas; the epoch of each is the arena's number."""
 
-    def __init__(self, harness, trainer, make_message):
+    def __init__(self, harness, trainer, make_message, sent=()):
         self.harness = harness
         self.learner = harness.learner
+        self.sent = Counter(sent)
         self._trainer = trainer
         self._make_message = make_message
-        self._sent = {}
+        self._greeted = set()
 
     def at(self, now, *epochs, arena=None):
-        """At a moment, each of these actors sends its next segment, and says Hello before its first.
+        """At a moment, each of these actors sends its next segment, after a Hello if it sent none.
 
         Returns:
             How many segments of each actor are trained on at once; none if the learner goes on
@@ -31,11 +33,12 @@ class Run:
         self.harness.now = now
         messages = []
         for epoch in epochs:
-            first = epoch not in self._sent
-            number = self._sent[epoch] = self._sent.get(epoch, 0) + 1
-            place = epoch if arena is None else arena
-            for each in (0, number) if first else (number,):
-                messages.append(self._make_message(self._trainer, each, epoch, arena=place))
+            self.sent[epoch] += 1
+            numbers = [self.sent[epoch]] if epoch in self._greeted else [0, self.sent[epoch]]
+            self._greeted.add(epoch)
+            for number in numbers:
+                place = epoch if arena is None else arena
+                messages.append(self._make_message(self._trainer, number, epoch, arena=place))
         return self._handle(messages)
 
     def leaves(self, epoch):
@@ -58,10 +61,10 @@ class Run:
 
 @pytest.fixture
 def start(tmp_path, make_trainer, make_message):
-    def make(**settings):
+    def make(sent=(), **settings):
         trainer = make_trainer(algorithm="ppo", chunk=4, minibatch=20, passes=1)
         settings = {"batch_threshold": SHARE, "wait_for_arenas": True} | settings
-        return Run(Harness(tmp_path, trainer, **settings), trainer, make_message)
+        return Run(Harness(tmp_path, trainer, **settings), trainer, make_message, sent)
 
     return make
 
@@ -124,10 +127,16 @@ def test_an_arena_that_joins_is_waited_for_from_its_first_segment_on(run):
     assert run.at(11.5, 3) == {1: 2, 2: 2, 3: 2}
 
 
-def test_an_actor_that_replaces_another_is_waited_for_in_its_place(run):
+def test_an_actor_and_the_one_that_replaces_it_have_one_share_together(run):
     assert run.at(11, 1, 2, 1) == {}
-    assert run.at(11.5, 20, arena=2) == {}
-    assert run.at(11.6, 20) == {1: 2, 2: 1, 20: 2}
+    assert run.at(11.5, 20, arena=2) == {1: 2, 2: 1, 20: 1}
+
+
+def test_a_restarted_learner_waits_for_the_arenas_of_its_checkpoint(run, start):
+    run.learner.save_checkpoint()
+    again = start(run.sent)
+    assert again.at(1, 1, 1) == {}
+    assert again.at(1.5, 2, 2) == {1: 2, 2: 2}
 
 
 def test_an_actor_that_leaves_is_not_waited_for(run):

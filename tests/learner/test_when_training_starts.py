@@ -38,7 +38,7 @@ def count_trained(harness):
 
 
 class TestTheStartOfABatch:
-    """Training starts when one actor has sent its share, three segments, or will send no more."""
+    """Training starts when an arena has sent its share, three segments, or will send no more."""
 
     @pytest.fixture
     def harness(self, tmp_path, trainer):
@@ -53,7 +53,7 @@ class TestTheStartOfABatch:
         assert trained == [0, 0, 0, 3, 3]
         assert harness.learner.trainer.own_steps == 3 * STEPS_OF_A_SEGMENT
 
-    def test_shares_of_several_actors_do_not_add_up(self, harness, message, trained):
+    def test_shares_of_several_arenas_do_not_add_up(self, harness, message, trained):
         others = [message(number, epoch=8) for number in range(3)]
         harness.run([message(0), message(1), message(2)], others, [])
         assert trained == [0, 0, 0, 0]

@@ -59,13 +59,13 @@ class SegmentReceiver:
     def __post_init__(self) -> None:
         self._queue: deque[_Received] = deque()
         self._in_training: list[_Received] = []
-        self._last_batch: set[int] = set()  # the arenas that it had segments of
         self._epochs = {
             (mark.arena, mark.epoch): Epoch.from_watermark(mark) for mark in self.watermarks
         }
         self._by_peer: dict[bytes, Epoch] = {}
         self._first: Epoch | None = None  # whose actor said Hello to this process
         self._newest = {epoch.arena: epoch for epoch in self._epochs.values() if not epoch.retired}
+        self._last_batch = set(self._newest)  # the arenas that it had segments of
         self._queued_of: Counter[int] = Counter()  # by arena
         # An actor keeps at most `retained` segments, and as many more as its lanes had begun. So
         # this is room for two actors, of which one took the other's place.
@@ -222,18 +222,21 @@ class SegmentReceiver:
         return any(queued >= self._max_queued for queued in self._queued_of.values())
 
     def complete_shares(self, threshold: int) -> set[int]:
-        """The arenas of which one actor has sent its share of a batch.
+        """The arenas that have sent their share of a batch.
+
+        An actor and the one that took its place have one share together. So all agents of an arena
+        go on at the same steps of its games, and arenas do not wait for each other in turn.
 
         Args:
             threshold: Segments in a share.
         """
-        queued = Counter((one.epoch.arena, one.epoch.number) for one in self._queue)
-        return {arena for (arena, _), count in queued.items() if count >= threshold}
+        return {arena for arena, queued in self._queued_of.items() if queued >= threshold}
 
     def active_arenas(self) -> set[int]:
         """The arenas that may send more: all that took part in the last batch, or have sent since.
 
-        Not those whose actor is leaving.
+        Before a process's first batch, those that the checkpoint knows. Not those whose actor is
+        leaving.
         """
         leaving = {arena for arena, epoch in self._newest.items() if epoch.leaving}
         return (self._last_batch | set(self._queued_of)) - leaving
