@@ -114,6 +114,7 @@ def resume(
         counts=progress.counts if progress else SegmentCounts(),
         forgotten=progress.forgotten if progress else ForgottenEpochs(),
         deterministic=sections.run.deterministic,
+        lanes=sections.run.lanes,
     )
     times = learning.checkpoint_seconds, learning.checkpoints_kept
     checkpointer = Checkpointer(checkpoints, ledger, *times)

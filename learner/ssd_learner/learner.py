@@ -146,10 +146,9 @@ class Learner:
             own_steps_left = math.inf
         if self.receiver.must_train(own_steps_left):
             return 0.0
-        complete = self.receiver.complete_shares(self.batch_threshold)
-        if not complete:
+        if not self.receiver.has_share(self.batch_threshold):
             return math.inf
-        if not self._wait_for_arenas or self.receiver.active_arenas() <= complete:
+        if not (self._wait_for_arenas and self.receiver.awaited_arenas(self.batch_threshold)):
             return 0.0
         return self.arena_wait.seconds_left()
 

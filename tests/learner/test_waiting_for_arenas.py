@@ -127,9 +127,13 @@ def test_an_arena_that_joins_is_waited_for_from_its_first_segment_on(run):
     assert run.at(11.5, 3) == {1: 2, 2: 2, 3: 2}
 
 
-def test_an_actor_and_the_one_that_replaces_it_have_one_share_together(run):
-    assert run.at(11, 1, 2, 1) == {}
-    assert run.at(11.5, 20, arena=2) == {1: 2, 2: 1, 20: 1}
+def test_an_actor_and_the_one_that_replaces_it_have_one_share_without_what_the_first_had_begun(
+    start,
+):
+    run = start(batch_threshold=4)
+    run.at(5, 1, 2, 1, 2, 1)
+    assert run.at(6, 1) == {}
+    assert run.at(6.5, 20, arena=2) == {1: 4, 2: 2, 20: 1}
 
 
 def test_a_restarted_learner_waits_for_the_arenas_of_its_checkpoint(run, start):
