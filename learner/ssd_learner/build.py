@@ -114,7 +114,6 @@ def resume(
         counts=progress.counts if progress else SegmentCounts(),
         forgotten=progress.forgotten if progress else ForgottenEpochs(),
         deterministic=sections.run.deterministic,
-        lanes=sections.run.lanes,
     )
     times = learning.checkpoint_seconds, learning.checkpoints_kept
     checkpointer = Checkpointer(checkpoints, ledger, *times)
@@ -134,9 +133,11 @@ def build_learner(
     run, learning = sections.run, sections.learning
     window = run.window * learning.segments_per_batch(run.segment)
     batch_threshold = learning.batch_threshold(run.segment, run.lanes)
-    if run.deterministic:  # one batch at a time, and each of the same size
+    wait_for_arenas = learning.wait_for_arenas and learning.algorithm == "ppo"
+    if run.deterministic:  # one batch at a time, each of the same size, and of one arena
         window = learning.segments_per_batch(run.segment)
         batch_threshold = window * run.lanes
+        wait_for_arenas = False
     return Learner(
         links,
         trainer,
@@ -147,7 +148,7 @@ def build_learner(
         batch_threshold=batch_threshold,
         budget=own_steps or math.inf,
         deterministic=run.deterministic,
-        wait_for_arenas=learning.wait_for_arenas and learning.algorithm == "ppo",
+        wait_for_arenas=wait_for_arenas,
     )
 
 

@@ -66,9 +66,6 @@ class Learner:
         wait_for_arenas: Whether a batch waits for the shares of all arenas, for a limited time.
         now: A clock in seconds.
         train: Trains on segments.
-
-    Attributes:
-        arena_wait: How long the other arenas are waited for.
     """
 
     def __init__(
@@ -95,13 +92,14 @@ class Learner:
         self.batch_threshold = batch_threshold
         self.budget = budget
         self.deterministic = deterministic
-        self.arena_wait = ArenaWait(now)
+        self.wait_for_arenas = wait_for_arenas
+        self.incomplete_batches = 0
         self.report: Report | None = None  # on the last batch of this process
         self.policy_lag = 0.0
         self.busy_seconds = 0.0
         self.refusals = 0
         self.protocol_errors = 0
-        self._wait_for_arenas = wait_for_arenas
+        self._arena_wait = ArenaWait(now)
         self._now = now
         self._train = train
         self._weights_left = MAX_WEIGHTS  # how many may still be sent in this row
@@ -138,8 +136,9 @@ class Learner:
     def seconds_until_batch(self) -> float:
         """How long to wait for more segments before training; infinite without a complete share.
 
-        Training starts when all active arenas have sent their shares of a batch, or at a limit of
-        time after the first has. It starts at once where an actor will send no more of its share.
+        Training starts when all arenas that take part have sent their shares of a batch, and at the
+        end of `ArenaWait` at the latest. It starts at once when an actor whose segments are queued
+        is leaving.
         """
         own_steps_left = self.budget - self.trainer.own_steps
         if self.deterministic:  # the last batch is as large as all others
@@ -148,9 +147,11 @@ class Learner:
             return 0.0
         if not self.receiver.has_share(self.batch_threshold):
             return math.inf
-        if not (self._wait_for_arenas and self.receiver.awaited_arenas(self.batch_threshold)):
-            return 0.0
-        return self.arena_wait.seconds_left()
+        return self._arena_wait.seconds_left() if self._lacks_a_share() else 0.0
+
+    def _lacks_a_share(self) -> bool:
+        """Whether an arena that takes part has not sent its whole share, and is waited for."""
+        return self.wait_for_arenas and self.receiver.awaits_arena(self.batch_threshold)
 
     def wait_seconds(self) -> float:
         """How long the next wait for messages may last."""
@@ -175,6 +176,8 @@ class Learner:
             reply = self.reply_to(peer, frames)
             if reply is not None:
                 self.links.send(peer, reply)
+        if self.receiver.has_share(self.batch_threshold):
+            self._arena_wait.share_complete()
 
     def reply_to(self, peer: bytes, frames: list[bytes]) -> Message | None:
         """The reply to one message; None to a Hello that asks for weights after too many others."""
@@ -242,8 +245,9 @@ class Learner:
         Raises:
             ArithmeticError: the update is not finite; no checkpoint will contain it.
         """
+        self.incomplete_batches += self._lacks_a_share()
+        self._arena_wait.begin_batch()
         segments = self.receiver.take(self._batch_limit())
-        self.arena_wait.begin_batch()
         version, started = self.trainer.version, self._now()
         self.report = self._train(self.trainer, segments, self.poll)
         self.busy_seconds += self._now() - started

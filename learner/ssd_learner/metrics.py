@@ -81,9 +81,9 @@ class LearnerMetrics(Collector):
             ("protocol_errors", "Messages refused as invalid.", learner.protocol_errors),
             ("checkpoints", "Checkpoints written by this process.", written),
             (
-                "arena_waits_expired",
-                "Batches begun without the whole share of an arena, after waiting for it.",
-                learner.arena_wait.expired,
+                "incomplete_batches",
+                "Batches without the whole share of an arena that takes part.",
+                learner.incomplete_batches,
             ),
             ("busy_seconds", "Time spent in updates, in seconds.", learner.busy_seconds),
         )

@@ -22,6 +22,9 @@ class Run:
         self._trainer = trainer
         self._make_message = make_message
         self._greeted = set()
+        self.during_training = lambda: None
+        self._trained_on = harness.learner._train
+        harness.learner._train = self._train
 
     def at(self, now, *epochs, arena=None):
         """At a moment, each of these actors sends its next segment, after a Hello if it sent none.
@@ -55,6 +58,10 @@ class Run:
         differences = {epoch: count - before.get(epoch, 0) for epoch, count in trained.items()}
         return {epoch: count for epoch, count in differences.items() if count}
 
+    def _train(self, *args):
+        self.during_training()
+        return self._trained_on(*args)
+
     def _trained(self):
         return {epoch.number: epoch.trained for epoch in self.harness.receiver.epochs}
 
@@ -80,26 +87,38 @@ def run(start):
 
 def test_a_batch_has_the_whole_shares_of_all_arenas(run):
     assert run.at(11, 1) == {}
-    assert run.at(12, 1) == {}
-    assert run.at(12.5, 2) == {}
-    assert run.at(13, 2) == {1: 2, 2: 2}
-
-
-def test_the_others_have_as_long_again_as_the_first_share_took(run):
-    run.at(11, 1, 2)
     assert run.at(14, 1) == {}
-    assert run.learner.seconds_until_batch() == 4
-    assert run.at(17.9) == {}
-    assert run.at(18) == {1: 2, 2: 1}
+    assert run.at(14.5, 2) == {}
+    assert run.at(14.6, 2) == {1: 2, 2: 2}
+
+
+def test_the_others_have_a_quarter_of_the_time_that_the_first_share_took(run):
+    run.at(11, 1, 2)
+    assert run.at(18, 1) == {}
+    assert run.learner.seconds_until_batch() == 2
+    assert run.at(19.9) == {}
+    assert run.at(20) == {1: 2, 2: 1}
+
+
+def test_the_time_is_counted_from_when_the_last_batch_was_taken(start):
+    run = start()
+    run.during_training = lambda: setattr(run.harness, "now", run.harness.now + 4)
+    run.at(9, 1, 2, 1)
+    assert run.at(10, 2) == {1: 2, 2: 2}
+    assert run.at(18, 1, 1, 2) == {}
+    assert run.learner.seconds_until_batch() == 2
 
 
 def test_the_learner_wakes_up_at_the_limit_without_a_message(run):
     run.at(11, 1, 2)
-    run.at(14, 1)
+    run.at(18, 1)
     run.learner.save_checkpoint()
-    assert run.learner.wait_seconds() == 1  # as when idle
-    run.at(17.75)
-    assert run.learner.wait_seconds() == 0.25
+    run.at(19.75)
+    assert run.learner.wait_seconds() == 0.25  # nothing else is to be done
+    assert run.at(20) == {1: 2, 2: 1}
+    run.at(24, 1, 1, 2)
+    run.at(24.75)
+    assert run.learner.wait_seconds() == 0.25  # a checkpoint is due later
 
 
 def test_the_limit_is_a_minute(run):
@@ -109,44 +128,48 @@ def test_the_limit_is_a_minute(run):
 
 
 def test_an_arena_that_sent_nothing_for_a_batch_is_not_waited_for(run):
-    run.at(11, 1, 1)
-    assert run.at(12) == {1: 2}  # it was waited for once
-    assert run.at(13, 1, 1) == {1: 2}
+    run.at(14, 1, 1)
+    assert run.at(15) == {1: 2}  # it was waited for once
+    assert run.at(16, 1, 1) == {1: 2}
 
 
 def test_an_arena_that_sends_again_is_waited_for_again(run):
-    run.at(11, 1, 1)
-    assert run.at(12) == {1: 2}
-    run.at(13, 2)
-    assert run.at(14, 1, 1) == {}
-    assert run.at(15, 2) == {1: 2, 2: 2}
+    run.at(14, 1, 1)
+    assert run.at(15) == {1: 2}
+    run.at(16, 2)
+    assert run.at(19, 1, 1) == {}
+    assert run.at(19.5, 2) == {1: 2, 2: 2}
 
 
 def test_an_arena_that_joins_is_waited_for_from_its_first_segment_on(run):
-    assert run.at(11, 1, 2, 3, 1, 2) == {}
-    assert run.at(11.5, 3) == {1: 2, 2: 2, 3: 2}
+    assert run.at(14, 1, 2, 3, 1, 2) == {}
+    assert run.at(14.5, 3) == {1: 2, 2: 2, 3: 2}
 
 
-def test_an_actor_and_the_one_that_replaces_it_have_one_share_without_what_the_first_had_begun(
-    start,
-):
-    run = start(batch_threshold=4)
-    run.at(5, 1, 2, 1, 2, 1)
-    assert run.at(6, 1) == {}
-    assert run.at(6.5, 20, arena=2) == {1: 4, 2: 2, 20: 1}
+def test_an_actor_and_the_one_that_replaces_it_have_one_share_together(run):
+    assert run.at(14, 1, 2, 1) == {}
+    assert run.at(14.5, 20, arena=2) == {1: 2, 2: 1, 20: 1}
+
+
+def test_a_share_that_two_actors_sent_is_enough_to_begin(run):
+    assert run.at(14, 2) == {}
+    assert run.at(15, 20, arena=2) == {}
+    assert run.at(16, 1, 1) == {1: 2, 2: 1, 20: 1}
 
 
 def test_a_restarted_learner_waits_for_the_arenas_of_its_checkpoint(run, start):
     run.learner.save_checkpoint()
     again = start(run.sent)
-    assert again.at(1, 1, 1) == {}
-    assert again.at(1.5, 2, 2) == {1: 2, 2: 2}
+    assert again.at(4, 1, 1) == {}
+    assert again.at(4.5, 2, 2) == {1: 2, 2: 2}
 
 
-def test_an_actor_that_leaves_is_not_waited_for(run):
+def test_an_actor_that_leaves_is_not_waited_for_but_its_successor_is(run):
     assert run.leaves(2) == {}
-    assert run.at(11, 1) == {}
-    assert run.at(12, 1) == {1: 2}
+    assert run.at(14, 1, 1) == {1: 2}
+    run.at(15, 20, arena=2)
+    assert run.at(18, 1, 1) == {}
+    assert run.at(18.5, 20) == {1: 2, 20: 2}
 
 
 def test_nobody_is_waited_for_once_an_actor_leaves_with_part_of_its_share_sent(run):
@@ -172,15 +195,14 @@ def test_without_the_setting_nobody_is_waited_for(start):
     assert run.learner.seconds_until_batch() == math.inf
 
 
-def test_metrics_count_batches_that_began_without_an_arena_s_whole_share(run):
-    def expired():
+def test_metrics_count_batches_without_an_arena_s_whole_share(run):
+    def incomplete():
         found = {metric.name: metric for metric in LearnerMetrics(run.learner).collect()}
-        return found["ssd_learner_arena_waits_expired"].samples[0].value
+        return found["ssd_learner_incomplete_batches"].samples[0].value
 
-    assert expired() == 0
-    run.at(11, 1, 1, 2)
-    run.at(11.5, 2)
-    assert expired() == 0
-    run.at(12, 1, 1, 2)
-    assert run.at(13) == {1: 2, 2: 1}
-    assert expired() == 1
+    assert run.at(14, 1, 1, 2) == {}
+    assert run.at(14.5, 2) == {1: 2, 2: 2}
+    assert incomplete() == 0
+    run.at(18.5, 1, 1, 2)
+    assert run.at(19.5) == {1: 2, 2: 1}
+    assert incomplete() == 1

@@ -138,7 +138,6 @@ class Programs:
             progress.watermarks if progress else (),
             progress.counts if progress else SegmentCounts(),
             deterministic=settings.deterministic,
-            lanes=settings.lanes,
         )
         training = Training(settings, self.record, process, self.rng)
         learner = Learner(

@@ -1,43 +1,41 @@
-"""How long a learner that could train waits for the other arenas' shares of the batch."""
+"""How long a learner that could train waits for other arenas' shares of the batch."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+SHARE_OF_TIME = 0.25
 MAX_SECONDS = 60.0
 
 
 class ArenaWait:
-    """Measures how long the first share of a batch took, and waits as long again for the others.
+    """Waits for a quarter of the time that the batch took until its first share was complete.
 
-    So the slowest arena may take twice as long as the fastest, and one that has ended delays one
-    batch. Where batches take longer than a minute, or arenas come back after a long time, the
-    limit is `MAX_SECONDS`.
+    An arena that is slower does not slow down the others more than that. After some faults, two
+    learners' batches end at different steps of an arena's games, and arenas wait for each other in
+    turn. Then a wait as long as the first share took would never end this, and halve the speed. A
+    quarter ends it soon.
 
     Args:
         now: A clock in seconds.
-
-    Attributes:
-        expired: Batches for which the limit passed.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.expired = 0
         self._now = now
         self._batch_began = now()
-        self._share_came: float | None = None
-
-    def seconds_left(self) -> float:
-        """Time that is left for the other shares; at least 0. The first call notes the time."""
-        now = self._now()
-        if self._share_came is None:
-            self._share_came = now
-        limit = min(self._share_came - self._batch_began, MAX_SECONDS)
-        return max(0.0, self._share_came + limit - now)
+        self._ends: float | None = None
 
     def begin_batch(self) -> None:
-        """The segments that have arrived are taken; those of the next batch may begin now."""
-        if self._share_came is not None:
-            self.expired += not self.seconds_left()
-        self._share_came = None
-        self._batch_began = self._now()
+        """All segments that have arrived are taken; those of the next batch may begin now."""
+        self._batch_began, self._ends = self._now(), None
+
+    def share_complete(self) -> None:
+        """An arena has sent its share: the wait for the others begins, if it has not yet."""
+        if self._ends is None:
+            now = self._now()
+            self._ends = now + min(SHARE_OF_TIME * (now - self._batch_began), MAX_SECONDS)
+
+    def seconds_left(self) -> float:
+        """Time that is left for the other shares; at least 0, infinite before the first is complete."""
+        return math.inf if self._ends is None else max(0.0, self._ends - self._now())

@@ -44,7 +44,6 @@ class SegmentReceiver:
         forgotten: From the same checkpoint.
         deterministic: Whether each batch must have the same segments in every run of a seed. Then
             this process takes those of one actor only, since batches of two differ, or never fill.
-        lanes: In each arena.
     """
 
     agent: int
@@ -56,7 +55,6 @@ class SegmentReceiver:
     forgotten: ForgottenEpochs = field(default_factory=ForgottenEpochs)
     complete: bool = False
     deterministic: bool = False
-    lanes: int = 1
 
     def __post_init__(self) -> None:
         self._queue: deque[_Received] = deque()
@@ -68,7 +66,6 @@ class SegmentReceiver:
         self._first: Epoch | None = None  # whose actor said Hello to this process
         self._newest = {epoch.arena: epoch for epoch in self._epochs.values() if not epoch.retired}
         self._last_batch = set(self._newest)  # the arenas that it had segments of
-        self._replaced: set[int] = set()  # arenas that have a new actor since the last batch
         self._queued_of: Counter[int] = Counter()  # by arena
         # An actor keeps at most `retained` segments, and as many more as its lanes had begun. So
         # this is room for two actors, of which one took the other's place.
@@ -150,7 +147,6 @@ class SegmentReceiver:
         """A new epoch, in place of the arena's previous one."""
         if arena in self._newest:
             self._newest[arena].retired = True
-            self._replaced.add(arena)
         self._newest[arena] = self._epochs[arena, number] = Epoch(arena, number)
         if len(self._epochs) - len(self._newest) >= 2 * MAX_RETIRED:  # seldom, as it takes time
             self._forget_oldest()
@@ -233,31 +229,26 @@ class SegmentReceiver:
         """
         return any(queued >= threshold for queued in self._queued_of.values())
 
-    def awaited_arenas(self, threshold: int) -> set[int]:
-        """The arenas whose shares are not complete, and may be soon.
+    def awaits_arena(self, threshold: int) -> bool:
+        """Whether an arena that takes part has not sent its whole share of a batch.
 
         Arenas take part that had segments in the last batch, or have sent some since; before a
-        process's first batch, those that the checkpoint knows. Not those whose actor is leaving.
+        process's first batch, those that the checkpoint knows. Those whose actor is leaving do not.
 
-        An actor and the one that took its place have one share together, without the segments that
-        the first had begun. So all agents of an arena have their shares at about the same step of
-        its games, and arenas seldom wait for each other in turn.
+        An actor and the one that took its place have one share together. So the shares of all
+        agents of an arena are complete at about the same step of its games.
 
         Args:
             threshold: Segments in a share.
         """
         leaving = {arena for arena, epoch in self._newest.items() if epoch.leaving}
-        return {
-            arena
-            for arena in (self._last_batch | set(self._queued_of)) - leaving
-            if self._queued_of[arena] < threshold - self.lanes * (arena in self._replaced)
-        }
+        taking_part = (self._last_batch | set(self._queued_of)) - leaving
+        return any(self._queued_of[arena] < threshold for arena in taking_part)
 
     def take(self, limit: int) -> list[Segment]:
         """The oldest queued segments, at most `limit`, to be trained on now."""
         self._in_training = [self._pop() for _ in range(min(limit, len(self._queue)))]
         self._last_batch = {received.epoch.arena for received in self._in_training}
-        self._replaced.clear()
         return [received.segment for received in self._in_training]
 
     def mark_trained(self) -> None:

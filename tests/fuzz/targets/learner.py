@@ -1,7 +1,8 @@
 """The learner: whatever arrives, it answers or refuses, and its account of segments adds up."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def learner() -> Learner:
         window=1,
         batch_threshold=2,
         wait_for_arenas=True,
-        now=lambda: 0.0,
+        now=partial(next, count()),
         train=train,
     )
     made.publish_weights()
