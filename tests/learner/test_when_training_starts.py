@@ -38,7 +38,10 @@ def count_trained(harness):
 
 
 class TestTheStartOfABatch:
-    """Training starts when an arena has sent its share, three segments, or will send no more."""
+    """Training starts when an arena has sent its share, three segments, or will send no more.
+
+    Other arenas are not waited for; `test_waiting_for_arenas` has that.
+    """
 
     @pytest.fixture
     def harness(self, tmp_path, trainer):
