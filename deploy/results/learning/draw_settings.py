@@ -1,4 +1,4 @@
-"""Draws settings.png from settings.csv and, for the defaults, from ../cleanup/curves.csv."""
+"""Draws settings.png from settings.csv and, for the defaults, from the curves of ../cleanup."""
 
 import csv
 from pathlib import Path
@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
-SEEDS = ("11", "13")
 DEFAULTS = {"cleanup-baseline": ("the defaults: 1 arena of 48 games", "black")}
 ARENAS = DEFAULTS | {
     "games24": ("1 arena of 24 games", "tab:green"),
@@ -17,12 +16,16 @@ ARENAS = DEFAULTS | {
     "arenas2-shares": ("2 arenas of 48 games, whole shares, other clip", "tab:orange"),
     "arenas2-games24-clip": ("2 arenas of 24 games, whole shares, other clip", "tab:purple"),
 }
+WAITING = DEFAULTS | {
+    "arenas2-games24-waiting": ("2 arenas of 24 games, waiting for both", "tab:blue"),
+}
 SETTINGS = DEFAULTS | {
     "no-decay": ("without weight decay", "tab:green"),
     "no-critic": ("without a critic", "tab:blue"),
     "not-clipped": ("rewards not clipped (below the panel)", "tab:red"),
     "window2": ("run.window = 2", "tab:orange"),
 }
+PANELS = ((WAITING, ("22", "23")), (ARENAS, ("11", "13")), (SETTINGS, ("11", "13")))
 LAST = 25  # millions of agent-steps
 Point = tuple[str, float, float]
 
@@ -49,9 +52,15 @@ def draw(panel: Axes, shown: dict[str, tuple[str, str]], seed: str, points: list
     panel.legend(fontsize="small", loc="upper left")
 
 
-points = rows(HERE / "settings.csv") + rows(HERE / "../cleanup/curves.csv")
-figure = Figure(figsize=(11, 8), layout="constrained")
-for line, shown in zip(figure.subplots(2, 2, sharey=True), (ARENAS, SETTINGS), strict=True):
-    for panel, seed in zip(line, SEEDS, strict=True):
+cleanup = HERE / "../cleanup"
+points = [
+    *rows(HERE / "settings.csv"),
+    *rows(cleanup / "curves.csv"),
+    *rows(cleanup / "more-seeds.csv"),
+]
+figure = Figure(figsize=(11, 12), layout="constrained")
+lines = figure.subplots(len(PANELS), 2, sharey=True)
+for line, (shown, seeds) in zip(lines, PANELS, strict=True):
+    for panel, seed in zip(line, seeds, strict=True):
         draw(panel, shown, seed, points)
 figure.savefig(HERE / "settings.png", dpi=100)
