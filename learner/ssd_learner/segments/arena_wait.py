@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-SHARE_OF_TIME = 0.25
+FRACTION = 0.25
 MAX_SECONDS = 60.0
 
 
@@ -34,8 +34,8 @@ class ArenaWait:
         """An arena has sent its share: the wait for the others begins, if it has not yet."""
         if self._ends is None:
             now = self._now()
-            self._ends = now + min(SHARE_OF_TIME * (now - self._batch_began), MAX_SECONDS)
+            self._ends = now + min(FRACTION * (now - self._batch_began), MAX_SECONDS)
 
     def seconds_left(self) -> float:
-        """Time that is left for the other shares; at least 0, infinite before the first is complete."""
+        """Time that is left for the other shares, at least 0; infinite before the first one."""
         return math.inf if self._ends is None else max(0.0, self._ends - self._now())
