@@ -14,7 +14,7 @@ ssd-train cleanup-moa --seed 12 --steps 18000000 --run-dir "$runs/cleanup-moa-12
 python -m ssd_lab.plots.curves "$runs"/*/ --every 100 --reference 27 --csv "$here/curves.csv" --png "$here/curves.png"
 python "$here/frames.py" "$runs/cleanup-baseline-11" "$here/frames.png"
 
-for run in "cleanup-baseline 22 36800000" "cleanup-baseline 23 42500000" "cleanup-moa 22 @MOASTEPS"; do
+for run in "cleanup-baseline 22 36800000" "cleanup-baseline 23 42500000" "cleanup-moa 22 42000000"; do
   set -- $run
   ssd-train "$1" --seed "$2" --steps "$3" --run-dir "$runs-more/$1-$2"
 done

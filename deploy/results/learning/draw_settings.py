@@ -18,6 +18,7 @@ ARENAS = DEFAULTS | {
 }
 WAITING = DEFAULTS | {
     "arenas2-games24-waiting": ("2 arenas of 24 games, waiting for both", "tab:blue"),
+    "arenas2-waiting": ("2 arenas of 48 games, waiting for both (seed 22 only)", "tab:red"),
 }
 SETTINGS = DEFAULTS | {
     "no-decay": ("without weight decay", "tab:green"),

@@ -26,5 +26,6 @@ arenas2-games24-clip)
 arenas2) train c8e403d 40000000 --arenas 2 ;;
 arenas2-shares) train 7702504 25000000 --arenas 2 --set learning.clip_around=current ;;
 arenas2-games24-waiting) train a3b7c57 25000000 --arenas 2 --set run.games=24 ;;
+arenas2-waiting) train 78144fc 25000000 --arenas 2 ;;
 *) echo "no such run: $name" >&2; exit 2 ;;
 esac
