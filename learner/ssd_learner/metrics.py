@@ -82,7 +82,7 @@ class LearnerMetrics(Collector):
             ("checkpoints", "Checkpoints written by this process.", written),
             (
                 "incomplete_batches",
-                "Batches without the whole share of an arena that takes part.",
+                "Batches begun before an arena had sent all of its steps.",
                 learner.incomplete_batches,
             ),
             ("busy_seconds", "Time spent in updates, in seconds.", learner.busy_seconds),

@@ -52,10 +52,11 @@ class LearningSettings(BaseModel):
         moa_clip: Largest gradient norm of the model of others.
         horizon: PPO: steps of each game in a batch. Returns consist of real rewards up to the last
             step, and of the critic's estimate beyond it. A multiple of the segment.
-        wait_for_arenas: PPO: whether training waits until all arenas have sent these steps. From
-            the first one on, it waits at most for a quarter of the time that this one took, and at
-            most for a minute. An arena that sent nothing for a whole batch is not waited for. If
-            false, training starts when one arena has sent them, with what has arrived of others.
+        wait_for_arenas: PPO: whether training waits until all arenas have sent these steps. Once
+            the first one has, it waits for the others at most a quarter of the time that the first
+            took, and at most a minute. An arena that sent nothing for a whole batch is not waited
+            for. If false, training starts when one arena has sent its steps, with what has arrived
+            from others.
         advantages: PPO: estimator of advantages and value targets. "gae": generalised advantage
             estimation. "vtrace": V-trace, which corrects them for the lag between the policy that
             acted and the one that learns.
